@@ -1,0 +1,13 @@
+# What holds for our own build and never reaches a user's: warnings as errors, sanitizers.
+function(action_triggers_developer_flags target)
+  if(NOT ACTION_TRIGGERS_DEVELOPER)
+    return()
+  endif()
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
+    -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-qual -Wold-style-cast -Wextra-semi -Werror)
+endfunction()
+
+if(ACTION_TRIGGERS_SANITIZE)
+  add_compile_options(-fsanitize=${ACTION_TRIGGERS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g)
+  add_link_options(-fsanitize=${ACTION_TRIGGERS_SANITIZE})
+endif()

@@ -1,0 +1,23 @@
+/// action_triggers: trigger-driven messages to Kafka and RabbitMQ, without blocking the hook and without losing any.
+///
+///     #include <action_triggers/action_triggers.hpp>
+///     namespace at = action_triggers;
+///
+///     at::TriggerDispatcher dispatcher(at::load_config("brokers.json"));
+///     dispatcher.fire("orders", R"({"order": 42})");                              // fire and forget
+///     at::Delivery delivery = dispatcher.fire("orders", {.body = "…", .key = "customer-7"});
+///     if (!delivery.wait().status.ok()) { … }                                     // or a callback
+///
+/// The headers, in reading order: config.hpp, message.hpp, trigger_dispatcher.hpp, delivery.hpp, status.hpp;
+/// broker.hpp and broker_registry.hpp to add a broker; memory_broker.hpp and testing/ to test; json.hpp is optional.
+#pragma once
+
+#include "action_triggers/broker.hpp"
+#include "action_triggers/broker_registry.hpp"
+#include "action_triggers/config.hpp"
+#include "action_triggers/delivery.hpp"
+#include "action_triggers/memory_broker.hpp"
+#include "action_triggers/message.hpp"
+#include "action_triggers/secret.hpp"
+#include "action_triggers/status.hpp"
+#include "action_triggers/trigger_dispatcher.hpp"

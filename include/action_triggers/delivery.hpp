@@ -1,0 +1,72 @@
+/// The outcome of one fire: DeliveryReport is what happened, Delivery is the handle that waits for it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "action_triggers/export.hpp"
+#include "action_triggers/status.hpp"
+
+namespace action_triggers {
+
+namespace detail {
+struct Record;
+}
+
+/// The one outcome of one fire.
+struct DeliveryReport {
+  Status status;
+  Persistence persistence = Persistence::not_persisted;
+
+  /// How often the message was handed to the client library, or found no connection to be handed to.
+  std::uint32_t attempts = 0;
+
+  /// From the moment the lane picked the message up (microseconds after fire) to the outcome.
+  std::chrono::nanoseconds latency{0};
+
+  std::string message_id;  ///< Message::id, or the UUIDv7 made for it. Empty if the message never reached a lane.
+  std::string broker;      ///< The name that was fired at.
+
+  std::int32_t partition = -1;  ///< Kafka only, and only when ok; otherwise -1.
+  std::int64_t offset = -1;     ///< Kafka only, and only when ok; otherwise -1.
+};
+
+using DeliveryCallback = std::function<void(const DeliveryReport&)>;
+
+/// A handle on one fire. Dropping it does not cancel anything: the message is delivered all the same.
+///
+/// Ownership: shares the outcome with the lane; may outlive the dispatcher.
+/// Threads: one thread per Delivery object; copies may be used from different threads.
+class ACTION_TRIGGERS_EXPORT Delivery {
+ public:
+  Delivery() = default;  ///< Belongs to no fire; done() and wait() throw std::logic_error.
+  Delivery(const Delivery& other) noexcept;
+  Delivery(Delivery&& other) noexcept : record_(std::exchange(other.record_, nullptr)) {}
+  Delivery& operator=(Delivery other) noexcept {
+    std::swap(record_, other.record_);
+    return *this;
+  }
+  ~Delivery();
+
+  /// Whether the outcome is known. Never blocks.
+  [[nodiscard]] bool done() const;
+
+  /// Blocks until the outcome is known, at the latest at the message's deadline (`params.timeout_secs`).
+  /// The reference is valid as long as this object or a copy of it lives.
+  /// Throws std::logic_error on a lane's thread (in a callback), where waiting could never end, unless done().
+  const DeliveryReport& wait() const;
+
+  /// As wait(), for at most `timeout`; nullptr if the outcome is not known by then.
+  [[nodiscard]] const DeliveryReport* wait_for(std::chrono::nanoseconds timeout) const;
+
+ private:
+  friend struct detail::Record;
+  explicit Delivery(detail::Record* record) noexcept : record_(record) {}
+
+  detail::Record* record_ = nullptr;
+};
+
+}  // namespace action_triggers
