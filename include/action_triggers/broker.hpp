@@ -9,7 +9,8 @@
 ///    they are, so they need not be copied.
 /// 3. Nothing blocks. What takes time is begun in connect() or send() and continued in poll(), which the lane calls
 ///    when the descriptor of wait_request() is ready, its time has come, or the Waker was used.
-/// 4. Failures are outcomes, not exceptions: complete with a Status (see status.hpp for which code when). Retryable ones
+/// 4. Failures are outcomes, not exceptions: complete with a Status (see status.hpp for which code when). Retryable
+/// ones
 ///    come back through send() after a backoff, with the same id. An exception that escapes costs the connection and
 ///    is reported as `internal`.
 /// 5. When the connection is lost, first complete everything that is held (usually `unavailable`, possibly_persisted),
@@ -109,7 +110,7 @@ class ACTION_TRIGGERS_EXPORT OutboundMessage {
   [[nodiscard]] std::size_t destination_index() const noexcept { return destination_index_; }
 
   /// 1 for the first time the message is handed on.
-  [[nodiscard]] std::uint32_t attempt() const noexcept { return attempts_ + 1; }
+  [[nodiscard]] std::uint32_t attempt() const noexcept { return attempts_; }
 
  protected:
   OutboundMessage() = default;
@@ -169,7 +170,8 @@ class ACTION_TRIGGERS_EXPORT BrokerEvents {
   /// backoff. Not retryable (`unauthenticated`, …): all that waits is reported with this status, then the same.
   virtual void disconnected(Status why) = 0;
 
-  /// While true, the peer accepts nothing; `why` ends up in the text of messages that time out meanwhile.
+  /// While true, the peer accepts nothing; `why` ends up in stats and in the text of messages that time out meanwhile.
+  /// For information: the lane goes on offering messages, send() decides what it takes.
   virtual void blocked(bool is_blocked, std::string_view why) = 0;
 
   /// For the log hook.
@@ -201,9 +203,9 @@ struct LaneContext {
 
 /// What poll() waits for.
 struct WaitRequest {
-  int fd = -1;                       ///< A descriptor, or -1.
-  bool writable = false;             ///< Wait for POLLOUT too; POLLIN is always waited for.
-  TimePoint at = TimePoint::max();   ///< The latest time of the next poll().
+  int fd = -1;                      ///< A descriptor, or -1.
+  bool writable = false;            ///< Wait for POLLOUT too; POLLIN is always waited for.
+  TimePoint at = TimePoint::max();  ///< The latest time of the next poll().
 };
 
 class ACTION_TRIGGERS_EXPORT Broker {
@@ -216,11 +218,12 @@ class ACTION_TRIGGERS_EXPORT Broker {
   /// Once, before anything else.
   virtual void start(const LaneContext& context);
 
-  /// Begins to connect; the answer is connected() or disconnected(), now or in a later poll(). The default is connected.
+  /// Begins to connect; the answer is connected() or disconnected(), now or in a later poll(). The default is
+  /// connected.
   virtual void connect(BrokerEvents& events);
 
-  /// Offers messages of one named broker, in order. Returns how many, from the front, were taken. Those that were not are
-  /// offered again after the next poll().
+  /// Offers messages of one named broker, in order. Returns how many, from the front, were taken. Those that were not
+  /// are offered again after the next poll().
   virtual std::size_t send(std::span<const OutboundMessage* const> batch, BrokerEvents& events) = 0;
 
   /// Reads what the peer said, continues what was begun. Called at least whenever wait_request() asked for it.

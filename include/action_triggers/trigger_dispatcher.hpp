@@ -51,17 +51,17 @@ struct DispatcherOptions {
 
 /// One named broker since the dispatcher was made. Counts of messages unless said otherwise.
 struct BrokerStats {
-  std::uint64_t fired = 0;      ///< Every fire() at this name, refused ones included.
-  std::uint64_t delivered = 0;  ///< Reported ok.
-  std::uint64_t failed = 0;     ///< Reported not ok.
+  std::uint64_t fired = 0;                                   ///< Every fire() at this name, refused ones included.
+  std::uint64_t delivered = 0;                               ///< Reported ok.
+  std::uint64_t failed = 0;                                  ///< Reported not ok.
   std::array<std::uint64_t, status_code_count> by_status{};  ///< Index: StatusCode.
-  std::uint64_t retried = 0;          ///< Handed to the client again.
-  std::uint64_t late_outcomes = 0;    ///< The client's word came after the deadline had been reported.
-  std::uint64_t queued = 0;           ///< Not yet reported, or still held by the client: what the bounds count.
+  std::uint64_t retried = 0;                                 ///< Handed to the client again.
+  std::uint64_t late_outcomes = 0;  ///< The client's word came after the deadline had been reported.
+  std::uint64_t queued = 0;         ///< Not yet reported, or still held by the client: what the bounds count.
   std::uint64_t queued_bytes = 0;
-  std::uint64_t in_flight = 0;        ///< Of those, handed to the client.
+  std::uint64_t in_flight = 0;  ///< Of those, handed to the client.
   ConnectionState state = ConnectionState::connecting;
-  std::string last_error;             ///< The latest failure of a message or of the connection; empty if none.
+  std::string last_error;  ///< The latest failure of a message or of the connection; empty if none.
 
   /// Latency of delivered messages (see DeliveryReport::latency); within 12.5 %. Zero if none.
   std::chrono::nanoseconds latency_p50{0};
@@ -92,8 +92,9 @@ struct CloseReport {
 /// Threads: every member from any thread; see each member for what is allowed inside a callback. The destructor must
 /// not run while another thread is still inside a member.
 ///
-/// Callbacks run on the lane's thread (or DispatcherOptions::executor), outside all locks; exceptions in them are caught
-/// and counted. Only an outcome that is known at once (no such broker, closed, queue_full) calls back inside fire().
+/// Callbacks run on the lane's thread (or DispatcherOptions::executor), outside all locks; exceptions in them are
+/// caught and counted. Only an outcome that is known at once (no such broker, closed, queue_full) calls back inside
+/// fire().
 class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
  public:
   /// Starts one lane per distinct connection and begins to connect. Does not wait for brokers: unreachable ones show in
@@ -105,12 +106,13 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   TriggerDispatcher(const TriggerDispatcher&) = delete;
   TriggerDispatcher& operator=(const TriggerDispatcher&) = delete;
 
-  /// close(options.close_timeout), then frees the connections. Returns after close_timeout + 2 s at the latest, plus the
-  /// time that a callback still running takes. On a lane's own thread (in a callback) it does not wait for that lane.
+  /// close(options.close_timeout), then frees the connections. Returns after close_timeout + 2 s at the latest, plus
+  /// the time that a callback still running takes. On a lane's own thread (in a callback) it does not wait for that
+  /// lane.
   ~TriggerDispatcher();
 
-  /// Copies the message to the named broker's lane and returns; never waits for a broker (Overflow::block waits for room,
-  /// at most max_block), never throws broker trouble. Throws std::bad_alloc only, and then nothing was fired.
+  /// Copies the message to the named broker's lane and returns; never waits for a broker (Overflow::block waits for
+  /// room, at most max_block), never throws broker trouble. Throws std::bad_alloc only, and then nothing was fired.
   ///
   /// If one fire() returned before another one began, on whatever threads, they are sent in that order.
   Delivery fire(std::string_view broker, const Message& message);
@@ -132,8 +134,8 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   /// executor). False: `timeout` came first. In a callback: throws std::logic_error.
   bool flush(std::chrono::nanoseconds timeout);
 
-  /// Refuses further fires (they report `closed`), waits up to `timeout` for what is under way, then reports the rest as
-  /// `closed`. Returns `timeout` + 2 s later at most. A second call returns an empty report. In a callback: throws
+  /// Refuses further fires (they report `closed`), waits up to `timeout` for what is under way, then reports the rest
+  /// as `closed`. Returns `timeout` + 2 s later at most. A second call returns an empty report. In a callback: throws
   /// std::logic_error.
   CloseReport close(std::chrono::nanoseconds timeout);
 

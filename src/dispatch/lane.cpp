@@ -1,0 +1,276 @@
+#include "dispatch/lane.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace action_triggers::detail {
+namespace {
+
+constexpr int most_admitted_per_turn = 4096;
+
+std::uint64_t unix_ms() {
+  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count());
+}
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32U) | device();
+}
+
+std::vector<std::unique_ptr<NamedBroker>> make_names(std::vector<std::shared_ptr<const BrokerConfig>> configs) {
+  std::vector<std::unique_ptr<NamedBroker>> names;
+  for (auto& config : configs) {
+    names.push_back(std::make_unique<NamedBroker>(std::move(config), static_cast<std::uint32_t>(names.size())));
+  }
+  return names;
+}
+
+std::vector<NamedBroker*> pointers(const std::vector<std::unique_ptr<NamedBroker>>& names) {
+  std::vector<NamedBroker*> result;
+  for (const auto& named : names) result.push_back(named.get());
+  return result;
+}
+
+}  // namespace
+
+// ----------------------------------------------------------------------------------------------------------------
+// hooks
+
+void Hooks::log(LogLevel level, std::string_view component, std::string_view text) noexcept {
+  if (!options.log) return;
+  try {
+    options.log(level, component, text);
+  } catch (...) {
+    callback_exceptions.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+void Hooks::run_callbacks(Record& record) noexcept {
+  const DeliveryReport& report = *record.report;
+  const bool failure = !report.status.ok() && options.on_failure;
+  if (record.callback == nullptr && !failure) return;
+  if (options.executor) {
+    try {
+      record.add_reference();
+      options.executor([this, delivery = record.handle(), callback = record.callback] {
+        call_all(callback, delivery.wait(), "on the executor");
+      });
+      return;
+    } catch (...) {  // it did not take the task: run it here rather than lose it
+      callback_exceptions.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
+  call_all(record.callback, report, "on the lane's thread, and held it up");
+}
+
+void Hooks::call_all(DeliveryCallback* callback, const DeliveryReport& report, const char* where) noexcept {
+  const TimePoint begin = Clock::now();
+  if (callback != nullptr) call(*callback, report);
+  if (!report.status.ok() && options.on_failure) call(options.on_failure, report);
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
+  if (took > options.slow_callback) {
+    slow_callbacks.fetch_add(1, std::memory_order_relaxed);
+    try {
+      log(LogLevel::warning, "dispatcher",
+          "a callback for '" + report.broker + "' took " + std::to_string(took.count()) + " ms " + where);
+    } catch (...) {  // no memory for the text; it is counted
+    }
+  }
+}
+
+void Hooks::call(const DeliveryCallback& callback, const DeliveryReport& report) noexcept {
+  try {
+    callback(report);
+  } catch (...) {
+    callback_exceptions.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+// -----------------------------------------------------------------------------------------------------------------
+// lane
+
+class Lane::WakeUp {
+ public:
+  WakeUp() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+  }
+  ~WakeUp() { ::close(fd_); }
+  WakeUp(const WakeUp&) = delete;
+  WakeUp& operator=(const WakeUp&) = delete;
+
+  void wake() const noexcept {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(fd_, &one, sizeof one);  // full: it will wake anyhow
+  }
+  void clear() const noexcept {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto read = ::read(fd_, &count, sizeof count);
+  }
+  [[nodiscard]] int fd() const noexcept { return fd_; }
+
+ private:
+  const int fd_;
+};
+
+Lane::Lane(std::vector<std::shared_ptr<const BrokerConfig>> configs, BrokerRegistry::Make make,
+           std::shared_ptr<Hooks> hooks, const std::string& thread_name)
+    : hooks_(std::move(hooks)),
+      thread_name_(thread_name),
+      names_(make_names(std::move(configs))),
+      core_([make = std::move(make), config = names_.front()->config] { return make(*config); }, pointers(names_),
+            [this, component = names_.front()->config->broker_type](LogLevel level, std::string_view text) {
+              hooks_->log(level, component, text);
+            },
+            random_seed()),
+      wake_up_(std::make_shared<WakeUp>()) {
+  for (const auto& named : names_) named->lane = this;
+  core_.make_broker();
+}
+
+Lane::~Lane() = default;
+
+void Lane::start() {
+  // The thread keeps the lane alive: a dispatcher destroyed in a callback lets go of a lane that still runs.
+  thread_ = Thread(thread_name_, [self = shared_from_this()] { self->run(); });
+}
+
+void Lane::push(Record& record) noexcept {
+  queue_.push(&record);
+  // Both this load and push()'s exchange are sequentially consistent, as are their counterparts in sleep(): either this
+  // sees that the lane sleeps, or the lane sees the message before it does.
+  if (asleep_.load(std::memory_order_seq_cst) && asleep_.exchange(false, std::memory_order_seq_cst)) wake_up_->wake();
+}
+
+bool Lane::push(FlushMark& mark) {
+  const std::lock_guard lock(mutex_);
+  if (ended_) return false;
+  queue_.push(&mark);
+  wake_up_->wake();
+  return true;
+}
+
+void Lane::wait_for_room(NamedBroker& named, TimePoint deadline) {
+  producers_waiting_.fetch_add(1, std::memory_order_seq_cst);
+  {
+    std::unique_lock lock(mutex_);
+    const std::uint64_t before = named.quota.messages();
+    changed_.wait_until(lock, deadline, [&] { return ended_ || named.quota.messages() < before || before == 0; });
+  }
+  producers_waiting_.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+void Lane::wake_producers() {
+  if (producers_waiting_.load(std::memory_order_seq_cst) == 0) return;
+  const std::lock_guard lock(mutex_);
+  changed_.notify_all();
+}
+
+void Lane::begin_close(TimePoint deadline) {
+  for (const auto& named : names_) named->quota.close();
+  close_deadline_.store(deadline.time_since_epoch().count(), std::memory_order_release);
+  {
+    const std::lock_guard lock(mutex_);
+    changed_.notify_all();
+  }
+  wake_up_->wake();
+}
+
+bool Lane::wait_until_ended(TimePoint deadline) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_until(lock, deadline, [&] { return ended_; });
+}
+
+void Lane::join() {
+  if (!thread_.joinable()) return;
+  if (thread_.is_current()) {
+    thread_.detach();
+  } else {
+    thread_.join();
+  }
+}
+
+void Lane::run() {
+  on_lane_thread = true;
+  core_.start(Waker([wake_up = wake_up_] { wake_up->wake(); }), Clock::now());
+  bool closing = false;
+  while (!core_.finished()) {
+    core_.set_time(Clock::now(), unix_ms());
+    for (int i = 0; i < most_admitted_per_turn; ++i) {
+      QueueNode* node = queue_.pop();
+      if (node == nullptr) break;
+      if (node->is_flush_mark) {
+        core_.mark(static_cast<FlushMark&>(*node));
+      } else {
+        core_.admit(static_cast<Record&>(*node));
+      }
+    }
+    if (const auto deadline = close_deadline_.load(std::memory_order_acquire); !closing && deadline != open) {
+      closing = true;
+      core_.begin_close(TimePoint(TimePoint::duration(deadline)));
+    }
+    core_.step();
+    report_resolved();
+    if (!core_.finished() && !core_.has_work() && queue_.empty()) sleep();
+  }
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  while (QueueNode* node = queue_.pop()) static_cast<FlushMark&>(*node).reached();  // no message can be left
+  changed_.notify_all();
+}
+
+void Lane::report_resolved() {
+  std::vector<LaneCore::Resolved> resolved = core_.take_resolved();
+  if (resolved.empty()) return;
+  for (LaneCore::Resolved& item : resolved) {
+    Record& record = *item.record;
+    // Nobody can come to hold a Delivery of this record anew: with only the lane's reference left, nobody will look.
+    const bool failure = !item.outcome.status.ok() && hooks_->options.on_failure;
+    if (failure || record.callback != nullptr || record.references.load(std::memory_order_acquire) > 1) {
+      auto report = std::make_unique<DeliveryReport>();
+      report->status = std::move(item.outcome.status);
+      report->persistence = item.outcome.persistence;
+      report->attempts = record.attempts();
+      report->latency = item.latency;
+      report->message_id = record.id();
+      report->broker = record.named->config->name;
+      report->partition = item.outcome.partition;
+      report->offset = item.outcome.offset;
+      record.publish(std::move(report));
+      hooks_->run_callbacks(record);
+    }
+    core_.reported(record);
+  }
+  wake_producers();
+}
+
+void Lane::sleep() {
+  const WaitRequest request = core_.wait_request();
+  asleep_.store(true, std::memory_order_seq_cst);
+  if (!queue_.empty()) {
+    asleep_.store(false, std::memory_order_relaxed);
+    return;
+  }
+  pollfd fds[2] = {{.fd = wake_up_->fd(), .events = POLLIN, .revents = 0},
+                   {.fd = request.fd, .events = POLLIN, .revents = 0}};
+  if (request.writable) fds[1].events |= POLLOUT;
+  timespec timeout{};
+  const timespec* wait = nullptr;
+  if (request.at != TimePoint::max()) {
+    const auto left = std::max(request.at - Clock::now(), Clock::duration::zero());
+    timeout.tv_sec = std::chrono::duration_cast<std::chrono::seconds>(left).count();
+    timeout.tv_nsec = std::chrono::duration_cast<std::chrono::nanoseconds>(left % std::chrono::seconds(1)).count();
+    wait = &timeout;
+  }
+  ::ppoll(fds, request.fd >= 0 ? 2 : 1, wait, nullptr);  // whatever it says, the next turn looks for itself
+  asleep_.store(false, std::memory_order_seq_cst);
+  if ((fds[0].revents & POLLIN) != 0) wake_up_->clear();
+}
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,523 @@
+#include "dispatch/lane_core.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+namespace action_triggers::detail {
+namespace {
+
+constexpr std::size_t batch_size = 256;      // offered to the broker at once, of one name
+constexpr std::size_t most_per_step = 4096;  // then it is the broker's turn to read
+constexpr std::chrono::milliseconds broker_close_time{1'500};
+// Wrong credentials do not mend themselves, and servers lock accounts out.
+constexpr std::chrono::milliseconds least_permanent_backoff{1'000};
+
+RetryPolicy most_eager(const std::vector<NamedBroker*>& names) {
+  RetryPolicy policy = names.front()->config->retry;
+  for (const NamedBroker* named : names) {
+    policy.initial_backoff = std::min(policy.initial_backoff, named->config->retry.initial_backoff);
+    policy.max_backoff = std::min(policy.max_backoff, named->config->retry.max_backoff);
+  }
+  return policy;
+}
+
+std::string seconds_text(std::chrono::milliseconds time) {
+  std::string text = std::to_string(time.count() / 1000);
+  if (const auto rest = time.count() % 1000; rest != 0) {
+    std::string digits = std::to_string(1000 + rest).substr(1);
+    digits.erase(digits.find_last_not_of('0') + 1);
+    text += "." + digits;
+  }
+  return text + " s";
+}
+
+}  // namespace
+
+LaneCore::LaneCore(std::function<std::unique_ptr<Broker>()> make_broker, std::vector<NamedBroker*> names,
+                   std::function<void(LogLevel, std::string_view)> log, std::uint64_t seed)
+    : make_broker_(std::move(make_broker)),
+      names_(std::move(names)),
+      log_(std::move(log)),
+      connection_retry_(most_eager(names_)),
+      ids_(seed),
+      random_(seed ^ 0x9E3779B97F4A7C15ULL) {
+  for (const NamedBroker* named : names_) configs_.push_back(named->config.get());
+  close_counts_.abandoned.resize(names_.size());
+  batch_.reserve(batch_size);
+}
+
+LaneCore::~LaneCore() = default;
+
+void LaneCore::make_broker() { broker_ = make_broker_(); }
+
+void LaneCore::start(Waker waker, TimePoint now) {
+  now_ = now;
+  waker_ = std::make_unique<Waker>(std::move(waker));
+  guarded("start", [&] { broker_->start(LaneContext{.names = configs_, .waker = *waker_}); });
+}
+
+void LaneCore::set_time(TimePoint now, std::uint64_t unix_ms) {
+  now_ = std::max(now, now_);
+  unix_ms_ = unix_ms;
+}
+
+// ---------------------------------------------------------------------------------------------------- what comes in
+
+void LaneCore::admit(Record& record) {
+  NamedBroker& named = *record.named;
+  record.set_destination(*named.config, named.index);
+  if (char* id = record.missing_id()) ids_.write(unix_ms_, id);
+  record.sequence = next_sequence_++;
+  record.picked_up = now_;
+  record.flush_epoch = first_epoch_ + static_cast<std::uint32_t>(epochs_.size() - 1);
+  ++epochs_.back().open;
+  named.picked_up.add(1);
+  named.held.add(1);
+  named.live.push_newest(record);
+  ++named.live_count;
+  named.live_bytes += record.quota_bytes;
+  ++live_total_;
+  if (named.next_unsent == nullptr) named.next_unsent = &record;
+  next_deadline_ = std::min(next_deadline_, deadline_of(record));
+  make_ready(named);
+  if (named.config->overflow == Overflow::drop_oldest) drop_oldest_over_bounds(named);
+}
+
+void LaneCore::drop_oldest_over_bounds(NamedBroker& named) {
+  const BrokerConfig& config = *named.config;
+  while (named.next_unsent != nullptr &&
+         (named.live_count > config.max_queued_messages || named.live_bytes > config.max_queued_bytes)) {
+    resolve(*named.next_unsent,
+            Outcome::failed({StatusCode::queue_full, "dropped for a newer message: '" + config.name +
+                                                         "' is at its bounds (params.max_queued_messages, "
+                                                         "max_queued_bytes) and its overflow is drop_oldest"}));
+  }
+}
+
+void LaneCore::mark(FlushMark& mark) {
+  epochs_.back().marks.push_back(&mark);
+  epochs_.emplace_back();
+  finish_flushes();
+}
+
+void LaneCore::finish_flushes() {
+  while (epochs_.size() > 1 && epochs_.front().open == 0) {
+    for (FlushMark* mark : epochs_.front().marks) mark->reached();
+    epochs_.pop_front();
+    ++first_epoch_;
+  }
+}
+
+void LaneCore::begin_close(TimePoint deadline) {
+  closing_ = true;
+  close_deadline_ = deadline;
+}
+
+// --------------------------------------------------------------------------------------------------------- one turn
+
+void LaneCore::step() {
+  if (finished_) return;
+  work_left_ = false;
+  if (!broker_closed_) {
+    for (NamedBroker* named : std::exchange(stalled_, {})) make_ready(*named);
+    connect_if_due();
+    guarded("poll", [&] { broker_->poll(*this); });
+    retry_failed();
+    expire();
+    resume_paused();
+    send_ready();
+    retry_failed();
+  }
+  if (closing_) finish_close_if_due();
+}
+
+bool LaneCore::is_connected() const {
+  return state() == ConnectionState::connected || state() == ConnectionState::blocked;
+}
+
+void LaneCore::connect_if_due() {
+  if (is_connected()) return;
+  if (started_connecting_ || now_ < connect_at_) return;
+  started_connecting_ = true;
+  set_state(ConnectionState::connecting);
+  guarded("connect", [&] { broker_->connect(*this); });
+}
+
+void LaneCore::retry_failed() {
+  // The record never left `live`: trying again means that sending goes back to it.
+  for (Record* record : std::exchange(failed_, {})) {
+    if (record->resolved) continue;
+    NamedBroker& named = *record->named;
+    if (named.next_unsent == nullptr || record->sequence < named.next_unsent->sequence) named.next_unsent = record;
+    if (!named.paused && now_ >= named.resume_at) {
+      named.resume_at = now_ + backoff(named.config->retry, ++named.failures_in_a_row);
+      named.paused = true;
+      paused_.push_back(&named);
+    }
+  }
+}
+
+void LaneCore::resume_paused() {
+  std::erase_if(paused_, [&](NamedBroker* named) {
+    if (now_ < named->resume_at) return false;
+    named->paused = false;
+    make_ready(*named);
+    return true;
+  });
+}
+
+void LaneCore::make_ready(NamedBroker& named) {
+  if (named.ready || named.paused || named.next_unsent == nullptr) return;
+  named.ready = true;
+  ready_.push_back(&named);
+}
+
+void LaneCore::send_ready() {
+  std::size_t sent = 0;
+  while (!ready_.empty() && is_connected()) {
+    if (sent >= most_per_step) {
+      work_left_ = true;
+      return;
+    }
+    NamedBroker& named = *ready_.front();
+    ready_.pop_front();
+    named.ready = false;
+    const std::size_t offered = fill_batch(named);
+    if (offered == 0) continue;  // the window is full: complete() makes the name ready again
+    const std::size_t taken = send_batch(named);
+    sent += taken;
+    if (taken == offered) {
+      make_ready(named);  // behind the others
+    } else if (named.next_unsent != nullptr) {
+      stalled_.push_back(&named);  // offered again in the next turn
+    }
+  }
+}
+
+/// Collects the oldest unsent messages that fit the name's window, and marks them as in flight.
+std::size_t LaneCore::fill_batch(NamedBroker& named) {
+  std::size_t most = batch_size;
+  if (const std::size_t window = named.config->max_in_flight; window != 0) {
+    const std::uint64_t in_flight = named.in_flight.get();
+    most = std::min<std::size_t>(most, window > in_flight ? window - in_flight : 0);
+  }
+  batch_.clear();
+  if (most == 0) return 0;
+  Record* next = named.next_unsent;
+  for (; next != nullptr && batch_.size() < most; next = next->newer) {
+    if (next->in_flight) continue;
+    next->in_flight = true;
+    next->count_attempt(+1);
+    batch_.push_back(next);
+  }
+  while (next != nullptr && next->in_flight) next = next->newer;
+  named.next_unsent = next;  // not in flight: nothing that the broker says in send() can take it away
+  named.in_flight.add(batch_.size());
+  return batch_.size();
+}
+
+/// Offers the batch; returns how much of it the broker took.
+std::size_t LaneCore::send_batch(NamedBroker& named) {
+  const Broker* const broker = broker_.get();
+  std::size_t taken = 0;
+  guarded("send", [&] { taken = std::min(broker_->send(batch_, *this), batch_.size()); });
+  if (broker != broker_.get()) return 0;  // it threw, and everything it was offered has been resolved
+  for (std::size_t i = 0; i < taken; ++i) {
+    if (batch_[i]->attempt() > 1) named.retried.add(1);
+  }
+  for (std::size_t i = batch_.size(); i-- > taken;) {
+    auto& record = const_cast<Record&>(static_cast<const Record&>(*batch_[i]));  // ours: fill_batch put it there
+    record.in_flight = false;
+    record.count_attempt(-1);
+    named.in_flight.subtract(1);
+    named.next_unsent = &record;
+  }
+  return taken;
+}
+
+WaitRequest LaneCore::wait_request() const {
+  WaitRequest request;
+  if (finished_) return request;
+  request = broker_->wait_request();
+  if (live_total_ > 0) request.at = std::min(request.at, next_deadline_);
+  for (const NamedBroker* named : paused_) request.at = std::min(request.at, named->resume_at);
+  if (!started_connecting_ && !is_connected()) request.at = std::min(request.at, connect_at_);
+  if (closing_) request.at = std::min(request.at, close_deadline_);
+  return request;
+}
+
+// --------------------------------------------------------------------------------------------- what the broker says
+
+void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
+  auto& record = const_cast<Record&>(static_cast<const Record&>(message));  // every OutboundMessage is a Record of ours
+  NamedBroker& named = *record.named;
+  if (!record.in_flight) {
+    log(LogLevel::error, "the broker completed a message that it does not hold; this is a bug in the broker");
+    return;
+  }
+  record.in_flight = false;
+  named.in_flight.subtract(1);
+  if (record.resolved) {  // the deadline was faster
+    orphans_.remove(record);
+    named.late_outcomes.add(1);
+    if (record.reported) free(record);
+    make_ready(named);
+    return;
+  }
+  if (outcome.persistence == Persistence::possibly_persisted) record.possibly_persisted = true;
+  if (outcome.status.ok()) {
+    named.failures_in_a_row = 0;
+    connect_failures_ = 0;
+  } else if (outcome.status.retryable()) {
+    if (broker_closed_) {
+      outcome.status = Status(StatusCode::closed, "close() ran out of time: " + outcome.status.message());
+    } else if (!tried_enough(record)) {
+      named.set_last_error(outcome.status.to_string());
+      failed_.push_back(&record);
+      return;
+    }
+  }
+  resolve(record, std::move(outcome));
+  make_ready(named);
+}
+
+bool LaneCore::tried_enough(const Record& record) const {
+  const auto& most = record.named->config->retry.max_attempts;
+  return most && record.attempts() >= *most;
+}
+
+void LaneCore::connected() {
+  started_connecting_ = false;
+  connected_since_ = now_;
+  set_state(ConnectionState::connected);
+  const std::lock_guard lock(connection_error_mutex_);
+  connection_error_.clear();
+}
+
+void LaneCore::disconnected(Status why) {
+  const bool was_connected = is_connected();
+  started_connecting_ = false;
+  set_state(ConnectionState::disconnected);
+  if (was_connected && now_ - connected_since_ >= connection_retry_.max_backoff) connect_failures_ = 0;
+  std::chrono::nanoseconds pause = backoff(connection_retry_, ++connect_failures_);
+  if (!why.retryable()) pause = std::max<std::chrono::nanoseconds>(pause, least_permanent_backoff);
+  connect_at_ = now_ + pause;
+  {
+    const std::lock_guard lock(connection_error_mutex_);
+    connection_error_ = why.to_string();
+  }
+  log(LogLevel::warning, std::string(was_connected ? "connection lost" : "cannot connect") + ": " + why.message());
+
+  retry_failed();
+  for (NamedBroker* named : names_) {
+    // What waits for the connection waits for nothing else.
+    named->resume_at = TimePoint::min();
+    for (Record* record = named->next_unsent; record != nullptr;) {
+      Record* const newer = record->newer;
+      if (!record->in_flight) {
+        if (!was_connected) record->count_attempt(+1);
+        if (!why.retryable() || (!was_connected && tried_enough(*record))) resolve(*record, Outcome::failed(why));
+      }
+      record = newer;
+    }
+  }
+  resume_paused();
+}
+
+void LaneCore::blocked(bool is_blocked, std::string_view why) {
+  if (!is_connected()) return;
+  set_state(is_blocked ? ConnectionState::blocked : ConnectionState::connected);
+  blocked_why_ = why;
+}
+
+void LaneCore::log(LogLevel level, std::string_view text) { log_(level, text); }
+
+std::string LaneCore::connection_error() const {
+  const std::lock_guard lock(connection_error_mutex_);
+  return connection_error_;
+}
+
+/// A broker must not throw. One that does is replaced: nobody knows what state it is in.
+template <class Call>
+void LaneCore::guarded(const char* what, Call&& call) {
+  try {
+    call();
+  } catch (const std::exception& error) {
+    replace_broker(what, error.what());
+  } catch (...) {
+    replace_broker(what, "an exception that is not a std::exception");
+  }
+}
+
+void LaneCore::replace_broker(const char* what, const char* why) {
+  const Status status(StatusCode::internal, "the broker's " + std::string(what) + "() threw: " + why);
+  log(LogLevel::error, status.message());
+  broker_.reset();
+  for (NamedBroker* named : names_) {
+    for (Record* record = named->live.oldest(); record != nullptr;) {
+      Record* const newer = record->newer;
+      if (record->in_flight) complete(*record, Outcome::failed(status, Persistence::possibly_persisted));
+      record = newer;
+    }
+  }
+  while (!orphans_.empty()) complete(*orphans_.oldest(), Outcome::failed(status));
+  try {
+    broker_ = make_broker_();
+    broker_->start(LaneContext{.names = configs_, .waker = *waker_});
+  } catch (const std::exception& error) {
+    log(LogLevel::error, std::string("a new broker could not be made: ") + error.what());
+    class Broken final : public Broker {
+     public:
+      std::size_t send(std::span<const OutboundMessage* const>, BrokerEvents&) override { return 0; }
+      void connect(BrokerEvents& events) override {
+        events.disconnected({StatusCode::internal, "the broker threw and could not be made again"});
+      }
+    };
+    broker_ = std::make_unique<Broken>();
+  }
+  set_state(ConnectionState::connecting);  // so that waiting messages are tried with the new one
+  disconnected({StatusCode::unavailable, status.message()});
+}
+
+// ------------------------------------------------------------------------------------------------------- what is due
+
+TimePoint LaneCore::deadline_of(const Record& record) const { return record.picked_up + record.named->config->timeout; }
+
+void LaneCore::expire() {
+  if (now_ < next_deadline_) return;
+  next_deadline_ = TimePoint::max();
+  for (NamedBroker* named : names_) {
+    // One timeout per name: what was fired first is due first.
+    while (Record* oldest = named->live.oldest()) {
+      if (now_ < deadline_of(*oldest)) {
+        next_deadline_ = std::min(next_deadline_, deadline_of(*oldest));
+        break;
+      }
+      resolve(*oldest,
+              Outcome::failed({StatusCode::timed_out, "no outcome within " + seconds_text(named->config->timeout) +
+                                                          ": " + what_it_waited_for(*oldest)}));
+    }
+  }
+}
+
+std::string LaneCore::what_it_waited_for(const Record& record) const {
+  if (state() == ConnectionState::disconnected || state() == ConnectionState::connecting) {
+    const std::string error = connection_error();
+    return "waiting for a connection" + (error.empty() ? std::string() : "; the last try failed: " + error);
+  }
+  if (state() == ConnectionState::blocked) return "the broker accepts nothing for now: " + blocked_why_;
+  if (record.in_flight) return "sent, and waiting for the broker's confirmation";
+  if (record.attempts() > 0) return "waiting to be tried again; the last try failed: " + record.named->get_last_error();
+  return "waiting behind earlier messages of '" + record.named->config->name + "'";
+}
+
+std::chrono::nanoseconds LaneCore::backoff(const RetryPolicy& policy, std::uint32_t failures) {
+  const std::uint32_t doublings = std::min(failures > 0 ? failures - 1 : 0, 30U);
+  const std::chrono::nanoseconds most = policy.max_backoff;
+  const std::chrono::nanoseconds base = policy.initial_backoff;
+  const std::int64_t factor = std::int64_t{1} << doublings;
+  const std::chrono::nanoseconds limit = base > most / factor ? most : base * factor;
+  // Full jitter, but never nothing at all: a fault that comes back at once must not spin.
+  return std::chrono::nanoseconds(
+      std::uniform_int_distribution<std::int64_t>(limit.count() / 10, limit.count())(random_));
+}
+
+// ------------------------------------------------------------------------------------------------------- what goes out
+
+void LaneCore::unlink_unsent(Record& record) {
+  NamedBroker& named = *record.named;
+  if (named.next_unsent == &record) {
+    Record* next = record.newer;
+    while (next != nullptr && next->in_flight) next = next->newer;
+    named.next_unsent = next;
+  }
+  named.live.remove(record);
+  --named.live_count;
+  named.live_bytes -= record.quota_bytes;
+  --live_total_;
+}
+
+void LaneCore::resolve(Record& record, Outcome outcome) {
+  unlink_unsent(record);
+  record.resolved = true;
+  if (record.in_flight) orphans_.push_newest(record);
+  if (!outcome.status.ok() && (record.in_flight || record.possibly_persisted)) {
+    outcome.persistence = Persistence::possibly_persisted;
+  }
+  NamedBroker& named = *record.named;
+  const std::chrono::nanoseconds latency = now_ - record.picked_up;
+  named.outcomes[static_cast<std::size_t>(outcome.status.code())].add(1);
+  if (outcome.status.ok()) {
+    named.latency.record(latency);
+  } else {
+    named.set_last_error(outcome.status.to_string());
+  }
+  if (closing_) {
+    if (outcome.status.ok()) {
+      ++close_counts_.delivered;
+    } else if (outcome.status.code() == StatusCode::closed) {
+      ++close_counts_.abandoned[named.index];
+    } else {
+      ++close_counts_.failed;
+    }
+  }
+  resolved_.push_back({.record = &record, .outcome = std::move(outcome), .latency = latency});
+}
+
+std::vector<LaneCore::Resolved> LaneCore::take_resolved() { return std::exchange(resolved_, {}); }
+
+void LaneCore::reported(Record& record) {
+  record.reported = true;
+  --epochs_[record.flush_epoch - first_epoch_].open;
+  if (!record.in_flight) free(record);
+  if (epochs_.size() > 1) finish_flushes();
+}
+
+void LaneCore::free(Record& record) {
+  NamedBroker& named = *record.named;
+  named.held.subtract(1);
+  named.quota.give_back(1, record.quota_bytes);
+  record.drop_reference();
+}
+
+// ----------------------------------------------------------------------------------------------------------------
+// close
+
+bool LaneCore::all_accounted_for() const {
+  return std::all_of(names_.begin(), names_.end(),
+                     [](const NamedBroker* named) { return named->quota.messages() == named->held.get(); });
+}
+
+void LaneCore::close_broker() {
+  if (broker_closed_) return;
+  broker_closed_ = true;
+  try {
+    broker_->close(*this, broker_close_time);
+  } catch (const std::exception& error) {
+    log(LogLevel::error, std::string("the broker's close() threw: ") + error.what());
+  }
+}
+
+void LaneCore::finish_close_if_due() {
+  if (live_total_ > 0 && now_ >= close_deadline_) {
+    close_broker();  // the last chance for what is in flight; fires that were on their way end here too
+    for (NamedBroker* named : names_) {
+      while (Record* oldest = named->live.oldest()) {
+        resolve(*oldest,
+                Outcome::failed({StatusCode::closed, "close() ran out of time: " + what_it_waited_for(*oldest)}));
+      }
+    }
+  }
+  if (live_total_ > 0) return;
+  work_left_ = true;               // until everything has been reported, and
+  if (!resolved_.empty()) return;  // no producer is between taking its room and pushing
+  if (!all_accounted_for()) return;
+  close_broker();
+  broker_.reset();
+  while (!orphans_.empty()) complete(*orphans_.oldest(), {});
+  set_state(ConnectionState::closed);
+  finished_ = true;
+}
+
+}  // namespace action_triggers::detail

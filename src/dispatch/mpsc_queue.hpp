@@ -1,0 +1,60 @@
+/// An intrusive queue for many producers and one consumer, after Dmitry Vyukov's non-intrusive MPSC design.
+///
+/// It keeps causal order between threads: if one push() returned before another began, they come out in that order.
+/// Queues with a sub-queue per producer do not (see docs/architecture.md).
+#pragma once
+
+#include <atomic>
+
+namespace action_triggers::detail {
+
+struct QueueNode {
+  std::atomic<QueueNode*> next_in_queue{nullptr};
+  bool is_flush_mark = false;  // the only other thing beside messages that a lane's queue carries
+};
+
+class MpscQueue {
+ public:
+  MpscQueue() = default;
+  MpscQueue(const MpscQueue&) = delete;
+  MpscQueue& operator=(const MpscQueue&) = delete;
+
+  /// Any thread. Wait-free. The exchange is sequentially consistent: a producer that afterwards reads (seq_cst) that
+  /// the consumer is awake can rely on the consumer's next empty() to see this push.
+  void push(QueueNode* node) noexcept {
+    node->next_in_queue.store(nullptr, std::memory_order_relaxed);
+    QueueNode* previous = newest_.exchange(node, std::memory_order_seq_cst);
+    previous->next_in_queue.store(node, std::memory_order_release);
+  }
+
+  /// Consumer only. nullptr: empty, or the next producer is between its exchange and its link (then empty() is false).
+  QueueNode* pop() noexcept {
+    QueueNode* oldest = oldest_;
+    QueueNode* next = oldest->next_in_queue.load(std::memory_order_acquire);
+    if (oldest == &stub_) {
+      if (next == nullptr) return nullptr;
+      oldest_ = oldest = next;
+      next = oldest->next_in_queue.load(std::memory_order_acquire);
+    }
+    if (next == nullptr) {
+      if (oldest != newest_.load(std::memory_order_acquire)) return nullptr;
+      push(&stub_);  // so that the last node can be taken out
+      next = oldest->next_in_queue.load(std::memory_order_acquire);
+      if (next == nullptr) return nullptr;
+    }
+    oldest_ = next;
+    return oldest;
+  }
+
+  /// Consumer only.
+  [[nodiscard]] bool empty() const noexcept {
+    return oldest_ == &stub_ && newest_.load(std::memory_order_seq_cst) == &stub_;
+  }
+
+ private:
+  QueueNode stub_;
+  alignas(64) std::atomic<QueueNode*> newest_{&stub_};
+  alignas(64) QueueNode* oldest_ = &stub_;
+};
+
+}  // namespace action_triggers::detail
