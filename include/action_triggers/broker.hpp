@@ -47,6 +47,7 @@
 
 #include "action_triggers/config.hpp"
 #include "action_triggers/export.hpp"
+#include "action_triggers/message.hpp"
 #include "action_triggers/status.hpp"
 
 namespace action_triggers {
@@ -104,6 +105,9 @@ class ACTION_TRIGGERS_EXPORT OutboundMessage {
   [[nodiscard]] std::optional<std::uint8_t> priority() const noexcept {
     return priority_ < 0 ? std::nullopt : std::optional(static_cast<std::uint8_t>(priority_));
   }
+
+  /// All of it as a value, for a broker that keeps messages.
+  [[nodiscard]] Message copy() const;
 
   /// The named broker this message was fired at, and its position in LaneContext::names.
   [[nodiscard]] const BrokerConfig& destination() const noexcept { return *destination_; }

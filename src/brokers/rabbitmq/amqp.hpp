@@ -1,0 +1,55 @@
+/// rabbitmq-c behind small types of ours. Internal.
+#pragma once
+
+#if __has_include(<rabbitmq-c/amqp.h>)  // 0.12 moved its headers
+#include <rabbitmq-c/amqp.h>
+#include <rabbitmq-c/framing.h>
+#include <rabbitmq-c/ssl_socket.h>
+#include <rabbitmq-c/tcp_socket.h>
+#else
+#include <amqp.h>
+#include <amqp_framing.h>
+#include <amqp_ssl_socket.h>
+#include <amqp_tcp_socket.h>
+#endif
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "action_triggers/config.hpp"
+#include "action_triggers/status.hpp"
+
+namespace action_triggers::detail {
+
+struct AmqpDeleter {
+  void operator()(amqp_connection_state_t_* connection) const noexcept { amqp_destroy_connection(connection); }
+};
+/// Destroying it closes the socket without a word to the peer.
+using AmqpConnection = std::unique_ptr<amqp_connection_state_t_, AmqpDeleter>;
+
+constexpr std::size_t amqp_short_string_limit = 255;  // AMQP 0-9-1, 4.2.5.3
+
+inline amqp_bytes_t to_amqp(std::string_view text) noexcept {
+  return {text.size(), const_cast<char*>(text.data())};  // rabbitmq-c only reads it
+}
+inline std::string_view from_amqp(amqp_bytes_t bytes) noexcept {
+  return bytes.len == 0 ? std::string_view() : std::string_view(static_cast<const char*>(bytes.bytes), bytes.len);
+}
+inline timeval to_timeval(std::chrono::milliseconds time) noexcept {
+  timeval result{};
+  result.tv_sec = static_cast<decltype(result.tv_sec)>(time.count() / 1000);
+  result.tv_usec = static_cast<decltype(result.tv_usec)>(time.count() % 1000 * 1000);
+  return result;
+}
+
+/// What a connection.close or channel.close of the broker means for a message; with what to do about it.
+Status status_of_close(int reply_code, std::string_view reply_text);
+
+/// Connects to one host and logs in; blocks for at most config.connect_timeout (and the name look-up, which no option
+/// of the system bounds). ok: `connection` is set.
+Status open_amqp_connection(const RabbitMqConfig& config, const HostPort& host, AmqpConnection& connection);
+
+std::string to_string(const HostPort& host);
+
+}  // namespace action_triggers::detail
