@@ -141,7 +141,9 @@ bool Delivery::done() const {
   return record_->published();
 }
 
-const DeliveryReport& Delivery::wait() const {
+DeliveryReport Delivery::wait() && { return static_cast<const Delivery&>(*this).wait(); }
+
+const DeliveryReport& Delivery::wait() const& {
   if (!done()) {
     detail::refuse_on_lane_thread("Delivery::wait");
     record_->wait_until(TimePoint::max());
