@@ -35,7 +35,10 @@ class ACTION_TRIGGERS_EXPORT ConfigSection {
  public:
   explicit ConfigSection(std::shared_ptr<detail::SectionReader> reader) : reader_(std::move(reader)) {}
 
-  [[nodiscard]] bool has(std::string_view key) const;
+  [[nodiscard]] bool has(std::string_view key) const;       ///< Present, and not null.
+  [[nodiscard]] bool has_null(std::string_view key) const;  ///< Present, and null.
+  [[nodiscard]] bool is_boolean(std::string_view key) const;
+  [[nodiscard]] bool is_integer(std::string_view key) const;
 
   /// A string, not empty. A missing required one is the problem "The field 'key' must be provided.".
   std::optional<std::string> string(std::string_view key);
@@ -47,6 +50,9 @@ class ACTION_TRIGGERS_EXPORT ConfigSection {
                                       std::int64_t max = std::numeric_limits<std::int64_t>::max());
   std::optional<double> number(std::string_view key, double min, double max);
   std::optional<bool> boolean(std::string_view key);
+
+  /// A string, number or boolean as text ("true", "5"), for values that somebody else checks.
+  std::optional<std::string> scalar(std::string_view key);
 
   /// A list of strings, or one string.
   std::optional<std::vector<std::string>> strings(std::string_view key);
@@ -70,7 +76,8 @@ class ACTION_TRIGGERS_EXPORT ConfigSection {
 struct BrokerSection {
   std::string name;
   ConfigSection conn_details;
-  ConfigSection params;  ///< The common keys (timeout_secs, retry, …) are read by the loader itself.
+  ConfigSection params;      ///< The common keys (timeout_secs, retry, …) are read by the loader itself.
+  bool require_tls = false;  ///< settings.require_tls: plaintext to a host other than loopback is a problem.
 };
 
 /// What `ping` found.

@@ -1,0 +1,26 @@
+#include "brokers/backends.hpp"
+#include "config/field_table.hpp"
+
+namespace action_triggers::detail {
+namespace {
+
+const FieldTable<MemoryConfig>& fields() {
+  static const FieldTable<MemoryConfig> table{
+      text_field<MemoryConfig>(in_conn_details, "server", &MemoryConfig::server, "default",
+                               "Which in-process broker; InMemoryBroker::named() gives access to it."),
+  };
+  return table;
+}
+
+}  // namespace
+
+std::vector<const FieldInfo*> memory_fields() { return infos(fields()); }
+
+std::unique_ptr<BrokerConfig> parse_memory(BrokerSection& section) {
+  auto config = std::make_unique<MemoryConfig>();
+  read_fields(fields(), section, *config);
+  config->connection_key = config->server;
+  return config;
+}
+
+}  // namespace action_triggers::detail

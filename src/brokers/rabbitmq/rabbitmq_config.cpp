@@ -1,0 +1,326 @@
+#include <algorithm>
+#include <charconv>
+
+#include "brokers/backends.hpp"
+#include "brokers/hosts.hpp"
+#include "config/field_table.hpp"
+
+namespace action_triggers::detail {
+namespace {
+
+constexpr std::uint16_t plain_port = 5672;
+constexpr std::uint16_t tls_port = 5671;
+constexpr std::size_t default_max_in_flight = 1'000;
+constexpr std::size_t short_string = 255;  // AMQP 0-9-1, 4.2.5.3
+
+/// What the file says before it is put together.
+struct Raw : RabbitMqConfig {
+  std::string host = "localhost";
+  std::vector<std::string> host_list;
+  std::optional<std::uint16_t> port;
+  std::string url;
+};
+
+void read_port(ConfigSection& from, std::string_view key, Raw& config) {
+  // A numeric string is as good as a number: the reference hands either to its client.
+  if (const auto text = from.scalar(key)) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+    if (error != std::errc() || end != text->data() + text->size()) {
+      from.problem(key, "The field '" + std::string(key) + "' must be of type int.");
+    } else if (number < 1 || number > 65'535) {
+      from.problem(key, "The field '" + std::string(key) + "' must be between 1 and 65535.");
+    } else {
+      config.port = static_cast<std::uint16_t>(number);
+    }
+  }
+}
+
+void read_short_text(ConfigSection& from, std::string_view key, std::string& to) {
+  if (auto text = from.string(key)) {
+    if (text->size() > short_string) {
+      from.problem(key, "The field '" + std::string(key) + "' has " + std::to_string(text->size()) +
+                            " bytes; AMQP allows 255.");
+    } else {
+      to = std::move(*text);
+    }
+  }
+}
+
+template <std::string RabbitMqConfig::*Member>
+void read_short(ConfigSection& from, std::string_view key, Raw& config) {
+  read_short_text(from, key, config.*Member);
+}
+
+void refuse_unverified(ConfigSection& section, std::string_view key, std::string_view text) {
+  if (section.has(key)) section.problem(key, std::string(text));
+}
+
+void read_tls(ConfigSection& from, std::string_view key, Raw& config) {
+  if (key == "ssl" && from.is_boolean(key)) {
+    if (from.boolean(key).value_or(false)) {
+      if (!config.tls) config.tls.emplace();
+    } else if (config.tls) {
+      from.problem(key, "The field 'ssl' is false, but 'ssl_options' is given.");
+    }
+    return;
+  }
+  TlsConfig tls = config.tls.value_or(TlsConfig());
+  ConfigSection options = from.object(key);
+  const auto file = [&](const char* name, const char* alias, std::string& to) {
+    for (const char* spelling : {name, alias}) {
+      if (auto path = options.string(spelling)) to = std::move(*path);
+    }
+  };
+  file("ca_file", "cafile", tls.ca_file);
+  file("cert_file", "certfile", tls.cert_file);
+  file("key_file", "keyfile", tls.key_file);
+  for (const char* unsafe : {"verify", "verify_peer", "verify_hostname", "no_verify_ssl", "cert_reqs"}) {
+    refuse_unverified(options, unsafe,
+                      "Certificates and host names are always verified; name a private CA in 'ca_file' instead.");
+  }
+  if (tls.cert_file.empty() != tls.key_file.empty()) {
+    options.problem(tls.cert_file.empty() ? "key_file" : "cert_file",
+                    "A client certificate needs both 'cert_file' and 'key_file'.");
+  }
+  config.tls = std::move(tls);
+}
+
+void read_declare(ConfigSection& from, std::string_view key, Raw& config) {
+  if (from.is_boolean(key)) {
+    if (from.boolean(key).value_or(false)) config.declare.emplace();
+    return;
+  }
+  RabbitMqConfig::Declare declare;
+  ConfigSection object = from.object(key);
+  declare.durable = object.boolean("durable").value_or(true);
+  declare.queue_type = read_choice(object, "type", {"classic", "quorum", "stream"}).value_or("");
+  if (!declare.durable && declare.queue_type == "quorum") {
+    object.problem("durable", "A quorum queue is always durable.");
+  }
+  ConfigSection arguments = object.object("arguments");
+  for (const std::string& name : arguments.keys()) {
+    if (name.empty() || name.size() > short_string) {
+      arguments.problem(name, "The name of an argument has 1 to 255 bytes.");
+    } else if (arguments.is_boolean(name)) {
+      if (auto flag = arguments.boolean(name)) declare.boolean_arguments[name] = *flag;
+    } else if (arguments.is_integer(name)) {
+      if (auto number = arguments.integer(name)) declare.integer_arguments[name] = *number;
+    } else if (auto text = arguments.string(name)) {
+      declare.string_arguments[name] = std::move(*text);
+    }
+  }
+  config.declare = std::move(declare);
+}
+
+void read_connect_timeout(ConfigSection& from, std::string_view key, Raw& config) {
+  if (auto seconds = from.number(key, 0.001, 3'600)) {
+    config.connect_timeout = std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
+  }
+}
+
+void read_hosts(ConfigSection& from, std::string_view key, Raw& config) {
+  if (auto hosts = from.strings(key)) config.host_list = std::move(*hosts);
+}
+
+const FieldTable<Raw>& fields() {
+  using C = Raw;
+  static const FieldTable<Raw> table{
+      text_field<C>(in_conn_details, "host", &Raw::host, "localhost", "The server."),
+      custom_field<C>(in_conn_details, "hosts", "list of str", "`host` or `host:port`", "",
+                      "Several servers, tried in turn; instead of `host`.", read_hosts),
+      custom_field<C>(in_conn_details, "port", "int", "1 to 65535", "5672, with TLS 5671",
+                      "A numeric string is accepted too.", read_port),
+      custom_field<C>(in_conn_details, "username", "str", "", "guest", "", read_short<&RabbitMqConfig::username>)
+          .alias("login"),
+      secret_field<C>(in_conn_details, "password", &RabbitMqConfig::password, "guest", "Best as `${file:…}` or `${ENV}`."),
+      custom_field<C>(in_conn_details, "virtual_host", "str", "", "/", "", read_short<&RabbitMqConfig::virtual_host>)
+          .alias("virtualhost"),
+      text_field<C>(in_conn_details, "url", &Raw::url, "",
+                    "`amqp://user:password@host:port/vhost`, or `amqps://`; instead of the keys above."),
+      custom_field<C>(in_conn_details, "ssl_options", "dict", "", "",
+                      "`ca_file`, `cert_file`, `key_file`: PEM files. Switches TLS on.", read_tls),
+      custom_field<C>(in_conn_details, "ssl", "bool or dict", "", "false",
+                      "TLS 1.2 or newer, always verified; true uses the system's certificates, a dict is `ssl_options`.",
+                      read_tls),
+      integer_field<C>(in_conn_details, "heartbeat", &RabbitMqConfig::heartbeat, 0, 3'600, "30",
+                       "Seconds; 0 switches heartbeats off."),
+      custom_field<C>(in_conn_details, "connect_timeout", "float", "0.001 to 3600", "10",
+                      "Seconds for one host: TCP, TLS and login.", read_connect_timeout)
+          .alias("timeout"),
+      text_field<C>(in_conn_details, "connection_name", &RabbitMqConfig::connection_name, "the program's name",
+                    "What the server's tools show."),
+
+      custom_field<C>(in_params, "queue", "str", "", "", "Through the default exchange; required without `exchange`.",
+                      read_short<&RabbitMqConfig::queue>),
+      custom_field<C>(in_params, "exchange", "str", "", "", "Instead of `queue`; must exist.",
+                      read_short<&RabbitMqConfig::exchange>),
+      custom_field<C>(in_params, "routing_key", "str", "", "", "Required with `exchange`.",
+                      read_short<&RabbitMqConfig::routing_key>),
+      flag_field<C>(in_params, "key_as_routing_key", &RabbitMqConfig::key_as_routing_key, "false",
+                    "Message.key, where not empty, overrides `routing_key`; with `exchange` only."),
+      custom_field<C>(in_params, "declare", "bool or dict", "", "false",
+                      "Declares the queue on every connection: `durable` (true), `type` (classic, quorum, stream), "
+                      "`arguments`. Without it a missing queue is `unroutable`.",
+                      read_declare),
+      flag_field<C>(in_params, "mandatory", &RabbitMqConfig::mandatory, "true",
+                    "Messages that reach no queue come back as `unroutable`; false lets them vanish."),
+      flag_field<C>(in_params, "persistent", &RabbitMqConfig::persistent, "true",
+                    "Messages survive a restart of the broker in a durable queue."),
+      custom_field<C>(in_params, "content_type", "str", "", "", "For messages that bring none.",
+                      read_short<&RabbitMqConfig::content_type>),
+      integer_field<C>(in_params, "expiration_ms", &RabbitMqConfig::expiration, 0, 31'536'000'000, "",
+                       "How long the broker keeps a message that brings no expiration of its own."),
+      integer_field<C>(in_params, "priority", &RabbitMqConfig::priority, 0, 255, "",
+                       "For messages that bring none; needs a queue with x-max-priority."),
+  };
+  return table;
+}
+
+std::optional<std::string> percent_decoded(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      result += text[i];
+      continue;
+    }
+    unsigned value = 0;
+    const std::string_view digits = text.substr(std::min(i + 1, text.size()), 2);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+    if (digits.size() != 2 || error != std::errc() || end != digits.data() + 2 || value == 0) return std::nullopt;
+    result += static_cast<char>(value);
+    i += 2;
+  }
+  return result;
+}
+
+/// https://www.rabbitmq.com/docs/uri-spec, except that an empty path is the virtual host "/", as other clients have it.
+bool read_url(Raw& config) {
+  std::string_view rest = config.url;
+  if (rest.starts_with("amqps://")) {
+    if (!config.tls) config.tls.emplace();
+    rest.remove_prefix(8);
+  } else if (rest.starts_with("amqp://")) {
+    rest.remove_prefix(7);
+  } else {
+    return false;
+  }
+  if (rest.find_first_of("?#") != std::string_view::npos) return false;
+  if (const std::size_t slash = rest.find('/'); slash != std::string_view::npos) {
+    const auto path = percent_decoded(rest.substr(slash + 1));
+    if (!path) return false;
+    if (!path->empty()) config.virtual_host = *path;
+    rest = rest.substr(0, slash);
+  }
+  if (const std::size_t at = rest.rfind('@'); at != std::string_view::npos) {
+    const std::string_view user_info = rest.substr(0, at);
+    const std::size_t colon = user_info.find(':');
+    const auto user = percent_decoded(user_info.substr(0, colon));
+    const auto password =
+        percent_decoded(colon == std::string_view::npos ? std::string_view() : user_info.substr(colon + 1));
+    if (!user || !password) return false;
+    config.username = *user;
+    if (colon != std::string_view::npos) config.password = Secret(*password);
+    rest = rest.substr(at + 1);
+  }
+  const auto host = parse_host_port(rest, config.tls ? tls_port : plain_port);
+  if (!host) return false;
+  config.hosts = {*host};
+  return true;
+}
+
+void collect_hosts(ConfigSection& conn, Raw& config) {
+  if (!config.url.empty()) {
+    for (const char* key : {"host", "hosts", "port", "username", "login", "password", "virtual_host", "virtualhost"}) {
+      if (conn.has(key)) conn.problem(key, "The field '" + std::string(key) + "' is part of 'url'; give one of them.");
+    }
+    if (!read_url(config)) {
+      conn.problem("url", "The field 'url' must be amqp://user:password@host:port/vhost (or amqps://), %-encoded.");
+    }
+    return;
+  }
+  const std::uint16_t port = config.port.value_or(config.tls ? tls_port : plain_port);
+  if (config.host_list.empty()) {
+    config.hosts = {{config.host, port}};
+    return;
+  }
+  if (conn.has("host")) conn.problem("host", "Give 'host' or 'hosts', not both.");
+  for (const std::string& text : config.host_list) {
+    if (const auto host = parse_host_port(text, port)) {
+      config.hosts.push_back(*host);
+    } else {
+      conn.problem("hosts", "'" + text + "' is not host or host:port.");
+    }
+  }
+}
+
+void check_destination(ConfigSection& params, const Raw& config) {
+  const bool has_queue = params.has("queue");
+  const bool has_exchange = params.has("exchange");
+  if (!has_queue && !has_exchange) params.problem("queue", "The field 'queue' must be provided.");
+  if (has_queue && has_exchange) {
+    params.problem("exchange", "Give 'queue' or 'exchange', not both: a queue is reached through the default exchange.");
+  } else if (has_exchange && !params.has("routing_key") && !config.key_as_routing_key) {
+    params.problem("routing_key", "The field 'routing_key' must be provided.");
+  } else if (has_queue) {
+    for (const char* key : {"routing_key", "key_as_routing_key"}) {
+      if (params.has(key)) params.problem(key, "The field '" + std::string(key) + "' goes with 'exchange' only.");
+    }
+  }
+  if (config.declare && !has_queue) params.problem("declare", "The field 'declare' goes with 'queue' only.");
+  if (!config.mandatory) {
+    params.warning("mandatory", "Messages that reach no queue are lost, and reported ok.");
+  }
+}
+
+/// Equal texts, equal connections.
+std::string connection_key(const RabbitMqConfig& config) {
+  std::string key;
+  const auto add = [&](std::string_view text) { key += std::to_string(text.size()) + ":" + std::string(text); };
+  for (const HostPort& host : config.hosts) add(host.host + ":" + std::to_string(host.port));
+  add(config.username);
+  add(config.password.reveal());
+  add(config.virtual_host);
+  add(config.connection_name);
+  add(std::to_string(config.heartbeat.count()));
+  add(std::to_string(config.connect_timeout.count()));
+  if (config.tls) {
+    add("tls");
+    add(config.tls->ca_file);
+    add(config.tls->cert_file);
+    add(config.tls->key_file);
+  }
+  return key;
+}
+
+}  // namespace
+
+std::vector<const FieldInfo*> rabbitmq_fields() { return infos(fields()); }
+
+std::unique_ptr<BrokerConfig> parse_rabbitmq(BrokerSection& section) {
+  Raw raw;
+  raw.max_in_flight = default_max_in_flight;
+  for (const char* unsafe : {"no_verify_ssl", "verify_ssl"}) {
+    refuse_unverified(section.conn_details, unsafe, "Certificates and host names are always verified.");
+  }
+  read_fields(fields(), section, raw);
+  collect_hosts(section.conn_details, raw);
+  check_destination(section.params, raw);
+  if (!raw.tls) {
+    const auto remote =
+        std::find_if(raw.hosts.begin(), raw.hosts.end(), [](const HostPort& host) { return !is_loopback(host.host); });
+    if (remote != raw.hosts.end()) {
+      const char* key = !raw.url.empty() ? "url" : raw.host_list.empty() ? "host" : "hosts";
+      const std::string text = remote->host + ": " + std::string(plaintext_text);
+      if (section.require_tls) {
+        section.conn_details.problem(key, text);
+      } else {
+        section.conn_details.warning(key, text);
+      }
+    }
+  }
+  raw.connection_key = connection_key(raw);
+  return std::make_unique<RabbitMqConfig>(static_cast<const RabbitMqConfig&>(raw));
+}
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,67 @@
+#include "action_triggers/config.hpp"
+
+#include <map>
+#include <ostream>
+#include <utility>
+
+#include "config/document.hpp"
+
+namespace action_triggers {
+namespace {
+
+std::string describe(const std::string& source, const std::vector<ConfigProblem>& problems) {
+  std::string text = (source.empty() ? "the configuration" : source) + ": " + std::to_string(problems.size()) +
+                     (problems.size() == 1 ? " problem" : " problems");
+  for (const ConfigProblem& problem : problems) {
+    text += "\n  ";
+    if (problem.line > 0) text += std::to_string(problem.line) + ":" + std::to_string(problem.column) + ": ";
+    std::string path;
+    for (const std::string& part : {problem.broker, problem.section, problem.key}) {
+      if (!part.empty()) path += (path.empty() ? "" : ".") + part;
+    }
+    if (!path.empty()) text += path + ": ";
+    text += problem.text;
+  }
+  return text;
+}
+
+}  // namespace
+
+BrokerConfig::~BrokerConfig() = default;
+
+std::ostream& operator<<(std::ostream& out, const Secret& secret) { return out << (secret.empty() ? "" : "***"); }
+
+ConfigError::ConfigError(std::string source, std::vector<ConfigProblem> problems)
+    : std::runtime_error(describe(source, problems)),
+      problems_(std::make_shared<const std::vector<ConfigProblem>>(std::move(problems))) {}
+
+std::string ConfigError::to_json() const {
+  using Texts = std::vector<std::string>;
+  std::map<std::string, std::map<std::string, std::map<std::string, Texts>>> grouped;
+  for (const ConfigProblem& problem : *problems_) {
+    const std::string section = problem.section == "conn_details" ? "connection_params" : problem.section;
+    grouped[problem.broker][section][problem.key].push_back(problem.text);
+  }
+  const auto object = [](const auto& map, const auto& value_text) {
+    std::string text = "{";
+    for (const auto& [key, value] : map) {
+      text += (text.size() > 1 ? "," : "") + detail::quote_json(key) + ":" + value_text(value);
+    }
+    return text + "}";
+  };
+  const auto list = [](const Texts& texts) {
+    std::string text = "[";
+    for (const std::string& item : texts) text += (text.size() > 1 ? "," : "") + detail::quote_json(item);
+    return text + "]";
+  };
+  return object(grouped, [&](const auto& sections) {
+    return object(sections, [&](const auto& keys) { return object(keys, list); });
+  });
+}
+
+const BrokerConfig* Config::find(std::string_view name) const noexcept {
+  const auto found = brokers.find(name);
+  return found == brokers.end() ? nullptr : found->second.get();
+}
+
+}  // namespace action_triggers

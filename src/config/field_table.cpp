@@ -1,0 +1,135 @@
+#include "config/field_table.hpp"
+
+#include <algorithm>
+
+namespace action_triggers::detail {
+namespace {
+
+constexpr double longest_seconds = 31'536'000;  // a year
+constexpr std::int64_t longest_ms = 86'400'000;  // a day
+
+/// Rows of the object params.retry; the others stand in params itself.
+using CommonField = Field<BrokerConfig>;
+
+const std::vector<CommonField>& plain_fields() {
+  static const std::vector<CommonField> fields{
+      custom_field<BrokerConfig>(in_params, "timeout_secs", "float", "0 to 31536000", "30",
+                                 "From fire to outcome. The smaller of this and settings.max_broker_timeout counts.",
+                                 [](ConfigSection& from, std::string_view key, BrokerConfig& config) {
+                                   if (auto seconds = from.number(key, 0, longest_seconds)) {
+                                     config.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
+                                   }
+                                 }),
+      // Far enough below what dispatch/named_broker.hpp can count.
+      integer_field<BrokerConfig>(in_params, "max_queued_messages", &BrokerConfig::max_queued_messages, 1, 10'000'000,
+                                  "100000", "How many messages may wait for their outcome."),
+      integer_field<BrokerConfig>(in_params, "max_queued_bytes", &BrokerConfig::max_queued_bytes, 1, 1LL << 36,
+                                  "67108864", "How many bytes of body, key and headers they may have together."),
+      integer_field<BrokerConfig>(in_params, "max_in_flight", &BrokerConfig::max_in_flight, 1, 10'000'000,
+                                  "1000 (RabbitMQ), unlimited (others)",
+                                  "How many messages may be handed on and unconfirmed. 1 keeps the order even when the "
+                                  "broker refuses a message."),
+      custom_field<BrokerConfig>(in_params, "overflow", "str", "`reject`, `block` or `drop_oldest`", "reject",
+                                 "What fire does at the bounds.",
+                                 [](ConfigSection& from, std::string_view key, BrokerConfig& config) {
+                                   const auto choice = read_choice(from, key, {"reject", "block", "drop_oldest"});
+                                   if (choice == "block") config.overflow = Overflow::block;
+                                   if (choice == "drop_oldest") config.overflow = Overflow::drop_oldest;
+                                 }),
+      integer_field<BrokerConfig>(in_params, "max_block_ms", &BrokerConfig::max_block, 1, longest_ms, "",
+                                  "How long fire waits for room; required with `block`, refused otherwise."),
+  };
+  return fields;
+}
+
+using RetryField = Field<RetryPolicy>;
+
+const std::vector<RetryField>& retry_fields() {
+  static const std::vector<RetryField> fields{
+      integer_field<RetryPolicy>(in_params, "max_attempts", &RetryPolicy::max_attempts, 1, 1'000'000, "unlimited",
+                                 "How often a message is tried before its last failure is reported."),
+      integer_field<RetryPolicy>(in_params, "initial_backoff_ms", &RetryPolicy::initial_backoff, 1, longest_ms, "100",
+                                 "The longest pause after the first failure; it doubles with every further one."),
+      integer_field<RetryPolicy>(in_params, "max_backoff_ms", &RetryPolicy::max_backoff, 1, longest_ms, "5000",
+                                 "The longest pause of all. Pauses are drawn at random below their limit (full jitter)."),
+  };
+  return fields;
+}
+
+}  // namespace
+
+std::optional<std::string> read_choice(ConfigSection& section, std::string_view key,
+                                       const std::vector<std::string>& choices) {
+  auto text = section.string(key);
+  if (!text) return std::nullopt;
+  if (std::find(choices.begin(), choices.end(), *text) != choices.end()) return text;
+  std::string all;
+  for (const std::string& choice : choices) all += (all.empty() ? "'" : ", '") + choice + "'";
+  section.problem(key, "The field '" + std::string(key) + "' must be one of " + all + ".");
+  return std::nullopt;
+}
+
+std::string spelling_of(const FieldInfo& field, ConfigSection& section) {
+  std::string used = field.key;
+  bool found = section.has(field.key);
+  for (const std::string& alias : field.aliases) {
+    if (!section.has(alias)) continue;
+    if (found) {
+      section.problem(alias, "The field '" + alias + "' is another name of '" + used + "'; give one of them.");
+    } else {
+      found = true;
+      used = alias;
+    }
+  }
+  return used;
+}
+
+void read_common_fields(ConfigSection& params, BrokerConfig& config) {
+  for (const CommonField& field : plain_fields()) {
+    if (params.has(field.key)) field.read(params, field.key, config);
+  }
+  const bool has_block_time = params.has("max_block_ms");
+  if (config.overflow == Overflow::block && !has_block_time) {
+    params.problem("max_block_ms", "The field 'max_block_ms' must be provided.");
+  } else if (config.overflow != Overflow::block && has_block_time) {
+    params.problem("max_block_ms", "The field 'max_block_ms' goes with \"overflow\": \"block\" only.");
+  }
+  ConfigSection retry = params.object("retry");
+  for (const RetryField& field : retry_fields()) {
+    if (retry.has(field.key)) field.read(retry, field.key, config.retry);
+  }
+  if (config.retry.initial_backoff > config.retry.max_backoff) {
+    retry.problem(retry.has("initial_backoff_ms") ? "initial_backoff_ms" : "max_backoff_ms",
+                  "The field 'initial_backoff_ms' (" + std::to_string(config.retry.initial_backoff.count()) +
+                      ") must not be larger than 'max_backoff_ms' (" +
+                      std::to_string(config.retry.max_backoff.count()) + ").");
+  }
+}
+
+std::vector<const FieldInfo*> common_fields() {
+  std::vector<const FieldInfo*> fields = infos(plain_fields());
+  static const std::vector<FieldInfo> prefixed = [] {
+    std::vector<FieldInfo> result;
+    for (const RetryField& field : retry_fields()) {
+      result.push_back(field);
+      result.back().key = "retry." + field.key;
+    }
+    return result;
+  }();
+  for (const FieldInfo& field : prefixed) fields.push_back(&field);
+  return fields;
+}
+
+std::string reference_table(const std::vector<const FieldInfo*>& fields) {
+  std::string text = "| section | key | type | default | meaning |\n|---|---|---|---|---|\n";
+  for (const FieldInfo* field : fields) {
+    text += "| " + std::string(field->section) + " | `" + field->key + "`";
+    for (const std::string& alias : field->aliases) text += ", `" + alias + "`";
+    text += " | " + field->type + (field->values.empty() ? "" : ", " + field->values) + " | ";
+    text += field->required ? "required" : field->default_value;
+    text += " | " + field->description + " |\n";
+  }
+  return text;
+}
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,149 @@
+/// One table of fields per backend: it parses, it complains, and it is the reference page.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "action_triggers/broker_registry.hpp"
+
+namespace action_triggers::detail {
+
+/// What a field is, for people and for the parser alike.
+struct FieldInfo {
+  std::string_view section;  // "conn_details" or "params"
+  std::string key;           // "retry.max_attempts": max_attempts in the object retry
+  std::vector<std::string> aliases;
+  std::string type;  // as the error texts call it: str, int, float, bool, …
+  std::string default_value;
+  std::string description;
+  bool required = false;
+  std::string values;  // "1 to 65535", "`a` or `b`"
+};
+
+template <class Config>
+struct Field : FieldInfo {
+  /// Reads `key` (or the alias that the file uses) into the configuration.
+  std::function<void(ConfigSection& section, std::string_view key, Config& config)> read;
+
+  Field&& alias(std::string name) && {
+    aliases.push_back(std::move(name));
+    return std::move(*this);
+  }
+  Field&& require() && {
+    required = true;
+    return std::move(*this);
+  }
+};
+
+template <class Config>
+using FieldTable = std::vector<Field<Config>>;
+
+constexpr std::string_view in_conn_details = "conn_details";
+constexpr std::string_view in_params = "params";
+
+// Rows. `default_value` is for the reference page; the value itself is the member's initialiser.
+
+template <class Config, class Base>
+Field<Config> text_field(std::string_view section, std::string key, std::string Base::*member, std::string default_value,
+                         std::string description) {
+  return {{section, std::move(key), {}, "str", std::move(default_value), std::move(description), false, {}},
+          [member](ConfigSection& from, std::string_view name, Config& config) {
+            if (auto text = from.string(name)) config.*member = std::move(*text);
+          }};
+}
+
+template <class Config, class Base>
+Field<Config> secret_field(std::string_view section, std::string key, Secret Base::*member, std::string default_value,
+                           std::string description) {
+  return {{section, std::move(key), {}, "str", std::move(default_value), std::move(description), false, {}},
+          [member](ConfigSection& from, std::string_view name, Config& config) {
+            if (auto secret = from.secret(name)) config.*member = std::move(*secret);
+          }};
+}
+
+template <class Config, class Base>
+Field<Config> flag_field(std::string_view section, std::string key, bool Base::*member, std::string default_value,
+                         std::string description) {
+  return {{section, std::move(key), {}, "bool", std::move(default_value), std::move(description), false, {}},
+          [member](ConfigSection& from, std::string_view name, Config& config) {
+            if (auto flag = from.boolean(name)) config.*member = *flag;
+          }};
+}
+
+/// Any member that a std::int64_t converts to: integers, durations in their own unit, optionals of both.
+template <class Config, class Base, class Value>
+Field<Config> integer_field(std::string_view section, std::string key, Value Base::*member, std::int64_t min,
+                            std::int64_t max, std::string default_value, std::string description) {
+  return {{section, std::move(key), {}, "int", std::move(default_value), std::move(description), false,
+           std::to_string(min) + " to " + std::to_string(max)},
+          [=](ConfigSection& from, std::string_view name, Config& config) {
+            if (auto number = from.integer(name, min, max)) {
+              if constexpr (requires { typename Value::value_type; }) {
+                config.*member = static_cast<typename Value::value_type>(*number);
+              } else {
+                config.*member = static_cast<Value>(*number);
+              }
+            }
+          }};
+}
+
+/// Any other field: says how it is read.
+template <class Config>
+Field<Config> custom_field(std::string_view section, std::string key, std::string type, std::string values,
+                           std::string default_value, std::string description,
+                           std::function<void(ConfigSection&, std::string_view, Config&)> read) {
+  return {{section, std::move(key), {}, std::move(type), std::move(default_value), std::move(description), false,
+           std::move(values)},
+          std::move(read)};
+}
+
+/// Reads one value out of a few; the choice that was made, or nothing.
+std::optional<std::string> read_choice(ConfigSection& section, std::string_view key,
+                                       const std::vector<std::string>& choices);
+
+/// The name under which the file gives the field: the key or one of its aliases; the key if it gives none. Two at once
+/// are a problem. Makes all of them known.
+std::string spelling_of(const FieldInfo& field, ConfigSection& section);
+
+template <class Config>
+void read_fields(const FieldTable<Config>& table, BrokerSection& broker, Config& config) {
+  for (const Field<Config>& field : table) {
+    ConfigSection& section = field.section == in_params ? broker.params : broker.conn_details;
+    const std::string name = spelling_of(field, section);
+    if (!section.has(name)) {
+      if (field.required) section.problem(name, "The field '" + name + "' must be provided.");
+      continue;
+    }
+    field.read(section, name, config);
+  }
+}
+
+/// The rows as Markdown, as docs/configuration.md has them.
+std::string reference_table(const std::vector<const FieldInfo*>& fields);
+
+template <class Config>
+std::vector<const FieldInfo*> infos(const FieldTable<Config>& table) {
+  return {[&] {
+    std::vector<const FieldInfo*> result;
+    for (const FieldInfo& field : table) result.push_back(&field);
+    return result;
+  }()};
+}
+
+// The tables themselves.
+std::vector<const FieldInfo*> common_fields();
+std::vector<const FieldInfo*> kafka_fields();
+std::vector<const FieldInfo*> rabbitmq_fields();
+std::vector<const FieldInfo*> memory_fields();
+
+/// Reads the keys of params that every broker type has.
+void read_common_fields(ConfigSection& params, BrokerConfig& config);
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,138 @@
+#include "config/substitution.hpp"
+
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+namespace action_triggers::detail {
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  const auto is_space = [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; };
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+/// A value, or what is wrong.
+struct Resolved {
+  std::optional<std::string> value;
+  std::string problem;
+};
+
+Resolved environment(const std::string& name) {
+  if (const char* value = std::getenv(name.c_str())) return {value, {}};
+  return {std::nullopt, "The environment variable '" + name + "' is not set; set it, or write ${" + name + ":-default}."};
+}
+
+Resolved file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string content{std::istreambuf_iterator<char>(in), {}};
+  if (!in.is_open() || in.bad()) return {std::nullopt, "The file '" + path + "' cannot be read."};
+  if (content.size() > max_config_bytes) return {std::nullopt, "The file '" + path + "' is larger than 1 MiB."};
+  if (content.ends_with('\n')) content.pop_back();  // editors add it, secrets do not end with it
+  if (content.ends_with('\r')) content.pop_back();
+  return {std::move(content), {}};
+}
+
+Resolved custom(const ConfigOptions& options, std::string_view name, std::string_view argument) {
+  const auto found = options.resolvers.find(name);
+  if (found == options.resolvers.end()) {
+    std::string known = "file";
+    for (const auto& [resolver, function] : options.resolvers) known += ", " + resolver;
+    return {std::nullopt, "There is no resolver '" + std::string(name) + "'. Known resolvers: " + known + "."};
+  }
+  try {
+    if (auto value = found->second(argument)) return {std::move(value), {}};
+  } catch (const std::exception& error) {
+    return {std::nullopt, "The resolver '" + std::string(name) + "' failed: " + error.what()};
+  }
+  return {std::nullopt, "The resolver '" + std::string(name) + "' knows nothing of '" + std::string(argument) + "'."};
+}
+
+Resolved resolve_dollar(const ConfigOptions& options, std::string_view inside) {
+  if (const std::size_t colon = inside.find(':'); colon != std::string_view::npos) {
+    const std::string name(inside.substr(0, colon));
+    std::string_view argument = inside.substr(colon + 1);
+    if (!argument.starts_with('-')) return name == "file" ? file(std::string(argument)) : custom(options, name, argument);
+    Resolved found = environment(name);
+    if (!found.value || found.value->empty()) found = {std::string(argument.substr(1)), {}};  // as in a shell
+    return found;
+  }
+  if (inside.empty()) return {std::nullopt, "'${}' names no environment variable."};
+  return environment(std::string(inside));
+}
+
+Resolved resolve_name(const ConfigOptions& options, std::string_view inside) {
+  const std::string_view name = trimmed(inside);
+  const auto found = options.names.find(name);
+  if (found == options.names.end()) return {std::nullopt, "Path '" + std::string(name) + "' not allowed."};
+  try {
+    return {found->second(), {}};
+  } catch (const std::exception& error) {
+    return {std::nullopt, "The value of '" + std::string(name) + "' could not be had: " + error.what()};
+  }
+}
+
+void substitute_string(Node& node, const ConfigOptions& options, bool in_list, const std::string& pointer,
+                       const AddProblem& add_problem) {
+  std::string result;
+  std::string_view rest = node.string;
+  bool found_any = false;
+  while (!rest.empty()) {
+    if (rest.starts_with("$${")) {  // an escaped ${
+      result += "${";
+      rest.remove_prefix(3);
+      continue;
+    }
+    const bool dollar = rest.starts_with("${");
+    const bool braces = !in_list && rest.starts_with("{{");
+    if (!dollar && !braces) {
+      result += rest.front();
+      rest.remove_prefix(1);
+      continue;
+    }
+    const std::string_view end_mark = dollar ? "}" : "}}";
+    const std::size_t end = rest.find(end_mark, 2);
+    if (end == std::string_view::npos) {
+      if (dollar) {
+        add_problem(pointer, node.offset, "'${' is not closed by '}'; write '$${' for the characters themselves.");
+        return;
+      }
+      result += rest;  // the reference leaves it as it is
+      break;
+    }
+    const std::string_view inside = rest.substr(2, end - 2);
+    Resolved resolved = dollar ? resolve_dollar(options, inside) : resolve_name(options, inside);
+    if (resolved.value) {
+      result += *resolved.value;
+    } else {
+      add_problem(pointer, node.offset, std::move(resolved.problem));
+    }
+    found_any = true;
+    rest.remove_prefix(end + end_mark.size());
+  }
+  node.string = std::move(result);
+  node.substituted = found_any;
+}
+
+void substitute_in(Node& node, const ConfigOptions& options, bool in_list, const std::string& pointer,
+                   const AddProblem& add_problem) {
+  if (node.is(Node::Kind::string)) substitute_string(node, options, in_list, pointer, add_problem);
+  for (Member& member : node.members) {
+    substitute_in(member.value, options, false, pointer_to(pointer, member.key), add_problem);
+  }
+  for (std::size_t i = 0; i < node.items.size(); ++i) {
+    substitute_in(node.items[i], options, true, pointer_to(pointer, i), add_problem);
+  }
+}
+
+}  // namespace
+
+void substitute(Node& node, const ConfigOptions& options, const std::string& pointer, const AddProblem& add_problem) {
+  substitute_in(node, options, false, pointer, add_problem);
+}
+
+}  // namespace action_triggers::detail

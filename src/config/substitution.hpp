@@ -1,0 +1,20 @@
+/// `${ENV}`, `${ENV:-default}`, `${file:PATH}`, `${NAME:argument}` and `{{ name }}`, in parsed values.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "action_triggers/config.hpp"
+#include "config/document.hpp"
+
+namespace action_triggers::detail {
+
+/// Records a problem with the value at `pointer`, which begins at `offset`.
+using AddProblem = std::function<void(const std::string& pointer, std::size_t offset, std::string text)>;
+
+/// Substitutes in every string value of `node`, nested objects and lists included; keys stay as they are. What a
+/// placeholder stands for is not searched again. In lists `{{ }}` stays as it is, as in the reference.
+void substitute(Node& node, const ConfigOptions& options, const std::string& pointer, const AddProblem& add_problem);
+
+}  // namespace action_triggers::detail
