@@ -8,7 +8,7 @@
 
 namespace action_triggers::detail {
 
-/// What librdkafka does not accept, with its reason; values of secrets are left out. Empty in a build without Kafka.
+/// What librdkafka does not accept, with its reason; values of secrets are left out. In builds with Kafka only.
 std::vector<std::pair<std::string, std::string>> wrong_properties(const KafkaConfig& config);
 
 }  // namespace action_triggers::detail

@@ -1,0 +1,161 @@
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "brokers/backends.hpp"
+#include "brokers/kafka/kafka_client.hpp"
+#include "brokers/ping_message.hpp"
+
+namespace action_triggers::detail {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Client = std::unique_ptr<rd_kafka_t, KafkaDeleter<rd_kafka_destroy>>;
+
+/// A conversation of its own, one question after another. Throws Status.
+class Ping {
+ public:
+  Ping(const KafkaConfig& config, const PingOptions& options)
+      : config_(config), deadline_(Clock::now() + options.timeout), send_(options.send) {}
+
+  std::string run() {
+    const Client producer = make_client(RD_KAFKA_PRODUCER);
+    const KafkaQueue queue(rd_kafka_queue_get_main(producer.get()));
+    rd_kafka_set_log_queue(producer.get(), queue.get());
+    const KafkaTopic topic(rd_kafka_topic_new(producer.get(), config_.topic.c_str(), nullptr));
+    std::string detail = "topic '" + config_.topic + "' exists (" +
+                         std::to_string(wait_for_partitions(producer.get(), queue.get(), topic.get())) + " partitions)";
+    if (!send_) return detail;
+    const PingMessage message;
+    const auto [partition, offset] = produce(topic.get(), producer.get(), queue.get(), message);
+    detail += "; test message " + message.id + " written to partition " + std::to_string(partition) + ", offset " +
+              std::to_string(offset);
+    read_back(partition, offset, message);
+    return detail + ", and read back";
+  }
+
+ private:
+  [[nodiscard]] int left_ms() const {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now()).count();
+    return static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
+  }
+
+  Client make_client(rd_kafka_type_t type) const {
+    std::array<char, 512> reason{};
+    KafkaConf conf = make_kafka_conf(config_);
+    rd_kafka_conf_set(conf.get(), "allow.auto.create.topics", "false", reason.data(), reason.size());
+    Client client(rd_kafka_new(type, conf.get(), reason.data(), reason.size()));
+    if (!client) throw Status(StatusCode::invalid_argument, std::string("librdkafka: ") + reason.data());
+    static_cast<void>(conf.release());
+    return client;
+  }
+
+  /// The first error that says more than "not yet". Errors of single brokers are kept for the text.
+  void serve_errors(rd_kafka_queue_t* queue) {
+    while (const KafkaEvent event = KafkaEvent(rd_kafka_queue_poll(queue, 0))) {
+      if (rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_ERROR) continue;
+      const rd_kafka_resp_err_t error = rd_kafka_event_error(event.get());
+      const std::string text = rd_kafka_event_error_string(event.get());
+      if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION) throw kafka_status(error, text, {});
+      if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        throw Status(StatusCode::unavailable, "no broker of " + config_.bootstrap_servers +
+                                                  " can be reached: " + (last_error_.empty() ? text : last_error_));
+      }
+      last_error_ = text;
+    }
+  }
+
+  int wait_for_partitions(rd_kafka_t* client, rd_kafka_queue_t* queue, rd_kafka_topic_t* topic) {
+    while (left_ms() > 0) {
+      const rd_kafka_metadata_t* raw = nullptr;
+      const rd_kafka_resp_err_t error = rd_kafka_metadata(client, 0, topic, &raw, std::min(left_ms(), 500));
+      const std::unique_ptr<const rd_kafka_metadata_t, KafkaDeleter<rd_kafka_metadata_destroy>> metadata(raw);
+      serve_errors(queue);
+      if (error != RD_KAFKA_RESP_ERR_NO_ERROR || metadata->topic_cnt != 1) continue;
+      const rd_kafka_metadata_topic_t& found = metadata->topics[0];
+      if (found.err == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) continue;  // it is just being created
+      if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) throw kafka_status(found.err, {}, config_.topic);
+      return found.partition_cnt;
+    }
+    throw Status(StatusCode::unavailable, config_.bootstrap_servers + " did not answer in time" +
+                                              (last_error_.empty() ? "" : ": " + last_error_));
+  }
+
+  std::pair<std::int32_t, std::int64_t> produce(rd_kafka_topic_t* topic, rd_kafka_t* client, rd_kafka_queue_t* queue,
+                                                const PingMessage& message) {
+    KafkaHeaders headers(rd_kafka_headers_new(2));
+    rd_kafka_header_add(headers.get(), ping_header, -1, "1", 1);
+    if (config_.message_id_header) {
+      rd_kafka_header_add(headers.get(), config_.message_id_header->c_str(), -1, message.id.data(),
+                          static_cast<ssize_t>(message.id.size()));
+    }
+    std::array<rd_kafka_vu_t, 3> arguments{};
+    arguments[0].vtype = RD_KAFKA_VTYPE_RKT;
+    arguments[0].u.rkt = topic;
+    arguments[1].vtype = RD_KAFKA_VTYPE_VALUE;
+    arguments[1].u.mem.ptr = const_cast<char*>(message.body.data());
+    arguments[1].u.mem.size = message.body.size();
+    arguments[2].vtype = RD_KAFKA_VTYPE_HEADERS;
+    arguments[2].u.headers = headers.get();
+    if (const KafkaError error(rd_kafka_produceva(client, arguments.data(), arguments.size())); error) {
+      throw kafka_status(rd_kafka_error_code(error.get()), {}, config_.topic);
+    }
+    static_cast<void>(headers.release());
+    while (left_ms() > 0) {
+      const KafkaEvent event(rd_kafka_queue_poll(queue, left_ms()));
+      if (!event || rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_DR) continue;
+      const rd_kafka_message_t* report = rd_kafka_event_message_next(event.get());
+      if (report->err != RD_KAFKA_RESP_ERR_NO_ERROR) throw kafka_status(report->err, {}, config_.topic);
+      return {report->partition, report->offset};
+    }
+    rd_kafka_purge(client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    throw Status(StatusCode::timed_out, "the test message was not confirmed in time");
+  }
+
+  void read_back(std::int32_t partition, std::int64_t offset, const PingMessage& message) {
+    // Assigned, not subscribed: no group, no commit, nothing taken from anyone.
+    const Client consumer = make_client(RD_KAFKA_CONSUMER);
+    const KafkaTopic topic(rd_kafka_topic_new(consumer.get(), config_.topic.c_str(), nullptr));
+    if (rd_kafka_consume_start(topic.get(), partition, offset) != 0) {
+      throw Status(StatusCode::internal, std::string("reading back: ") + rd_kafka_err2str(rd_kafka_last_error()));
+    }
+    std::string problem = "it did not come back in time";
+    while (left_ms() > 0) {
+      rd_kafka_message_t* got = rd_kafka_consume(topic.get(), partition, std::min(left_ms(), 100));
+      if (got == nullptr) continue;
+      const bool is_it = got->err == RD_KAFKA_RESP_ERR_NO_ERROR && got->offset == offset;
+      if (is_it) {
+        const std::string body(static_cast<const char*>(got->payload), got->len);
+        problem = body == message.body ? "" : "other bytes came back";
+      }
+      rd_kafka_message_destroy(got);
+      if (is_it) break;
+    }
+    rd_kafka_consume_stop(topic.get(), partition);
+    if (!problem.empty()) throw Status(StatusCode::internal, "the test message was confirmed, but " + problem);
+  }
+
+  const KafkaConfig& config_;
+  const Clock::time_point deadline_;
+  const bool send_;
+  std::string last_error_;
+};
+
+}  // namespace
+
+PingReport ping_kafka(const BrokerConfig& config, const PingOptions& options) {
+  const auto* kafka = dynamic_cast<const KafkaConfig*>(&config);
+  if (kafka == nullptr) throw std::invalid_argument("'" + config.name + "' has no Kafka configuration");
+  try {
+    return {.status = {}, .detail = Ping(*kafka, options).run()};
+  } catch (const Status& status) {
+    return {.status = status, .detail = {}};
+  } catch (const std::runtime_error& error) {
+    return {.status = {StatusCode::invalid_argument, error.what()}, .detail = {}};
+  }
+}
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,184 @@
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+#include "brokers/backends.hpp"
+#include "brokers/ping_message.hpp"
+#include "brokers/rabbitmq/amqp.hpp"
+
+namespace action_triggers::detail {
+namespace {
+
+constexpr amqp_channel_t channel = 1;
+using Clock = std::chrono::steady_clock;
+
+/// A conversation of its own, one question after another. Throws Status.
+class Ping {
+ public:
+  Ping(RabbitMqConfig config, const PingOptions& options)
+      : config_(std::move(config)), deadline_(Clock::now() + options.timeout), send_(options.send) {
+    config_.connect_timeout = std::min(config_.connect_timeout, options.timeout);
+  }
+
+  std::string run() {
+    connect();
+    amqp_channel_open(connection_.get(), channel);
+    check("open a channel");
+    std::string detail = config_.exchange.empty() ? prove_queue() : prove_exchange();
+    if (send_) detail += config_.exchange.empty() ? send_to_queue() : send_through_exchange();
+    amqp_connection_close(connection_.get(), AMQP_REPLY_SUCCESS);
+    return detail;
+  }
+
+ private:
+  void connect() {
+    Status status;
+    for (const HostPort& host : config_.hosts) {
+      status = open_amqp_connection(config_, host, connection_);
+      if (status.ok() || !status.retryable()) break;
+    }
+    if (!status.ok()) throw Status(status);
+    const timeval timeout = to_timeval(left());
+    amqp_set_rpc_timeout(connection_.get(), &timeout);
+  }
+
+  [[nodiscard]] std::chrono::milliseconds left() const {
+    return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now()),
+                    std::chrono::milliseconds(1));
+  }
+
+  /// Throws what the last question was answered with, if that was an error.
+  void check(const char* what) const {
+    const amqp_rpc_reply_t reply = amqp_get_rpc_reply(connection_.get());
+    if (reply.reply_type == AMQP_RESPONSE_NORMAL) return;
+    if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION) {
+      if (reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD) {
+        const auto& close = *static_cast<const amqp_channel_close_t*>(reply.reply.decoded);
+        throw status_of_close(close.reply_code, from_amqp(close.reply_text));
+      }
+      if (reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
+        const auto& close = *static_cast<const amqp_connection_close_t*>(reply.reply.decoded);
+        throw status_of_close(close.reply_code, from_amqp(close.reply_text));
+      }
+    }
+    throw Status(StatusCode::unavailable, std::string(what) + ": " + amqp_error_string2(reply.library_error));
+  }
+
+  std::string prove_queue() {
+    // Passive even where params.declare is set: a ping changes nothing.
+    const amqp_queue_declare_ok_t* answer =
+        amqp_queue_declare(connection_.get(), channel, to_amqp(config_.queue), 1, 0, 0, 0, amqp_empty_table);
+    try {
+      check("look for the queue");
+    } catch (const Status& status) {
+      if (status.code() != StatusCode::not_found || !config_.declare) throw;
+      if (send_) throw Status(status.code(), status.message() + " (params.declare will, with the first connection)");
+      return "connected; queue '" + config_.queue + "' does not exist yet, and will be declared";
+    }
+    return "queue '" + config_.queue + "' exists (" + std::to_string(answer->message_count) + " messages, " +
+           std::to_string(answer->consumer_count) + " consumers)";
+  }
+
+  std::string prove_exchange() {
+    amqp_exchange_declare(connection_.get(), channel, to_amqp(config_.exchange), amqp_cstring_bytes("direct"), 1, 0, 0, 0,
+                          amqp_empty_table);
+    check("look for the exchange");
+    return "exchange '" + config_.exchange + "' exists";
+  }
+
+  void publish_and_wait(const PingMessage& message) {
+    amqp_confirm_select(connection_.get(), channel);
+    check("switch on confirms");
+    amqp_table_entry_t mark{};
+    mark.key = amqp_cstring_bytes(ping_header);
+    mark.value.kind = AMQP_FIELD_KIND_BOOLEAN;
+    mark.value.value.boolean = 1;
+    amqp_basic_properties_t properties{};
+    properties._flags = AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_CONTENT_TYPE_FLAG;
+    properties.message_id = to_amqp(message.id);
+    properties.content_type = amqp_cstring_bytes("application/json");
+    properties.headers = {1, &mark};
+    const std::string& key = config_.exchange.empty() ? config_.queue : config_.routing_key;
+    if (const int error = amqp_basic_publish(connection_.get(), channel, to_amqp(config_.exchange), to_amqp(key), 1, 0,
+                                             &properties, to_amqp(message.body));
+        error != AMQP_STATUS_OK) {
+      throw Status(StatusCode::unavailable, std::string("publishing: ") + amqp_error_string2(error));
+    }
+    bool returned = false;
+    for (;;) {
+      amqp_frame_t frame{};
+      const timeval timeout = to_timeval(left());
+      const int error = amqp_simple_wait_frame_noblock(connection_.get(), &frame, &timeout);
+      if (error == AMQP_STATUS_TIMEOUT) throw Status(StatusCode::timed_out, "the broker did not confirm in time");
+      if (error != AMQP_STATUS_OK) throw Status(StatusCode::unavailable, amqp_error_string2(error));
+      if (frame.frame_type != AMQP_FRAME_METHOD) continue;
+      switch (frame.payload.method.id) {
+        case AMQP_BASIC_ACK_METHOD:
+          if (returned) throw Status(StatusCode::unroutable, "the test message reached no queue");
+          return;
+        case AMQP_BASIC_NACK_METHOD:
+          throw Status(StatusCode::rejected, "the broker refused the test message (nack)");
+        case AMQP_BASIC_RETURN_METHOD:
+          returned = true;
+          break;
+        case AMQP_CHANNEL_CLOSE_METHOD: {
+          const auto& close = *static_cast<const amqp_channel_close_t*>(frame.payload.method.decoded);
+          throw status_of_close(close.reply_code, from_amqp(close.reply_text));
+        }
+        default:
+          break;
+      }
+    }
+  }
+
+  std::string send_to_queue() {
+    // Reading it back would take it, or whatever stands before it, from the queue's consumers.
+    const PingMessage message;
+    publish_and_wait(message);
+    return "; test message " + message.id + " confirmed";
+  }
+
+  std::string send_through_exchange() {
+    const amqp_queue_declare_ok_t* queue =
+        amqp_queue_declare(connection_.get(), channel, amqp_empty_bytes, 0, 0, 1, 1, amqp_empty_table);
+    check("declare a temporary queue");
+    const std::string name(from_amqp(queue->queue));
+    amqp_queue_bind(connection_.get(), channel, to_amqp(name), to_amqp(config_.exchange), to_amqp(config_.routing_key),
+                    amqp_empty_table);
+    check("bind a temporary queue");
+    const PingMessage message;
+    publish_and_wait(message);
+    while (Clock::now() < deadline_) {
+      const amqp_rpc_reply_t reply = amqp_basic_get(connection_.get(), channel, to_amqp(name), 1);
+      if (reply.reply_type != AMQP_RESPONSE_NORMAL) check("read the test message back");
+      if (reply.reply.id == AMQP_BASIC_GET_EMPTY_METHOD) continue;
+      amqp_message_t got;
+      if (amqp_read_message(connection_.get(), channel, &got, 0).reply_type != AMQP_RESPONSE_NORMAL) {
+        check("read the test message back");
+      }
+      const std::string body(from_amqp(got.body));
+      amqp_destroy_message(&got);
+      if (body == message.body) return "; test message " + message.id + " confirmed, and read back";
+    }
+    throw Status(StatusCode::timed_out, "the test message was confirmed, but did not come back in time");
+  }
+
+  RabbitMqConfig config_;
+  const Clock::time_point deadline_;
+  const bool send_;
+  AmqpConnection connection_;
+};
+
+}  // namespace
+
+PingReport ping_rabbitmq(const BrokerConfig& config, const PingOptions& options) {
+  const auto* rabbitmq = dynamic_cast<const RabbitMqConfig*>(&config);
+  if (rabbitmq == nullptr) throw std::invalid_argument("'" + config.name + "' has no RabbitMQ configuration");
+  try {
+    return {.status = {}, .detail = Ping(*rabbitmq, options).run()};
+  } catch (const Status& status) {
+    return {.status = status, .detail = {}};
+  }
+}
+
+}  // namespace action_triggers::detail
