@@ -128,7 +128,8 @@ class ACTION_TRIGGERS_EXPORT BrokerRegistry {
   /// nullptr if there is no such type.
   [[nodiscard]] const Entry* find(std::string_view broker_type) const;
 
-  /// A known type that this build cannot serve: loading it is a ConfigError with this text, until add() gives it a maker.
+  /// A known type that this build cannot serve: loading it is a ConfigError with this text, until add() gives it a
+  /// maker.
   BrokerRegistry& add_unavailable(std::string_view broker_type, Parse parse, std::string text);
 
   /// Lower-case names, sorted.

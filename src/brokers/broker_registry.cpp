@@ -34,7 +34,8 @@ BrokerRegistry BrokerRegistry::builtin() {
 }
 
 BrokerRegistry& BrokerRegistry::add(std::string_view broker_type, Parse parse, Make make) {
-  entries_[type_name(broker_type)] = {.parse = std::move(parse), .make = std::move(make), .ping = {}, .unavailable = {}};
+  entries_[type_name(broker_type)] = {
+      .parse = std::move(parse), .make = std::move(make), .ping = {}, .unavailable = {}};
   return *this;
 }
 
@@ -57,7 +58,8 @@ BrokerRegistry& BrokerRegistry::set_ping(std::string_view broker_type, Ping ping
 }
 
 BrokerRegistry& BrokerRegistry::add_unavailable(std::string_view broker_type, Parse parse, std::string text) {
-  entries_[type_name(broker_type)] = {.parse = std::move(parse), .make = {}, .ping = {}, .unavailable = std::move(text)};
+  entries_[type_name(broker_type)] = {
+      .parse = std::move(parse), .make = {}, .ping = {}, .unavailable = std::move(text)};
   return *this;
 }
 

@@ -19,7 +19,8 @@ struct PingMessage {
     std::random_device device;
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     MessageIdGenerator((static_cast<std::uint64_t>(device()) << 32U) | device())
-        .write(static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()), id.data());
+        .write(static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()),
+               id.data());
     body = R"({"action_triggers_ping": ")" + id + "\"}";
   }
 };

@@ -36,7 +36,8 @@ std::string without_comments(std::string_view text, const TextPositions& positio
     } else if (result.compare(i, 2, "/*") == 0) {
       end = result.find("*/", i + 2);
       if (end == std::string::npos) {
-        ConfigProblem problem{.broker = {}, .section = {}, .key = {}, .pointer = {}, .text = "This comment does not end."};
+        ConfigProblem problem{
+            .broker = {}, .section = {}, .key = {}, .pointer = {}, .text = "This comment does not end."};
         positions.locate(i, problem);
         problems.push_back(std::move(problem));
         end = result.size();
@@ -94,7 +95,9 @@ class TreeBuilder {
               std::vector<ConfigProblem>& problems)
       : text_(text), progress_(progress), positions_(positions), problems_(problems) {}
 
-  bool null() { return scalar(Node::Kind::null, [](Node&) {}); }
+  bool null() {
+    return scalar(Node::Kind::null, [](Node&) {});
+  }
   bool boolean(bool value) {
     return scalar(Node::Kind::boolean, [&](Node& node) { node.boolean = value; });
   }
@@ -191,15 +194,16 @@ class TreeBuilder {
   }
 
   std::size_t next_token() {
-    while (end_ < text_.size() && (std::isspace(static_cast<unsigned char>(text_[end_])) != 0 || text_[end_] == ',' ||
-                                   text_[end_] == ':')) {
+    while (end_ < text_.size() &&
+           (std::isspace(static_cast<unsigned char>(text_[end_])) != 0 || text_[end_] == ',' || text_[end_] == ':')) {
       ++end_;
     }
     return end_;
   }
   void end_token(bool is_number = false) {
     if (is_number) {  // the library reads one character too many to see where a number ends
-      while (end_ < text_.size() && std::string_view("+-.0123456789eE").find(text_[end_]) != std::string_view::npos) ++end_;
+      while (end_ < text_.size() && std::string_view("+-.0123456789eE").find(text_[end_]) != std::string_view::npos)
+        ++end_;
     } else {
       end_ = static_cast<std::size_t>(*progress_ - text_.data());
     }
@@ -235,7 +239,8 @@ class TreeBuilder {
 }  // namespace
 
 const Node* Node::find(std::string_view key) const noexcept {
-  const auto found = std::find_if(members.begin(), members.end(), [&](const Member& member) { return member.key == key; });
+  const auto found =
+      std::find_if(members.begin(), members.end(), [&](const Member& member) { return member.key == key; });
   return found == members.end() ? nullptr : &found->value;
 }
 

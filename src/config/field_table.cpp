@@ -5,7 +5,7 @@
 namespace action_triggers::detail {
 namespace {
 
-constexpr double longest_seconds = 31'536'000;  // a year
+constexpr double longest_seconds = 31'536'000;   // a year
 constexpr std::int64_t longest_ms = 86'400'000;  // a day
 
 /// Rows of the object params.retry; the others stand in params itself.
@@ -17,7 +17,8 @@ const std::vector<CommonField>& plain_fields() {
                                  "From fire to outcome. The smaller of this and settings.max_broker_timeout counts.",
                                  [](ConfigSection& from, std::string_view key, BrokerConfig& config) {
                                    if (auto seconds = from.number(key, 0, longest_seconds)) {
-                                     config.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
+                                     config.timeout =
+                                         std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
                                    }
                                  }),
       // Far enough below what dispatch/named_broker.hpp can count.
@@ -50,8 +51,9 @@ const std::vector<RetryField>& retry_fields() {
                                  "How often a message is tried before its last failure is reported."),
       integer_field<RetryPolicy>(in_params, "initial_backoff_ms", &RetryPolicy::initial_backoff, 1, longest_ms, "100",
                                  "The longest pause after the first failure; it doubles with every further one."),
-      integer_field<RetryPolicy>(in_params, "max_backoff_ms", &RetryPolicy::max_backoff, 1, longest_ms, "5000",
-                                 "The longest pause of all. Pauses are drawn at random below their limit (full jitter)."),
+      integer_field<RetryPolicy>(
+          in_params, "max_backoff_ms", &RetryPolicy::max_backoff, 1, longest_ms, "5000",
+          "The longest pause of all. Pauses are drawn at random below their limit (full jitter)."),
   };
   return fields;
 }

@@ -51,8 +51,8 @@ constexpr std::string_view in_params = "params";
 // Rows. `default_value` is for the reference page; the value itself is the member's initialiser.
 
 template <class Config, class Base>
-Field<Config> text_field(std::string_view section, std::string key, std::string Base::*member, std::string default_value,
-                         std::string description) {
+Field<Config> text_field(std::string_view section, std::string key, std::string Base::*member,
+                         std::string default_value, std::string description) {
   return {{section, std::move(key), {}, "str", std::move(default_value), std::move(description), false, {}},
           [member](ConfigSection& from, std::string_view name, Config& config) {
             if (auto text = from.string(name)) config.*member = std::move(*text);
@@ -81,7 +81,13 @@ Field<Config> flag_field(std::string_view section, std::string key, bool Base::*
 template <class Config, class Base, class Value>
 Field<Config> integer_field(std::string_view section, std::string key, Value Base::*member, std::int64_t min,
                             std::int64_t max, std::string default_value, std::string description) {
-  return {{section, std::move(key), {}, "int", std::move(default_value), std::move(description), false,
+  return {{section,
+           std::move(key),
+           {},
+           "int",
+           std::move(default_value),
+           std::move(description),
+           false,
            std::to_string(min) + " to " + std::to_string(max)},
           [=](ConfigSection& from, std::string_view name, Config& config) {
             if (auto number = from.integer(name, min, max)) {
@@ -99,7 +105,13 @@ template <class Config>
 Field<Config> custom_field(std::string_view section, std::string key, std::string type, std::string values,
                            std::string default_value, std::string description,
                            std::function<void(ConfigSection&, std::string_view, Config&)> read) {
-  return {{section, std::move(key), {}, std::move(type), std::move(default_value), std::move(description), false,
+  return {{section,
+           std::move(key),
+           {},
+           std::move(type),
+           std::move(default_value),
+           std::move(description),
+           false,
            std::move(values)},
           std::move(read)};
 }

@@ -150,7 +150,8 @@ class Loader {
     try {
       broker = entry->parse(section);
     } catch (const std::exception& error) {
-      add_problem(name, pointer, node.offset, std::string("The broker's configuration cannot be read: ") + error.what());
+      add_problem(name, pointer, node.offset,
+                  std::string("The broker's configuration cannot be read: ") + error.what());
     }
     if (!broker) {
       if (findings_.problems.size() == problems_before) {
@@ -186,8 +187,8 @@ class Loader {
       return nullptr;
     }
     if (value != nullptr) substitute_in_section(*value, broker, key, section_pointer);
-    return std::make_shared<SectionReader>(findings_, broker, key, "", value == nullptr ? pointer : section_pointer, value,
-                                           value == nullptr ? node.offset : value->offset);
+    return std::make_shared<SectionReader>(findings_, broker, key, "", value == nullptr ? pointer : section_pointer,
+                                           value, value == nullptr ? node.offset : value->offset);
   }
 
   void substitute_in_section(Node& node, const std::string& broker, const std::string& section,
@@ -228,9 +229,8 @@ class Loader {
 
   static std::string lower_type(const Node& node) {
     std::string type = node.find("broker_type")->string;
-    std::transform(type.begin(), type.end(), type.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
+    std::transform(type.begin(), type.end(), type.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
     return type;
   }
 
@@ -302,7 +302,8 @@ Config load_config(const std::filesystem::path& path, const BrokerRegistry& regi
     throw ConfigError(path.string(), {std::move(problem)});
   };
   std::ifstream in(path, std::ios::binary);
-  if (std::error_code error; !in.is_open() || std::filesystem::is_directory(path, error)) fail("The file cannot be read.");
+  if (std::error_code error; !in.is_open() || std::filesystem::is_directory(path, error))
+    fail("The file cannot be read.");
   std::string text(max_config_bytes + 1, '\0');  // one more than allowed: the parser complains about the size
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (in.bad()) fail("The file cannot be read.");

@@ -81,9 +81,9 @@ std::shared_ptr<SectionReader> SectionReader::nested(std::string_view key) {
     wrong_type(key, "dict");
     value = nullptr;
   }
-  auto reader = std::make_shared<SectionReader>(findings_, broker_, section_, key_prefix_ + std::string(key) + ".",
-                                                pointer_to(pointer_, key), value,
-                                                value == nullptr ? offset_ : value->offset);
+  auto reader =
+      std::make_shared<SectionReader>(findings_, broker_, section_, key_prefix_ + std::string(key) + ".",
+                                      pointer_to(pointer_, key), value, value == nullptr ? offset_ : value->offset);
   nested_.push_back(reader);
   return reader;
 }

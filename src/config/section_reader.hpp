@@ -24,8 +24,8 @@ class SectionReader : public std::enable_shared_from_this<SectionReader> {
  public:
   /// `object` may be nullptr: an empty section, whose problems stand at `offset`. `section` and `key_prefix` go into
   /// problems.
-  SectionReader(Findings& findings, std::string broker, std::string section, std::string key_prefix, std::string pointer,
-                const Node* object, std::size_t offset);
+  SectionReader(Findings& findings, std::string broker, std::string section, std::string key_prefix,
+                std::string pointer, const Node* object, std::size_t offset);
 
   /// The value of a key that is about to be read, which makes it known; nullptr: absent or null.
   const Node* look_up(std::string_view key);

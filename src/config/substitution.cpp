@@ -24,7 +24,8 @@ struct Resolved {
 
 Resolved environment(const std::string& name) {
   if (const char* value = std::getenv(name.c_str())) return {value, {}};
-  return {std::nullopt, "The environment variable '" + name + "' is not set; set it, or write ${" + name + ":-default}."};
+  return {std::nullopt,
+          "The environment variable '" + name + "' is not set; set it, or write ${" + name + ":-default}."};
 }
 
 Resolved file(const std::string& path) {
@@ -56,7 +57,8 @@ Resolved resolve_dollar(const ConfigOptions& options, std::string_view inside) {
   if (const std::size_t colon = inside.find(':'); colon != std::string_view::npos) {
     const std::string name(inside.substr(0, colon));
     std::string_view argument = inside.substr(colon + 1);
-    if (!argument.starts_with('-')) return name == "file" ? file(std::string(argument)) : custom(options, name, argument);
+    if (!argument.starts_with('-'))
+      return name == "file" ? file(std::string(argument)) : custom(options, name, argument);
     Resolved found = environment(name);
     if (!found.value || found.value->empty()) found = {std::string(argument.substr(1)), {}};  // as in a shell
     return found;

@@ -128,7 +128,7 @@ Lane::Lane(std::vector<std::shared_ptr<const BrokerConfig>> configs, BrokerRegis
             [this, component = names_.front()->config->broker_type](LogLevel level, std::string_view text) {
               hooks_->log(level, component, text);
             },
-            random_seed()),
+            Clock::now, random_seed()),
       wake_up_(std::make_shared<WakeUp>()) {
   for (const auto& named : names_) named->lane = this;
   core_.make_broker();
@@ -198,10 +198,10 @@ void Lane::join() {
 
 void Lane::run() {
   on_lane_thread = true;
-  core_.start(Waker([wake_up = wake_up_] { wake_up->wake(); }), Clock::now());
+  core_.start(Waker([wake_up = wake_up_] { wake_up->wake(); }));
   bool closing = false;
   while (!core_.finished()) {
-    core_.set_time(Clock::now(), unix_ms());
+    core_.begin_turn(unix_ms());
     for (int i = 0; i < most_admitted_per_turn; ++i) {
       QueueNode* node = queue_.pop();
       if (node == nullptr) break;

@@ -35,10 +35,12 @@ std::string seconds_text(std::chrono::milliseconds time) {
 }  // namespace
 
 LaneCore::LaneCore(std::function<std::unique_ptr<Broker>()> make_broker, std::vector<NamedBroker*> names,
-                   std::function<void(LogLevel, std::string_view)> log, std::uint64_t seed)
+                   std::function<void(LogLevel, std::string_view)> log, std::function<TimePoint()> clock,
+                   std::uint64_t seed)
     : make_broker_(std::move(make_broker)),
       names_(std::move(names)),
       log_(std::move(log)),
+      clock_(std::move(clock)),
       connection_retry_(most_eager(names_)),
       ids_(seed),
       random_(seed ^ 0x9E3779B97F4A7C15ULL) {
@@ -51,14 +53,14 @@ LaneCore::~LaneCore() = default;
 
 void LaneCore::make_broker() { broker_ = make_broker_(); }
 
-void LaneCore::start(Waker waker, TimePoint now) {
-  now_ = now;
+void LaneCore::start(Waker waker) {
+  now_ = clock_();
   waker_ = std::make_unique<Waker>(std::move(waker));
   guarded("start", [&] { broker_->start(LaneContext{.names = configs_, .waker = *waker_}); });
 }
 
-void LaneCore::set_time(TimePoint now, std::uint64_t unix_ms) {
-  now_ = std::max(now, now_);
+void LaneCore::begin_turn(std::uint64_t unix_ms) {
+  now_ = clock_();
   unix_ms_ = unix_ms;
 }
 
@@ -119,6 +121,7 @@ void LaneCore::begin_close(TimePoint deadline) {
 void LaneCore::step() {
   if (finished_) return;
   work_left_ = false;
+  now_ = clock_();
   if (!broker_closed_) {
     for (NamedBroker* named : std::exchange(stalled_, {})) make_ready(*named);
     connect_if_due();
@@ -126,6 +129,7 @@ void LaneCore::step() {
     retry_failed();
     expire();
     resume_paused();
+    now_ = clock_();
     send_ready();
     retry_failed();
   }

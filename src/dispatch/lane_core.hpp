@@ -43,18 +43,18 @@ class LaneCore final : private BrokerEvents {
     std::vector<std::size_t> abandoned;  // per name
   };
 
-  /// `make_broker` is called again when a broker has thrown. `names` outlive this.
+  /// `make_broker` is called again when a broker has thrown. `names` outlive this. `clock` never goes back.
   LaneCore(std::function<std::unique_ptr<Broker>()> make_broker, std::vector<NamedBroker*> names,
-           std::function<void(LogLevel, std::string_view)> log, std::uint64_t seed);
+           std::function<void(LogLevel, std::string_view)> log, std::function<TimePoint()> clock, std::uint64_t seed);
   ~LaneCore();
 
   /// Makes the first broker; throws what `make_broker` throws.
   void make_broker();
-  void start(Waker waker, TimePoint now);
+  void start(Waker waker);
 
-  // One turn: set_time, admit and mark what the queue brought, step, take what was resolved and say reported() for
+  // One turn: begin it, admit and mark what the queue brought, step, take what was resolved and say reported() for
   // each.
-  void set_time(TimePoint now, std::uint64_t unix_ms);
+  void begin_turn(std::uint64_t unix_ms);
   void admit(Record& record);
   void mark(FlushMark& mark);
   void step();
@@ -117,11 +117,12 @@ class LaneCore final : private BrokerEvents {
   const std::vector<NamedBroker*> names_;
   std::vector<const BrokerConfig*> configs_;
   const std::function<void(LogLevel, std::string_view)> log_;
+  const std::function<TimePoint()> clock_;
   std::unique_ptr<Broker> broker_;
   std::unique_ptr<Waker> waker_;
   RetryPolicy connection_retry_;  // the most eager of the names'
 
-  TimePoint now_;
+  TimePoint now_;  // read a few times a turn, not for every message
   std::uint64_t unix_ms_ = 0;
   MessageIdGenerator ids_;
   std::mt19937_64 random_;

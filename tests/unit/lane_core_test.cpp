@@ -87,9 +87,10 @@ class LaneCoreTest : public ::testing::Test {
     std::vector<NamedBroker*> pointers;
     for (const auto& named : names_) pointers.push_back(named.get());
     core_ = std::make_unique<LaneCore>([this] { return std::make_unique<ScriptedBroker>(script_); }, pointers,
-                                       [this](LogLevel, std::string_view text) { log_.emplace_back(text); }, 1);
+                                       [this](LogLevel, std::string_view text) { log_.emplace_back(text); },
+                                       [this] { return now_; }, 1);
     core_->make_broker();
-    core_->start(Waker([] {}), now_);
+    core_->start(Waker([] {}));
     step();
   }
 
@@ -109,7 +110,7 @@ class LaneCoreTest : public ::testing::Test {
 
   void step(std::chrono::nanoseconds later = {}) {
     now_ += later;
-    core_->set_time(now_, 1'700'000'000'000);
+    core_->begin_turn(1'700'000'000'000);
     do {
       core_->step();
       for (LaneCore::Resolved& item : core_->take_resolved()) {
@@ -433,7 +434,7 @@ TEST_F(LaneCoreTest, CloseWaitsForAProducerThatIsStillOnItsWay) {
   ASSERT_EQ(names_[0]->quota.take(0, false), Quota::Answer::granted);  // between taking room and pushing
   names_[0]->quota.close();
   core_->begin_close(now_);
-  core_->set_time(now_, 0);
+  core_->begin_turn(0);
   for (int i = 0; i < 5; ++i) core_->step();
   EXPECT_FALSE(core_->finished());
   Record* record = Record::make({"late", nullptr}, 0);

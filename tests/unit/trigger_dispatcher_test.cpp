@@ -19,11 +19,11 @@ namespace action_triggers {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::ElementsAre;
 using testing::HasCode;
+using ::testing::HasSubstr;
 using testing::IsOk;
 using testing::PersistenceIs;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
 class DispatcherTest : public ::testing::Test {
@@ -67,8 +67,13 @@ class Gate {
 
 TEST_F(DispatcherTest, DeliversAMessageWithAllItsParts) {
   auto& dispatcher = make({"orders"});
-  const Message message{.body = "{}", .key = "k", .headers = {{"a", "1"}, {"a", "2"}}, .content_type = "application/json",
-                        .id = "mine", .expiration = 5s, .priority = std::uint8_t{3}};
+  const Message message{.body = "{}",
+                        .key = "k",
+                        .headers = {{"a", "1"}, {"a", "2"}},
+                        .content_type = "application/json",
+                        .id = "mine",
+                        .expiration = 5s,
+                        .priority = std::uint8_t{3}};
   const DeliveryReport& report = dispatcher.fire("orders", message).wait();
   EXPECT_THAT(report, IsOk());
   EXPECT_EQ(report.message_id, "mine");
@@ -222,9 +227,9 @@ TEST_F(DispatcherTest, OnFailureHearsOfForgottenFires) {
   std::mutex mutex;
   std::vector<DeliveryReport> failures;
   auto& dispatcher = make({"a"}, {}, hearing_failures([&](const DeliveryReport& report) {
-    const std::lock_guard lock(mutex);
-    failures.push_back(report);
-  }));
+                            const std::lock_guard lock(mutex);
+                            failures.push_back(report);
+                          }));
   memory_->unroutable_next();
   dispatcher.fire("a", "lost");
   dispatcher.fire("a", "kept");

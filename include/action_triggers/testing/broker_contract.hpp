@@ -48,8 +48,13 @@ class BrokerContract : public ::testing::TestWithParam<ContractSubject> {
     return std::make_unique<TriggerDispatcher>(GetParam().config(), registry, std::move(options));
   }
   static Message message(const std::string& id) {
-    return {.body = "body of " + id, .key = "key", .headers = {{"n", id}}, .content_type = "text/plain", .id = id,
-            .expiration = {}, .priority = {}};
+    return {.body = "body of " + id,
+            .key = "key",
+            .headers = {{"n", id}},
+            .content_type = "text/plain",
+            .id = id,
+            .expiration = {},
+            .priority = {}};
   }
   /// Ids that no other run has used: the broker may be a server that keeps what it got.
   static std::string unique_id(std::size_t n) {

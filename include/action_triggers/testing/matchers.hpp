@@ -18,7 +18,8 @@ inline void PrintTo(const Message& message, std::ostream* out) {
   *out << "message{body: \"" << message.body << "\", key: \"" << message.key << "\", id: " << message.id << "}";
 }
 inline void PrintTo(const DeliveryReport& report, std::ostream* out) {
-  *out << report.broker << ": " << report.status << ", " << report.persistence << ", " << report.attempts << " attempts";
+  *out << report.broker << ": " << report.status << ", " << report.persistence << ", " << report.attempts
+       << " attempts";
 }
 
 namespace testing {
@@ -29,8 +30,8 @@ MATCHER_P(ContentTypeIs, matcher, "") {
   return ::testing::ExplainMatchResult(matcher, arg.content_type, result_listener);
 }
 MATCHER_P2(HasHeader, name, value, "") {
-  return ::testing::ExplainMatchResult(
-      ::testing::Contains(Header{std::string(name), std::string(value)}), arg.headers, result_listener);
+  return ::testing::ExplainMatchResult(::testing::Contains(Header{std::string(name), std::string(value)}), arg.headers,
+                                       result_listener);
 }
 
 /// For a DeliveryReport or a Status.

@@ -79,10 +79,12 @@ void KafkaBroker::connect(BrokerEvents& events) {
     KafkaTopicConf conf(rd_kafka_default_topic_conf_dup(client_));
     const std::int64_t timeout = std::min<std::int64_t>((longest_timeout(topic) + after_the_deadline).count(),
                                                         std::numeric_limits<std::int32_t>::max());
-    rd_kafka_topic_conf_set(conf.get(), "message.timeout.ms", std::to_string(timeout).c_str(), reason.data(), reason.size());
+    rd_kafka_topic_conf_set(conf.get(), "message.timeout.ms", std::to_string(timeout).c_str(), reason.data(),
+                            reason.size());
     topics_.emplace_back(rd_kafka_topic_new(client_, topic_names_[topic].c_str(), conf.release()));
     if (!topics_.back()) {
-      const Status why(StatusCode::internal, "topic '" + topic_names_[topic] + "': " + rd_kafka_err2str(rd_kafka_last_error()));
+      const Status why(StatusCode::internal,
+                       "topic '" + topic_names_[topic] + "': " + rd_kafka_err2str(rd_kafka_last_error()));
       free_client(true);
       events.disconnected(why);
       return;
@@ -262,8 +264,8 @@ void KafkaBroker::serve_error(rd_kafka_resp_err_t error, const std::string& text
       give_up_client(kafka_status(error, text, {}), events);
       return;
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN: {
-      const std::string why = "no broker of " + config_.bootstrap_servers + " can be reached: " +
-                              (last_error_.empty() ? text : last_error_);
+      const std::string why = "no broker of " + config_.bootstrap_servers +
+                              " can be reached: " + (last_error_.empty() ? text : last_error_);
       if (report_down_) {
         give_up_client({StatusCode::unavailable, why}, events);
       } else if (!std::exchange(down_, true)) {

@@ -10,7 +10,8 @@ namespace {
 
 std::string set_property(rd_kafka_conf_t* conf, const std::string& property, const std::string& value) {
   std::array<char, 512> reason{};
-  if (rd_kafka_conf_set(conf, property.c_str(), value.c_str(), reason.data(), reason.size()) == RD_KAFKA_CONF_OK) return {};
+  if (rd_kafka_conf_set(conf, property.c_str(), value.c_str(), reason.data(), reason.size()) == RD_KAFKA_CONF_OK)
+    return {};
   return reason.data();
 }
 
@@ -69,11 +70,13 @@ Status kafka_status(rd_kafka_resp_err_t error, const std::string& text, const st
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-      return {StatusCode::permission_denied, where + said + "; grant the principal WRITE on the topic (and IDEMPOTENT_WRITE)"};
+      return {StatusCode::permission_denied,
+              where + said + "; grant the principal WRITE on the topic (and IDEMPOTENT_WRITE)"};
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
     case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
-      return {StatusCode::too_large,
-              where + said + "; the limits are conn_details.max_request_size here and the topic's max.message.bytes there"};
+      return {
+          StatusCode::too_large,
+          where + said + "; the limits are conn_details.max_request_size here and the topic's max.message.bytes there"};
     case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS:
     case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND:
     case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:

@@ -90,11 +90,11 @@ void read_topic(ConfigSection& from, std::string_view key, Raw& config) {
   const auto topic = from.string(key);
   if (!topic) return;
   // org.apache.kafka.common.internals.Topic
-  const bool legal = topic->size() <= 249 && *topic != "." && *topic != ".." &&
-                     std::all_of(topic->begin(), topic->end(), [](char c) {
-                       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-                              c == '_' || c == '-';
-                     });
+  const bool legal =
+      topic->size() <= 249 && *topic != "." && *topic != ".." && std::all_of(topic->begin(), topic->end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+               c == '-';
+      });
   if (!legal) {
     from.problem(key, "The field 'topic' must have 1 to 249 letters, digits, '.', '_' or '-', and not be '.' or '..'.");
   } else {
@@ -111,23 +111,23 @@ const FieldTable<Raw>& fields() {
   constexpr std::int64_t hour_ms = 3'600'000;
   const auto conn = [](std::string key, std::string type, std::string values, std::string default_value,
                        std::string description, Read read) {
-    return custom_field<C>(in_conn_details, std::move(key), std::move(type), std::move(values), std::move(default_value),
-                           std::move(description), std::move(read));
+    return custom_field<C>(in_conn_details, std::move(key), std::move(type), std::move(values),
+                           std::move(default_value), std::move(description), std::move(read));
   };
   const std::vector<std::string> codecs{"none", "gzip", "snappy", "lz4", "zstd"};
   const std::vector<std::string> protocols{"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"};
   const std::vector<std::string> mechanisms{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"};
-  const std::vector<std::string> partitioners{"murmur2_random", "murmur2",      "consistent_random", "consistent",
-                                              "random",         "fnv1a_random", "fnv1a"};
+  const std::vector<std::string> partitioners{"murmur2_random", "murmur2", "consistent_random", "consistent", "random",
+                                              "fnv1a_random",   "fnv1a"};
   static const FieldTable<Raw> table{
-      conn("bootstrap_servers", "str or list of str", "`host:port`, comma-separated", "",
-           "Where to find the cluster.", read_servers)
+      conn("bootstrap_servers", "str or list of str", "`host:port`, comma-separated", "", "Where to find the cluster.",
+           read_servers)
           .require(),
       conn("client_id", "str", "", "rdkafka", "What the broker's logs call this client.", text_property("client.id")),
-      conn("acks", "str or int", "`all`, -1, 1, 0", "all", "What counts as confirmed. 0 confirms nothing and is raised to 1.",
-           read_acks),
-      conn("enable_idempotence", "bool", "", "true", "No duplicates and no reordering by the client's own retries; needs acks all.",
-           read_idempotence),
+      conn("acks", "str or int", "`all`, -1, 1, 0", "all",
+           "What counts as confirmed. 0 confirms nothing and is raised to 1.", read_acks),
+      conn("enable_idempotence", "bool", "", "true",
+           "No duplicates and no reordering by the client's own retries; needs acks all.", read_idempotence),
       conn("compression_type", "str", "`none`, `gzip`, `snappy`, `lz4`, `zstd`", "none", "",
            choice_property("compression.type", codecs)),
       conn("linger_ms", "int", "0 to 900000", "1", "How long a message may wait for others to share its batch.",
@@ -136,7 +136,8 @@ const FieldTable<Raw>& fields() {
            integer_property("request.timeout.ms", 1, 900'000)),
       conn("retry_backoff_ms", "int", "1 to 300000", "100", "The pause before the client's own retry.",
            integer_property("retry.backoff.ms", 1, 300'000)),
-      conn("metadata_max_age_ms", "int", "1 to 86400000", "900000", "How old the client's picture of the cluster may get.",
+      conn("metadata_max_age_ms", "int", "1 to 86400000", "900000",
+           "How old the client's picture of the cluster may get.",
            integer_property("metadata.max.age.ms", 1, 24 * hour_ms)),
       conn("connections_max_idle_ms", "int", "0 to 2147483647", "0", "Closes idle connections; 0: never.",
            integer_property("connections.max.idle.ms", 0, 2'147'483'647)),
@@ -151,47 +152,105 @@ const FieldTable<Raw>& fields() {
            "Required with SASL_PLAINTEXT and SASL_SSL.", choice_property("sasl.mechanism", mechanisms)),
       conn("sasl_plain_username", "str", "", "", "For every mechanism, SCRAM too.", text_property("sasl.username")),
       conn("sasl_plain_password", "str", "", "", "Best as `${file:…}` or `${ENV}`.", secret_property("sasl.password")),
-      conn("ssl_cafile", "str", "", "the system's", "PEM file of the authorities to trust.", text_property("ssl.ca.location")),
+      conn("ssl_cafile", "str", "", "the system's", "PEM file of the authorities to trust.",
+           text_property("ssl.ca.location")),
       conn("ssl_certfile", "str", "", "", "PEM file, for mutual TLS.", text_property("ssl.certificate.location")),
       conn("ssl_keyfile", "str", "", "", "PEM file, for mutual TLS.", text_property("ssl.key.location")),
       conn("ssl_password", "str", "", "", "Of the key file.", secret_property("ssl.key.password")),
 
-      custom_field<C>(in_params, "topic", "str", "", "", "Must exist, or be created by the broker on demand.", read_topic)
+      custom_field<C>(in_params, "topic", "str", "", "", "Must exist, or be created by the broker on demand.",
+                      read_topic)
           .require(),
       custom_field<C>(in_params, "message_id_header", "str or null", "", "message-id",
                       "The record header that carries the message id; null: none.", read_id_header),
-      text_field<C>(in_params, "content_type", &KafkaConfig::content_type, "", "Header `content-type` of messages that bring none."),
+      text_field<C>(in_params, "content_type", &KafkaConfig::content_type, "",
+                    "Header `content-type` of messages that bring none."),
   };
   return table;
 }
 
 /// librdkafka's own names that may be given beside the ones above.
 const std::set<std::string, std::less<>>& allowed_properties() {
-  static const std::set<std::string, std::less<>> names{
-      "acks", "batch.num.messages", "batch.size", "bootstrap.servers", "broker.address.family", "broker.address.ttl",
-      "broker.version.fallback", "client.id", "client.rack", "compression.codec", "compression.level",
-      "compression.type", "connections.max.idle.ms", "debug", "enable.idempotence", "linger.ms", "log_level",
-      "max.in.flight", "max.in.flight.requests.per.connection", "message.copy.max.bytes", "message.max.bytes",
-      "message.send.max.retries", "metadata.max.age.ms", "metadata.recovery.strategy", "partitioner",
-      "queue.buffering.backpressure.threshold", "queue.buffering.max.kbytes", "queue.buffering.max.messages",
-      "queue.buffering.max.ms", "queuing.strategy", "receive.message.max.bytes", "reconnect.backoff.max.ms",
-      "reconnect.backoff.ms", "request.required.acks", "request.timeout.ms", "retries", "retry.backoff.max.ms",
-      "retry.backoff.ms", "sasl.kerberos.keytab", "sasl.kerberos.principal", "sasl.kerberos.service.name",
-      "sasl.mechanism", "sasl.mechanisms", "sasl.password", "sasl.username", "security.protocol",
-      "socket.connection.setup.timeout.ms", "socket.keepalive.enable", "socket.max.fails", "socket.nagle.disable",
-      "socket.receive.buffer.bytes", "socket.send.buffer.bytes", "socket.timeout.ms", "ssl.ca.location", "ssl.ca.pem",
-      "ssl.certificate.location", "ssl.certificate.pem", "ssl.cipher.suites", "ssl.crl.location", "ssl.curves.list",
-      "ssl.key.location", "ssl.key.password", "ssl.key.pem", "ssl.keystore.location", "ssl.keystore.password",
-      "ssl.sigalgs.list", "statistics.interval.ms", "sticky.partitioning.linger.ms",
-      "topic.metadata.propagation.max.ms", "topic.metadata.refresh.fast.interval.ms",
-      "topic.metadata.refresh.interval.ms", "topic.metadata.refresh.sparse"};
+  static const std::set<std::string, std::less<>> names{"acks",
+                                                        "batch.num.messages",
+                                                        "batch.size",
+                                                        "bootstrap.servers",
+                                                        "broker.address.family",
+                                                        "broker.address.ttl",
+                                                        "broker.version.fallback",
+                                                        "client.id",
+                                                        "client.rack",
+                                                        "compression.codec",
+                                                        "compression.level",
+                                                        "compression.type",
+                                                        "connections.max.idle.ms",
+                                                        "debug",
+                                                        "enable.idempotence",
+                                                        "linger.ms",
+                                                        "log_level",
+                                                        "max.in.flight",
+                                                        "max.in.flight.requests.per.connection",
+                                                        "message.copy.max.bytes",
+                                                        "message.max.bytes",
+                                                        "message.send.max.retries",
+                                                        "metadata.max.age.ms",
+                                                        "metadata.recovery.strategy",
+                                                        "partitioner",
+                                                        "queue.buffering.backpressure.threshold",
+                                                        "queue.buffering.max.kbytes",
+                                                        "queue.buffering.max.messages",
+                                                        "queue.buffering.max.ms",
+                                                        "queuing.strategy",
+                                                        "receive.message.max.bytes",
+                                                        "reconnect.backoff.max.ms",
+                                                        "reconnect.backoff.ms",
+                                                        "request.required.acks",
+                                                        "request.timeout.ms",
+                                                        "retries",
+                                                        "retry.backoff.max.ms",
+                                                        "retry.backoff.ms",
+                                                        "sasl.kerberos.keytab",
+                                                        "sasl.kerberos.principal",
+                                                        "sasl.kerberos.service.name",
+                                                        "sasl.mechanism",
+                                                        "sasl.mechanisms",
+                                                        "sasl.password",
+                                                        "sasl.username",
+                                                        "security.protocol",
+                                                        "socket.connection.setup.timeout.ms",
+                                                        "socket.keepalive.enable",
+                                                        "socket.max.fails",
+                                                        "socket.nagle.disable",
+                                                        "socket.receive.buffer.bytes",
+                                                        "socket.send.buffer.bytes",
+                                                        "socket.timeout.ms",
+                                                        "ssl.ca.location",
+                                                        "ssl.ca.pem",
+                                                        "ssl.certificate.location",
+                                                        "ssl.certificate.pem",
+                                                        "ssl.cipher.suites",
+                                                        "ssl.crl.location",
+                                                        "ssl.curves.list",
+                                                        "ssl.key.location",
+                                                        "ssl.key.password",
+                                                        "ssl.key.pem",
+                                                        "ssl.keystore.location",
+                                                        "ssl.keystore.password",
+                                                        "ssl.sigalgs.list",
+                                                        "statistics.interval.ms",
+                                                        "sticky.partitioning.linger.ms",
+                                                        "topic.metadata.propagation.max.ms",
+                                                        "topic.metadata.refresh.fast.interval.ms",
+                                                        "topic.metadata.refresh.interval.ms",
+                                                        "topic.metadata.refresh.sparse"};
   return names;
 }
 
 /// … and why some of them are not.
 const std::map<std::string, std::string, std::less<>>& refused_properties() {
   static const std::string loads_code = "It loads code into the process.";
-  static const std::string unverified = "Certificates and host names are always verified; name a private CA in 'ssl_cafile'.";
+  static const std::string unverified =
+      "Certificates and host names are always verified; name a private CA in 'ssl_cafile'.";
   static const std::string ours = "The dispatcher depends on it.";
   static const std::map<std::string, std::string, std::less<>> names{
       {"plugin.library.paths", loads_code},
@@ -222,9 +281,9 @@ const std::set<std::string, std::less<>>& secret_names() {
 /// The one name of a property that has several in librdkafka.
 std::string canonical_property(const std::string& name) {
   static const std::map<std::string, std::string, std::less<>> same{
-      {"queue.buffering.max.ms", "linger.ms"},    {"request.required.acks", "acks"},
-      {"compression.codec", "compression.type"},  {"sasl.mechanisms", "sasl.mechanism"},
-      {"retries", "message.send.max.retries"},    {"max.in.flight", "max.in.flight.requests.per.connection"}};
+      {"queue.buffering.max.ms", "linger.ms"},   {"request.required.acks", "acks"},
+      {"compression.codec", "compression.type"}, {"sasl.mechanisms", "sasl.mechanism"},
+      {"retries", "message.send.max.retries"},   {"max.in.flight", "max.in.flight.requests.per.connection"}};
   const auto found = same.find(name);
   return found == same.end() ? name : found->second;
 }
@@ -257,7 +316,8 @@ void read_dotted(ConfigSection& conn, Raw& config) {
       } else {
         if (property == "enable.idempotence") config.idempotence_asked_for = *value == "true";
         if (property == "socket.nagle.disable" && *value != "true") {
-          conn.warning(key, "With Nagle's algorithm on, single messages wait for the broker's delayed acknowledgements.");
+          conn.warning(key,
+                       "With Nagle's algorithm on, single messages wait for the broker's delayed acknowledgements.");
         }
         config.properties[property] = std::move(*value);
       }
@@ -267,13 +327,16 @@ void read_dotted(ConfigSection& conn, Raw& config) {
 
 /// What holds unless the file says otherwise.
 void add_defaults(ConfigSection& conn, Raw& config) {
-  const auto otherwise = [&](const char* property, const char* value) { config.properties.try_emplace(property, value); };
+  const auto otherwise = [&](const char* property, const char* value) {
+    config.properties.try_emplace(property, value);
+  };
   otherwise("acks", "all");
   if (config.properties["acks"] != "all" && config.properties["acks"] != "-1") {
     if (config.idempotence_asked_for) {
       conn.problem("acks", "The field 'enable_idempotence' needs acks 'all'.");
     } else {
-      conn.warning("acks", "Without acks 'all' a confirmed message can be lost with its broker, and retries can reorder.");
+      conn.warning("acks",
+                   "Without acks 'all' a confirmed message can be lost with its broker, and retries can reorder.");
     }
     config.properties["enable.idempotence"] = "false";
   }

@@ -39,8 +39,8 @@ void read_port(ConfigSection& from, std::string_view key, Raw& config) {
 void read_short_text(ConfigSection& from, std::string_view key, std::string& to) {
   if (auto text = from.string(key)) {
     if (text->size() > short_string) {
-      from.problem(key, "The field '" + std::string(key) + "' has " + std::to_string(text->size()) +
-                            " bytes; AMQP allows 255.");
+      from.problem(
+          key, "The field '" + std::string(key) + "' has " + std::to_string(text->size()) + " bytes; AMQP allows 255.");
     } else {
       to = std::move(*text);
     }
@@ -133,16 +133,17 @@ const FieldTable<Raw>& fields() {
                       "A numeric string is accepted too.", read_port),
       custom_field<C>(in_conn_details, "username", "str", "", "guest", "", read_short<&RabbitMqConfig::username>)
           .alias("login"),
-      secret_field<C>(in_conn_details, "password", &RabbitMqConfig::password, "guest", "Best as `${file:…}` or `${ENV}`."),
+      secret_field<C>(in_conn_details, "password", &RabbitMqConfig::password, "guest",
+                      "Best as `${file:…}` or `${ENV}`."),
       custom_field<C>(in_conn_details, "virtual_host", "str", "", "/", "", read_short<&RabbitMqConfig::virtual_host>)
           .alias("virtualhost"),
       text_field<C>(in_conn_details, "url", &Raw::url, "",
                     "`amqp://user:password@host:port/vhost`, or `amqps://`; instead of the keys above."),
       custom_field<C>(in_conn_details, "ssl_options", "dict", "", "",
                       "`ca_file`, `cert_file`, `key_file`: PEM files. Switches TLS on.", read_tls),
-      custom_field<C>(in_conn_details, "ssl", "bool or dict", "", "false",
-                      "TLS 1.2 or newer, always verified; true uses the system's certificates, a dict is `ssl_options`.",
-                      read_tls),
+      custom_field<C>(
+          in_conn_details, "ssl", "bool or dict", "", "false",
+          "TLS 1.2 or newer, always verified; true uses the system's certificates, a dict is `ssl_options`.", read_tls),
       integer_field<C>(in_conn_details, "heartbeat", &RabbitMqConfig::heartbeat, 0, 3'600, "30",
                        "Seconds; 0 switches heartbeats off."),
       custom_field<C>(in_conn_details, "connect_timeout", "float", "0.001 to 3600", "10",
@@ -259,7 +260,8 @@ void check_destination(ConfigSection& params, const Raw& config) {
   const bool has_exchange = params.has("exchange");
   if (!has_queue && !has_exchange) params.problem("queue", "The field 'queue' must be provided.");
   if (has_queue && has_exchange) {
-    params.problem("exchange", "Give 'queue' or 'exchange', not both: a queue is reached through the default exchange.");
+    params.problem("exchange",
+                   "Give 'queue' or 'exchange', not both: a queue is reached through the default exchange.");
   } else if (has_exchange && !params.has("routing_key") && !config.key_as_routing_key) {
     params.problem("routing_key", "The field 'routing_key' must be provided.");
   } else if (has_queue) {

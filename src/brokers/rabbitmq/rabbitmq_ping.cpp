@@ -80,8 +80,8 @@ class Ping {
   }
 
   std::string prove_exchange() {
-    amqp_exchange_declare(connection_.get(), channel, to_amqp(config_.exchange), amqp_cstring_bytes("direct"), 1, 0, 0, 0,
-                          amqp_empty_table);
+    amqp_exchange_declare(connection_.get(), channel, to_amqp(config_.exchange), amqp_cstring_bytes("direct"), 1, 0, 0,
+                          0, amqp_empty_table);
     check("look for the exchange");
     return "exchange '" + config_.exchange + "' exists";
   }
