@@ -136,7 +136,7 @@ class ACTION_TRIGGERS_EXPORT OutboundMessage {
 
 /// What a broker says of one message.
 struct Outcome {
-  Status status;
+  Status status{};
   Persistence persistence = Persistence::not_persisted;
   std::int32_t partition = -1;
   std::int64_t offset = -1;

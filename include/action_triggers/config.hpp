@@ -142,13 +142,13 @@ struct ACTION_TRIGGERS_EXPORT GenericConfig : BrokerConfig {
 
 /// One thing wrong with a configuration.
 struct ConfigProblem {
-  std::string broker;      ///< Empty: belongs to no broker.
-  std::string section;     ///< "conn_details", "params", "settings" or empty.
-  std::string key;         ///< Nested keys with dots: "retry.max_attempts". Empty: the broker or file as a whole.
-  std::string pointer;     ///< RFC 6901 JSON pointer to the value, or to the object that lacks it.
+  std::string broker{};    ///< Empty: belongs to no broker.
+  std::string section{};   ///< "conn_details", "params", "settings" or empty.
+  std::string key{};       ///< Nested keys with dots: "retry.max_attempts". Empty: the broker or file as a whole.
+  std::string pointer{};   ///< RFC 6901 JSON pointer to the value, or to the object that lacks it.
   std::size_t line = 0;    ///< From 1; 0: unknown.
   std::size_t column = 0;  ///< In bytes, from 1; 0: unknown.
-  std::string text;
+  std::string text{};
 
   friend bool operator==(const ConfigProblem&, const ConfigProblem&) = default;
 };
@@ -200,10 +200,10 @@ using ValueResolver = std::function<std::optional<std::string>(std::string_view 
 
 struct ConfigOptions {
   /// `${NAME:argument}`, beside the built-in `${ENV}`, `${ENV:-default}` and `${file:PATH}`.
-  std::map<std::string, ValueResolver, std::less<>> resolvers;
+  std::map<std::string, ValueResolver, std::less<>> resolvers{};
 
   /// `{{ name }}`: the names that may be used, and the functions that give their values.
-  std::map<std::string, std::function<std::string()>, std::less<>> names;
+  std::map<std::string, std::function<std::string()>, std::less<>> names{};
 };
 
 inline constexpr std::size_t max_config_bytes = 1024UL * 1024UL;

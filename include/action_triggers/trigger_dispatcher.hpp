@@ -34,13 +34,13 @@ concept ConvertibleToMessage = requires(const T& value) {
 
 struct DispatcherOptions {
   /// Called for every report that is not ok, fire-and-forget ones included. Runs where callbacks run.
-  DeliveryCallback on_failure;
+  DeliveryCallback on_failure{};
 
-  LogHook log;
+  LogHook log{};
 
   /// Runs callbacks elsewhere than on the lane's thread: hand the task to a pool. Must not drop tasks; called from
   /// lanes' threads. Empty: callbacks run on the lane's thread and should be short.
-  std::function<void(std::function<void()> task)> executor;
+  std::function<void(std::function<void()> task)> executor{};
 
   /// What the destructor grants close().
   std::chrono::milliseconds close_timeout{5'000};

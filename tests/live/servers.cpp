@@ -1,0 +1,150 @@
+#include "live/servers.hpp"
+
+#include <librdkafka/rdkafka.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <stdexcept>
+
+namespace action_triggers::tests {
+namespace {
+
+const std::string scripts = ACTION_TRIGGERS_SOURCE_DIR "/scripts";
+const std::string python = "/usr/bin/python3";  // Debian's, which has pika
+bool started_here = false;
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr) throw std::runtime_error(std::string(name) + " is not set; are the servers running?");
+  return value;
+}
+
+/// A tab-separated line.
+std::vector<std::string> split(const std::string& line, std::size_t most) {
+  std::vector<std::string> parts;
+  std::size_t begin = 0;
+  while (parts.size() + 1 < most) {
+    const std::size_t tab = line.find('\t', begin);
+    if (tab == std::string::npos) break;
+    parts.push_back(line.substr(begin, tab - begin));
+    begin = tab + 1;
+  }
+  parts.push_back(line.substr(begin));
+  return parts;
+}
+
+}  // namespace
+
+std::string run(const std::string& command) {
+  FILE* pipe = popen((command + " 2>&1").c_str(), "r");
+  if (pipe == nullptr) throw std::runtime_error("cannot run: " + command);
+  std::string output;
+  std::array<char, 65'536> buffer{};
+  for (std::size_t n = 0; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) output.append(buffer.data(), n);
+  if (const int status = pclose(pipe); status != 0) {
+    throw std::runtime_error(command + " failed (" + std::to_string(WEXITSTATUS(status)) + "):\n" + output);
+  }
+  return output;
+}
+
+void Servers::start() {
+  started_here = run(scripts + "/servers status || true").find("not running") != std::string::npos;
+  run(scripts + "/servers start rabbitmq kafka");
+  std::istringstream lines(run("bash -c 'eval \"$(" + scripts + "/servers env)\" && env'"));
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t equals = line.find('=');
+    if (line.starts_with("AT_") && equals != std::string::npos) {
+      setenv(line.substr(0, equals).c_str(), line.substr(equals + 1).c_str(), 1);
+    }
+  }
+}
+
+void Servers::stop() {
+  if (started_here) run(scripts + "/servers stop");
+}
+
+std::string Servers::rabbitmq_host() { return environment("AT_RABBITMQ_HOST"); }
+int Servers::rabbitmq_port() { return std::stoi(environment("AT_RABBITMQ_PORT")); }
+std::string Servers::kafka_bootstrap() { return environment("AT_KAFKA_BOOTSTRAP"); }
+std::string Servers::rabbitmqctl(const std::string& arguments) {
+  return run("'" + environment("AT_RABBITMQCTL") + "' " + arguments);
+}
+
+std::vector<Received> drain_queue(const std::string& queue, const std::string& virtual_host) {
+  std::istringstream lines(run(python + " " ACTION_TRIGGERS_SOURCE_DIR "/tests/live/drain_queue.py " +
+                               Servers::rabbitmq_host() + " " + std::to_string(Servers::rabbitmq_port()) + " '" +
+                               virtual_host + "' '" + queue + "'"));
+  std::vector<Received> messages;
+  for (std::string line; std::getline(lines, line);) {
+    const auto json = nlohmann::json::parse(line);
+    Received& message = messages.emplace_back();
+    message.id = json.at("message_id").is_string() ? json.at("message_id").get<std::string>() : "";
+    const std::string hex = json.at("body");
+    for (std::size_t at = 0; at + 1 < hex.size(); at += 2) {
+      message.body.push_back(static_cast<char>(std::stoi(hex.substr(at, 2), nullptr, 16)));
+    }
+    message.properties = json.dump();
+  }
+  return messages;
+}
+
+std::vector<Received> read_topic(const std::string& topic) {
+  // Lengths are printed too, so that bodies may contain anything but are still found.
+  const std::string all = run("kcat -C -q -e -o beginning -b " + Servers::kafka_bootstrap() + " -t " + topic +
+                              " -f '%p\\t%o\\t%k\\t%h\\t%S\\t%s\\n'");
+  std::vector<Received> messages;
+  for (std::size_t at = 0; at < all.size();) {
+    const std::size_t line_end = all.find('\n', at);
+    const auto parts = split(all.substr(at, line_end - at), 6);
+    if (parts.size() != 6) throw std::runtime_error("kcat said: " + all.substr(at, line_end - at));
+    const auto size = std::stoul(parts[4]);
+    const std::size_t header =
+        parts[0].size() + parts[1].size() + parts[2].size() + parts[3].size() + parts[4].size() + 5;
+    Received& message = messages.emplace_back();
+    message.partition = std::stoll(parts[0]);
+    message.offset = std::stoll(parts[1]);
+    message.key = parts[2];
+    message.properties = parts[3];
+    message.body = all.substr(at + header, size);
+    const std::string id_header = "message-id=";
+    if (const std::size_t id = parts[3].find(id_header); id != std::string::npos) {
+      message.id = parts[3].substr(id + id_header.size(), parts[3].find(',', id) - id - id_header.size());
+    }
+    at += header + size + 1;
+  }
+  return messages;
+}
+
+void create_topics(const std::vector<std::string>& topics, int partitions) {
+  std::array<char, 512> reason{};
+  rd_kafka_conf_t* conf = rd_kafka_conf_new();
+  rd_kafka_conf_set(conf, "bootstrap.servers", Servers::kafka_bootstrap().c_str(), reason.data(), reason.size());
+  const std::unique_ptr<rd_kafka_t, decltype(&rd_kafka_destroy)> client(
+      rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason.data(), reason.size()), rd_kafka_destroy);
+  std::vector<rd_kafka_NewTopic_t*> wanted;
+  for (const std::string& topic : topics) {
+    wanted.push_back(rd_kafka_NewTopic_new(topic.c_str(), partitions, 1, reason.data(), reason.size()));
+  }
+  rd_kafka_queue_t* queue = rd_kafka_queue_new(client.get());
+  rd_kafka_CreateTopics(client.get(), wanted.data(), wanted.size(), nullptr, queue);
+  rd_kafka_event_t* event = rd_kafka_queue_poll(queue, 60'000);
+  const rd_kafka_resp_err_t error = event == nullptr ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(event);
+  rd_kafka_event_destroy(event);
+  rd_kafka_queue_destroy(queue);
+  rd_kafka_NewTopic_destroy_array(wanted.data(), wanted.size());
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) throw std::runtime_error(rd_kafka_err2str(error));
+}
+
+std::string unique(const std::string& prefix) {
+  static const auto run_id = std::chrono::system_clock::now().time_since_epoch().count();
+  static int calls = 0;
+  return prefix + "-" + std::to_string(run_id) + "-" + std::to_string(++calls);
+}
+
+}  // namespace action_triggers::tests

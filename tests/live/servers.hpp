@@ -1,0 +1,51 @@
+/// The real servers that live tests talk to, and independent consumers that read back what arrived.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace action_triggers::tests {
+
+/// Runs a shell command; its standard output. Throws std::runtime_error (with the output) if it fails.
+std::string run(const std::string& command);
+
+/// The private RabbitMQ and Kafka of scripts/servers.
+class Servers {
+ public:
+  /// Starts what is not running yet. Throws if that is impossible: a live test without its server has failed.
+  static void start();
+  /// Stops what start() started.
+  static void stop();
+
+  static std::string rabbitmq_host();
+  static int rabbitmq_port();
+  static std::string kafka_bootstrap();
+
+  /// rabbitmqctl ARGUMENTS on the private node.
+  static std::string rabbitmqctl(const std::string& arguments);
+};
+
+/// A message as another client sees it.
+struct Received {
+  std::string id;
+  std::string body;
+  std::string key;  // Kafka
+  std::int64_t partition = -1;
+  std::int64_t offset = -1;
+  std::string properties;  // RabbitMQ: the properties as JSON; Kafka: the headers as kcat prints them
+};
+
+/// Takes everything out of a queue with Debian's python3-pika.
+std::vector<Received> drain_queue(const std::string& queue, const std::string& virtual_host = "/");
+/// Reads a topic from the beginning with kcat, in the order of each partition.
+std::vector<Received> read_topic(const std::string& topic);
+
+void create_topics(const std::vector<std::string>& topics, int partitions);
+
+/// A name that no other test or run uses.
+std::string unique(const std::string& prefix);
+
+}  // namespace action_triggers::tests
