@@ -1,0 +1,59 @@
+#!/bin/bash
+# Uses the library as a user would: run.sh package-static|package-shared|subdirectory|no-backends BUILD_DIR
+set -euo pipefail
+how=$1
+here=$(cd "$(dirname "$0")" && pwd)
+source_dir=$here/../..
+work=$2/consumer-$how
+rm -rf "$work"
+mkdir -p "$work"
+launcher=()
+command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+configure() { cmake -G Ninja "${launcher[@]}" "$@" >"$work/configure.log" || { cat "$work/configure.log"; exit 1; }; }
+build() { cmake --build "$1" --parallel 2 >"$work/build.log" || { cat "$work/build.log"; exit 1; }; }
+install_library() {  # OPTIONS…
+  configure -S "$source_dir" -B "$work/library" -DCMAKE_INSTALL_PREFIX="$work/prefix" -DACTION_TRIGGERS_BUILD_TESTING=ON \
+    -DACTION_TRIGGERS_BUILD_CLI=OFF "$@"
+  build "$work/library"
+  cmake --install "$work/library" >/dev/null
+}
+
+case $how in
+  package-static | package-shared)
+    install_library -DBUILD_SHARED_LIBS=$([ "$how" = package-shared ] && echo ON || echo OFF)
+    rm -rf "$work/library"  # the package must stand alone
+    configure -S "$here/package" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix"
+    build "$work/build"
+    "$work/build/consumer"
+    "$work/build/consumer_tests"
+    if [ "$how" = package-shared ]; then
+      library=$(find "$work/prefix" -name 'libaction_triggers.so')
+      [[ $(readelf -d "$library") == *'SONAME'*'libaction_triggers.so.0.1'* ]] || { echo "wrong SONAME"; exit 1; }
+      # Internals are hidden.
+      if nm -DC --defined-only "$library" | grep -E 'action_triggers::detail::(Lane|SectionReader)::'; then exit 1; fi
+      # … and by pkg-config, without CMake.
+      PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name action_triggers.pc)")
+      export PKG_CONFIG_PATH
+      # shellcheck disable=SC2046
+      "${CXX:-c++}" -std=c++20 "$here/main.cpp" -o "$work/consumer" $(pkg-config --cflags --libs action_triggers) \
+        -Wl,-rpath,"$(dirname "$library")"
+      "$work/consumer"
+    fi
+    ;;
+  subdirectory)
+    configure -S "$here/subdirectory" -B "$work/build"
+    build "$work/build"
+    "$work/build/consumer"
+    ;;
+  no-backends)
+    install_library -DACTION_TRIGGERS_WITH_KAFKA=OFF -DACTION_TRIGGERS_WITH_RABBITMQ=OFF
+    configure -S "$here/package" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix"
+    build "$work/build"
+    "$work/build/consumer"
+    ;;
+  *)
+    echo "run.sh: unknown way '$how'" >&2
+    exit 2
+    ;;
+esac
+rm -rf "$work"
