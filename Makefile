@@ -1,0 +1,20 @@
+# Two commands do everything on a bare Debian: `make demo` and `make test`.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+
+demo:  ## the orders example on a real Kafka and a real RabbitMQ (EMBEDDED=1: without servers)
+	@scripts/demo $(if $(filter-out 0,$(EMBEDDED)),--embedded)
+
+test:  ## every test, on real servers
+	@scripts/test
+
+lint:  ## clang-format and clang-tidy
+	@scripts/lint
+
+clean:  ## removes build/
+	@scripts/servers stop 2>/dev/null || true
+	@ACTION_TRIGGERS_RUN=build/servers/demo scripts/servers stop 2>/dev/null || true
+	rm -rf build

@@ -1,0 +1,154 @@
+// A small shop: every row that changes in its database fires a message to Kafka and one to RabbitMQ.
+//
+//     action_triggers_example_orders brokers.json              with the brokers that the file names
+//     action_triggers_example_orders brokers.json --mock-kafka with librdkafka's embedded mock cluster as Kafka
+//
+// Ends with status 1 unless every message was confirmed and read back by another client.
+#include <sqlite3.h>
+
+#include <action_triggers/action_triggers.hpp>
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "read_back.hpp"
+
+namespace at = action_triggers;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// What was fired, and what became of it.
+struct Fired {
+  std::string broker;
+  std::string body;
+  at::Delivery delivery;
+};
+
+class Shop {
+ public:
+  explicit Shop(at::TriggerDispatcher& dispatcher) : dispatcher_(dispatcher) {
+    if (sqlite3_open(":memory:", &database_) != SQLITE_OK) throw std::runtime_error(sqlite3_errmsg(database_));
+    execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, customer TEXT, total INTEGER)");
+    sqlite3_update_hook(database_, on_change, this);
+  }
+  ~Shop() { sqlite3_close(database_); }
+  Shop(const Shop&) = delete;
+  Shop& operator=(const Shop&) = delete;
+
+  void execute(const std::string& sql) {
+    if (sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
+      throw std::runtime_error(sqlite3_errmsg(database_));
+    }
+  }
+
+  [[nodiscard]] const std::vector<Fired>& fired() const { return fired_; }
+
+ private:
+  /// SQLite calls this inside the statement, for each changed row. It may not use the database here, so the message
+  /// says which row changed and how. fire() copies it and returns; the brokers are spoken to elsewhere.
+  static void on_change(void* shop, int operation, const char* /*database*/, const char* table, sqlite3_int64 row) {
+    const char* const verb = operation == SQLITE_INSERT ? "insert" : operation == SQLITE_UPDATE ? "update" : "delete";
+    const std::string id = std::to_string(row);
+    at::Message message;
+    message.body = R"({"table": ")" + std::string(table) + R"(", "row": )" + id + R"(, "change": ")" + verb + "\"}";
+    message.key = id;
+    static_cast<Shop*>(shop)->fire(message);
+  }
+
+  void fire(const at::Message& message) {
+    for (const char* broker : {"order_events", "order_mails"}) {
+      fired_.push_back({broker, message.body, dispatcher_.fire(broker, message)});
+    }
+  }
+
+  at::TriggerDispatcher& dispatcher_;
+  sqlite3* database_ = nullptr;
+  std::vector<Fired> fired_;
+};
+
+void do_business(Shop& shop) {
+  for (int order = 1; order <= 20; ++order) {
+    shop.execute("INSERT INTO orders (customer, total) VALUES ('customer " + std::to_string(order % 5) + "', " +
+                 std::to_string(order * 100) + ")");
+  }
+  shop.execute("UPDATE orders SET total = total + 5 WHERE customer = 'customer 1'");  // four rows, four triggers
+  shop.execute("DELETE FROM orders WHERE id % 5 = 0");
+}
+
+std::string where_it_went(const at::DeliveryReport& report, const at::BrokerConfig& broker) {
+  if (report.offset >= 0)
+    return "partition " + std::to_string(report.partition) + ", offset " + std::to_string(report.offset);
+  if (const auto* rabbitmq = dynamic_cast<const at::RabbitMqConfig*>(&broker)) return "queue " + rabbitmq->queue;
+  return broker.broker_type;
+}
+
+void print_table(const std::vector<Fired>& fired, const at::Config& config) {
+  constexpr std::size_t shown = 8;
+  std::printf("%-14s %-9s %-10s %-26s %8s %11s\n", "trigger", "broker", "status", "where", "attempts", "latency");
+  std::size_t rows = 0;
+  for (const Fired& item : fired) {
+    const at::DeliveryReport& report = item.delivery.wait();
+    if (++rows > shown && report.status.ok()) continue;
+    const at::BrokerConfig& broker = *config.find(item.broker);
+    std::printf("%-14s %-9s %-10s %-26s %8u %8.2f ms\n", item.broker.c_str(), broker.broker_type.c_str(),
+                std::string(to_string(report.status.code())).c_str(), where_it_went(report, broker).c_str(),
+                report.attempts, std::chrono::duration<double, std::milli>(report.latency).count());
+    if (!report.status.ok()) std::printf("    %s\n", report.status.message().c_str());
+  }
+  if (rows > shown) std::printf("… and so on, %zu in all\n", rows);
+}
+
+/// Whether everything that was fired was confirmed, and came back from its broker as it was sent.
+bool verify(const std::vector<Fired>& fired, const at::Config& config) {
+  std::size_t confirmed = 0;
+  std::size_t back = 0;
+  std::map<std::string, std::map<std::string, std::string>> received;  // broker → message id → body
+  for (const auto& [name, broker] : config.brokers) received[name] = example::read_back(*broker);
+  for (const Fired& item : fired) {
+    const at::DeliveryReport& report = item.delivery.wait();
+    confirmed += report.status.ok() ? 1 : 0;
+    const auto found = received[item.broker].find(report.message_id);
+    if (found != received[item.broker].end() && found->second == item.body) {
+      ++back;
+    } else {
+      std::printf("missing at %s: %s\n", item.broker.c_str(), item.body.c_str());
+    }
+  }
+  std::printf("%zu fired, %zu confirmed, %zu read back\n", fired.size(), confirmed, back);
+  return !fired.empty() && confirmed == fired.size() && back == fired.size();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    std::cerr << "usage: " << argv[0] << " BROKERS.json [--mock-kafka]\n";
+    return 2;
+  }
+  try {
+    std::unique_ptr<example::MockKafka> mock;
+    if (argc > 2 && std::string_view(argv[2]) == "--mock-kafka") mock = std::make_unique<example::MockKafka>();
+
+    const at::Config config = at::load_config(argv[1]);
+    at::DispatcherOptions options;
+    options.on_failure = [](const at::DeliveryReport& report) {
+      std::cerr << report.broker << ": " << report.status << '\n';
+    };
+    at::TriggerDispatcher dispatcher(config, at::BrokerRegistry::builtin(), options);
+    Shop shop(dispatcher);
+    do_business(shop);
+    dispatcher.flush(60s);
+    print_table(shop.fired(), config);
+    return verify(shop.fired(), config) ? 0 : 1;
+  } catch (const std::exception& error) {  // at::ConfigError among them: what() lists every problem
+    std::cerr << error.what() << '\n';
+    return 1;
+  }
+}
