@@ -113,7 +113,7 @@ bool verify(const std::vector<Fired>& fired, const at::Config& config) {
   for (const auto& [name, broker] : config.brokers) received[name] = example::read_back(*broker);
   for (const Fired& item : fired) {
     const at::DeliveryReport& report = item.delivery.wait();
-    confirmed += report.status.ok() ? 1 : 0;
+    if (report.status.ok()) ++confirmed;
     const auto found = received[item.broker].find(report.message_id);
     if (found != received[item.broker].end() && found->second == item.body) {
       ++back;

@@ -132,7 +132,7 @@ class TreeBuilder {
       if (member.key == value) {
         ConfigProblem first;
         positions_.locate(member.key_offset, first);
-        add_problem(start, pointer_to(pointer(), value),
+        add_problem(start, pointer_to(pointer(open_.size() - 1), value),
                     "The key " + quote_json(value) + " stands here twice; it was given first in line " +
                         std::to_string(first.line) + ".");
         break;
@@ -209,9 +209,11 @@ class TreeBuilder {
     }
   }
 
-  [[nodiscard]] std::string pointer() const {
+  [[nodiscard]] std::string pointer() const { return pointer(open_.size()); }
+  [[nodiscard]] std::string pointer(std::size_t levels) const {
     std::string result;
-    for (const Node* node : open_) {
+    for (std::size_t level = 0; level < levels; ++level) {
+      const Node* node = open_[level];
       if (node->is(Node::Kind::object)) {
         if (!node->members.empty()) result = pointer_to(result, node->members.back().key);
       } else {

@@ -119,7 +119,8 @@ class Loader {
       const std::string broker_pointer = pointer_to(pointer, broker.key);
       if (broker.key.empty()) {
         add_problem({}, broker_pointer, broker.key_offset, "A broker needs a name.");
-      } else if (!seen_.insert(broker.key).second) {
+      } else if (const auto [seen, is_new] = seen_.emplace(broker.key, &map); !is_new) {
+        if (seen->second == &map) continue;  // a duplicate key, reported by the parser
         add_problem(broker.key, broker_pointer, broker.key_offset,
                     "The broker name '" + broker.key + "' is used twice.");
       } else if (!broker.value.is(Node::Kind::object)) {
@@ -252,7 +253,7 @@ class Loader {
   Findings findings_;
   Node root_;
   Config config_;
-  std::set<std::string> seen_;
+  std::map<std::string, const Member*> seen_;  // names, and the map that each stood in
 };
 
 void flatten(const Node& node, const std::string& prefix, std::map<std::string, std::string>& to) {
