@@ -147,7 +147,7 @@ std::vector<Case> cases() {
   conn("NegativeHeartbeat", R"("heartbeat":-1)", 29, "heartbeat", "The field 'heartbeat' must be between 0 and 3600, not -1.");
   conn("ZeroConnectTimeout", R"("connect_timeout":0)", 35, "connect_timeout", "The field 'connect_timeout' must be between 0.001 and 3600, not 0.");
   conn("UnverifiedTls", R"("no_verify_ssl":true)", 33, "no_verify_ssl", "Certificates and host names are always verified.");
-  conn("MisspelledHost", R"("hots":"localhost")", 24, "hots", "Unknown field 'hots'. Did you mean 'hosts'?");
+  conn("MisspelledHost", R"("hots":"localhost")", 24, "hots", "Unknown field 'hots'. Did you mean 'host'?");
   all.push_back({"CertificateWithoutKey", rabbit(R"("ssl":{"cert_file":"c.pem"})"),
                  {"2:36 b.conn_details.ssl.cert_file /brokers/b/conn_details/ssl/cert_file A client certificate needs both 'cert_file' and 'key_file'."}});
 

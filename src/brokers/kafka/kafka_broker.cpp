@@ -243,23 +243,24 @@ void KafkaBroker::serve_reports(rd_kafka_event_t* event, BrokerEvents& events) {
     }
     Persistence persistence = Persistence::possibly_persisted;
     if (rd_kafka_message_status(report) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED) persistence = Persistence::not_persisted;
-    // Of a client that is given up, every message is tried again with the next one, whatever it died of.
-    Status status = given_up_ ? Status(StatusCode::unavailable, given_up_->message())
+    // A client that is given up purges its messages: what became of them is what became of the client.
+    Status status = given_up_ ? *given_up_
                               : kafka_status(report->err, {}, names_[message.destination_index()].config->topic);
     events.complete(message, Outcome::failed(std::move(status), persistence));
   }
 }
 
 void KafkaBroker::serve_error(rd_kafka_resp_err_t error, const std::string& text, BrokerEvents& events) {
+  std::array<char, 512> reason{};
+  // As an event, a fatal error carries the code of its cause.
+  if (const auto cause = rd_kafka_fatal_error(client_, reason.data(), reason.size());
+      cause != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    give_up_client({StatusCode::unavailable, std::string("a fatal error of the idempotent producer: ") +
+                                                 rd_kafka_err2name(cause) + ": " + reason.data()},
+                   events);
+    return;
+  }
   switch (error) {
-    case RD_KAFKA_RESP_ERR__FATAL: {
-      std::array<char, 512> reason{};
-      const rd_kafka_resp_err_t cause = rd_kafka_fatal_error(client_, reason.data(), reason.size());
-      give_up_client({StatusCode::unavailable, std::string("a fatal error of the idempotent producer: ") +
-                                                   rd_kafka_err2name(cause) + ": " + reason.data()},
-                     events);
-      return;
-    }
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
       give_up_client(kafka_status(error, text, {}), events);
       return;
