@@ -131,7 +131,6 @@ struct ACTION_TRIGGERS_EXPORT RabbitMqConfig : BrokerConfig {
 /// `broker_type: "memory"`: messages stay in this process (see memory_broker.hpp).
 struct ACTION_TRIGGERS_EXPORT MemoryConfig : BrokerConfig {
   std::string server = "default";  ///< conn_details.server: which in-process broker.
-  std::string queue;               ///< params.queue, defaults to the broker's name.
 };
 
 /// The configuration of a type registered without a parser of its own: every scalar as text, nested keys with dots.
@@ -156,7 +155,8 @@ struct ConfigProblem {
 /// All problems of one configuration.
 class ACTION_TRIGGERS_EXPORT ConfigError : public std::runtime_error {
  public:
-  /// `source` names the file (or is empty) and opens every line of what().
+  /// what() has a line for each problem: `source:line:column: broker.section.key: text`; `source` names the file, or is
+  /// empty.
   ConfigError(std::string source, std::vector<ConfigProblem> problems);
 
   [[nodiscard]] const std::vector<ConfigProblem>& problems() const noexcept { return *problems_; }

@@ -9,19 +9,22 @@
 namespace action_triggers {
 namespace {
 
-std::string describe(const std::string& source, const std::vector<ConfigProblem>& problems) {
-  std::string text = (source.empty() ? "the configuration" : source) + ": " + std::to_string(problems.size()) +
-                     (problems.size() == 1 ? " problem" : " problems");
-  for (const ConfigProblem& problem : problems) {
-    text += "\n  ";
-    if (problem.line > 0) text += std::to_string(problem.line) + ":" + std::to_string(problem.column) + ": ";
-    std::string path;
-    for (const std::string& part : {problem.broker, problem.section, problem.key}) {
-      if (!part.empty()) path += (path.empty() ? "" : ".") + part;
-    }
-    if (!path.empty()) text += path + ": ";
-    text += problem.text;
+std::string line_of(const std::string& source, const ConfigProblem& problem) {
+  std::string text = source;
+  if (problem.line > 0) {
+    text += (text.empty() ? "" : ":") + std::to_string(problem.line) + ":" + std::to_string(problem.column);
   }
+  if (!text.empty()) text += ": ";
+  std::string path;
+  for (const std::string& part : {problem.broker, problem.section, problem.key}) {
+    if (!part.empty()) path += (path.empty() ? "" : ".") + part;
+  }
+  return text + path + (path.empty() ? "" : ": ") + problem.text;
+}
+
+std::string describe(const std::string& source, const std::vector<ConfigProblem>& problems) {
+  std::string text;
+  for (const ConfigProblem& problem : problems) text += (text.empty() ? "" : "\n") + line_of(source, problem);
   return text;
 }
 

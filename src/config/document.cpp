@@ -305,7 +305,7 @@ std::string canonical_text(const Node& node) {
       return quote_json(node.string);
     case Node::Kind::array: {
       std::string text = "[";
-      for (const Node& item : node.items) text += canonical_text(item) + ",";
+      for (const Node& item : node.items) text += (text.size() > 1 ? "," : "") + canonical_text(item);
       return text + "]";
     }
     case Node::Kind::object: {
@@ -313,7 +313,9 @@ std::string canonical_text(const Node& node) {
       for (const Member& member : node.members) members.push_back(&member);
       std::sort(members.begin(), members.end(), [](const Member* a, const Member* b) { return a->key < b->key; });
       std::string text = "{";
-      for (const Member* member : members) text += quote_json(member->key) + ":" + canonical_text(member->value) + ",";
+      for (const Member* member : members) {
+        text += (text.size() > 1 ? "," : "") + quote_json(member->key) + ":" + canonical_text(member->value);
+      }
       return text + "}";
     }
   }

@@ -101,6 +101,7 @@ void SectionReader::wrong_type(std::string_view key, std::string_view wanted) {
 
 void SectionReader::add(std::vector<ConfigProblem>& to, std::string_view key, std::string text) const {
   const Node* value = object_ == nullptr ? nullptr : object_->find(key);
+  if (value != nullptr && value->unresolved) return;
   ConfigProblem problem{.broker = broker_,
                         .section = section_,
                         .key = key_prefix_ + std::string(key),

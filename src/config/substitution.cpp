@@ -101,6 +101,7 @@ void substitute_string(Node& node, const ConfigOptions& options, bool in_list, c
     if (end == std::string_view::npos) {
       if (dollar) {
         add_problem(pointer, node.offset, "'${' is not closed by '}'; write '$${' for the characters themselves.");
+        node.unresolved = true;
         return;
       }
       result += rest;  // the reference leaves it as it is
@@ -112,6 +113,7 @@ void substitute_string(Node& node, const ConfigOptions& options, bool in_list, c
       result += *resolved.value;
     } else {
       add_problem(pointer, node.offset, std::move(resolved.problem));
+      node.unresolved = true;
     }
     found_any = true;
     rest.remove_prefix(end + end_mark.size());
@@ -128,6 +130,7 @@ void substitute_in(Node& node, const ConfigOptions& options, bool in_list, const
   }
   for (std::size_t i = 0; i < node.items.size(); ++i) {
     substitute_in(node.items[i], options, true, pointer_to(pointer, i), add_problem);
+    node.unresolved = node.unresolved || node.items[i].unresolved;
   }
 }
 

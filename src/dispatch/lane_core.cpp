@@ -223,10 +223,10 @@ std::size_t LaneCore::fill_batch(NamedBroker& named) {
 
 /// Offers the batch; returns how much of it the broker took.
 std::size_t LaneCore::send_batch(NamedBroker& named) {
-  const Broker* const broker = broker_.get();
   std::size_t taken = 0;
-  guarded("send", [&] { taken = std::min(broker_->send(batch_, *this), batch_.size()); });
-  if (broker != broker_.get()) return 0;  // it threw, and everything it was offered has been resolved
+  if (!guarded("send", [&] { taken = std::min(broker_->send(batch_, *this), batch_.size()); })) {
+    return 0;  // everything that it was offered has been resolved
+  }
   for (std::size_t i = 0; i < taken; ++i) {
     if (batch_[i]->attempt() > 1) named.retried.add(1);
   }
@@ -342,16 +342,18 @@ std::string LaneCore::connection_error() const {
   return connection_error_;
 }
 
-/// A broker must not throw. One that does is replaced: nobody knows what state it is in.
+/// A broker must not throw. One that does is replaced, since nobody knows what state it is in; the answer is then false.
 template <class Call>
-void LaneCore::guarded(const char* what, Call&& call) {
+bool LaneCore::guarded(const char* what, Call&& call) {
   try {
     call();
+    return true;
   } catch (const std::exception& error) {
     replace_broker(what, error.what());
   } catch (...) {
     replace_broker(what, "an exception that is not a std::exception");
   }
+  return false;
 }
 
 void LaneCore::replace_broker(const char* what, const char* why) {

@@ -86,7 +86,7 @@ class LaneCore final : private BrokerEvents {
   [[nodiscard]] TimePoint now() const override { return now_; }
 
   template <class Call>
-  void guarded(const char* what, Call&& call);
+  bool guarded(const char* what, Call&& call);
   void replace_broker(const char* what, const char* why);
 
   void resolve(Record& record, Outcome outcome);

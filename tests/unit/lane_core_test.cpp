@@ -4,7 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <deque>
+#include <new>
+#include <utility>
 
 #include "unit/configs.hpp"
 
@@ -33,6 +36,18 @@ class ScriptedBroker final : public Broker {
   };
 
   explicit ScriptedBroker(Script& script) : script_(script) { ++script_.made; }
+
+  // Every one of them stands where the one before it stood: an address tells nothing about identity.
+  static void* operator new(std::size_t size) {
+    return size <= sizeof storage_ && !std::exchange(storage_taken_, true) ? storage_ : ::operator new(size);
+  }
+  static void operator delete(void* at) {
+    if (at == storage_) {
+      storage_taken_ = false;
+    } else {
+      ::operator delete(at);
+    }
+  }
 
   void connect(BrokerEvents& events) override {
     ++script_.connects;
@@ -64,6 +79,8 @@ class ScriptedBroker final : public Broker {
   void close(BrokerEvents&, std::chrono::milliseconds) override { script_.closed = true; }
 
  private:
+  alignas(std::max_align_t) static inline std::byte storage_[64];
+  static inline bool storage_taken_ = false;
   Script& script_;
 };
 
