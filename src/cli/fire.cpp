@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <csignal>
 #include <iomanip>
@@ -14,24 +15,33 @@
 namespace action_triggers::cli {
 namespace {
 
-constexpr std::size_t most_without_outcome = 10'000;  // bounds the memory, however long the input is
+constexpr std::size_t most_without_outcome = 10'000;
 constexpr std::chrono::seconds progress_after{1};
 constexpr std::chrono::milliseconds progress_every{200};
 
 volatile std::sig_atomic_t interrupted = 0;
 
-/// Counts outcomes, and holds the reader back while too many are missing.
+/// Counts outcomes, and holds the reader back while too many are missing: however long the input is, memory is bounded
+/// and the broker's queue does not overflow.
 class Outcomes {
  public:
-  void wait_for_room() {
+  explicit Outcomes(const BrokerConfig& broker)
+      : most_waiting_(std::min(most_without_outcome, broker.max_queued_messages)),
+        most_bytes_(broker.max_queued_bytes / 2) {}
+
+  void wait_for_room(std::size_t bytes) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return waiting_ < most_without_outcome; });
+    changed_.wait(lock, [&] {
+      return waiting_ == 0 || (waiting_ < most_waiting_ && waiting_bytes_ + bytes <= most_bytes_);
+    });
     ++waiting_;
+    waiting_bytes_ += bytes;
     ++fired_;
   }
-  void report(const DeliveryReport& report) {
+  void report(const DeliveryReport& report, std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     --waiting_;
+    waiting_bytes_ -= bytes;
     if (report.status.ok()) {
       ++delivered_;
     } else {
@@ -69,9 +79,12 @@ class Outcomes {
     std::uint64_t count = 0;
     std::string first;
   };
+  const std::size_t most_waiting_;
+  const std::size_t most_bytes_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::size_t waiting_ = 0;
+  std::size_t waiting_bytes_ = 0;
   std::uint64_t fired_ = 0;
   std::uint64_t delivered_ = 0;
   std::map<std::string, Failure> failures_;
@@ -83,8 +96,9 @@ void fire_lines(TriggerDispatcher& dispatcher, const std::string& name, Message 
   auto next_progress = begin + progress_after;
   bool shown = false;
   while (interrupted == 0 && std::getline(std::cin, message.body)) {
-    outcomes.wait_for_room();
-    dispatcher.fire(name, message, [&](const DeliveryReport& report) { outcomes.report(report); });
+    const std::size_t bytes = message.body.size();
+    outcomes.wait_for_room(bytes);
+    dispatcher.fire(name, message, [&outcomes, bytes](const DeliveryReport& report) { outcomes.report(report, bytes); });
     if (on_terminal && Clock::now() >= next_progress) {
       outcomes.show_progress(begin);
       next_progress = Clock::now() + progress_every;
@@ -123,6 +137,7 @@ int fire(const FireOptions& options) {
     }
     message.headers.push_back({header.substr(0, equals), header.substr(equals + 1)});
   }
+  const BrokerConfig& broker = *config->find(options.name);
   Config only;
   only.settings = config->settings;
   only.brokers[options.name] = config->brokers.at(options.name);
@@ -132,7 +147,7 @@ int fire(const FireOptions& options) {
       std::cerr << std::string(to_string(level)) + " " + std::string(component) + ": " + std::string(text) + "\n";
     };
   }
-  Outcomes outcomes;  // outlives the dispatcher, whose callbacks use it
+  Outcomes outcomes(broker);  // outlives the dispatcher, whose callbacks use it
   TriggerDispatcher dispatcher(std::move(only), BrokerRegistry::builtin(), std::move(dispatcher_options));
   if (options.body) {
     message.body = *options.body;

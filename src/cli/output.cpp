@@ -51,7 +51,9 @@ std::string milliseconds_text(std::chrono::nanoseconds time) {
 }
 
 std::optional<Config> load(const std::string& file, bool json, int& exit_status) {
-  if (!std::ifstream(file).is_open()) {
+  std::ifstream in(file);
+  static_cast<void>(in.peek());  // a folder opens, but does not read
+  if (!in.is_open() || in.bad()) {
     std::cerr << file << ": cannot be read\n";
     exit_status = wrong_usage;
     return std::nullopt;

@@ -226,27 +226,23 @@ void Lane::run() {
 }
 
 void Lane::report_resolved() {
-  std::vector<LaneCore::Resolved> resolved = core_.take_resolved();
-  if (resolved.empty()) return;
-  for (LaneCore::Resolved& item : resolved) {
+  core_.report([this](LaneCore::Resolved& item) {
     Record& record = *item.record;
     // Nobody can come to hold a Delivery of this record anew: with only the lane's reference left, nobody will look.
     const bool failure = !item.outcome.status.ok() && hooks_->options.on_failure;
-    if (failure || record.callback != nullptr || record.references.load(std::memory_order_acquire) > 1) {
-      auto report = std::make_unique<DeliveryReport>();
-      report->status = std::move(item.outcome.status);
-      report->persistence = item.outcome.persistence;
-      report->attempts = record.attempts();
-      report->latency = item.latency;
-      report->message_id = record.id();
-      report->broker = record.named->config->name;
-      report->partition = item.outcome.partition;
-      report->offset = item.outcome.offset;
-      record.publish(std::move(report));
-      hooks_->run_callbacks(record);
-    }
-    core_.reported(record);
-  }
+    if (!failure && record.callback == nullptr && record.references.load(std::memory_order_acquire) == 1) return;
+    auto report = std::make_unique<DeliveryReport>();
+    report->status = std::move(item.outcome.status);
+    report->persistence = item.outcome.persistence;
+    report->attempts = record.attempts();
+    report->latency = item.latency;
+    report->message_id = record.id();
+    report->broker = record.named->config->name;
+    report->partition = item.outcome.partition;
+    report->offset = item.outcome.offset;
+    record.publish(std::move(report));
+    hooks_->run_callbacks(record);
+  });
   wake_producers();
 }
 

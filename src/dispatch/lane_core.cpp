@@ -265,8 +265,11 @@ void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
   if (record.resolved) {  // the deadline was faster
     orphans_.remove(record);
     named.late_outcomes.add(1);
-    if (record.reported) free(record);
     make_ready(named);
+    if (record.reported) {
+      give_back_room(record);
+      record.drop_reference();
+    }
     return;
   }
   if (outcome.persistence == Persistence::possibly_persisted) record.possibly_persisted = true;
@@ -471,20 +474,16 @@ void LaneCore::resolve(Record& record, Outcome outcome) {
   resolved_.push_back({.record = &record, .outcome = std::move(outcome), .latency = latency});
 }
 
-std::vector<LaneCore::Resolved> LaneCore::take_resolved() { return std::exchange(resolved_, {}); }
-
 void LaneCore::reported(Record& record) {
   record.reported = true;
   --epochs_[record.flush_epoch - first_epoch_].open;
-  if (!record.in_flight) free(record);
+  if (!record.in_flight) record.drop_reference();
   if (epochs_.size() > 1) finish_flushes();
 }
 
-void LaneCore::free(Record& record) {
-  NamedBroker& named = *record.named;
-  named.held.subtract(1);
-  named.quota.give_back(1, record.quota_bytes);
-  record.drop_reference();
+void LaneCore::give_back_room(Record& record) {
+  record.named->held.subtract(1);
+  record.named->quota.give_back(1, record.quota_bytes);
 }
 
 // ----------------------------------------------------------------------------------------------------------------

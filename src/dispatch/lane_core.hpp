@@ -14,6 +14,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "action_triggers/broker.hpp"
@@ -52,15 +53,21 @@ class LaneCore final : private BrokerEvents {
   void make_broker();
   void start(Waker waker);
 
-  // One turn: begin it, admit and mark what the queue brought, step, take what was resolved and say reported() for
-  // each.
+  // One turn: begin it, admit and mark what the queue brought, step, report.
   void begin_turn(std::uint64_t unix_ms);
   void admit(Record& record);
   void mark(FlushMark& mark);
   void step();
-  [[nodiscard]] std::vector<Resolved> take_resolved();
-  /// The caller has published the outcome and run the callbacks.
-  void reported(Record& record);
+  /// Calls `publish(Resolved&)` for every outcome, to publish it and run its callbacks. The message's room is given back
+  /// just before: whoever hears of the outcome can fire the next one.
+  template <class Publish>
+  void report(Publish&& publish) {
+    for (Resolved& item : std::exchange(resolved_, {})) {
+      if (!item.record->in_flight) give_back_room(*item.record);
+      publish(item);
+      reported(*item.record);
+    }
+  }
 
   /// What is left at `deadline` is reported `closed`.
   void begin_close(TimePoint deadline);
@@ -102,7 +109,8 @@ class LaneCore final : private BrokerEvents {
   void resume_paused();
   void close_broker();
   void finish_close_if_due();
-  void free(Record& record);
+  void give_back_room(Record& record);
+  void reported(Record& record);
   void finish_flushes();
 
   [[nodiscard]] TimePoint deadline_of(const Record& record) const;

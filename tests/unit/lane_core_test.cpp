@@ -130,14 +130,13 @@ class LaneCoreTest : public ::testing::Test {
     core_->begin_turn(1'700'000'000'000);
     do {
       core_->step();
-      for (LaneCore::Resolved& item : core_->take_resolved()) {
+      core_->report([&](LaneCore::Resolved& item) {
         Record& record = *item.record;
         reports_.push_back({std::string(record.body()), item.outcome, record.attempts(), std::string(record.id())});
         auto report = std::make_unique<DeliveryReport>();
         report->status = item.outcome.status;
         record.publish(std::move(report));
-        core_->reported(record);
-      }
+      });
     } while (core_->has_work() && !core_->finished());
   }
 

@@ -123,6 +123,22 @@ TEST_F(DispatcherTest, RejectsOverItsBoundsAtOnceAndOnlyForThatName) {
   EXPECT_THAT(fired[1].wait(), IsOk());
 }
 
+TEST_F(DispatcherTest, WhoHearsOfAnOutcomeHasRoomForTheNextFire) {
+  auto& dispatcher = make({"a"}, [](BrokerConfig& config) { config.max_queued_messages = 1; });
+  for (int i = 0; i < 1'000; ++i) ASSERT_THAT(dispatcher.fire("a", "x").wait(), IsOk()) << i;
+  Gate gate;
+  int left = 1'000;
+  std::vector<StatusCode> codes;
+  DeliveryCallback again = [&](const DeliveryReport& report) {
+    codes.push_back(report.status.code());
+    if (--left == 0) return gate.open();
+    dispatcher.fire("a", "x", again);
+  };
+  dispatcher.fire("a", "x", again);
+  ASSERT_TRUE(gate.wait());
+  EXPECT_THAT(codes, ::testing::Each(StatusCode::ok));
+}
+
 TEST_F(DispatcherTest, BoundsCountBytes) {
   memory_->hold();
   auto& dispatcher = make({"a"}, [](BrokerConfig& config) { config.max_queued_bytes = 100; });

@@ -1,0 +1,275 @@
+"""The action-triggers command, as people and scripts use it. Usage: cli_test.py COMMAND [--live] [unittest's options]
+
+With --live the tests that need servers run too; the variables of `scripts/servers env` must be set."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+COMMAND = ""
+LIVE = False
+
+
+def run(*arguments, text=None):
+    """(exit status, standard output, standard error)"""
+    done = subprocess.run([COMMAND, *arguments], input=text if text is not None else "", capture_output=True,
+                          text=True, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def file(self, content, name="brokers.json"):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    def memory(self, **params):
+        return self.file({"brokers": {"m": {"broker_type": "memory", "params": params}}})
+
+
+class Usage(Case):
+    def test_help_names_every_command_and_the_exit_status(self):
+        status, out, _ = run("--help")
+        self.assertEqual(status, 0)
+        for word in ("check", "ping", "fire", "Exit status"):
+            self.assertIn(word, out)
+        for command in ("check", "ping", "fire"):
+            status, out, _ = run(command, "--help")
+            self.assertEqual(status, 0)
+            self.assertIn("--json", out)
+
+    def test_version(self):
+        status, out, _ = run("--version")
+        self.assertEqual(status, 0)
+        self.assertRegex(out, r"^\d+\.\d+\.\d+$")
+
+    def test_wrong_usage_is_2(self):
+        good = self.memory()
+        for arguments in ((), ("check",), ("chekc", good), ("check", good, "--no-such"), ("ping", good, "--timeout", "-1"),
+                          ("fire", good), ("ping", good, "nobody"), ("fire", good, "nobody", "--body", "x"),
+                          ("fire", good, "m", "--body", "x", "--header", "novalue"),
+                          ("fire", good, "m", "--body", "x", "-")):
+            status, _, err = run(*arguments)
+            self.assertEqual(status, 2, arguments)
+            self.assertNotEqual(err, "", arguments)
+
+    def test_an_unreadable_file_is_2(self):
+        for path in (self.folder, os.path.join(self.folder, "missing.json")):
+            for command in (["check", path], ["ping", path], ["fire", path, "m", "--body", "x"]):
+                status, _, err = run(*command)
+                self.assertEqual(status, 2, command)
+                self.assertIn(f"{path}: cannot be read", err)
+
+
+class Check(Case):
+    def test_a_good_file(self):
+        path = self.file({"brokers": {"a": {"broker_type": "memory"}, "b": {"broker_type": "memory"}}})
+        self.assertEqual(run("check", path), (0, f"{path}: 2 brokers, 1 connection, no problems\n", ""))
+        status, out, _ = run("check", "--json", path)
+        self.assertEqual(status, 0)
+        self.assertEqual(json.loads(out), {"ok": True, "problems": [], "warnings": [], "connections": 1,
+                                           "brokers": [{"name": "a", "type": "memory"}, {"name": "b", "type": "memory"}]})
+
+    def test_all_problems(self):
+        path = self.file('{"brokers": {\n"a": {"broker_type": "memory", "params": {"timeout_secs": -1}},\n"b": {}}}')
+        first = "The field 'timeout_secs' must be between 0 and 31536000, not -1."
+        second = "`broker_type` not set for broker b"
+        self.assertEqual(run("check", path),
+                         (1, f"{path}:2:59: error: a.params.timeout_secs: {first}\n"
+                             f"{path}:3:6: error: b.broker_type: {second}\n{path}: 2 problems\n", ""))
+        status, out, _ = run("check", "--json", path)
+        self.assertEqual(status, 1)
+        found = json.loads(out)
+        self.assertFalse(found["ok"])
+        self.assertEqual(found["problems"][0], {"broker": "a", "section": "params", "key": "timeout_secs", "line": 2,
+                                                "column": 59, "pointer": "/brokers/a/params/timeout_secs", "text": first})
+        self.assertEqual(found["errors"], {"a": {"params": {"timeout_secs": [first]}},
+                                           "b": {"": {"broker_type": [second]}}})
+
+    def test_warnings_are_shown_and_are_no_problem(self):
+        path = self.file({"brokers": {"r": {"broker_type": "rabbitmq", "conn_details": {"host": "mq.example.org"},
+                                            "params": {"queue": "q"}}}})
+        status, out, _ = run("check", path)
+        self.assertEqual(status, 0)
+        self.assertIn("warning: r.conn_details.host: mq.example.org", out)
+
+
+class Fire(Case):
+    def test_one_message(self):
+        status, out, _ = run("fire", self.memory(), "m", "--body", "x", "--id", "id-1", "--header", "a=b=c", "--key", "k")
+        self.assertEqual(status, 0)
+        self.assertRegex(out, r"^ok  m  id=id-1  attempts=1  latency=\d+\.\d ms\n$")
+
+    def test_one_message_as_json(self):
+        status, out, _ = run("fire", self.memory(), "m", "--body", "x", "--id", "id-1", "--json")
+        self.assertEqual(status, 0)
+        report = json.loads(out)
+        self.assertGreaterEqual(report.pop("latency_ms"), 0)
+        self.assertEqual(report, {"broker": "m", "status": "ok", "message": "", "persistence": "persisted",
+                                  "attempts": 1, "message_id": "id-1"})
+
+    def test_lines(self):
+        self.assertEqual(run("fire", self.memory(), "m", text="a\nb\n\nc"), (0, "4 fired, 4 confirmed\n", ""))
+        self.assertEqual(run("fire", self.memory(), "m", "-", "--json", text="a\nb\n"),
+                         (0, '{"delivered":2,"failed":{},"fired":2}\n', ""))
+        self.assertEqual(run("fire", self.memory(), "m", text=""), (0, "0 fired, 0 confirmed\n", ""))
+
+    def test_more_lines_than_the_queue_holds(self):
+        small = self.memory(max_queued_messages=3, max_queued_bytes=1000)
+        self.assertEqual(run("fire", small, "m", text="x" * 300 + "\n" + "y\n" * 2000),
+                         (0, "2001 fired, 2001 confirmed\n", ""))
+
+    def test_failures_are_counted_and_the_exit_status_is_1(self):
+        small = self.memory(max_queued_bytes=10)
+        status, out, _ = run("fire", small, "m", text="short\n" + "x" * 100 + "\n")
+        self.assertEqual(status, 1)
+        self.assertRegex(out, r"^2 fired, 1 confirmed\n +1  \w+: ")
+
+    def test_progress_on_a_terminal(self):
+        primary, secondary = pty.openpty()
+        slow = subprocess.Popen([COMMAND, "fire", self.memory(), "m"], stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, stderr=secondary, text=True)
+        os.close(secondary)
+        seen = b""
+        give_up = time.monotonic() + 30
+        while b"confirmed" not in seen and time.monotonic() < give_up:  # a line now and then, until it says something
+            slow.stdin.write("x\n")
+            slow.stdin.flush()
+            time.sleep(0.02)
+            os.set_blocking(primary, False)
+            try:
+                seen += os.read(primary, 4096)
+            except BlockingIOError:
+                pass
+        slow.stdin.close()
+        self.assertEqual(slow.wait(timeout=30), 0)
+        self.assertIn(b" fired, ", seen)
+        slow.stdout.close()
+        os.close(primary)
+
+
+class Ping(Case):
+    def test_memory(self):
+        self.assertEqual(run("ping", self.memory()), (0, "ok    m (memory): connected\n", ""))
+        status, out, _ = run("ping", self.memory(), "m", "--send")
+        self.assertEqual(status, 0)
+        self.assertRegex(out, r"^ok    m \(memory\): test message [0-9a-f-]{36} confirmed\n$")
+
+    def test_unreachable(self):
+        path = self.file({"brokers": {
+            "k": {"broker_type": "kafka", "conn_details": {"bootstrap_servers": "127.0.0.1:1"}, "params": {"topic": "t"}},
+            "m": {"broker_type": "memory"},
+            "r": {"broker_type": "rabbitmq", "conn_details": {"host": "127.0.0.1", "port": 1}, "params": {"queue": "q"}}}})
+        status, out, _ = run("ping", path)
+        self.assertEqual(status, 1)
+        lines = out.splitlines()
+        self.assertRegex(lines[0], r"^FAIL  k \(kafka\): unavailable: .*127\.0\.0\.1:1")
+        self.assertEqual(lines[1], "ok    m (memory): connected")
+        self.assertRegex(lines[2], r"^FAIL  r \(rabbitmq\): unavailable: .*127\.0\.0\.1:1")
+        status, out, _ = run("ping", path, "r", "--json")
+        self.assertEqual(status, 1)
+        found = json.loads(out)
+        self.assertFalse(found["ok"])
+        self.assertEqual([(each["name"], each["status"]) for each in found["brokers"]], [("r", "unavailable")])
+
+
+class Live(Case):
+    def setUp(self):
+        super().setUp()
+        if not LIVE:
+            self.skipTest("needs servers: runs in the test cli.live")
+        import pika  # Debian's python3-pika
+        self.pika = pika
+        self.connection = pika.BlockingConnection(
+            pika.ConnectionParameters(os.environ["AT_RABBITMQ_HOST"], int(os.environ["AT_RABBITMQ_PORT"])))
+        self.channel = self.connection.channel()
+        self.addCleanup(self.connection.close)
+        self.name = f"cli-{self.id().rsplit('.', 1)[1]}-{time.time_ns()}"
+
+    def rabbitmq(self, name="r", **params):
+        return {name: {"broker_type": "rabbitmq", "params": params,
+                       "conn_details": {"host": os.environ["AT_RABBITMQ_HOST"], "port": os.environ["AT_RABBITMQ_PORT"]}}}
+
+    def kafka(self, topic, name="k"):
+        return {name: {"broker_type": "kafka", "params": {"topic": topic},
+                       "conn_details": {"bootstrap_servers": os.environ["AT_KAFKA_BOOTSTRAP"]}}}
+
+    def new_topic(self):
+        subprocess.run([os.environ["AT_KAFKA_TOPICS"], "--create", "--topic", self.name], check=True, capture_output=True)
+
+    def count(self, queue):
+        return self.channel.queue_declare(queue, passive=True).method.message_count
+
+    def test_ping_of_a_queue(self):
+        path = self.file({"brokers": self.rabbitmq(queue=self.name)})
+        status, out, _ = run("ping", path)
+        self.assertEqual(status, 1)
+        self.assertRegex(out, r"^FAIL  r \(rabbitmq\): (not_found|unroutable): .*" + self.name)
+        self.channel.queue_declare(self.name, durable=True)
+        status, out, _ = run("ping", path)
+        self.assertEqual(status, 0, out)
+        self.assertIn(self.name, out)
+        self.assertEqual(self.count(self.name), 0)
+        status, out, _ = run("ping", path, "--send")
+        self.assertEqual(status, 0, out)
+        self.assertEqual(self.count(self.name), 1)  # it is confirmed, and nobody's message was taken to prove it
+
+    def test_ping_of_an_exchange_reads_back_through_a_queue_of_its_own(self):
+        path = self.file({"brokers": self.rabbitmq(exchange=self.name, routing_key="some.key")})
+        status, out, _ = run("ping", path)
+        self.assertEqual(status, 1)
+        self.assertIn("not_found", out)
+        self.channel.exchange_declare(self.name, "topic", durable=True)
+        status, out, _ = run("ping", path, "--send")
+        self.assertEqual(status, 0, out)
+        self.assertIn("read back", out)
+
+    def test_ping_of_a_topic_reads_back_by_offset(self):
+        self.new_topic()
+        path = self.file({"brokers": {**self.kafka(self.name), **self.kafka(self.name + "-missing", "missing")}})
+        status, out, _ = run("ping", path, "--send")
+        self.assertEqual(status, 1)
+        self.assertRegex(out, r"(?m)^ok    k \(kafka\): .*offset 0, and read back")
+        self.assertRegex(out, r"(?m)^FAIL  missing \(kafka\): not_found: ")
+
+    def test_fire_at_kafka_and_rabbitmq(self):
+        self.new_topic()
+        self.channel.queue_declare(self.name, durable=True)
+        path = self.file({"brokers": {**self.kafka(self.name), **self.rabbitmq(queue=self.name)}})
+        status, out, _ = run("fire", path, "k", "--body", "hello", "--key", "k1", "--header", "tenant=a")
+        self.assertEqual(status, 0, out)
+        self.assertRegex(out, r"^ok  k  id=\S+  partition=0  offset=0  attempts=1 ")
+        read = subprocess.run(["kcat", "-C", "-q", "-e", "-b", os.environ["AT_KAFKA_BOOTSTRAP"], "-t", self.name, "-f",
+                               "%k|%s|%h"], check=True, capture_output=True, text=True)
+        self.assertRegex(read.stdout, r"^k1\|hello\|tenant=a,message-id=[0-9a-f-]{36}$")
+        lines = "".join(f"line {i}\n" for i in range(20_000))
+        self.assertEqual(run("fire", path, "r", text=lines), (0, "20000 fired, 20000 confirmed\n", ""))
+        self.assertEqual(self.count(self.name), 20_000)
+        self.assertEqual(self.channel.basic_get(self.name, auto_ack=True)[2], b"line 0")
+
+    def test_a_wrong_password(self):
+        wrong = self.rabbitmq(queue="q")
+        wrong["r"]["conn_details"]["password"] = "wr0ng"
+        status, out, err = run("ping", self.file({"brokers": wrong}))
+        self.assertEqual(status, 1)
+        self.assertIn("unauthenticated", out)
+        self.assertNotIn("wr0ng", out + err)
+
+
+if __name__ == "__main__":
+    COMMAND = sys.argv.pop(1)
+    if "--live" in sys.argv:
+        sys.argv.remove("--live")
+        LIVE = True
+    unittest.main(verbosity=2)
