@@ -276,8 +276,10 @@ TEST_F(DispatcherTest, NothingHangsInACallback) {
   static_cast<void>(dispatcher.fire("a", "x", [&](const DeliveryReport&) {
     EXPECT_THROW(dispatcher.flush(1s), std::logic_error);
     EXPECT_THROW(dispatcher.close(1s), std::logic_error);
-    // The bound of one is still taken by this message, so this would block on any other thread.
-    const Delivery refused = dispatcher.fire("a", "y");
+    const Delivery takes_the_room = dispatcher.fire("a", "y");
+    EXPECT_FALSE(takes_the_room.done());
+    // On any other thread this would block.
+    const Delivery refused = dispatcher.fire("a", "z");
     ASSERT_TRUE(refused.done());
     EXPECT_THAT(refused.wait(), HasCode(StatusCode::queue_full));
     done.open();
