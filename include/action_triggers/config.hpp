@@ -93,6 +93,18 @@ struct HostPort {
   friend bool operator==(const HostPort&, const HostPort&) = default;
 };
 
+/// How a queue is declared: `params.declare`.
+struct QueueDeclaration {
+  bool durable = true;
+  std::string queue_type{};  ///< "classic", "quorum", "stream"; empty: the virtual host's default.
+  /// x-arguments; numbers and booleans keep their type.
+  std::map<std::string, std::string> string_arguments{};
+  std::map<std::string, std::int64_t> integer_arguments{};
+  std::map<std::string, bool> boolean_arguments{};
+
+  friend bool operator==(const QueueDeclaration&, const QueueDeclaration&) = default;
+};
+
 /// `broker_type: "rabbitmq"`.
 struct ACTION_TRIGGERS_EXPORT RabbitMqConfig : BrokerConfig {
   std::vector<HostPort> hosts;  ///< Tried in turn; never empty after parsing.
@@ -109,17 +121,7 @@ struct ACTION_TRIGGERS_EXPORT RabbitMqConfig : BrokerConfig {
   std::string routing_key;
   bool key_as_routing_key = false;  ///< Message::key, where not empty, overrides routing_key.
 
-  struct Declare {
-    bool durable = true;
-    std::string queue_type;  ///< "classic", "quorum", "stream"; empty: the virtual host's default.
-    /// x-arguments; numbers and booleans keep their type.
-    std::map<std::string, std::string> string_arguments;
-    std::map<std::string, std::int64_t> integer_arguments;
-    std::map<std::string, bool> boolean_arguments;
-
-    friend bool operator==(const Declare&, const Declare&) = default;
-  };
-  std::optional<Declare> declare;  ///< Present: the queue is declared on every connection.
+  std::optional<QueueDeclaration> declare;  ///< Present: the queue is declared on every connection.
 
   bool mandatory = true;
   bool persistent = true;

@@ -266,7 +266,7 @@ TEST(ConfigTest, RabbitMqExchangesAndDeclarations) {
   EXPECT_THAT(quorum->declare->boolean_arguments, ElementsAre(Pair("x-single-active-consumer", true)));
   const auto* declared = config.find_as<RabbitMqConfig>("d");
   ASSERT_TRUE(declared->declare);
-  EXPECT_EQ(*declared->declare, RabbitMqConfig::Declare());
+  EXPECT_EQ(*declared->declare, QueueDeclaration());
   EXPECT_FALSE(declared->mandatory);
   EXPECT_FALSE(declared->persistent);
   EXPECT_EQ(declared->content_type, "text/plain");

@@ -91,7 +91,7 @@ void read_declare(ConfigSection& from, std::string_view key, Raw& config) {
     if (from.boolean(key).value_or(false)) config.declare.emplace();
     return;
   }
-  RabbitMqConfig::Declare declare;
+  QueueDeclaration declare;
   ConfigSection object = from.object(key);
   declare.durable = object.boolean("durable").value_or(true);
   declare.queue_type = read_choice(object, "type", {"classic", "quorum", "stream"}).value_or("");
