@@ -31,9 +31,8 @@ class Outcomes {
 
   void wait_for_room(std::size_t bytes) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] {
-      return waiting_ == 0 || (waiting_ < most_waiting_ && waiting_bytes_ + bytes <= most_bytes_);
-    });
+    changed_.wait(lock,
+                  [&] { return waiting_ == 0 || (waiting_ < most_waiting_ && waiting_bytes_ + bytes <= most_bytes_); });
     ++waiting_;
     waiting_bytes_ += bytes;
     ++fired_;
@@ -98,7 +97,8 @@ void fire_lines(TriggerDispatcher& dispatcher, const std::string& name, Message 
   while (interrupted == 0 && std::getline(std::cin, message.body)) {
     const std::size_t bytes = message.body.size();
     outcomes.wait_for_room(bytes);
-    dispatcher.fire(name, message, [&outcomes, bytes](const DeliveryReport& report) { outcomes.report(report, bytes); });
+    dispatcher.fire(name, message,
+                    [&outcomes, bytes](const DeliveryReport& report) { outcomes.report(report, bytes); });
     if (on_terminal && Clock::now() >= next_progress) {
       outcomes.show_progress(begin);
       next_progress = Clock::now() + progress_every;

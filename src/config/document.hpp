@@ -18,7 +18,7 @@ struct Node {
   Kind kind = Kind::null;
   std::size_t offset = 0;    // of the first character in the text
   bool substituted = false;  // a string made from `${…}` or `{{ … }}`: numeric text counts as a number, never printed
-  bool unresolved = false;   // substitution failed, which is a problem already: no further one about this value
+  bool unresolved = false;  // substitution failed, which is a problem already: no further one about this value
   bool boolean = false;
   std::int64_t integer = 0;
   double number = 0;  // of an integer too

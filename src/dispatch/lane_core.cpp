@@ -345,7 +345,8 @@ std::string LaneCore::connection_error() const {
   return connection_error_;
 }
 
-/// A broker must not throw. One that does is replaced, since nobody knows what state it is in; the answer is then false.
+/// A broker must not throw. One that does is replaced, since nobody knows what state it is in; the answer is then
+/// false.
 template <class Call>
 bool LaneCore::guarded(const char* what, Call&& call) {
   try {

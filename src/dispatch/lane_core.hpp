@@ -58,8 +58,8 @@ class LaneCore final : private BrokerEvents {
   void admit(Record& record);
   void mark(FlushMark& mark);
   void step();
-  /// Calls `publish(Resolved&)` for every outcome, to publish it and run its callbacks. The message's room is given back
-  /// just before: whoever hears of the outcome can fire the next one.
+  /// Calls `publish(Resolved&)` for every outcome, to publish it and run its callbacks. The message's room is given
+  /// back just before: whoever hears of the outcome can fire the next one.
   template <class Publish>
   void report(Publish&& publish) {
     for (Resolved& item : std::exchange(resolved_, {})) {

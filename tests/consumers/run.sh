@@ -9,7 +9,7 @@ rm -rf "$work"
 mkdir -p "$work"
 launcher=()
 command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-configure() { cmake -G Ninja "${launcher[@]}" "$@" >"$work/configure.log" || { cat "$work/configure.log"; exit 1; }; }
+configure() { cmake -G Ninja -DCMAKE_BUILD_TYPE=Debug "${launcher[@]}" "$@" >"$work/configure.log" || { cat "$work/configure.log"; exit 1; }; }
 build() { cmake --build "$1" --parallel 2 >"$work/build.log" || { cat "$work/build.log"; exit 1; }; }
 install_library() {  # OPTIONS…
   configure -S "$source_dir" -B "$work/library" -DCMAKE_INSTALL_PREFIX="$work/prefix" -DACTION_TRIGGERS_BUILD_TESTING=ON \

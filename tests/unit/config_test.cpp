@@ -33,12 +33,12 @@ Config memory_with(const std::string& params, const std::string& settings = "{}"
   return parse_config(R"({"brokers": {"b": {"broker_type": "memory", "params": )" + params + R"(}}, "settings": )" +
                       settings + "}");
 }
-Config rabbit_with(const std::string& conn_details, const ConfigOptions& options = {}) {
+[[maybe_unused]] Config rabbit_with(const std::string& conn_details, const ConfigOptions& options = {}) {
   return parse_config(R"({"brokers": {"b": {"broker_type": "rabbitmq", "conn_details": )" + conn_details +
                           R"(, "params": {"queue": "q"}}}})",
                       BrokerRegistry::builtin(), options);
 }
-Config kafka_with(const std::string& conn_details) {
+[[maybe_unused]] Config kafka_with(const std::string& conn_details) {
   return parse_config(R"({"brokers": {"b": {"broker_type": "kafka", "conn_details": )" + conn_details +
                       R"(, "params": {"topic": "t"}}}})");
 }
@@ -86,7 +86,8 @@ class TemporaryFile {
   std::filesystem::path path;
 };
 
-// ------------------------------------------------------------------------------------------------ the reference's shape
+// ------------------------------------------------------------------------------------------------ the reference's
+// shape
 
 #ifdef ACTION_TRIGGERS_WITH_RABBITMQ
 TEST(ConfigTest, TheReferencesExampleLoadsUnchanged) {
@@ -154,7 +155,8 @@ TEST(ConfigTest, CommentsOfThreeKinds) {
 }
 
 TEST(ConfigTest, ByteOrderMarkAndLineEndsOfWindows) {
-  EXPECT_NE(parse_config("\xEF\xBB\xBF{\r\n\"brokers\": {\"b\": {\"broker_type\": \"memory\"}}\r\n}").find("b"), nullptr);
+  EXPECT_NE(parse_config("\xEF\xBB\xBF{\r\n\"brokers\": {\"b\": {\"broker_type\": \"memory\"}}\r\n}").find("b"),
+            nullptr);
 }
 
 TEST(ConfigTest, BrokerTypeIgnoresCase) {
@@ -167,15 +169,14 @@ TEST(ConfigTest, NullSectionsAreEmpty) {
   EXPECT_EQ(config.find_as<MemoryConfig>("b")->server, "default");
 }
 
-TEST(ConfigTest, NoBrokersAtAllIsAConfiguration) {
-  EXPECT_THAT(parse_config(R"({"brokers": {}})").brokers, IsEmpty());
-}
+TEST(ConfigTest, NoBrokersAtAllIsAConfiguration) { EXPECT_THAT(parse_config(R"({"brokers": {}})").brokers, IsEmpty()); }
 
 TEST(ConfigTest, NamesAreWhateverJsonCanHold) {
   EXPECT_NE(parse_config(R"({"brokers": {"a/b~c é \" ": {"broker_type": "memory"}}})").find("a/b~c é \" "), nullptr);
 }
 
-// -------------------------------------------------------------------------------------------------------- common params
+// -------------------------------------------------------------------------------------------------------- common
+// params
 
 TEST(ConfigTest, CommonParamsAreRead) {
   const Config config = memory_with(R"({"timeout_secs": 1.5, "max_in_flight": 7, "max_queued_messages": 8,
@@ -332,8 +333,10 @@ TEST(ConfigTest, KafkaWithoutAcksAllIsWarnedOf) {
 
 TEST(ConfigTest, KafkaWithoutAnIdHeader) {
   const auto header = [](const std::string& value) {
-    return parse_config(R"({"brokers": {"b": {"broker_type": "kafka", "conn_details": {"bootstrap_servers": "localhost"},
-                         "params": {"topic": "t", "message_id_header": )" + value + "}}}}")
+    return parse_config(
+               R"({"brokers": {"b": {"broker_type": "kafka", "conn_details": {"bootstrap_servers": "localhost"},
+                         "params": {"topic": "t", "message_id_header": )" +
+               value + "}}}}")
         .find_as<KafkaConfig>("b")
         ->message_id_header;
   };
@@ -429,7 +432,8 @@ TEST(ConfigSubstitutionTest, NumbersMayComeFromTheEnvironment) {
   EXPECT_THAT(problems_of([] { return memory_with(R"({"timeout_secs": "12"})"); }), SizeIs(1));
 }
 
-// ----------------------------------------------------------------------------------------------------- shared connections
+// ----------------------------------------------------------------------------------------------------- shared
+// connections
 
 TEST(ConfigTest, EqualConnDetailsAreOneConnectionHoweverTheyAreWritten) {
   const Environment server("ACTION_TRIGGERS_TEST_SET", "s");
@@ -481,11 +485,10 @@ TEST(ConfigTest, AnApplicationsTypeReadsItsOwnSections) {
   EXPECT_EQ(pigeon->loft, "roof");
   EXPECT_EQ(pigeon->birds, 3);
   EXPECT_EQ(pigeon->timeout, 7s);  // the common keys come for nothing
-  EXPECT_THAT(problems_of([&] {
-                return parse_config(head + R"({"lofts": "roof"}, "params": {"birds": 10}}}})", registry);
-              }),
-              ElementsAre("The field 'loft' must be provided.", "Unknown field 'lofts'. Did you mean 'loft'?",
-                          "The field 'birds' must be between 1 and 9, not 10."));
+  EXPECT_THAT(
+      problems_of([&] { return parse_config(head + R"({"lofts": "roof"}, "params": {"birds": 10}}}})", registry); }),
+      ElementsAre("The field 'loft' must be provided.", "Unknown field 'lofts'. Did you mean 'loft'?",
+                  "The field 'birds' must be between 1 and 9, not 10."));
 }
 
 TEST(ConfigTest, AParserThatThrowsIsAProblemOfItsBroker) {
@@ -527,9 +530,10 @@ TEST(ConfigErrorTest, ReadsLikeACompilersMessagesAndDumpsInTheReferencesShape) {
     const std::string path = file.path.string();
     const std::string at = file.path.string() + ":";
     EXPECT_EQ(error.what(),
-              at + "3:36: b.conn_details.server: The field 'server' must be of type str.\n" +  //
+              at + "3:36: b.conn_details.server: The field 'server' must be of type str.\n" +              //
                   at + "4:36: b.params.timeout_secs: The field 'timeout_secs' must be of type float.\n" +  //
-                  at + "4:58: b.params.max_in_flight: The field 'max_in_flight' must be between 1 and 10000000, not 0.\n" +
+                  at +
+                  "4:58: b.params.max_in_flight: The field 'max_in_flight' must be between 1 and 10000000, not 0.\n" +
                   at + "5:8: c.broker_type: `broker_type` not set for broker c\n" +  //
                   at + "6:2: oops: Unknown field 'oops'. Known: ACTION_BROKERS, ACTION_TRIGGERS, brokers, settings.");
     EXPECT_EQ(nlohmann::json::parse(error.to_json()), nlohmann::json::parse(R"({
@@ -586,9 +590,8 @@ TEST(ConfigErrorTest, SecretsAreInNoError) {
   options.resolvers["vault"] = [](std::string_view) { return std::optional<std::string>("hunter2"); };
   options.names["password"] = [] { return "hunter2"; };
   std::size_t errors = 0;
-  for (const std::string value :
-       {"\"hunter2\"", "[\"hunter2\"]", "{\"hunter2\": 1}", "\"${ACTION_TRIGGERS_TEST_SECRET}\"", "\"${vault:x}\"",
-        "\"{{ password }}\""}) {
+  for (const std::string value : {"\"hunter2\"", "[\"hunter2\"]", "{\"hunter2\": 1}",
+                                  "\"${ACTION_TRIGGERS_TEST_SECRET}\"", "\"${vault:x}\"", "\"{{ password }}\""}) {
     for (const std::string key :
          {"sasl_plain_password", "sasl.password", "ssl.key.password", "linger_ms", "acks", "compression_type",
           "security_protocol", "sasl_mechanism", "enable_idempotence", "port", "heartbeat", "ssl", "password"}) {
@@ -597,9 +600,8 @@ TEST(ConfigErrorTest, SecretsAreInNoError) {
       if (!is_secret_key && value.starts_with("{")) continue;
       for (const std::string type : {"kafka", "rabbitmq", "memory"}) {
         try {
-          static_cast<void>(parse_config(R"({"brokers": {"b": {"broker_type": ")" + type +
-                                             R"(", "conn_details": {")" + key + "\": " + value +
-                                             R"(, "x": 1}, "params": {}}}})",
+          static_cast<void>(parse_config(R"({"brokers": {"b": {"broker_type": ")" + type + R"(", "conn_details": {")" +
+                                             key + "\": " + value + R"(, "x": 1}, "params": {}}}})",
                                          BrokerRegistry::builtin(), options));
           ADD_FAILURE() << "no error: " << type << " " << key;
         } catch (const ConfigError& error) {

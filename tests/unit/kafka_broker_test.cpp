@@ -152,7 +152,8 @@ class TestLane final : public BrokerEvents {
   /// Adds one message and gives its outcome.
   Outcome deliver(const Message& message, std::chrono::milliseconds patience = 10s) {
     const TestMessage& added = add(message);
-    if (!run_until([&] { return !added.outcomes.empty(); }, patience)) return Outcome::failed({StatusCode::timed_out, {}});
+    if (!run_until([&] { return !added.outcomes.empty(); }, patience))
+      return Outcome::failed({StatusCode::timed_out, {}});
     return added.outcomes.back();
   }
 
@@ -550,7 +551,8 @@ TEST(KafkaBrokerTest, SaysNothingOnStandardError) {
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
 }
 
-/// Speaks just enough of the protocol (https://kafka.apache.org/protocol) to refuse every login, as Apache Kafka does it.
+/// Speaks just enough of the protocol (https://kafka.apache.org/protocol) to refuse every login, as Apache Kafka does
+/// it.
 class RefusingServer {
  public:
   RefusingServer() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
@@ -672,8 +674,9 @@ TEST(KafkaBrokerTest, AFatalErrorGivesEverythingBackAndANewClientGoesOn) {
   lane.connect();
   lane.offer_failed_again();
   ASSERT_TRUE(lane.run_until([&] {
-    return std::all_of(lane.messages.begin(), lane.messages.end(),
-                       [](const auto& message) { return !message->outcomes.empty() && message->outcomes.back().status.ok(); });
+    return std::all_of(lane.messages.begin(), lane.messages.end(), [](const auto& message) {
+      return !message->outcomes.empty() && message->outcomes.back().status.ok();
+    });
   }));
 }
 

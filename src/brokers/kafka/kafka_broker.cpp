@@ -244,8 +244,8 @@ void KafkaBroker::serve_reports(rd_kafka_event_t* event, BrokerEvents& events) {
     Persistence persistence = Persistence::possibly_persisted;
     if (rd_kafka_message_status(report) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED) persistence = Persistence::not_persisted;
     // A client that is given up purges its messages: what became of them is what became of the client.
-    Status status = given_up_ ? *given_up_
-                              : kafka_status(report->err, {}, names_[message.destination_index()].config->topic);
+    Status status =
+        given_up_ ? *given_up_ : kafka_status(report->err, {}, names_[message.destination_index()].config->topic);
     events.complete(message, Outcome::failed(std::move(status), persistence));
   }
 }
