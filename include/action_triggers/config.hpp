@@ -53,9 +53,9 @@ struct ACTION_TRIGGERS_EXPORT BrokerConfig {
 
   /// From fire to outcome: the smaller of params.timeout_secs and settings.max_broker_timeout.
   std::chrono::milliseconds timeout{30'000};
-  std::size_t max_queued_messages = 100'000;           ///< Counted from fire until the client lets go of the message.
-  std::size_t max_queued_bytes = 64U * 1024U * 1024U;  ///< Payload, key and header bytes.
-  std::size_t max_in_flight = 0;                       ///< Handed on and unconfirmed at once. 0: no limit of its own.
+  std::size_t max_queued_messages = 100'000;  ///< Counted from fire until the client lets go of the message.
+  std::size_t max_queued_bytes = std::size_t{64} << 20U;  ///< Payload, key and header bytes.
+  std::size_t max_in_flight = 0;  ///< Handed on and unconfirmed at once. 0: no limit of its own.
   Overflow overflow = Overflow::reject;
   std::chrono::milliseconds max_block{0};  ///< Only with Overflow::block.
   RetryPolicy retry;
@@ -159,7 +159,7 @@ class ACTION_TRIGGERS_EXPORT ConfigError : public std::runtime_error {
  public:
   /// what() has a line for each problem: `source:line:column: broker.section.key: text`; `source` names the file, or is
   /// empty.
-  ConfigError(std::string source, std::vector<ConfigProblem> problems);
+  ConfigError(const std::string& source, std::vector<ConfigProblem> problems);
 
   [[nodiscard]] const std::vector<ConfigProblem>& problems() const noexcept { return *problems_; }
 

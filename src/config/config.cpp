@@ -34,7 +34,7 @@ BrokerConfig::~BrokerConfig() = default;
 
 std::ostream& operator<<(std::ostream& out, const Secret& secret) { return out << (secret.empty() ? "" : "***"); }
 
-ConfigError::ConfigError(std::string source, std::vector<ConfigProblem> problems)
+ConfigError::ConfigError(const std::string& source, std::vector<ConfigProblem> problems)
     : std::runtime_error(describe(source, problems)),
       problems_(std::make_shared<const std::vector<ConfigProblem>>(std::move(problems))) {}
 

@@ -26,6 +26,7 @@ std::uint64_t random_seed() {
 
 std::vector<std::unique_ptr<NamedBroker>> make_names(std::vector<std::shared_ptr<const BrokerConfig>> configs) {
   std::vector<std::unique_ptr<NamedBroker>> names;
+  names.reserve(configs.size());
   for (auto& config : configs) {
     names.push_back(std::make_unique<NamedBroker>(std::move(config), static_cast<std::uint32_t>(names.size())));
   }
@@ -34,6 +35,7 @@ std::vector<std::unique_ptr<NamedBroker>> make_names(std::vector<std::shared_ptr
 
 std::vector<NamedBroker*> pointers(const std::vector<std::unique_ptr<NamedBroker>>& names) {
   std::vector<NamedBroker*> result;
+  result.reserve(names.size());
   for (const auto& named : names) result.push_back(named.get());
   return result;
 }

@@ -35,12 +35,13 @@ Thread::Thread(const std::string& name, std::function<void()> body) {
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP}) sigdelset(&all, fault);  // the thread's own
   pthread_sigmask(SIG_SETMASK, &all, &before);
   const int error = pthread_create(&handle_, &attributes, action_triggers_thread_main, start.get());
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
   if (error != 0) throw std::system_error(error, std::generic_category(), "cannot start the thread " + name);
-  start.release();
+  static_cast<void>(start.release());  // the thread's now
   running_ = true;
 }
 

@@ -71,7 +71,10 @@ class TriggerDispatcher::Impl {
       : hooks_(std::make_shared<detail::Hooks>()) {
     hooks_->options = std::move(options);
     std::map<std::string, std::vector<std::shared_ptr<const BrokerConfig>>> groups;
-    for (const auto& [name, broker] : config.brokers) groups[lane_key(*broker)].push_back(broker);
+    for (auto& [name, broker] : config.brokers) {
+      std::string key = lane_key(*broker);
+      groups[std::move(key)].push_back(std::move(broker));
+    }
     for (auto& [key, configs] : groups) {
       const BrokerConfig& first = *configs.front();
       const BrokerRegistry::Entry* entry = registry.find(first.broker_type);

@@ -23,22 +23,22 @@ void set_property(Raw& config, const std::string& property, std::string value) {
 
 using Read = std::function<void(ConfigSection&, std::string_view, Raw&)>;
 
-Read integer_property(std::string property, std::int64_t min, std::int64_t max) {
+Read integer_property(const std::string& property, std::int64_t min, std::int64_t max) {
   return [=](ConfigSection& from, std::string_view key, Raw& config) {
     if (auto number = from.integer(key, min, max)) set_property(config, property, std::to_string(*number));
   };
 }
-Read text_property(std::string property) {
+Read text_property(const std::string& property) {
   return [=](ConfigSection& from, std::string_view key, Raw& config) {
     if (auto text = from.string(key)) set_property(config, property, std::move(*text));
   };
 }
-Read secret_property(std::string property) {
+Read secret_property(const std::string& property) {
   return [=](ConfigSection& from, std::string_view key, Raw& config) {
     if (auto secret = from.secret(key)) config.secret_properties[property] = std::move(*secret);
   };
 }
-Read choice_property(std::string property, std::vector<std::string> choices) {
+Read choice_property(const std::string& property, const std::vector<std::string>& choices) {
   return [=](ConfigSection& from, std::string_view key, Raw& config) {
     if (auto choice = read_choice(from, key, choices)) set_property(config, property, std::move(*choice));
   };
@@ -372,7 +372,7 @@ void check_security(BrokerSection& section, Raw& config) {
       }
     }
   } else if (config.properties.contains("sasl.username") || config.properties.contains("sasl.mechanism")) {
-    conn.problem(protocol_at == config.properties.end() ? "security_protocol" : "security_protocol",
+    conn.problem("security_protocol",
                  "SASL credentials are given, but 'security_protocol' is " + protocol + "; use SASL_SSL.");
   }
   if (tls) {
