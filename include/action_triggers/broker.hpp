@@ -9,10 +9,9 @@
 ///    they are, so they need not be copied.
 /// 3. Nothing blocks. What takes time is begun in connect() or send() and continued in poll(), which the lane calls
 ///    when the descriptor of wait_request() is ready, its time has come, or the Waker was used.
-/// 4. Failures are outcomes, not exceptions: complete with a Status (see status.hpp for which code when). Retryable
-/// ones
-///    come back through send() after a backoff, with the same id. An exception that escapes costs the connection and
-///    is reported as `internal`.
+/// 4. Failures are outcomes, not exceptions: complete with a Status (see status.hpp for which code when). Messages with
+///    a retryable one come back through send() after a backoff, with the same id. An exception that escapes costs the
+///    connection and is reported as `internal`.
 /// 5. When the connection is lost, first complete everything that is held (usually `unavailable`, possibly_persisted),
 ///    then say disconnected(). The lane calls connect() again after a backoff, then resends in order.
 /// 6. close() ends it: afterwards the broker touches no message again.

@@ -40,12 +40,11 @@ KafkaBroker::~KafkaBroker() {
 
 void KafkaBroker::start(const LaneContext& context) {
   for (const BrokerConfig* base : context.names) {
-    const auto* config = dynamic_cast<const KafkaConfig*>(base);
-    if (config == nullptr) throw std::invalid_argument("'" + base->name + "' has no Kafka configuration");
-    const auto topic = std::find(topic_names_.begin(), topic_names_.end(), config->topic);
-    names_.push_back({config, static_cast<std::size_t>(topic - topic_names_.begin())});
-    if (topic == topic_names_.end()) topic_names_.push_back(config->topic);
-    report_down_ = report_down_ || config->retry.max_attempts.has_value();
+    const auto& config = dynamic_cast<const KafkaConfig&>(*base);
+    const auto topic = std::find(topic_names_.begin(), topic_names_.end(), config.topic);
+    names_.push_back({&config, static_cast<std::size_t>(topic - topic_names_.begin())});
+    if (topic == topic_names_.end()) topic_names_.push_back(config.topic);
+    report_down_ = report_down_ || config.retry.max_attempts.has_value();
   }
 }
 

@@ -1,0 +1,102 @@
+"""Checks that README.md and docs/ are true. Usage: check_docs.py SOURCE_DIR COMMAND (the action-triggers binary)
+
+Every fenced block has a kind, and every kind is checked:
+  cpp, cmake   stand word for word in the file named above them (<!-- from PATH -->), which the build compiles and runs
+  json         a configuration without problems; <!-- file NAME --> above it puts it where console blocks find it
+  console      `$ command` lines run, and what they print must be what stands below them; … matches anything
+  sh           only commands that CI runs: see RUN_BY_CI
+Links to files must lead somewhere."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+# The test of this build that runs the command, or how else it is run.
+RUN_BY_CI = {
+    "make demo": "test demo",
+    "make demo EMBEDDED=1": "test demo.embedded",
+    "make test": ".ci/run",
+    "make lint": "scripts/lint, by hand before a commit",
+}
+KINDS = {"cpp", "cmake", "json", "console", "sh"}
+
+
+def blocks(text):
+    """(line number, kind, file named above or None, content)"""
+    note, kind, start, lines = None, None, 0, []
+    for number, line in enumerate(text.splitlines(), 1):
+        if kind is None:
+            found = re.match(r"```(\w*)\s*$", line)
+            if found:
+                kind, start, lines = found[1], number, []
+            elif line.strip():
+                named = re.match(r"<!-- (from|file) (\S+) -->", line)
+                note = named[2] if named else None
+        elif line.startswith("```"):
+            yield start, kind, note, "\n".join(lines)
+            kind, note = None, None
+        else:
+            lines.append(line)
+
+
+def squeezed(text):
+    """Lines without their indentation; empty ones do not count."""
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def matches(said, expected):
+    pattern = ".*".join(re.escape(part) for part in expected.split("…"))
+    return re.fullmatch(pattern, said, re.DOTALL) is not None
+
+
+def main(source, command):
+    wrong = []
+    checked = 0
+    for page in [source / "README.md", *sorted((source / "docs").rglob("*.md"))]:
+        name = page.relative_to(source)
+        text = page.read_text(encoding="utf-8")
+        folder = tempfile.TemporaryDirectory()
+        environment = {**os.environ, "PATH": f"{command.parent}:{os.environ['PATH']}", "RABBITMQ_PASSWORD": "s3cret"}
+        for line, kind, note, content in blocks(text):
+            where = f"{name}:{line}"
+            checked += 1
+            if kind not in KINDS:
+                wrong.append(f"{where}: a block of kind '{kind}': nobody would check it")
+            elif kind in ("cpp", "cmake"):
+                if note is None:
+                    wrong.append(f"{where}: say above the block which file it is from")
+                elif squeezed(content) not in squeezed((source / note).read_text(encoding="utf-8")):
+                    wrong.append(f"{where}: this does not stand in {note}")
+            elif kind == "json":
+                path = pathlib.Path(folder.name, note or "unnamed.json")
+                path.write_text(content, encoding="utf-8")
+                done = subprocess.run([command, "check", path], capture_output=True, text=True, env=environment)
+                if done.returncode != 0 and not path.name.startswith("wrong"):
+                    wrong.append(f"{where}: {done.stdout}{done.stderr}")
+            elif kind == "console":
+                for part in re.split(r"^\$ ", content, flags=re.MULTILINE)[1:]:
+                    to_run, _, expected = part.partition("\n")
+                    done = subprocess.run(["bash", "-c", to_run], capture_output=True, text=True, cwd=folder.name,
+                                          env=environment)
+                    said = (done.stdout + done.stderr).strip()
+                    if not matches(said, expected.strip()):
+                        wrong.append(f"{where}: $ {to_run}\nsays:\n{said}\ninstead of:\n{expected.strip()}")
+            else:
+                wrong += [f"{where}: no test runs '{to_run}'" for to_run in content.splitlines() if to_run not in RUN_BY_CI]
+        prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)|\bsrc=\"([^\"]+)\"", prose):
+            target = target[0] or target[1]
+            if "://" not in target and not (page.parent / target).exists():
+                wrong.append(f"{name}: the link to {target} leads nowhere")
+        folder.cleanup()
+    for each in wrong:
+        print(each)
+    print(f"{checked} blocks checked, {len(wrong)} wrong")
+    return 1 if wrong or checked == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()))

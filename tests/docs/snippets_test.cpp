@@ -1,0 +1,226 @@
+// The snippets of docs/, as they stand there (tests/docs/check_docs.py compares them), inside tests that run them.
+#include <action_triggers/action_triggers.hpp>
+#include <action_triggers/json.hpp>
+#include <action_triggers/testing/broker_contract.hpp>
+#include <action_triggers/testing/matchers.hpp>
+#include <action_triggers/testing/mock_broker.hpp>
+#include <chrono>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace at = action_triggers;
+using namespace std::chrono_literals;
+
+namespace {
+
+at::Config one_memory_broker() { return at::parse_config(R"({"brokers": {"orders": {"broker_type": "memory"}}})"); }
+
+/// What `action` writes to std::cerr.
+template <class Action>
+std::string errors_of(Action&& action) {
+  const std::ostringstream captured;
+  std::streambuf* const before = std::cerr.rdbuf(captured.rdbuf());
+  action();
+  std::cerr.rdbuf(before);
+  return captured.str();
+}
+
+// ------------------------------------------------------------------------------------------------------- delivery.md
+
+TEST(Snippets, WaitingForAnOutcome) {
+  at::TriggerDispatcher dispatcher(one_memory_broker());
+  const std::string said = errors_of([&] {
+    at::InMemoryBroker::named()->unroutable_next();
+    at::Delivery delivery = dispatcher.fire("orders", "…");
+    if (const at::DeliveryReport* report = delivery.wait_for(2s); report == nullptr) {
+      std::cerr << "no outcome yet; it will come, at the latest at the deadline\n";
+    } else if (!report->status.ok()) {
+      std::cerr << report->message_id << " was not delivered: " << report->status << '\n';
+    }
+  });
+  EXPECT_THAT(said, ::testing::ContainsRegex("was not delivered: unroutable"));
+}
+
+TEST(Snippets, CallbacksAndOnFailure) {
+  std::mutex mutex;
+  std::vector<std::string> failed;
+  const auto remember = [&](const at::DeliveryReport& report) {
+    const std::lock_guard lock(mutex);
+    failed.push_back(report.broker + ": " + std::string(to_string(report.status.code())));
+  };
+  at::DispatcherOptions options;
+  options.on_failure = remember;  // hears of every failure, of fire-and-forget messages too
+  at::TriggerDispatcher dispatcher(one_memory_broker(), at::BrokerRegistry::builtin(), std::move(options));
+
+  bool confirmed = false;
+  dispatcher.fire("orders", "…", [&](const at::DeliveryReport& report) { confirmed = report.status.ok(); });
+  dispatcher.fire("odrers", "…");  // no such name: an outcome, not an exception
+
+  ASSERT_TRUE(dispatcher.flush(5s));  // everything fired so far has its outcome, and its callbacks have run
+  EXPECT_TRUE(confirmed);
+  EXPECT_THAT(failed, ::testing::ElementsAre("odrers: not_found"));
+}
+
+TEST(Snippets, ClosingAccountsForEverything) {
+  at::TriggerDispatcher dispatcher(one_memory_broker());
+  const std::string said = errors_of([&] {
+    at::InMemoryBroker::named()->hold();
+    dispatcher.fire("orders", "…");
+    const at::CloseReport left = dispatcher.close(100ms);
+    for (const auto& [broker, count] : left.abandoned_by_broker) {
+      std::cerr << count << " messages to " << broker << " were reported 'closed'\n";
+    }
+    at::InMemoryBroker::named()->release();
+  });
+  EXPECT_EQ(said, "1 messages to orders were reported 'closed'\n");
+}
+
+// -------------------------------------------------------------------------------------------------- configuration.md
+
+TEST(Snippets, EveryProblemOfAFile) {
+  const std::string path = ::testing::TempDir() + "action_triggers_snippet.json";
+  std::ofstream(path) << R"({"brokers": {"orders": {"broker_type": "kafka", "params": {"topci": "orders"}}}})";
+  const std::string said = errors_of([&] {
+    try {
+      const at::Config config = at::load_config(path);
+    } catch (const at::ConfigError& error) {
+      for (const at::ConfigProblem& problem : error.problems()) {
+        std::cerr << problem.line << ":" << problem.column << " " << problem.pointer << ": " << problem.text << '\n';
+      }
+    }
+  });
+  EXPECT_THAT(said, ::testing::HasSubstr("The field 'topic' must be provided."));
+  EXPECT_THAT(said, ::testing::HasSubstr("/brokers/orders/params/topci: Unknown field 'topci'. Did you mean 'topic'?"));
+}
+
+TEST(Snippets, ResolversOfYourOwn) {
+  const std::string path = ::testing::TempDir() + "action_triggers_snippet.json";
+  std::ofstream(path) << R"({"brokers": {"mails": {"broker_type": "rabbitmq",
+    "conn_details": {"password": "${vault:rabbitmq/password}", "virtual_host": "{{ tenant }}"}, "params": {"queue": "q"}}}})";
+  const auto read_from_vault = [](std::string_view secret) {
+    return secret == "rabbitmq/password" ? std::optional<std::string>("s3cret") : std::nullopt;
+  };
+  at::ConfigOptions options;
+  options.resolvers["vault"] = read_from_vault;                // "${vault:rabbitmq/password}"
+  options.names["tenant"] = [] { return std::string("acme"); };  // "{{ tenant }}"
+  const at::Config config = at::load_config(path, at::BrokerRegistry::builtin(), options);
+  EXPECT_EQ(config.find_as<at::RabbitMqConfig>("mails")->password.reveal(), "s3cret");
+  EXPECT_EQ(config.find_as<at::RabbitMqConfig>("mails")->virtual_host, "acme");
+}
+
+// ------------------------------------------------------------------------------------------------------ threading.md
+
+/// Stands for an application's pool of threads.
+class ThreadPool {
+ public:
+  ~ThreadPool() {
+    for (std::thread& thread : threads_) thread.join();
+  }
+  void post(std::function<void()> task) {
+    const std::lock_guard lock(mutex_);
+    threads_.emplace_back(std::move(task));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::thread> threads_;
+};
+
+TEST(Snippets, AnExecutorForCallbacks) {
+  std::thread::id ran_on;
+  {
+    ThreadPool pool;  // outlives the dispatcher
+    at::DispatcherOptions options;
+    options.executor = [&pool](std::function<void()> task) { pool.post(std::move(task)); };
+    at::TriggerDispatcher dispatcher(one_memory_broker(), at::BrokerRegistry::builtin(), std::move(options));
+    dispatcher.fire("orders", "…", [&](const at::DeliveryReport&) { ran_on = std::this_thread::get_id(); });
+    ASSERT_TRUE(dispatcher.flush(5s));
+  }
+  EXPECT_NE(ran_on, std::thread::id());
+  EXPECT_NE(ran_on, std::this_thread::get_id());
+}
+
+// ------------------------------------------------------------------------------------------------ adding-a-broker.md
+
+class PrintBroker : public at::Broker {
+  std::size_t send(std::span<const at::OutboundMessage* const> batch, at::BrokerEvents& events) override {
+    for (const at::OutboundMessage* message : batch) {
+      std::cerr << message->body() << '\n';
+      events.complete(*message, at::Outcome::persisted());
+    }
+    return batch.size();
+  }
+};
+
+TEST(Snippets, TheSmallestBroker) {
+  const std::string said = errors_of([] {
+    at::BrokerRegistry registry = at::BrokerRegistry::builtin();
+    registry.add("print", [](const at::BrokerConfig&) { return std::make_unique<PrintBroker>(); });
+    at::TriggerDispatcher dispatcher(at::parse_config(R"({"brokers": {"p": {"broker_type": "print"}}})", registry),
+                                     registry);
+    EXPECT_THAT(dispatcher.fire("p", "hello").wait(), at::testing::IsOk());
+  });
+  EXPECT_EQ(said, "hello\n");
+}
+
+at::Config two_names_on_one_connection() {
+  at::Config config;
+  for (const char* name : {"first", "second"}) {
+    auto broker = std::make_shared<at::BrokerConfig>();
+    broker->name = name;
+    broker->broker_type = "subject";
+    broker->connection_key = "one connection";
+    config.brokers[name] = broker;
+  }
+  return config;
+}
+
+INSTANTIATE_TEST_SUITE_P(Print, BrokerContract,
+                         ::testing::Values(at::testing::ContractSubject{
+                             .name = "print",
+                             .config = two_names_on_one_connection,
+                             .make = [](const at::BrokerConfig&) { return std::make_unique<PrintBroker>(); },
+                             .arrived = {}}));
+
+// ----------------------------------------------------------------------------------------- testing-your-application.md
+
+TEST(Snippets, AMockBroker) {
+  auto mock = std::make_shared<at::testing::StrictMockBroker>();
+  at::BrokerRegistry registry = at::BrokerRegistry::builtin().add("memory", at::testing::maker(mock));
+  at::TriggerDispatcher dispatcher(one_memory_broker(), registry);
+
+  EXPECT_CALL(*mock, publish("orders", at::testing::BodyIs("42")))
+      .WillOnce(::testing::Return(at::Status(at::StatusCode::unavailable, "a hiccup")))  // tried again by itself
+      .WillOnce(::testing::Return(at::Status()));
+  EXPECT_THAT(dispatcher.fire("orders", "42").wait(), at::testing::AttemptsAre(2U));
+}
+
+TEST(Snippets, ScriptedFaults) {
+  auto broker = std::make_shared<at::InMemoryBroker>();
+  at::BrokerRegistry registry = at::BrokerRegistry::builtin().add("memory", broker->maker());
+  at::TriggerDispatcher dispatcher(one_memory_broker(), registry);
+
+  broker->unroutable_next();  // the next message finds no queue
+  EXPECT_THAT(dispatcher.fire("orders", "1").wait(), at::testing::HasCode(at::StatusCode::unroutable));
+  broker->lose_confirmation_next();  // it arrives, its confirmation does not: sent again, with the same id
+  EXPECT_THAT(dispatcher.fire("orders", "2").wait(), at::testing::IsOk());
+  EXPECT_EQ(broker->messages("orders").size(), 2U);
+  EXPECT_EQ(broker->messages("orders")[0].id, broker->messages("orders")[1].id);
+}
+
+TEST(Snippets, JsonPayloads) {
+  at::TriggerDispatcher dispatcher(one_memory_broker());
+  at::InMemoryBroker::named()->clear();
+  const nlohmann::json order{{"order", 42}};
+  EXPECT_THAT(dispatcher.fire("orders", order).wait(), at::testing::IsOk());
+  EXPECT_EQ(at::InMemoryBroker::named()->messages("orders").back().body, R"({"order":42})");
+}
+
+}  // namespace

@@ -1,0 +1,58 @@
+// docs/configuration.md has the tables that the loader reads by. After a change:
+//     ACTION_TRIGGERS_UPDATE_DOCS=1 action_triggers_unit_tests --gtest_filter='ReferencePage*'
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "action_triggers/status.hpp"
+#include "config/field_table.hpp"
+
+namespace action_triggers::detail {
+namespace {
+
+const std::string docs = ACTION_TRIGGERS_SOURCE_DIR "/docs/";
+
+std::string read(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void check_table(const std::string& name, const std::vector<const FieldInfo*>& fields) {
+  const std::string path = docs + "configuration.md";
+  std::string page = read(path);
+  const std::string begin_mark = "<!-- table " + name + " -->\n";
+  const std::size_t begin = page.find(begin_mark);
+  const std::size_t end = page.find("<!-- end -->", begin);
+  ASSERT_NE(end, std::string::npos) << path << " has no table " << name;
+  const std::size_t from = begin + begin_mark.size();
+  const std::string expected = reference_table(fields);
+  if (std::getenv("ACTION_TRIGGERS_UPDATE_DOCS") != nullptr) {
+    page.replace(from, end - from, expected);
+    std::ofstream(path, std::ios::binary) << page;
+    return;
+  }
+  EXPECT_EQ(page.substr(from, end - from), expected);
+}
+
+TEST(ReferencePageTest, HasTheLoadersTables) {
+  check_table("common", common_fields());
+  check_table("kafka", kafka_fields());
+  check_table("rabbitmq", rabbitmq_fields());
+  check_table("memory", memory_fields());
+}
+
+TEST(ReferencePageTest, EveryStatusIsExplained) {
+  const std::string page = read(docs + "delivery.md");
+  for (std::size_t code = 0; code < status_code_count; ++code) {
+    const std::string row = "\n| `" + std::string(to_string(static_cast<StatusCode>(code))) + "` |";
+    EXPECT_THAT(page, ::testing::HasSubstr(row));
+  }
+}
+
+}  // namespace
+}  // namespace action_triggers::detail
