@@ -108,7 +108,7 @@ TEST(Snippets, ResolversOfYourOwn) {
     return secret == "rabbitmq/password" ? std::optional<std::string>("s3cret") : std::nullopt;
   };
   at::ConfigOptions options;
-  options.resolvers["vault"] = read_from_vault;                // "${vault:rabbitmq/password}"
+  options.resolvers["vault"] = read_from_vault;                  // "${vault:rabbitmq/password}"
   options.names["tenant"] = [] { return std::string("acme"); };  // "{{ tenant }}"
   const at::Config config = at::load_config(path, at::BrokerRegistry::builtin(), options);
   EXPECT_EQ(config.find_as<at::RabbitMqConfig>("mails")->password.reveal(), "s3cret");
