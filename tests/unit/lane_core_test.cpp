@@ -447,13 +447,15 @@ TEST_F(LaneCoreTest, CloseWaitsForConfirmationsThenReportsTheRest) {
 
 TEST_F(LaneCoreTest, CloseWaitsForAProducerThatIsStillOnItsWay) {
   make({"a"});
-  ASSERT_EQ(names_[0]->quota.take(0, false), Quota::Answer::granted);  // between taking room and pushing
+  const MessageParts parts{"late", nullptr};
+  const std::size_t bytes = Record::payload_bytes(parts);
+  ASSERT_EQ(names_[0]->quota.take(bytes, false), Quota::Answer::granted);  // between taking room and pushing
   names_[0]->quota.close();
   core_->begin_close(now_);
   core_->begin_turn(0);
   for (int i = 0; i < 5; ++i) core_->step();
   EXPECT_FALSE(core_->finished());
-  Record* record = Record::make({"late", nullptr}, 0);
+  Record* record = Record::make(parts, bytes);
   record->named = names_[0].get();
   const Delivery delivery = record->handle();
   core_->admit(*record);
