@@ -289,15 +289,15 @@ std::unique_ptr<DeliveryCallback> own(DeliveryCallback callback) {
 Delivery TriggerDispatcher::fire(std::string_view broker, const Message& message, DeliveryCallback callback) {
   auto owned = own(std::move(callback));
   Delivery delivery = impl_->fire(broker, {message.body, &message}, owned.get());
-  static_cast<void>(owned.release());
-  return delivery;  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): the record owns the callback now
+  static_cast<void>(owned.release());  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): the record owns it now
+  return delivery;
 }
 
 Delivery TriggerDispatcher::fire(std::string_view broker, std::string_view body, DeliveryCallback callback) {
   auto owned = own(std::move(callback));
   Delivery delivery = impl_->fire(broker, {body, nullptr}, owned.get());
-  static_cast<void>(owned.release());
-  return delivery;  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): the record owns the callback now
+  static_cast<void>(owned.release());  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): the record owns it now
+  return delivery;
 }
 
 bool TriggerDispatcher::flush(std::chrono::nanoseconds timeout) { return impl_->flush(timeout); }
