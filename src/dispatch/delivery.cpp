@@ -83,7 +83,7 @@ Record* Record::make(const MessageParts& parts, std::size_t payload_bytes) {
   return record;
 }
 
-Record::~Record() { delete callback; }
+Record::~Record() = default;
 
 void Record::drop_reference() noexcept {
   if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) {

@@ -61,7 +61,7 @@ void Hooks::run_callbacks(Record& record) noexcept {
   if (options.executor) {
     try {
       record.add_reference();
-      options.executor([this, delivery = record.handle(), callback = record.callback] {
+      options.executor([this, delivery = record.handle(), callback = record.callback.get()] {
         call_all(callback, delivery.wait(), "on the executor");
       });
       return;
@@ -69,7 +69,7 @@ void Hooks::run_callbacks(Record& record) noexcept {
       callback_exceptions.fetch_add(1, std::memory_order_relaxed);
     }
   }
-  call_all(record.callback, report, "on the lane's thread, and held it up");
+  call_all(record.callback.get(), report, "on the lane's thread, and held it up");
 }
 
 void Hooks::call_all(DeliveryCallback* callback, const DeliveryReport& report, const char* where) noexcept {

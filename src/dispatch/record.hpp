@@ -50,8 +50,8 @@ struct Record final : OutboundMessage, QueueNode {
   [[nodiscard]] std::uint32_t attempts() const noexcept { return attempts_; }
 
   NamedBroker* named = nullptr;
-  DeliveryCallback* callback = nullptr;  // owned
-  std::uint32_t quota_bytes = 0;         // what was taken from the name's bounds
+  std::unique_ptr<DeliveryCallback> callback;
+  std::uint32_t quota_bytes = 0;  // what was taken from the name's bounds
 
   // The lane's only.
   Record* older = nullptr;  // neighbours in RecordList

@@ -99,17 +99,18 @@ class TriggerDispatcher::Impl {
     for (const auto& lane : lanes_) lane->join();
   }
 
-  Delivery fire(std::string_view broker, const MessageParts& parts, DeliveryCallback* callback) {
+  Delivery fire(std::string_view broker, const MessageParts& parts, std::unique_ptr<DeliveryCallback> callback) {
     const auto found = names_.find(broker);
     if (found == names_.end()) {
       unknown_broker_.fetch_add(1, std::memory_order_relaxed);
-      return refuse(broker, parts, callback,
+      return refuse(broker, parts, std::move(callback),
                     {StatusCode::not_found, "no broker is named '" + std::string(broker) + "' in the configuration"});
     }
     NamedBroker& named = *found->second;
     const std::size_t bytes = Record::payload_bytes(parts);
     if (bytes > largest_message) {
-      return refuse(named, parts, callback, {StatusCode::too_large, "messages of over 1 GiB cannot be sent"});
+      return refuse(named, parts, std::move(callback),
+                    {StatusCode::too_large, "messages of over 1 GiB cannot be sent"});
     }
     const bool drop_oldest = named.config->overflow == Overflow::drop_oldest;
     Quota::Answer answer = named.quota.take(bytes, drop_oldest);
@@ -120,7 +121,8 @@ class TriggerDispatcher::Impl {
         answer = named.quota.take(bytes, false);
       }
     }
-    if (answer != Quota::Answer::granted) return refuse(named, parts, callback, why_refused(answer, named, bytes));
+    if (answer != Quota::Answer::granted)
+      return refuse(named, parts, std::move(callback), why_refused(answer, named, bytes));
     Record* record = nullptr;
     try {
       record = Record::make(parts, bytes);
@@ -129,7 +131,7 @@ class TriggerDispatcher::Impl {
       throw;
     }
     record->named = &named;
-    record->callback = callback;
+    record->callback = std::move(callback);
     Delivery delivery = record->handle();
     named.lane->push(*record);
     return delivery;
@@ -185,16 +187,18 @@ class TriggerDispatcher::Impl {
     }
   }
 
-  Delivery refuse(NamedBroker& named, const MessageParts& parts, DeliveryCallback* callback, Status status) {
+  Delivery refuse(NamedBroker& named, const MessageParts& parts, std::unique_ptr<DeliveryCallback> callback,
+                  Status status) {
     named.refused[static_cast<std::size_t>(status.code())].fetch_add(1, std::memory_order_relaxed);
-    return refuse(named.config->name, parts, callback, std::move(status));
+    return refuse(named.config->name, parts, std::move(callback), std::move(status));
   }
 
   /// An outcome that is known at once: no lane has to do with it.
-  Delivery refuse(std::string_view broker, const MessageParts& parts, DeliveryCallback* callback, Status status) {
+  Delivery refuse(std::string_view broker, const MessageParts& parts, std::unique_ptr<DeliveryCallback> callback,
+                  Status status) {
     Record* record = Record::make({}, 0);
     record->drop_reference();  // the lane's
-    record->callback = callback;
+    record->callback = std::move(callback);
     Delivery delivery = record->handle();
     auto report = std::make_unique<DeliveryReport>();
     report->status = std::move(status);
@@ -279,7 +283,7 @@ Delivery TriggerDispatcher::fire(std::string_view broker, std::string_view body)
 
 namespace {
 
-/// Owned by the record once fire() has returned; an empty callback is none.
+/// An empty callback is none.
 std::unique_ptr<DeliveryCallback> own(DeliveryCallback callback) {
   return callback ? std::make_unique<DeliveryCallback>(std::move(callback)) : nullptr;
 }
@@ -287,17 +291,11 @@ std::unique_ptr<DeliveryCallback> own(DeliveryCallback callback) {
 }  // namespace
 
 Delivery TriggerDispatcher::fire(std::string_view broker, const Message& message, DeliveryCallback callback) {
-  auto owned = own(std::move(callback));
-  Delivery delivery = impl_->fire(broker, {message.body, &message}, owned.get());
-  static_cast<void>(owned.release());  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): the record owns it now
-  return delivery;
+  return impl_->fire(broker, {message.body, &message}, own(std::move(callback)));
 }
 
 Delivery TriggerDispatcher::fire(std::string_view broker, std::string_view body, DeliveryCallback callback) {
-  auto owned = own(std::move(callback));
-  Delivery delivery = impl_->fire(broker, {body, nullptr}, owned.get());
-  static_cast<void>(owned.release());  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): the record owns it now
-  return delivery;
+  return impl_->fire(broker, {body, nullptr}, own(std::move(callback)));
 }
 
 bool TriggerDispatcher::flush(std::chrono::nanoseconds timeout) { return impl_->flush(timeout); }
