@@ -131,7 +131,6 @@ void LaneCore::step() {
     resume_paused();
     now_ = clock_();
     send_ready();
-    retry_failed();
   }
   if (closing_) finish_close_if_due();
 }
@@ -191,6 +190,7 @@ void LaneCore::send_ready() {
     if (offered == 0) continue;  // the window is full: complete() makes the name ready again
     const std::size_t taken = send_batch(named);
     sent += taken;
+    retry_failed();  // what was refused in send() itself: nothing newer may pass it now
     if (taken == offered) {
       make_ready(named);  // behind the others
     } else if (named.next_unsent != nullptr) {

@@ -206,7 +206,8 @@ class Live(Case):
                        "conn_details": {"bootstrap_servers": os.environ["AT_KAFKA_BOOTSTRAP"]}}}
 
     def new_topic(self):
-        subprocess.run([os.environ["AT_KAFKA_TOPICS"], "--create", "--topic", self.name], check=True, capture_output=True)
+        subprocess.run([os.environ["AT_KAFKA_TOPICS"], "--create", "--topic", self.name, "--partitions", "1"],
+                       check=True, capture_output=True)
 
     def count(self, queue):
         return self.channel.queue_declare(queue, passive=True).method.message_count

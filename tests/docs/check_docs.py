@@ -43,8 +43,8 @@ def blocks(text):
 
 
 def squeezed(text):
-    """Lines without their indentation; empty ones do not count."""
-    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+    """Lines with single spaces and without indentation; empty ones do not count."""
+    return "\n".join(" ".join(line.split()) for line in text.splitlines() if line.strip())
 
 
 def matches(said, expected):

@@ -394,6 +394,19 @@ TEST_F(LaneCoreTest, ManyNamesTakeTurns) {
   EXPECT_LE(at - script_.sent.begin(), 256) << "a backlog of one name must not delay the other";
 }
 
+TEST_F(LaneCoreTest, AWindowOfOneKeepsTheOrderAlsoOfWhatIsRefusedWithinSend) {
+  make({"a"}, [](BrokerConfig& config) { config.max_in_flight = 1; });
+  script_.answer_at_once = [refused = false](const OutboundMessage&) mutable {
+    if (!std::exchange(refused, true)) return Outcome::failed({StatusCode::rejected, "nack"});
+    return Outcome::persisted();
+  };
+  for (const char* body : {"1", "2", "3"}) fire(body);
+  step();
+  EXPECT_THAT(script_.sent, ElementsAre("1"));
+  step(10ms);
+  EXPECT_THAT(script_.sent, ElementsAre("1", "1", "2", "3"));
+}
+
 TEST_F(LaneCoreTest, ABrokerThatThrowsIsReplaced) {
   make({"a"});
   script_.throws_in_send = true;

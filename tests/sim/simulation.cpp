@@ -1,0 +1,490 @@
+#include "sim/simulation.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <utility>
+
+#include "dispatch/lane_core.hpp"
+
+namespace action_triggers::tests {
+namespace {
+
+using detail::FlushMark;
+using detail::LaneCore;
+using detail::MessageParts;
+using detail::NamedBroker;
+using detail::Quota;
+using detail::QueueNode;
+using detail::Record;
+using namespace std::chrono_literals;
+
+constexpr std::size_t most_fires = 400;
+constexpr int most_turns_without_progress = 200;
+constexpr std::chrono::microseconds longest_busy_step{50};  // how long a turn takes that was followed by another at once
+
+/// What the oracle knows of one message.
+struct Message {
+  std::size_t name = 0;
+  std::string id;
+  std::size_t reports = 0;
+  std::size_t arrivals = 0;
+  bool refused = false;  // by the broker: its place in the order is lost (docs/delivery.md, "Order")
+  bool pushed = false;
+  TimePoint picked_up;
+};
+
+class Simulation {
+ public:
+  Simulation(std::uint64_t seed, std::vector<std::string>* text) : random_(seed), text_(text) {}
+
+  SimulationResult run();
+
+ private:
+  class SimulatedBroker;
+  struct Mark;
+
+  // ---------------------------------------------------------------------------------------------------------- choices
+  std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
+  bool chance(unsigned percent) { return below(100) < percent; }
+  std::chrono::milliseconds milliseconds_below(std::uint64_t limit) {
+    return std::chrono::milliseconds(static_cast<std::int64_t>(below(limit)));
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ record
+  void note(const std::string& text) {
+    for (const char c : text) result_.trace = (result_.trace ^ static_cast<unsigned char>(c)) * 1'099'511'628'211ULL;
+    if (text_ != nullptr) text_->push_back(std::to_string((now_ - begin_) / 1us) + " us: " + text);
+  }
+  void violation(const std::string& text) {
+    note("VIOLATION " + text);
+    if (result_.violations.size() < 20) result_.violations.push_back(text);
+  }
+
+  // ------------------------------------------------------------------------------------------------------- the schedule
+  void make_names();
+  void fire(std::size_t name);
+  void push_some(std::size_t most);
+  void turn();
+  void on_report(LaneCore::Resolved& item);
+  void advance();
+  void finish();
+  void check_order();
+  Message& message_of(const OutboundMessage& message) { return messages_.at(index_of(message)); }
+  static std::size_t index_of(const OutboundMessage& message) { return std::stoul(std::string(message.body())); }
+
+  std::mt19937_64 random_;
+  std::vector<std::string>* const text_;
+  SimulationResult result_;
+
+  const TimePoint begin_ = TimePoint(1h);
+  TimePoint now_ = begin_;
+  std::vector<std::unique_ptr<NamedBroker>> names_;
+  std::unique_ptr<LaneCore> core_;
+  bool broker_is_open_ = false;
+
+  std::vector<Message> messages_;
+  std::vector<Delivery> deliveries_;
+  std::deque<QueueNode*> queue_;         // what the producers have pushed
+  std::vector<Record*> on_their_way_;    // room taken, not pushed yet
+  std::size_t open_marks_ = 0;
+  std::vector<std::vector<std::size_t>> arrived_;  // per name, in order of arrival, first copies
+  bool closing_ = false;
+  bool progress_ = false;
+  int turns_without_progress_ = 0;
+  std::size_t outstanding_at_close_ = 0;
+
+  // The broker's temper in this schedule, in percent of its polls or messages.
+  unsigned disconnects_ = 0;
+  unsigned refuses_ = 0;
+  unsigned is_permanent_ = 0;
+  unsigned stalls_ = 0;
+  unsigned takes_less_ = 0;
+  unsigned throws_ = 0;
+  unsigned answers_at_once_ = 0;
+  unsigned connect_fails_ = 0;
+  unsigned fires_again_ = 0;
+};
+
+/// A broker with one connection. Messages reach the far side in the order of sending; there each one is kept or refused,
+/// and the answers come back in any order, or never.
+class Simulation::SimulatedBroker final : public Broker {
+ public:
+  explicit SimulatedBroker(Simulation& simulation) : sim_(simulation) {}
+
+  void connect(BrokerEvents& events) override {
+    sim_.progress_ = true;
+    if (is_connected_ || is_connecting_) sim_.violation("connect() while connected or connecting");
+    is_connecting_ = true;
+    if (sim_.chance(30)) answer_connect(events);
+  }
+
+  std::size_t send(std::span<const OutboundMessage* const> batch, BrokerEvents& events) override {
+    if (!is_connected_) sim_.violation("send() without a connection");
+    sim_.progress_ = true;
+    maybe_throw("send");
+    std::size_t take = batch.size();
+    if (sim_.chance(sim_.takes_less_)) take = sim_.below(batch.size() + 1);
+    for (std::size_t i = 0; i < take; ++i) {
+      const OutboundMessage& message = *batch[i];
+      Message& known = sim_.message_of(message);
+      sim_.note("sent " + std::string(message.body()) + " attempt " + std::to_string(message.attempt()));
+      if (known.reports > 0) sim_.violation("sent after its report: " + std::string(message.body()));
+      if (known.id.empty()) known.id = message.id();
+      if (known.id != message.id()) sim_.violation("another id at another attempt: " + std::string(message.body()));
+      if (message.destination_index() != known.name) sim_.violation("sent to another name");
+      const auto& most = message.destination().retry.max_attempts;
+      if (most && message.attempt() > *most) sim_.violation("more attempts than max_attempts");
+      held_.push_back({&message, std::nullopt});
+      if (sim_.chance(sim_.answers_at_once_)) {
+        arrive(held_.size());
+        answer(held_.size() - 1, events);
+      }
+    }
+    std::map<std::size_t, std::size_t> in_flight;
+    for (const Held& held : held_) ++in_flight[held.message->destination_index()];
+    for (const auto& [name, count] : in_flight) {
+      const std::size_t window = sim_.names_[name]->config->max_in_flight;
+      if (window != 0 && count > window) sim_.violation("more in flight than max_in_flight");
+    }
+    return take;
+  }
+
+  void poll(BrokerEvents& events) override {
+    maybe_throw("poll");
+    if (is_connecting_ && sim_.chance(60)) answer_connect(events);
+    if (!is_connected_) return;
+    if (sim_.chance(5)) events.blocked(sim_.chance(50), "memory");
+    if (sim_.chance(sim_.stalls_)) return;
+    if (sim_.chance(70)) arrive(sim_.below(held_.size() + 1));
+    for (std::size_t answers = sim_.below(held_.size() + 1); answers > 0; --answers) {
+      const std::size_t at = sim_.below(held_.size());
+      if (held_[at].answer) answer(at, events);
+    }
+    if (sim_.chance(sim_.disconnects_)) disconnect(events);
+  }
+
+  [[nodiscard]] WaitRequest wait_request() const override {
+    WaitRequest request;
+    if (is_connecting_ || !held_.empty()) request.at = sim_.now_ + 1ms + sim_.milliseconds_below(5);
+    return request;
+  }
+
+  void close(BrokerEvents& events, std::chrono::milliseconds) override {
+    arrive(sim_.below(held_.size() + 1));
+    for (std::size_t i = held_.size(); i-- > 0;) {
+      if (held_[i].answer && sim_.chance(50)) answer(i, events);
+    }
+    held_.clear();  // no message is touched after this
+  }
+
+ private:
+  struct Held {
+    const OutboundMessage* message;
+    std::optional<Outcome> answer;  // it has reached the far side
+  };
+
+  void maybe_throw(const char* where) {
+    if (!sim_.chance(sim_.throws_) || !sim_.chance(10)) return;
+    sim_.note(std::string("the broker throws in ") + where);
+    throw std::runtime_error("a bug");
+  }
+
+  void answer_connect(BrokerEvents& events) {
+    is_connecting_ = false;
+    if (sim_.chance(sim_.connect_fails_)) {
+      const bool permanent = sim_.chance(sim_.is_permanent_);
+      sim_.note(permanent ? "login refused" : "connect failed");
+      events.disconnected({permanent ? StatusCode::unauthenticated : StatusCode::unavailable, "no connection"});
+    } else {
+      is_connected_ = true;
+      sim_.note("connected");
+      events.connected();
+    }
+  }
+
+  /// The first `count` messages reach the far side.
+  void arrive(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      Held& held = held_[i];
+      if (held.answer) continue;
+      const std::size_t index = index_of(*held.message);
+      Message& known = sim_.messages_[index];
+      if (sim_.chance(sim_.refuses_)) {
+        const bool permanent = sim_.chance(sim_.is_permanent_);
+        held.answer = Outcome::failed({permanent ? StatusCode::unroutable : StatusCode::rejected, "refused"});
+        known.refused = true;
+        continue;
+      }
+      sim_.note("arrived " + std::to_string(index));
+      if (++known.arrivals > 1) {
+        ++sim_.result_.duplicates;
+      } else {
+        sim_.arrived_[known.name].push_back(index);
+      }
+      held.answer = Outcome::persisted();
+    }
+  }
+
+  void answer(std::size_t at, BrokerEvents& events) {
+    Held held = std::move(held_[at]);
+    held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(at));
+    sim_.progress_ = true;
+    sim_.note("answered " + std::string(held.message->body()) + " " + std::string(to_string(held.answer->status.code())));
+    events.complete(*held.message, std::move(*held.answer));
+  }
+
+  void disconnect(BrokerEvents& events) {
+    ++sim_.result_.disconnects;
+    sim_.note("disconnected");
+    sim_.progress_ = true;
+    is_connected_ = false;
+    arrive(sim_.below(held_.size() + 1));  // what was on the wire
+    for (Held& held : std::exchange(held_, {})) {
+      events.complete(*held.message,
+                      Outcome::failed({StatusCode::unavailable, "reset"}, Persistence::possibly_persisted));
+    }
+    events.disconnected({StatusCode::unavailable, "reset by peer"});
+  }
+
+  Simulation& sim_;
+  bool is_connected_ = false;
+  bool is_connecting_ = false;
+  std::deque<Held> held_;
+};
+
+struct Simulation::Mark final : FlushMark {
+  Mark(Simulation& simulation, std::size_t fires) : sim(simulation), fires_before(fires) { ++sim.open_marks_; }
+  void reached() noexcept override {
+    --sim.open_marks_;
+    for (const std::size_t index : waits_for) {
+      if (sim.messages_[index].reports == 0) sim.violation("a flush ended before message " + std::to_string(index));
+    }
+    delete this;
+  }
+  Simulation& sim;
+  const std::size_t fires_before;
+  std::vector<std::size_t> waits_for;
+};
+
+void Simulation::make_names() {
+  const std::size_t count = 1 + below(4);
+  for (std::size_t i = 0; i < count; ++i) {
+    auto config = std::make_shared<BrokerConfig>();
+    config->name = "name" + std::to_string(i);
+    config->broker_type = "simulated";
+    config->timeout = chance(10) ? 0ms : 1ms + milliseconds_below(chance(50) ? 50 : 5'000);
+    config->max_queued_messages = chance(30) ? 1 + below(8) : 1'000;
+    config->max_queued_bytes = chance(10) ? 1 + below(2'000) : 1'000'000;
+    config->max_in_flight = chance(50) ? 1 + below(8) : 0;
+    config->overflow = chance(30) ? Overflow::drop_oldest : Overflow::reject;
+    if (chance(30)) config->retry.max_attempts = 1 + static_cast<std::uint32_t>(below(4));
+    config->retry.initial_backoff = 1ms + milliseconds_below(20);
+    config->retry.max_backoff = config->retry.initial_backoff * static_cast<int>(1 + below(5));
+    names_.push_back(std::make_unique<NamedBroker>(std::move(config), static_cast<std::uint32_t>(i)));
+  }
+  arrived_.resize(count);
+}
+
+void Simulation::fire(std::size_t name) {
+  if (messages_.size() >= most_fires) return;
+  NamedBroker& named = *names_[name];
+  const std::string body = std::to_string(messages_.size());
+  const MessageParts parts{body, nullptr};
+  const std::size_t bytes = Record::payload_bytes(parts);
+  if (named.quota.take(bytes, named.config->overflow == Overflow::drop_oldest) != Quota::Answer::granted) return;
+  note("fired " + body + " at " + named.config->name);
+  Record* record = Record::make(parts, bytes);
+  record->named = &named;
+  messages_.push_back({.name = name, .id = {}, .picked_up = {}});
+  ++result_.fired;
+  Delivery delivery = record->handle();
+  if (chance(70)) deliveries_.push_back(std::move(delivery));  // otherwise fire and forget
+  on_their_way_.push_back(record);
+}
+
+/// A producer's push() comes some time after it took room. Pushes of one thread, and so of one name here, keep their order.
+void Simulation::push_some(std::size_t most) {
+  for (; most > 0 && !on_their_way_.empty(); --most) {
+    Record* record = on_their_way_.front();
+    on_their_way_.erase(on_their_way_.begin());
+    messages_[index_of(*record)].pushed = true;
+    queue_.push_back(record);
+  }
+}
+
+void Simulation::turn() {
+  progress_ = false;
+  core_->begin_turn(1'700'000'000'000ULL + static_cast<std::uint64_t>((now_ - begin_) / 1ms));
+  for (; !queue_.empty(); queue_.pop_front(), progress_ = true) {
+    if (queue_.front()->is_flush_mark) {
+      auto* mark = static_cast<Mark*>(queue_.front());
+      core_->mark(*mark);
+    } else {
+      auto* record = static_cast<Record*>(queue_.front());
+      messages_[index_of(*record)].picked_up = now_;
+      core_->admit(*record);
+    }
+  }
+  core_->step();
+  core_->report([this](LaneCore::Resolved& item) { on_report(item); });
+  if (core_->has_work() && !core_->finished() && !progress_) ++turns_without_progress_;
+  if (progress_) turns_without_progress_ = 0;
+  if (turns_without_progress_ > most_turns_without_progress && on_their_way_.empty()) {
+    violation("the lane spins");
+    turns_without_progress_ = -1'000'000;
+  }
+}
+
+void Simulation::on_report(LaneCore::Resolved& item) {
+  progress_ = true;
+  Record& record = *item.record;
+  const std::size_t index = index_of(record);
+  Message& message = messages_[index];
+  const Outcome& outcome = item.outcome;
+  note("report " + std::to_string(index) + " " + std::string(to_string(outcome.status.code())) + " " +
+       std::string(to_string(outcome.persistence)));
+  if (++message.reports > 1) violation("two reports: " + std::to_string(index));
+  if (outcome.status.ok()) {
+    ++result_.delivered;
+    if (message.arrivals == 0) violation("ok, but it never arrived: " + std::to_string(index));
+    if (outcome.persistence != Persistence::persisted) violation("ok, but not persisted");
+  } else {
+    ++result_.failed;
+    if (outcome.persistence == Persistence::persisted) violation("failed, but persisted");
+    if (outcome.persistence == Persistence::not_persisted && message.arrivals > 0) {
+      violation("not_persisted, but it arrived: " + std::to_string(index));
+    }
+    if (outcome.status.message().empty()) violation("a failure without a text");
+  }
+  if (item.latency > names_[message.name]->config->timeout + longest_busy_step) violation("reported after its deadline");
+  auto report = std::make_unique<DeliveryReport>();
+  report->status = outcome.status;
+  record.publish(std::move(report));
+  if (chance(fires_again_)) fire(message.name);  // as a callback may
+}
+
+void Simulation::advance() {
+  if (core_->has_work() || !queue_.empty()) {
+    if (chance(50)) now_ += std::chrono::nanoseconds(static_cast<std::int64_t>(below(50'000)));
+    return;
+  }
+  const TimePoint latest = core_->wait_request().at;
+  const auto most = latest == TimePoint::max() ? Clock::duration(10ms) : std::max(latest - now_, Clock::duration::zero());
+  // Woken early by a fire, or when the lane asked for it; never later than that.
+  now_ += chance(50) ? most : Clock::duration(static_cast<std::int64_t>(below(static_cast<std::uint64_t>(most.count()) + 1)));
+}
+
+void Simulation::finish() {
+  for (const auto& named : names_) named->quota.close();
+  outstanding_at_close_ = 0;
+  for (const Message& message : messages_) {
+    if (message.reports == 0) ++outstanding_at_close_;
+  }
+  closing_ = true;
+  const TimePoint deadline = now_ + (chance(30) ? 0ms : milliseconds_below(500));
+  core_->begin_close(deadline);
+  note("close");
+  int turns = 0;
+  while (!core_->finished() && ++turns < 100'000 && result_.violations.empty()) {
+    if (chance(50)) push_some(on_their_way_.size());
+    turn();
+    if (!core_->finished()) advance();
+    if (now_ > deadline && on_their_way_.empty() && queue_.empty() && turns > 50'000) break;
+  }
+  if (!core_->finished()) return violation("close does not end");
+  if (now_ > deadline + 1ms) violation("close ended late");
+  for (; !queue_.empty(); queue_.pop_front()) {
+    if (!queue_.front()->is_flush_mark) return violation("a message was left in the queue");
+    static_cast<Mark*>(queue_.front())->reached();
+  }
+  const LaneCore::CloseCounts& counts = core_->close_counts();
+  std::size_t accounted = counts.delivered + counts.failed;
+  for (const std::size_t abandoned : counts.abandoned) accounted += abandoned;
+  if (accounted != outstanding_at_close_) violation("close counted other than what was outstanding");
+}
+
+void Simulation::check_order() {
+  for (std::size_t name = 0; name < names_.size(); ++name) {
+    const bool strict = names_[name]->config->max_in_flight == 1;
+    std::optional<std::size_t> last;
+    for (const std::size_t index : arrived_[name]) {
+      if (messages_[index].refused && !strict) continue;
+      if (last && index < *last) {
+        violation("out of order: " + std::to_string(index) + " after " + std::to_string(*last));
+      }
+      last = index;
+    }
+  }
+}
+
+SimulationResult Simulation::run() {
+  make_names();
+  disconnects_ = chance(50) ? static_cast<unsigned>(below(20)) : 0;
+  refuses_ = chance(50) ? static_cast<unsigned>(below(40)) : 0;
+  is_permanent_ = static_cast<unsigned>(below(100));
+  stalls_ = chance(40) ? static_cast<unsigned>(below(95)) : 0;
+  takes_less_ = chance(50) ? static_cast<unsigned>(below(60)) : 0;
+  throws_ = chance(20) ? static_cast<unsigned>(below(30)) : 0;
+  answers_at_once_ = chance(30) ? static_cast<unsigned>(below(100)) : 0;
+  connect_fails_ = chance(50) ? static_cast<unsigned>(below(70)) : 0;
+  fires_again_ = chance(20) ? static_cast<unsigned>(below(40)) : 0;
+
+  std::vector<NamedBroker*> pointers;
+  for (const auto& named : names_) pointers.push_back(named.get());
+  core_ = std::make_unique<LaneCore>([this] { return std::make_unique<SimulatedBroker>(*this); }, pointers,
+                                     [](LogLevel, std::string_view) {}, [this] { return now_; }, random_());
+  core_->make_broker();
+  core_->start(Waker([] {}));
+
+  for (std::uint64_t actions = 20 + below(200); actions > 0 && result_.violations.empty(); --actions) {
+    const std::uint64_t action = below(10);
+    if (action < 4) {
+      const std::size_t name = below(names_.size());
+      for (std::uint64_t n = chance(20) ? below(30) : 1; n > 0; --n) fire(name);
+    }
+    if (action < 6) push_some(below(on_their_way_.size() + 1));
+    if (action == 6 && chance(30)) {
+      auto mark = std::make_unique<Mark>(*this, messages_.size());
+      for (std::size_t i = 0; i < messages_.size(); ++i) {
+        if (messages_[i].pushed && messages_[i].reports == 0) mark->waits_for.push_back(i);
+      }
+      queue_.push_back(mark.release());
+    }
+    turn();
+    advance();
+  }
+  finish();
+  if (result_.violations.empty()) {
+    for (std::size_t i = 0; i < messages_.size(); ++i) {
+      if (messages_[i].reports != 1) violation(std::to_string(messages_[i].reports) + " reports: " + std::to_string(i));
+    }
+    for (const auto& named : names_) {
+      if (named->quota.messages() != 0 || named->quota.bytes() != 0) violation("room was not given back");
+      if (named->in_flight.get() != 0) violation("in_flight is not 0 at the end");
+      std::uint64_t outcomes = 0;
+      for (const auto& counter : named->outcomes) outcomes += counter.get();
+      if (outcomes != named->picked_up.get()) violation("outcomes do not add up to what was picked up");
+    }
+    for (const Delivery& delivery : deliveries_) {
+      if (!delivery.done()) violation("a Delivery without an outcome");
+    }
+    if (open_marks_ != 0) violation("a flush that never ends");
+    check_order();
+  }
+  core_.reset();
+  return result_;
+}
+
+}  // namespace
+
+SimulationResult simulate(std::uint64_t seed, std::vector<std::string>* trace_text) {
+  return Simulation(seed, trace_text).run();
+}
+
+}  // namespace action_triggers::tests
