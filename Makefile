@@ -1,6 +1,6 @@
 # Two commands do everything on a bare Debian: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test soak lint clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -10,6 +10,9 @@ demo:  ## the orders example on a real Kafka and a real RabbitMQ (EMBEDDED=1: wi
 
 test:  ## every test, on real servers
 	@scripts/test
+
+soak:  ## what takes too long for every day: 100,000 simulated schedules
+	@scripts/soak
 
 lint:  ## clang-format and clang-tidy
 	@scripts/lint

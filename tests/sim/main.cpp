@@ -1,5 +1,5 @@
-// Runs schedules of the simulation. Usage: action_triggers_simulator [COUNT [FIRST_SEED]]; with a count of 1 it prints all
-// that happened. Exit status 1 and the first bad seed's last events if a promise was broken.
+// Runs schedules of the simulation. Usage: action_triggers_simulator [COUNT [FIRST_SEED]]; with a count of 1 it prints
+// all that happened. Exit status 1 and the first bad seed's last events if a promise was broken.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -52,9 +52,10 @@ int main(int argc, char** argv) {
     sum.disconnects += result.disconnects;
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  std::printf("%llu schedules, 0 violations: %llu fired, %llu ok, %llu failed, %llu duplicates, %llu disconnects; %.1f s\n",
-              static_cast<unsigned long long>(count), static_cast<unsigned long long>(sum.fired),
-              static_cast<unsigned long long>(sum.delivered), static_cast<unsigned long long>(sum.failed),
-              static_cast<unsigned long long>(sum.duplicates), static_cast<unsigned long long>(sum.disconnects), seconds);
+  std::printf(
+      "%llu schedules, 0 violations: %llu fired, %llu ok, %llu failed, %llu duplicates, %llu disconnects; %.1f s\n",
+      static_cast<unsigned long long>(count), static_cast<unsigned long long>(sum.fired),
+      static_cast<unsigned long long>(sum.delivered), static_cast<unsigned long long>(sum.failed),
+      static_cast<unsigned long long>(sum.duplicates), static_cast<unsigned long long>(sum.disconnects), seconds);
   return 0;
 }

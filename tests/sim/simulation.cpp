@@ -19,14 +19,15 @@ using detail::FlushMark;
 using detail::LaneCore;
 using detail::MessageParts;
 using detail::NamedBroker;
-using detail::Quota;
 using detail::QueueNode;
+using detail::Quota;
 using detail::Record;
 using namespace std::chrono_literals;
 
 constexpr std::size_t most_fires = 400;
 constexpr int most_turns_without_progress = 200;
-constexpr std::chrono::microseconds longest_busy_step{50};  // how long a turn takes that was followed by another at once
+constexpr std::chrono::microseconds longest_busy_step{
+    50};  // how long a turn takes that was followed by another at once
 
 /// What the oracle knows of one message.
 struct Message {
@@ -66,7 +67,8 @@ class Simulation {
     if (result_.violations.size() < 20) result_.violations.push_back(text);
   }
 
-  // ------------------------------------------------------------------------------------------------------- the schedule
+  // ------------------------------------------------------------------------------------------------------- the
+  // schedule
   void make_names();
   void fire(std::size_t name);
   void push_some(std::size_t most);
@@ -90,8 +92,8 @@ class Simulation {
 
   std::vector<Message> messages_;
   std::vector<Delivery> deliveries_;
-  std::deque<QueueNode*> queue_;         // what the producers have pushed
-  std::vector<Record*> on_their_way_;    // room taken, not pushed yet
+  std::deque<QueueNode*> queue_;       // what the producers have pushed
+  std::vector<Record*> on_their_way_;  // room taken, not pushed yet
   std::size_t open_marks_ = 0;
   std::vector<std::vector<std::size_t>> arrived_;  // per name, in order of arrival, first copies
   bool closing_ = false;
@@ -111,8 +113,8 @@ class Simulation {
   unsigned fires_again_ = 0;
 };
 
-/// A broker with one connection. Messages reach the far side in the order of sending; there each one is kept or refused,
-/// and the answers come back in any order, or never.
+/// A broker with one connection. Messages reach the far side in the order of sending; there each one is kept or
+/// refused, and the answers come back in any order, or never.
 class Simulation::SimulatedBroker final : public Broker {
  public:
   explicit SimulatedBroker(Simulation& simulation) : sim_(simulation) {}
@@ -235,7 +237,8 @@ class Simulation::SimulatedBroker final : public Broker {
     Held held = std::move(held_[at]);
     held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(at));
     sim_.progress_ = true;
-    sim_.note("answered " + std::string(held.message->body()) + " " + std::string(to_string(held.answer->status.code())));
+    sim_.note("answered " + std::string(held.message->body()) + " " +
+              std::string(to_string(held.answer->status.code())));
     events.complete(*held.message, std::move(*held.answer));
   }
 
@@ -308,7 +311,8 @@ void Simulation::fire(std::size_t name) {
   on_their_way_.push_back(record);
 }
 
-/// A producer's push() comes some time after it took room. Pushes of one thread, and so of one name here, keep their order.
+/// A producer's push() comes some time after it took room. Pushes of one thread, and so of one name here, keep their
+/// order.
 void Simulation::push_some(std::size_t most) {
   for (; most > 0 && !on_their_way_.empty(); --most) {
     Record* record = on_their_way_.front();
@@ -362,7 +366,8 @@ void Simulation::on_report(LaneCore::Resolved& item) {
     }
     if (outcome.status.message().empty()) violation("a failure without a text");
   }
-  if (item.latency > names_[message.name]->config->timeout + longest_busy_step) violation("reported after its deadline");
+  if (item.latency > names_[message.name]->config->timeout + longest_busy_step)
+    violation("reported after its deadline");
   auto report = std::make_unique<DeliveryReport>();
   report->status = outcome.status;
   record.publish(std::move(report));
@@ -375,9 +380,11 @@ void Simulation::advance() {
     return;
   }
   const TimePoint latest = core_->wait_request().at;
-  const auto most = latest == TimePoint::max() ? Clock::duration(10ms) : std::max(latest - now_, Clock::duration::zero());
+  const auto most =
+      latest == TimePoint::max() ? Clock::duration(10ms) : std::max(latest - now_, Clock::duration::zero());
   // Woken early by a fire, or when the lane asked for it; never later than that.
-  now_ += chance(50) ? most : Clock::duration(static_cast<std::int64_t>(below(static_cast<std::uint64_t>(most.count()) + 1)));
+  now_ += chance(50) ? most
+                     : Clock::duration(static_cast<std::int64_t>(below(static_cast<std::uint64_t>(most.count()) + 1)));
 }
 
 void Simulation::finish() {

@@ -1,5 +1,6 @@
-/// The lane's logic against a simulated broker, in virtual time: one seed is one random schedule of fires, confirmations,
-/// refusals, disconnects, stalls, deadlines, flushes, re-entrant fires and a close. The same seed replays identically.
+/// The lane's logic against a simulated broker, in virtual time: one seed is one random schedule of fires,
+/// confirmations, refusals, disconnects, stalls, deadlines, flushes, re-entrant fires and a close. The same seed
+/// replays identically.
 #pragma once
 
 #include <cstdint>
