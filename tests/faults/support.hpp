@@ -1,0 +1,52 @@
+/// A load while something goes wrong.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "faults/ledger.hpp"
+#include "live/support.hpp"
+
+namespace action_triggers::tests {
+
+/// Fires about 2,000 messages a second from a thread of its own until it is stopped.
+class Load {
+ public:
+  Load(TriggerDispatcher& dispatcher, Ledger& ledger, std::string name) {
+    thread_ = std::thread([this, &dispatcher, &ledger, name = std::move(name)] {
+      auto next = std::chrono::steady_clock::now();
+      while (!stop_) {
+        ledger.fire(dispatcher, name);
+        next += std::chrono::microseconds(500);
+        std::this_thread::sleep_until(next);  // the pace of the load, not a wait for anything
+      }
+    });
+  }
+  ~Load() { stop(); }
+  Load(const Load&) = delete;
+  Load& operator=(const Load&) = delete;
+
+  void stop() {
+    stop_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+/// Looks every few milliseconds until `condition` holds; false after `patience`.
+inline bool eventually(const std::function<bool()>& condition, std::chrono::seconds patience = std::chrono::seconds(60)) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+}  // namespace action_triggers::tests
