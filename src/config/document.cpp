@@ -262,6 +262,10 @@ Node parse_document(std::string_view text, const TextPositions& positions, std::
   std::string plain = without_comments(text, positions, problems);
   if (!problems.empty()) return {};
   if (plain.starts_with("\xEF\xBB\xBF")) plain.replace(0, 3, 3, ' ');  // a byte order mark
+  if (plain.find_first_not_of(" \t\r\n") == std::string::npos) {
+    problems.push_back({.line = 1, .column = 1, .text = "The configuration is empty."});
+    return {};
+  }
   const char* progress = plain.data();
   TreeBuilder builder(plain, &progress, positions, problems);
   const bool complete = json::sax_parse(CountingIterator(plain.data(), &progress),

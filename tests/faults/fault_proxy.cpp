@@ -1,9 +1,9 @@
 #include "faults/fault_proxy.hpp"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <arpa/inet.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -158,7 +158,8 @@ void FaultProxy::run() {
     ::poll(fds.data(), fds.size(), due_later ? static_cast<int>(tick.count()) : -1);
     std::uint64_t count = 0;
     [[maybe_unused]] const auto cleared = ::read(wake_, &count, sizeof count);
-    for (auto link = links_.begin(); link != links_.end();) link = serve(*link, faults) ? std::next(link) : links_.erase(link);
+    for (auto link = links_.begin(); link != links_.end();)
+      link = serve(*link, faults) ? std::next(link) : links_.erase(link);
     if (listener_ >= 0 && (fds[1].revents & POLLIN) != 0) accept_one(faults);
   }
 }
@@ -206,7 +207,8 @@ bool FaultProxy::read_from(int source, Direction& direction, const Faults& fault
     }
     if (counted != nullptr) *counted += static_cast<std::size_t>(size);
     if (discard) continue;
-    direction.waiting.push_back({std::string(buffer.data(), static_cast<std::size_t>(size)), Clock::now() + faults.delay});
+    direction.waiting.push_back(
+        {std::string(buffer.data(), static_cast<std::size_t>(size)), Clock::now() + faults.delay});
     direction.waiting_bytes += static_cast<std::size_t>(size);
   }
   return true;

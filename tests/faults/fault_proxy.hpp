@@ -14,8 +14,8 @@
 
 namespace action_triggers::tests {
 
-/// Forwards to one target. Members may be called from any thread; what they set holds for connections that exist and for
-/// those to come, until it is set otherwise. heal() undoes all of it.
+/// Forwards to one target. Members may be called from any thread; what they set holds for connections that exist and
+/// for those to come, until it is set otherwise. heal() undoes all of it.
 class FaultProxy {
  public:
   FaultProxy(std::string target_host, int target_port);

@@ -16,8 +16,7 @@ struct Fault {
 };
 
 int broker_pid() {
-  return std::stoi(
-      run("bash -c 'eval \"$(" ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers env)\"; echo $AT_KAFKA_PID'"));
+  return std::stoi(run("bash -c 'eval \"$(" ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers env)\"; echo $AT_KAFKA_PID'"));
 }
 void restart_broker() {
   run(ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers restart kafka");

@@ -26,7 +26,10 @@ struct Fault {
   friend void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
 };
 
-int broker_pid() { return std::stoi(run("bash -c 'eval \"$(" ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers env)\"; echo $AT_RABBITMQ_PID'")); }
+int broker_pid() {
+  return std::stoi(
+      run("bash -c 'eval \"$(" ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers env)\"; echo $AT_RABBITMQ_PID'"));
+}
 void restart_broker() {
   run(ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers restart rabbitmq");
   Servers::start();
@@ -46,12 +49,12 @@ TEST_P(RabbitMqFaultTest, LosesNothing) {
   Ledger ledger;
   Ledger::Clock::time_point healed;
   {
-    TriggerDispatcher dispatcher(config_with(broker(
-        "b", "rabbitmq",
-        R"("conn_details": {"host": "127.0.0.1", "port": )" + std::to_string(proxy.port()) +
-            R"(, "heartbeat": 1, "connect_timeout": 2})",
-        R"("queue": ")" + stage.queue + R"(", "declare": true, "timeout_secs": 60, "max_in_flight": )" +
-            std::to_string(window))));
+    TriggerDispatcher dispatcher(config_with(
+        broker("b", "rabbitmq",
+               R"("conn_details": {"host": "127.0.0.1", "port": )" + std::to_string(proxy.port()) +
+                   R"(, "heartbeat": 1, "connect_timeout": 2})",
+               R"("queue": ")" + stage.queue + R"(", "declare": true, "timeout_secs": 60, "max_in_flight": )" +
+                   std::to_string(window))));
     Load load(dispatcher, ledger, "b");
     ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) > 200; }));
     fault.begin(stage);
@@ -59,14 +62,16 @@ TEST_P(RabbitMqFaultTest, LosesNothing) {
     fault.heal(stage);
     healed = Ledger::Clock::now();
     // A fresh fire works after healing.
-    ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; })) << dispatcher.stats().brokers["b"].last_error;
+    ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }))
+        << dispatcher.stats().brokers["b"].last_error;
     load.stop();
     ASSERT_TRUE(dispatcher.flush(90s));
     EXPECT_TRUE(dispatcher.close(5s).complete());
   }
-  ledger.check("RabbitMQ", fault.name, drain_queue(stage.queue),
-               {.most_duplicates = fault.most_duplicates, .explained = fault.explained, .check_order = fault.check_order},
-               healed);
+  ledger.check(
+      "RabbitMQ", fault.name, drain_queue(stage.queue),
+      {.most_duplicates = fault.most_duplicates, .explained = fault.explained, .check_order = fault.check_order},
+      healed);
 }
 
 void nothing(Stage& /*stage*/) {}
@@ -75,47 +80,81 @@ void heal_proxy(Stage& stage) { stage.proxy.heal(); }
 std::vector<Fault> faults() {
   std::vector<Fault> all;
   all.push_back({.name = "connection reset", .begin = [](Stage& stage) { stage.proxy.reset_all(); }, .heal = nothing});
-  all.push_back({.name = "half-closed by the peer", .begin = [](Stage& stage) { stage.proxy.half_close_all(); }, .heal = nothing});
-  all.push_back({.name = "black hole for 5 s", .begin = [](Stage& stage) { stage.proxy.black_hole(); }, .heal = heal_proxy, .lasts = 5s});
-  all.push_back({.name = "reset, then accepted and silent", .begin = [](Stage& stage) {
-                   stage.proxy.accept_and_stay_silent();
-                   stage.proxy.reset_all();
-                 },
-                 .heal = [](Stage& stage) {
-                   stage.proxy.heal();
-                   stage.proxy.reset_all();
-                 },
+  all.push_back({.name = "half-closed by the peer",
+                 .begin = [](Stage& stage) { stage.proxy.half_close_all(); },
+                 .heal = nothing});
+  all.push_back({.name = "black hole for 5 s",
+                 .begin = [](Stage& stage) { stage.proxy.black_hole(); },
+                 .heal = heal_proxy,
+                 .lasts = 5s});
+  all.push_back({.name = "reset, then accepted and silent",
+                 .begin =
+                     [](Stage& stage) {
+                       stage.proxy.accept_and_stay_silent();
+                       stage.proxy.reset_all();
+                     },
+                 .heal =
+                     [](Stage& stage) {
+                       stage.proxy.heal();
+                       stage.proxy.reset_all();
+                     },
                  .lasts = 3s});
-  all.push_back({.name = "reset, then refused", .begin = [](Stage& stage) {
-                   stage.proxy.refuse();
-                   stage.proxy.reset_all();
-                 },
-                 .heal = heal_proxy, .lasts = 2s});
-  all.push_back({.name = "published, but every answer dropped", .begin = [](Stage& stage) { stage.proxy.drop_answers(); },
-                 .heal = [](Stage& stage) {
-                   stage.proxy.reset_all();
-                   stage.proxy.heal();
-                 }});
-  all.push_back({.name = "200 ms late in each direction", .begin = [](Stage& stage) { stage.proxy.delay(200ms); }, .heal = heal_proxy,
-                 .lasts = 2s, .most_duplicates = 0});
-  all.push_back({.name = "100 kB/s", .begin = [](Stage& stage) { stage.proxy.limit_bandwidth(100'000); }, .heal = heal_proxy,
+  all.push_back({.name = "reset, then refused",
+                 .begin =
+                     [](Stage& stage) {
+                       stage.proxy.refuse();
+                       stage.proxy.reset_all();
+                     },
+                 .heal = heal_proxy,
                  .lasts = 2s});
-  all.push_back({.name = "cut after 20,000 bytes, again and again", .begin = [](Stage& stage) { stage.proxy.cut_after(20'000); },
-                 .heal = heal_proxy, .lasts = 3s, .most_duplicates = 100 * window});
-  all.push_back({.name = "broker killed and restarted", .begin = [](Stage&) { ::kill(broker_pid(), SIGKILL); },
-                 .heal = [](Stage&) { restart_broker(); }, .check_order = true});
-  all.push_back({.name = "broker stopped for 5 s (SIGSTOP)", .begin = [](Stage&) { ::kill(broker_pid(), SIGSTOP); },
-                 .heal = [](Stage&) { ::kill(broker_pid(), SIGCONT); }, .lasts = 5s, .most_duplicates = 2 * window});
-  all.push_back({.name = "close_all_connections", .begin = [](Stage&) { Servers::rabbitmqctl("close_all_connections fault"); }, .heal = nothing});
-  all.push_back({.name = "stop_app, start_app", .begin = [](Stage&) { Servers::rabbitmqctl("stop_app"); },
-                 .heal = [](Stage&) {
-                   Servers::rabbitmqctl("start_app");
-                   Servers::rabbitmqctl("await_startup");
-                 }});
-  all.push_back({.name = "memory alarm for 2 s", .begin = [](Stage&) { Servers::rabbitmqctl("set_vm_memory_high_watermark 0"); },
-                 .heal = [](Stage&) { Servers::rabbitmqctl("set_vm_memory_high_watermark 0.4"); }, .lasts = 2s});
-  all.push_back({.name = "disk alarm for 2 s", .begin = [](Stage&) { Servers::rabbitmqctl("set_disk_free_limit mem_relative 10000"); },
-                 .heal = [](Stage&) { Servers::rabbitmqctl("set_disk_free_limit 50MB"); }, .lasts = 2s});
+  all.push_back({.name = "published, but every answer dropped",
+                 .begin = [](Stage& stage) { stage.proxy.drop_answers(); },
+                 .heal =
+                     [](Stage& stage) {
+                       stage.proxy.reset_all();
+                       stage.proxy.heal();
+                     }});
+  all.push_back({.name = "200 ms late in each direction",
+                 .begin = [](Stage& stage) { stage.proxy.delay(200ms); },
+                 .heal = heal_proxy,
+                 .lasts = 2s,
+                 .most_duplicates = 0});
+  all.push_back({.name = "100 kB/s",
+                 .begin = [](Stage& stage) { stage.proxy.limit_bandwidth(100'000); },
+                 .heal = heal_proxy,
+                 .lasts = 2s});
+  all.push_back({.name = "cut after 20,000 bytes, again and again",
+                 .begin = [](Stage& stage) { stage.proxy.cut_after(20'000); },
+                 .heal = heal_proxy,
+                 .lasts = 3s,
+                 .most_duplicates = 100 * window});
+  all.push_back({.name = "broker killed and restarted",
+                 .begin = [](Stage&) { ::kill(broker_pid(), SIGKILL); },
+                 .heal = [](Stage&) { restart_broker(); },
+                 .check_order = true});
+  all.push_back({.name = "broker stopped for 5 s (SIGSTOP)",
+                 .begin = [](Stage&) { ::kill(broker_pid(), SIGSTOP); },
+                 .heal = [](Stage&) { ::kill(broker_pid(), SIGCONT); },
+                 .lasts = 5s,
+                 .most_duplicates = 2 * window});
+  all.push_back({.name = "close_all_connections",
+                 .begin = [](Stage&) { Servers::rabbitmqctl("close_all_connections fault"); },
+                 .heal = nothing});
+  all.push_back({.name = "stop_app, start_app",
+                 .begin = [](Stage&) { Servers::rabbitmqctl("stop_app"); },
+                 .heal =
+                     [](Stage&) {
+                       Servers::rabbitmqctl("start_app");
+                       Servers::rabbitmqctl("await_startup");
+                     }});
+  all.push_back({.name = "memory alarm for 2 s",
+                 .begin = [](Stage&) { Servers::rabbitmqctl("set_vm_memory_high_watermark 0"); },
+                 .heal = [](Stage&) { Servers::rabbitmqctl("set_vm_memory_high_watermark 0.4"); },
+                 .lasts = 2s});
+  all.push_back({.name = "disk alarm for 2 s",
+                 .begin = [](Stage&) { Servers::rabbitmqctl("set_disk_free_limit mem_relative 10000"); },
+                 .heal = [](Stage&) { Servers::rabbitmqctl("set_disk_free_limit 50MB"); },
+                 .lasts = 2s});
   return all;
 }
 
@@ -125,11 +164,13 @@ INSTANTIATE_TEST_SUITE_P(, RabbitMqFaultTest, ::testing::ValuesIn(faults()), [](
   return name;
 });
 
-// ------------------------------------------------------------------------------------- faults with outcomes of their own
+// ------------------------------------------------------------------------------------- faults with outcomes of their
+// own
 
 /// Runs a load straight at the broker; `during` does its worst and puts it right again.
 void run_with(const std::string& fault, const std::string& params, const std::string& queue,
-              const std::function<void(Ledger&)>& during, const Ledger::Rules& rules, const std::string& conn = rabbitmq_conn()) {
+              const std::function<void(Ledger&)>& during, const Ledger::Rules& rules,
+              const std::string& conn = rabbitmq_conn()) {
   Ledger ledger;
   Ledger::Clock::time_point healed;
   {
@@ -138,7 +179,8 @@ void run_with(const std::string& fault, const std::string& params, const std::st
     ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) > 200; }));
     during(ledger);
     healed = Ledger::Clock::now();
-    ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; })) << dispatcher.stats().brokers["b"].last_error;
+    ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }))
+        << dispatcher.stats().brokers["b"].last_error;
     load.stop();
     ASSERT_TRUE(dispatcher.flush(90s));
   }
@@ -169,7 +211,8 @@ TEST(RabbitMqOutcomeTest, AQueueDeletedMidRunIsUnroutableUntilItIsBack) {
   }
   std::vector<Received> received = drain_queue(queue);
   received.insert(received.begin(), before.begin(), before.end());
-  ledger.check("RabbitMQ", "queue deleted and declared again", received, {.explained = {StatusCode::unroutable}}, healed);
+  ledger.check("RabbitMQ", "queue deleted and declared again", received, {.explained = {StatusCode::unroutable}},
+               healed);
 }
 
 TEST(RabbitMqOutcomeTest, AnExchangeDeletedMidRunIsNotFoundUntilItIsBack) {
@@ -218,15 +261,16 @@ TEST(RabbitMqOutcomeTest, APasswordChangedWhileRunningIsReportedUntilItIsRight) 
   const std::string queue = unique("fault");
   Servers::rabbitmqctl("add_user " + user + " right");
   Servers::rabbitmqctl("set_permissions " + user + " '.*' '.*' '.*'");
-  run_with("password changed, then changed back", R"("queue": ")" + queue + R"(", "declare": true)", queue,
-           [&](Ledger& ledger) {
-             Servers::rabbitmqctl("change_password " + user + " other");
-             Servers::rabbitmqctl("close_all_connections password");
-             ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::unauthenticated) > 200; }));
-             Servers::rabbitmqctl("change_password " + user + " right");
-           },
-           {.most_duplicates = 1'000, .explained = {StatusCode::unauthenticated}},
-           rabbitmq_conn(R"(, "username": ")" + user + R"(", "password": "right")"));
+  run_with(
+      "password changed, then changed back", R"("queue": ")" + queue + R"(", "declare": true)", queue,
+      [&](Ledger& ledger) {
+        Servers::rabbitmqctl("change_password " + user + " other");
+        Servers::rabbitmqctl("close_all_connections password");
+        ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::unauthenticated) > 200; }));
+        Servers::rabbitmqctl("change_password " + user + " right");
+      },
+      {.most_duplicates = 1'000, .explained = {StatusCode::unauthenticated}},
+      rabbitmq_conn(R"(, "username": ")" + user + R"(", "password": "right")"));
   Servers::rabbitmqctl("delete_user " + user);
 }
 
@@ -237,15 +281,16 @@ TEST(RabbitMqOutcomeTest, PermissionsClearedWhileRunningAreReportedUntilTheyAreB
   Servers::rabbitmqctl("set_permissions " + user + " '.*' '.*' '.*'");
   with_pika("ch.exchange_declare(\"" + name + "\", \"direct\", durable=True); ch.queue_declare(\"" + name +
             "\", durable=True); ch.queue_bind(\"" + name + "\", \"" + name + "\", \"key\")");
-  run_with("permissions cleared, then given back", R"("exchange": ")" + name + R"(", "routing_key": "key")", name,
-           [&](Ledger& ledger) {
-             Servers::rabbitmqctl("clear_permissions " + user);
-             Servers::rabbitmqctl("close_all_connections permissions");
-             ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::permission_denied) > 200; }));
-             Servers::rabbitmqctl("set_permissions " + user + " '.*' '.*' '.*'");
-           },
-           {.most_duplicates = 1'000, .explained = {StatusCode::permission_denied}},
-           rabbitmq_conn(R"(, "username": ")" + user + R"(", "password": "right")"));
+  run_with(
+      "permissions cleared, then given back", R"("exchange": ")" + name + R"(", "routing_key": "key")", name,
+      [&](Ledger& ledger) {
+        Servers::rabbitmqctl("clear_permissions " + user);
+        Servers::rabbitmqctl("close_all_connections permissions");
+        ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::permission_denied) > 200; }));
+        Servers::rabbitmqctl("set_permissions " + user + " '.*' '.*' '.*'");
+      },
+      {.most_duplicates = 1'000, .explained = {StatusCode::permission_denied}},
+      rabbitmq_conn(R"(, "username": ")" + user + R"(", "password": "right")"));
   Servers::rabbitmqctl("delete_user " + user);
 }
 

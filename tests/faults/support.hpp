@@ -40,7 +40,8 @@ class Load {
 };
 
 /// Looks every few milliseconds until `condition` holds; false after `patience`.
-inline bool eventually(const std::function<bool()>& condition, std::chrono::seconds patience = std::chrono::seconds(60)) {
+inline bool eventually(const std::function<bool()>& condition,
+                       std::chrono::seconds patience = std::chrono::seconds(60)) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;

@@ -67,10 +67,8 @@ TEST_P(ConfigProblemsTest, AreAllReportedExactly) {
 std::vector<Case> cases() {
   std::vector<Case> all{
       // The text itself
-      {"Empty",
-       "",
-       {"1:1 .. - Not valid JSON: syntax error while parsing value - unexpected end of input; expected '[', '{', or a "
-        "literal."}},
+      {"Empty", "", {"1:1 .. - The configuration is empty."}},
+      {"OnlyComments", "# nothing\n/* here */", {"1:1 .. - The configuration is empty."}},
       {"NotAnObject", "[]", {"1:1 .. - The configuration must be a JSON object with a 'brokers' map."}},
       {"Null", "null", {"1:1 .. - The configuration must be a JSON object with a 'brokers' map."}},
       {"MissingBrace",

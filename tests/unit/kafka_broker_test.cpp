@@ -53,6 +53,8 @@ class MockCluster {
   }
   [[nodiscard]] std::string bootstrap() const { return rd_kafka_mock_cluster_bootstraps(cluster_.get()); }
 
+  void create_topic(const std::string& topic) { rd_kafka_mock_topic_create(cluster_.get(), topic.c_str(), 4, 1); }
+
   /// The next requests of this kind are answered with these errors.
   void fail_produce(const std::vector<rd_kafka_resp_err_t>& errors) {
     constexpr std::int16_t produce_request = 0;
@@ -739,14 +741,16 @@ TEST(KafkaBrokerTest, AChildOfForkLeavesTheClientAlone) {
 // ---------------------------------------------------------------------------------------------------------------- ping
 
 TEST(KafkaPingTest, ProvesThatTheTopicExists) {
-  const MockCluster cluster;
+  MockCluster cluster;
+  cluster.create_topic("orders");
   const PingReport report = ping_kafka(config_for(cluster.bootstrap()), {.timeout = 10s, .send = false});
   EXPECT_TRUE(report.status.ok()) << report.status;
   EXPECT_EQ(report.detail, "topic 'orders' exists (4 partitions)");
 }
 
 TEST(KafkaPingTest, SendsAndReadsBack) {
-  const MockCluster cluster;
+  MockCluster cluster;
+  cluster.create_topic("orders");
   const PingReport report = ping_kafka(config_for(cluster.bootstrap()), {.timeout = 10s, .send = true});
   ASSERT_TRUE(report.status.ok()) << report.status;
   EXPECT_THAT(report.detail, HasSubstr("offset 0, and read back"));
