@@ -92,6 +92,9 @@ struct CloseReport {
 /// Threads: every member from any thread; see each member for what is allowed inside a callback. The destructor must
 /// not run while another thread is still inside a member.
 ///
+/// In a child of fork() the dispatcher is dead: fire() reports `closed`, flush() is false, close() and the destructor
+/// return at once, and the parent's connections are left alone.
+///
 /// Callbacks run on the lane's thread (or DispatcherOptions::executor), outside all locks; exceptions in them are
 /// caught and counted. Only an outcome that is known at once (no such broker, closed, queue_full) calls back inside
 /// fire().

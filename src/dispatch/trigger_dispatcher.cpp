@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "dispatch/fork.hpp"
 #include "dispatch/lane.hpp"
 #include "dispatch/named_broker.hpp"
 #include "dispatch/record.hpp"
@@ -21,6 +22,8 @@ using detail::NamedBroker;
 using detail::Quota;
 using detail::Record;
 
+constexpr const char* in_child_text =
+    "this dispatcher belongs to the parent process and has none of its threads here; make one after fork()";
 constexpr std::size_t largest_message = 1UL << 30U;  // beyond every broker's limit; keeps sizes in 32 bits
 constexpr std::chrono::seconds grace_after_close{2};
 
@@ -69,6 +72,8 @@ class TriggerDispatcher::Impl {
  public:
   Impl(Config&& config, const BrokerRegistry& registry, DispatcherOptions options)
       : hooks_(std::make_shared<detail::Hooks>()) {
+    detail::watch_forks();
+    generation_ = detail::fork_generation();
     hooks_->options = std::move(options);
     std::map<std::string, std::vector<std::shared_ptr<const BrokerConfig>>> groups;
     for (auto& [name, broker] : config.brokers) {
@@ -95,11 +100,13 @@ class TriggerDispatcher::Impl {
   }
 
   ~Impl() {
+    if (is_in_child()) return;  // the lanes' threads, and with them the lanes, are the parent's
     end(hooks_->options.close_timeout);
     for (const auto& lane : lanes_) lane->join();
   }
 
   Delivery fire(std::string_view broker, const MessageParts& parts, std::unique_ptr<DeliveryCallback> callback) {
+    if (is_in_child()) return refuse(broker, parts, std::move(callback), {StatusCode::closed, in_child_text});
     const auto found = names_.find(broker);
     if (found == names_.end()) {
       unknown_broker_.fetch_add(1, std::memory_order_relaxed);
@@ -139,6 +146,7 @@ class TriggerDispatcher::Impl {
 
   bool flush(std::chrono::nanoseconds timeout) {
     detail::refuse_on_lane_thread("TriggerDispatcher::flush");
+    if (is_in_child()) return false;
     const TimePoint deadline = later(timeout);
     const auto progress = std::make_shared<FlushProgress>();
     progress->lanes_left = lanes_.size();
@@ -156,11 +164,13 @@ class TriggerDispatcher::Impl {
 
   CloseReport close(std::chrono::nanoseconds timeout) {
     detail::refuse_on_lane_thread("TriggerDispatcher::close");
+    if (is_in_child()) return {};
     return end(timeout);
   }
 
   [[nodiscard]] Stats stats() const {
     Stats stats;
+    if (is_in_child()) return stats;
     for (const auto& [name, named] : names_) stats.brokers.emplace(name, stats_of(*named));
     stats.unknown_broker = unknown_broker_.load(std::memory_order_relaxed);
     stats.callback_exceptions = hooks_->callback_exceptions.load(std::memory_order_relaxed);
@@ -208,6 +218,9 @@ class TriggerDispatcher::Impl {
     hooks_->run_callbacks(*record);
     return delivery;
   }
+
+  /// Whether this is a child of the process that made the dispatcher: there are no lanes' threads here.
+  [[nodiscard]] bool is_in_child() const noexcept { return generation_ != detail::fork_generation(); }
 
   CloseReport end(std::chrono::nanoseconds timeout) {
     {
@@ -258,6 +271,7 @@ class TriggerDispatcher::Impl {
   }
 
   const std::shared_ptr<detail::Hooks> hooks_;
+  std::uint32_t generation_ = 0;
   std::vector<std::shared_ptr<Lane>> lanes_;
   std::unordered_map<std::string, NamedBroker*, NameHash, std::equal_to<>> names_;
   std::atomic<std::uint64_t> unknown_broker_{0};

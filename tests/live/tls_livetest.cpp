@@ -20,12 +20,15 @@ class TlsTest : public ::testing::Test {
     certificate("server", "DNS:localhost");
     certificate("elsewhere", "DNS:example.org");
     certificate("client", "DNS:client");
-    in_folder("openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -addext subjectAltName=DNS:localhost "
-              "-keyout selfsigned.key -out selfsigned.pem");
+    in_folder(
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -addext subjectAltName=DNS:localhost "
+        "-keyout selfsigned.key -out selfsigned.pem");
     // Valid for no time at all.
-    in_folder("openssl req -new -newkey rsa:2048 -nodes -subj /CN=localhost -keyout expired.key -out expired.csr && "
-              "printf subjectAltName=DNS:localhost > ext && "
-              "openssl x509 -req -in expired.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 0 -extfile ext -out expired.pem");
+    in_folder(
+        "openssl req -new -newkey rsa:2048 -nodes -subj /CN=localhost -keyout expired.key -out expired.csr && "
+        "printf subjectAltName=DNS:localhost > ext && "
+        "openssl x509 -req -in expired.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 0 -extfile ext -out "
+        "expired.pem");
   }
   static void TearDownTestSuite() {
     std::filesystem::remove_all(*folder_);
@@ -80,7 +83,8 @@ TEST_F(TlsTest, DeliversToAServerOfThePrivateAuthority) {
 
 TEST_F(TlsTest, WithAClientsCertificate) {
   const int port = listen("server", "{verify, verify_peer}, {fail_if_no_peer_cert, true}");
-  const std::string client = R"(, "cert_file": ")" + path("client.pem") + R"(", "key_file": ")" + path("client.key") + "\"";
+  const std::string client =
+      R"(, "cert_file": ")" + path("client.pem") + R"(", "key_file": ")" + path("client.key") + "\"";
   EXPECT_THAT(fire(port, with_ca(client), queue_), IsOk());
   EXPECT_THAT(fire(port, with_ca(), queue_), Not(IsOk()));
 }

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -285,6 +287,30 @@ TEST_F(DispatcherTest, NothingHangsInACallback) {
     done.open();
   }));
   EXPECT_TRUE(done.wait());
+}
+
+TEST_F(DispatcherTest, InAChildOfForkItIsDeadAndHarmless) {
+  auto& dispatcher = make({"a"});
+  memory_->hold();
+  const Delivery waiting = dispatcher.fire("a", "of the parent");
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    alarm(20);  // rather than hang
+    const DeliveryReport report = dispatcher.fire("a", "of the child").wait();
+    const bool closed = report.status.code() == StatusCode::closed;
+    const bool flushed = dispatcher.flush(10s);
+    const bool complete = dispatcher.close(10s).complete();
+    dispatcher_.reset();
+    _exit(closed && !flushed && complete ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  memory_->release();
+  EXPECT_THAT(waiting.wait(), IsOk());
+  EXPECT_THAT(dispatcher.fire("a", "still there").wait(), IsOk());
+  EXPECT_EQ(memory_->messages("a").size(), 2U);
 }
 
 TEST_F(DispatcherTest, WaitingInACallbackThrows) {
