@@ -1,6 +1,6 @@
 # Two commands do everything on a bare Debian: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak lint clean
+.PHONY: help demo test soak reliability lint clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -13,6 +13,9 @@ test:  ## every test, on real servers
 
 soak:  ## what takes too long for every day: 100,000 simulated schedules
 	@scripts/soak
+
+reliability:  ## the fault tests, and their table in docs/reliability.md
+	@scripts/reliability
 
 lint:  ## clang-format and clang-tidy
 	@scripts/lint

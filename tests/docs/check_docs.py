@@ -19,7 +19,9 @@ RUN_BY_CI = {
     "make demo": "test demo",
     "make demo EMBEDDED=1": "test demo.embedded",
     "make test": ".ci/run",
-    "make lint": "scripts/lint, by hand before a commit",
+    "make lint": "by hand before a commit",
+    "make reliability": "its tests run in CI, by hand before a release for the table",
+    "make soak": "2,000 of its schedules run in CI, by hand before a release",
 }
 KINDS = {"cpp", "cmake", "json", "console", "sh"}
 
