@@ -79,8 +79,8 @@ std::chrono::milliseconds Ledger::recovery_since(Clock::time_point moment) const
   return std::chrono::duration_cast<std::chrono::milliseconds>(first - moment);
 }
 
-void Ledger::check(const std::string& broker, const std::string& fault, const std::vector<Received>& received,
-                   const Rules& rules, Clock::time_point healed) {
+std::size_t Ledger::check(const std::string& broker, const std::string& fault, const std::vector<Received>& received,
+                          const Rules& rules, Clock::time_point healed) {
   const std::chrono::milliseconds recovery = recovery_since(healed);
   const std::lock_guard lock(mutex_);
   std::vector<std::size_t> arrivals(entries_.size());
@@ -145,6 +145,7 @@ void Ledger::check(const std::string& broker, const std::string& fault, const st
   if (const char* path = std::getenv("ACTION_TRIGGERS_RELIABILITY"); path != nullptr) {
     std::ofstream(path, std::ios::app) << row.str();
   }
+  return duplicates;
 }
 
 }  // namespace action_triggers::tests

@@ -39,9 +39,9 @@ class Ledger {
     /// The order of arrival can be told from what was read back. Not where the broker itself put messages back.
     bool check_order = true;
   };
-  /// Holds all of it against what the broker has. Adds a row to the reliability table.
-  void check(const std::string& broker, const std::string& fault, const std::vector<Received>& received,
-             const Rules& rules, Clock::time_point healed);
+  /// Holds all of it against what the broker has. Adds a row to the reliability table. The number of duplicates.
+  std::size_t check(const std::string& broker, const std::string& fault, const std::vector<Received>& received,
+                    const Rules& rules, Clock::time_point healed);
 
  private:
   struct Entry {

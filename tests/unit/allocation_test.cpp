@@ -1,4 +1,5 @@
-// Memory that runs out in fire(): std::bad_alloc, and nothing was fired. A program of its own: it replaces operator new.
+// Memory that runs out in fire(): std::bad_alloc, and nothing was fired. A program of its own: it replaces operator
+// new.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
