@@ -168,7 +168,6 @@ void FaultProxy::accept_one(const Faults& faults) {
   Link link;
   link.client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (link.client < 0) return;
-  ++connections_made_;
   no_delay(link.client);
   if (!faults.silent) {
     link.server = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -179,6 +178,7 @@ void FaultProxy::accept_one(const Faults& faults) {
       return;
     }
     no_delay(link.server);
+    ++connections_made_;
   }
   links_.push_back(std::move(link));
 }

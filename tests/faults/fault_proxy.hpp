@@ -24,6 +24,7 @@ class FaultProxy {
   FaultProxy& operator=(const FaultProxy&) = delete;
 
   [[nodiscard]] int port() const { return port_; }
+  /// Connections that reached the target so far.
   [[nodiscard]] int connections_made() const { return connections_made_; }
 
   /// Ends every connection with a TCP reset.

@@ -106,7 +106,7 @@ std::size_t Ledger::check(const std::string& broker, const std::string& fault, c
       last->second = index;
     }
   }
-  std::size_t lost = 0;
+  std::vector<std::size_t> lost;
   std::size_t lied = 0;
   std::size_t not_once = 0;
   std::size_t unexplained = 0;
@@ -115,7 +115,7 @@ std::size_t Ledger::check(const std::string& broker, const std::string& fault, c
     const Entry& entry = entries_[i];
     if (entry.reports != 1) ++not_once;
     ++by_status[entry.code];
-    if (entry.code == StatusCode::ok && arrivals[i] == 0) ++lost;
+    if (entry.code == StatusCode::ok && arrivals[i] == 0) lost.push_back(i);
     if (entry.code != StatusCode::ok && entry.persistence == Persistence::not_persisted && arrivals[i] > 0) ++lied;
     if (entry.code != StatusCode::ok &&
         std::find(rules.explained.begin(), rules.explained.end(), entry.code) == rules.explained.end()) {
@@ -123,7 +123,8 @@ std::size_t Ledger::check(const std::string& broker, const std::string& fault, c
     }
   }
   EXPECT_EQ(not_once, 0U) << "messages without exactly one report";
-  EXPECT_EQ(lost, 0U) << "messages reported ok that the broker does not have";
+  EXPECT_EQ(lost.size(), 0U) << "messages reported ok that the broker does not have, the first is " << lost.front()
+                             << " and the last " << lost.back();
   EXPECT_EQ(lied, 0U) << "messages reported not_persisted that the broker has";
   EXPECT_EQ(foreign, 0U) << "messages that nobody fired like this";
   EXPECT_EQ(unexplained, 0U) << "failures that this fault does not explain";
@@ -139,7 +140,7 @@ std::size_t Ledger::check(const std::string& broker, const std::string& fault, c
     failures += (failures.empty() ? "" : ", ") + std::to_string(number) + " `" + std::string(to_string(code)) + "`";
   }
   row << "| " << broker << " | " << fault << " | " << entries_.size() << " | " << by_status[StatusCode::ok] << " | "
-      << (failures.empty() ? "—" : failures) << " | " << duplicates << " | " << lost << " | "
+      << (failures.empty() ? "—" : failures) << " | " << duplicates << " | " << lost.size() << " | "
       << static_cast<double>(longest_fire_.count()) / 1e6 << " ms | " << recovery.count() << " ms |\n";
   std::cout << row.str();
   if (const char* path = std::getenv("ACTION_TRIGGERS_RELIABILITY"); path != nullptr) {

@@ -7,7 +7,7 @@
 namespace action_triggers::tests {
 namespace {
 
-constexpr std::size_t window = 200;  // max_in_flight, and so the most duplicates of one fault
+constexpr std::size_t window = 200;  // max_in_flight, and so the most duplicates of one lost connection
 
 struct Stage {
   FaultProxy& proxy;
@@ -19,9 +19,6 @@ struct Fault {
   std::function<void(Stage&)> begin;
   std::function<void(Stage&)> heal;
   std::chrono::milliseconds lasts{1'000};
-  std::size_t most_duplicates = window;
-  std::vector<StatusCode> explained{};
-  bool check_order = true;
 
   friend void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
 };
@@ -68,10 +65,9 @@ TEST_P(RabbitMqFaultTest, LosesNothing) {
     ASSERT_TRUE(dispatcher.flush(90s));
     EXPECT_TRUE(dispatcher.close(5s).complete());
   }
-  ledger.check(
-      "RabbitMQ", fault.name, drain_queue(stage.queue),
-      {.most_duplicates = fault.most_duplicates, .explained = fault.explained, .check_order = fault.check_order},
-      healed);
+  const auto lost_connections = static_cast<std::size_t>(proxy.connections_made() - 1);
+  ledger.check("RabbitMQ", fault.name, drain_queue(stage.queue), {.most_duplicates = lost_connections * window},
+               healed);
 }
 
 void nothing(Stage& /*stage*/) {}
@@ -117,8 +113,7 @@ std::vector<Fault> faults() {
   all.push_back({.name = "200 ms late in each direction",
                  .begin = [](Stage& stage) { stage.proxy.delay(200ms); },
                  .heal = heal_proxy,
-                 .lasts = 2s,
-                 .most_duplicates = 0});
+                 .lasts = 2s});
   all.push_back({.name = "100 kB/s",
                  .begin = [](Stage& stage) { stage.proxy.limit_bandwidth(100'000); },
                  .heal = heal_proxy,
@@ -126,17 +121,19 @@ std::vector<Fault> faults() {
   all.push_back({.name = "cut after 20,000 bytes, again and again",
                  .begin = [](Stage& stage) { stage.proxy.cut_after(20'000); },
                  .heal = heal_proxy,
-                 .lasts = 3s,
-                 .most_duplicates = 100 * window});
+                 .lasts = 3s});
   all.push_back({.name = "broker killed and restarted",
-                 .begin = [](Stage&) { ::kill(broker_pid(), SIGKILL); },
-                 .heal = [](Stage&) { restart_broker(); },
-                 .check_order = true});
+                 .begin =
+                     [](Stage&) {
+                       // RabbitMQ forgets a queue that was declared a moment before, with all in it: docs/delivery.md.
+                       Servers::rabbitmqctl("eval 'mnesia:sync_log().'");
+                       ::kill(broker_pid(), SIGKILL);
+                     },
+                 .heal = [](Stage&) { restart_broker(); }});
   all.push_back({.name = "broker stopped for 5 s (SIGSTOP)",
                  .begin = [](Stage&) { ::kill(broker_pid(), SIGSTOP); },
                  .heal = [](Stage&) { ::kill(broker_pid(), SIGCONT); },
-                 .lasts = 5s,
-                 .most_duplicates = 2 * window});
+                 .lasts = 5s});
   all.push_back({.name = "close_all_connections",
                  .begin = [](Stage&) { Servers::rabbitmqctl("close_all_connections fault"); },
                  .heal = nothing});
