@@ -92,8 +92,7 @@ void Record::drop_reference() noexcept {
   }
 }
 
-void Record::publish(std::unique_ptr<DeliveryReport> outcome) noexcept {
-  report = std::move(outcome);
+void Record::publish() noexcept {
   if (state.exchange(State::done, std::memory_order_acq_rel) == State::waited_for) {
     WaitingPlace& place = waiting_place(this);
     const std::lock_guard lock(place.mutex);

@@ -126,12 +126,15 @@ Lane::Lane(std::vector<std::shared_ptr<const BrokerConfig>> configs, BrokerRegis
     : hooks_(std::move(hooks)),
       thread_name_(thread_name),
       names_(make_names(std::move(configs))),
-      core_([make = std::move(make), config = names_.front()->config] { return make(*config); }, pointers(names_),
-            [this, component = names_.front()->config->broker_type](LogLevel level, std::string_view text) {
-              hooks_->log(level, component, text);
-            },
-            Clock::now, random_seed()),
-      wake_up_(std::make_shared<WakeUp>()) {
+      wake_up_(std::make_shared<WakeUp>()),
+      core_(pointers(names_),
+            {.make_broker = [make = std::move(make), config = names_.front()->config] { return make(*config); },
+             .log = [this, component = names_.front()->config->broker_type](
+                        LogLevel level, std::string_view text) { hooks_->log(level, component, text); },
+             .clock = Clock::now,
+             .waker = Waker([wake_up = wake_up_] { wake_up->wake(); }),
+             .seed = random_seed(),
+             .failures_are_heard = hooks_->options.on_failure != nullptr}) {
   for (const auto& named : names_) named->lane = this;
   core_.make_broker();
 }
@@ -200,7 +203,7 @@ void Lane::join() {
 
 void Lane::run() {
   on_lane_thread = true;
-  core_.start(Waker([wake_up = wake_up_] { wake_up->wake(); }));
+  core_.start();
   bool closing = false;
   while (!core_.finished()) {
     core_.begin_turn(unix_ms());
@@ -228,21 +231,9 @@ void Lane::run() {
 }
 
 void Lane::report_resolved() {
-  core_.report([this](LaneCore::Resolved& item) {
-    Record& record = *item.record;
-    // Nobody can come to hold a Delivery of this record anew: with only the lane's reference left, nobody will look.
-    const bool failure = !item.outcome.status.ok() && hooks_->options.on_failure;
-    if (!failure && record.callback == nullptr && record.references.load(std::memory_order_acquire) == 1) return;
-    auto report = std::make_unique<DeliveryReport>();
-    report->status = std::move(item.outcome.status);
-    report->persistence = item.outcome.persistence;
-    report->attempts = record.attempts();
-    report->latency = item.latency;
-    report->message_id = record.id();
-    report->broker = record.named->config->name;
-    report->partition = item.outcome.partition;
-    report->offset = item.outcome.offset;
-    record.publish(std::move(report));
+  core_.report([this](Record& record) {
+    if (record.report == nullptr) return;
+    record.publish();
     hooks_->run_callbacks(record);
   });
   wake_producers();

@@ -74,9 +74,9 @@ class Lane : public std::enable_shared_from_this<Lane> {
   const std::shared_ptr<Hooks> hooks_;
   const std::string thread_name_;
   std::vector<std::unique_ptr<NamedBroker>> names_;
+  const std::shared_ptr<WakeUp> wake_up_;
   LaneCore core_;
   MpscQueue queue_;
-  const std::shared_ptr<WakeUp> wake_up_;
   alignas(64) std::atomic<bool> asleep_{false};
 
   static constexpr TimePoint::rep open = TimePoint::max().time_since_epoch().count();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
+#include <optional>
 #include <utility>
 
 namespace action_triggers::detail {
@@ -22,6 +24,51 @@ RetryPolicy most_eager(const std::vector<NamedBroker*>& names) {
   return policy;
 }
 
+constexpr std::chrono::milliseconds memory_pause{10};
+
+// A text is the one thing that may be missing when memory is; an outcome may not. These words need no memory: they fit
+// into any std::string.
+constexpr const char* no_memory = "out of memory";
+
+template <class MakeText>
+Status status_of(StatusCode code, MakeText&& text) noexcept {
+  try {
+    return {code, text()};
+  } catch (const std::bad_alloc&) {
+    return {code, no_memory};
+  }
+}
+
+Status copy_of(const Status& status) noexcept {
+  return status_of(status.code(), [&] { return status.message(); });
+}
+
+/// What the call threw, as a Status; nothing if it returned.
+template <class Call>
+std::optional<Status> thrown_by(const char* what, Call&& call) noexcept {
+  const auto internal = [what](const char* text) {
+    return status_of(StatusCode::internal, [&] { return std::string(what) + " threw: " + text; });
+  };
+  try {
+    call();
+    return std::nullopt;
+  } catch (const std::bad_alloc&) {
+    return Status(StatusCode::unavailable, no_memory);
+  } catch (const std::exception& error) {
+    return internal(error.what());
+  } catch (...) {
+    return internal("an exception that is not a std::exception");
+  }
+}
+
+template <class Do>
+void if_memory_allows(Do&& act) noexcept {
+  try {
+    act();
+  } catch (const std::bad_alloc&) {  // it was only for information
+  }
+}
+
 std::string seconds_text(std::chrono::milliseconds time) {
   std::string text = std::to_string(time.count() / 1000);
   if (const auto rest = time.count() % 1000; rest != 0) {
@@ -34,33 +81,31 @@ std::string seconds_text(std::chrono::milliseconds time) {
 
 }  // namespace
 
-LaneCore::LaneCore(std::function<std::unique_ptr<Broker>()> make_broker, std::vector<NamedBroker*> names,
-                   std::function<void(LogLevel, std::string_view)> log, std::function<TimePoint()> clock,
-                   std::uint64_t seed)
-    : make_broker_(std::move(make_broker)),
-      names_(std::move(names)),
-      log_(std::move(log)),
-      clock_(std::move(clock)),
+LaneCore::LaneCore(std::vector<NamedBroker*> names, Environment environment)
+    : names_(std::move(names)),
+      environment_(std::move(environment)),
       connection_retry_(most_eager(names_)),
-      ids_(seed),
-      random_(seed ^ 0x9E3779B97F4A7C15ULL) {
+      ids_(environment_.seed),
+      random_(environment_.seed ^ 0x9E3779B97F4A7C15ULL),
+      ready_(names_.size()) {
   for (const NamedBroker* named : names_) configs_.push_back(named->config.get());
   close_counts_.abandoned.resize(names_.size());
   batch_.reserve(batch_size);
+  stalled_.reserve(names_.size());
+  paused_.reserve(names_.size());
 }
 
 LaneCore::~LaneCore() = default;
 
-void LaneCore::make_broker() { broker_ = make_broker_(); }
+void LaneCore::make_broker() { broker_ = environment_.make_broker(); }
 
-void LaneCore::start(Waker waker) {
-  now_ = clock_();
-  waker_ = std::make_unique<Waker>(std::move(waker));
-  guarded("start", [&] { broker_->start(LaneContext{.names = configs_, .waker = *waker_}); });
+void LaneCore::start() {
+  now_ = environment_.clock();
+  guarded("the broker's start()", [&] { broker_->start(LaneContext{.names = configs_, .waker = environment_.waker}); });
 }
 
 void LaneCore::begin_turn(std::uint64_t unix_ms) {
-  now_ = clock_();
+  now_ = environment_.clock();
   unix_ms_ = unix_ms;
 }
 
@@ -72,6 +117,8 @@ void LaneCore::admit(Record& record) {
   if (char* id = record.missing_id()) ids_.write(unix_ms_, id);
   record.sequence = next_sequence_++;
   record.picked_up = now_;
+  // An epoch with marks is complete. If there is no memory for the next one, its flushes wait for this message too.
+  if (epochs_.back().marks != nullptr) if_memory_allows([&] { epochs_.emplace_back(); });
   record.flush_epoch = first_epoch_ + static_cast<std::uint32_t>(epochs_.size() - 1);
   ++epochs_.back().open;
   named.picked_up.add(1);
@@ -90,22 +137,23 @@ void LaneCore::drop_oldest_over_bounds(NamedBroker& named) {
   const BrokerConfig& config = *named.config;
   while (named.next_unsent != nullptr &&
          (named.live_count > config.max_queued_messages || named.live_bytes > config.max_queued_bytes)) {
-    resolve(*named.next_unsent,
-            Outcome::failed({StatusCode::queue_full, "dropped for a newer message: '" + config.name +
-                                                         "' is at its bounds (params.max_queued_messages, "
-                                                         "max_queued_bytes) and its overflow is drop_oldest"}));
+    resolve(*named.next_unsent, Outcome::failed(status_of(StatusCode::queue_full, [&] {
+      return "dropped for a newer message: '" + config.name +
+             "' is at its bounds (params.max_queued_messages, max_queued_bytes) and its overflow is drop_oldest";
+    })));
   }
 }
 
 void LaneCore::mark(FlushMark& mark) {
-  epochs_.back().marks.push_back(&mark);
-  epochs_.emplace_back();
+  mark.next = std::exchange(epochs_.back().marks, &mark);
   finish_flushes();
 }
 
 void LaneCore::finish_flushes() {
-  while (epochs_.size() > 1 && epochs_.front().open == 0) {
-    for (FlushMark* mark : epochs_.front().marks) mark->reached();
+  while (epochs_.front().open == 0) {
+    FlushMark* mark = std::exchange(epochs_.front().marks, nullptr);
+    while (mark != nullptr) std::exchange(mark, mark->next)->reached();
+    if (epochs_.size() == 1) return;
     epochs_.pop_front();
     ++first_epoch_;
   }
@@ -121,15 +169,18 @@ void LaneCore::begin_close(TimePoint deadline) {
 void LaneCore::step() {
   if (finished_) return;
   work_left_ = false;
-  now_ = clock_();
+  now_ = environment_.clock();
   if (!broker_closed_) {
-    for (NamedBroker* named : std::exchange(stalled_, {})) make_ready(*named);
+    for (NamedBroker* named : stalled_) {
+      named->stalled = false;
+      make_ready(*named);
+    }
+    stalled_.clear();
     connect_if_due();
-    guarded("poll", [&] { broker_->poll(*this); });
-    retry_failed();
+    if (broker_) guarded("the broker's poll()", [&] { broker_->poll(*this); });
     expire();
     resume_paused();
-    now_ = clock_();
+    now_ = environment_.clock();
     send_ready();
   }
   if (closing_) finish_close_if_due();
@@ -144,20 +195,22 @@ void LaneCore::connect_if_due() {
   if (started_connecting_ || now_ < connect_at_) return;
   started_connecting_ = true;
   set_state(ConnectionState::connecting);
-  guarded("connect", [&] { broker_->connect(*this); });
+  if (broker_ == nullptr && !make_missing_broker()) return;
+  guarded("the broker's connect()", [&] { broker_->connect(*this); });
 }
 
-void LaneCore::retry_failed() {
-  // The record never left `live`: trying again means that sending goes back to it.
-  for (Record* record : std::exchange(failed_, {})) {
-    if (record->resolved) continue;
-    NamedBroker& named = *record->named;
-    if (named.next_unsent == nullptr || record->sequence < named.next_unsent->sequence) named.next_unsent = record;
-    if (!named.paused && now_ >= named.resume_at) {
-      named.resume_at = now_ + backoff(named.config->retry, ++named.failures_in_a_row);
-      named.paused = true;
-      paused_.push_back(&named);
-    }
+void LaneCore::send_again_from(Record& record) {
+  NamedBroker& named = *record.named;
+  if (named.next_unsent == nullptr || record.sequence < named.next_unsent->sequence) named.next_unsent = &record;
+}
+
+void LaneCore::try_again(Record& record) {
+  NamedBroker& named = *record.named;
+  send_again_from(record);  // it never left `live`
+  if (!named.paused && now_ >= named.resume_at) {
+    named.resume_at = now_ + backoff(named.config->retry, ++named.failures_in_a_row);
+    named.paused = true;
+    paused_.push_back(&named);
   }
 }
 
@@ -173,7 +226,7 @@ void LaneCore::resume_paused() {
 void LaneCore::make_ready(NamedBroker& named) {
   if (named.ready || named.paused || named.next_unsent == nullptr) return;
   named.ready = true;
-  ready_.push_back(&named);
+  ready_.push(named);
 }
 
 void LaneCore::send_ready() {
@@ -183,17 +236,16 @@ void LaneCore::send_ready() {
       work_left_ = true;
       return;
     }
-    NamedBroker& named = *ready_.front();
-    ready_.pop_front();
+    NamedBroker& named = ready_.pop();
     named.ready = false;
     const std::size_t offered = fill_batch(named);
     if (offered == 0) continue;  // the window is full: complete() makes the name ready again
     const std::size_t taken = send_batch(named);
     sent += taken;
-    retry_failed();  // what was refused in send() itself: nothing newer may pass it now
     if (taken == offered) {
       make_ready(named);  // behind the others
-    } else if (named.next_unsent != nullptr) {
+    } else if (named.next_unsent != nullptr && !named.stalled) {
+      named.stalled = true;
       stalled_.push_back(&named);  // offered again in the next turn
     }
   }
@@ -224,7 +276,7 @@ std::size_t LaneCore::fill_batch(NamedBroker& named) {
 /// Offers the batch; returns how much of it the broker took.
 std::size_t LaneCore::send_batch(NamedBroker& named) {
   std::size_t taken = 0;
-  if (!guarded("send", [&] { taken = std::min(broker_->send(batch_, *this), batch_.size()); })) {
+  if (!guarded("the broker's send()", [&] { taken = std::min(broker_->send(batch_, *this), batch_.size()); })) {
     return 0;  // everything that it was offered has been resolved
   }
   for (std::size_t i = 0; i < taken; ++i) {
@@ -235,7 +287,7 @@ std::size_t LaneCore::send_batch(NamedBroker& named) {
     record.in_flight = false;
     record.count_attempt(-1);
     named.in_flight.subtract(1);
-    named.next_unsent = &record;
+    send_again_from(record);
   }
   return taken;
 }
@@ -243,7 +295,8 @@ std::size_t LaneCore::send_batch(NamedBroker& named) {
 WaitRequest LaneCore::wait_request() const {
   WaitRequest request;
   if (finished_) return request;
-  request = broker_->wait_request();
+  if (broker_) request = broker_->wait_request();
+  if (out_of_memory_) request.at = std::min(request.at, now_ + memory_pause);
   if (live_total_ > 0) request.at = std::min(request.at, next_deadline_);
   for (const NamedBroker* named : paused_) request.at = std::min(request.at, named->resume_at);
   if (!started_connecting_ && !is_connected()) request.at = std::min(request.at, connect_at_);
@@ -278,10 +331,11 @@ void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
     connect_failures_ = 0;
   } else if (outcome.status.retryable()) {
     if (broker_closed_) {
-      outcome.status = Status(StatusCode::closed, "close() ran out of time: " + outcome.status.message());
+      outcome.status =
+          status_of(StatusCode::closed, [&] { return "close() ran out of time: " + outcome.status.message(); });
     } else if (!tried_enough(record)) {
-      named.set_last_error(outcome.status.to_string());
-      failed_.push_back(&record);
+      if_memory_allows([&] { named.set_last_error(outcome.status.to_string()); });
+      try_again(record);
       return;
     }
   }
@@ -310,13 +364,14 @@ void LaneCore::disconnected(Status why) {
   std::chrono::nanoseconds pause = backoff(connection_retry_, ++connect_failures_);
   if (!why.retryable()) pause = std::max<std::chrono::nanoseconds>(pause, least_permanent_backoff);
   connect_at_ = now_ + pause;
-  {
+  if_memory_allows([&] {
     const std::lock_guard lock(connection_error_mutex_);
     connection_error_ = why.to_string();
-  }
-  log(LogLevel::warning, std::string(was_connected ? "connection lost" : "cannot connect") + ": " + why.message());
+  });
+  if_memory_allows([&] {
+    log(LogLevel::warning, std::string(was_connected ? "connection lost" : "cannot connect") + ": " + why.message());
+  });
 
-  retry_failed();
   for (NamedBroker* named : names_) {
     // What waits for the connection waits for nothing else.
     named->resume_at = TimePoint::min();
@@ -324,7 +379,9 @@ void LaneCore::disconnected(Status why) {
       Record* const newer = record->newer;
       if (!record->in_flight) {
         if (!was_connected) record->count_attempt(+1);
-        if (!why.retryable() || (!was_connected && tried_enough(*record))) resolve(*record, Outcome::failed(why));
+        if (!why.retryable() || (!was_connected && tried_enough(*record))) {
+          resolve(*record, Outcome::failed(copy_of(why)));
+        }
       }
       record = newer;
     }
@@ -335,10 +392,10 @@ void LaneCore::disconnected(Status why) {
 void LaneCore::blocked(bool is_blocked, std::string_view why) {
   if (!is_connected()) return;
   set_state(is_blocked ? ConnectionState::blocked : ConnectionState::connected);
-  blocked_why_ = why;
+  if_memory_allows([&] { blocked_why_ = why; });
 }
 
-void LaneCore::log(LogLevel level, std::string_view text) { log_(level, text); }
+void LaneCore::log(LogLevel level, std::string_view text) { environment_.log(level, text); }
 
 std::string LaneCore::connection_error() const {
   const std::lock_guard lock(connection_error_mutex_);
@@ -346,48 +403,39 @@ std::string LaneCore::connection_error() const {
 }
 
 /// A broker must not throw. One that does is replaced, since nobody knows what state it is in; the answer is then
-/// false.
+/// false. What it held is `internal`, except that messages survive a lack of memory.
 template <class Call>
 bool LaneCore::guarded(const char* what, Call&& call) {
-  try {
-    call();
-    return true;
-  } catch (const std::exception& error) {
-    replace_broker(what, error.what());
-  } catch (...) {
-    replace_broker(what, "an exception that is not a std::exception");
-  }
-  return false;
+  const std::optional<Status> why = thrown_by(what, std::forward<Call>(call));
+  if (why) replace_broker(*why);
+  return !why;
 }
 
-void LaneCore::replace_broker(const char* what, const char* why) {
-  const Status status(StatusCode::internal, "the broker's " + std::string(what) + "() threw: " + why);
-  log(LogLevel::error, status.message());
+void LaneCore::replace_broker(const Status& why) {
+  log(LogLevel::error, why.message());
   broker_.reset();
   for (NamedBroker* named : names_) {
     for (Record* record = named->live.oldest(); record != nullptr;) {
       Record* const newer = record->newer;
-      if (record->in_flight) complete(*record, Outcome::failed(status, Persistence::possibly_persisted));
+      if (record->in_flight) complete(*record, Outcome::failed(copy_of(why), Persistence::possibly_persisted));
       record = newer;
     }
   }
-  while (!orphans_.empty()) complete(*orphans_.oldest(), Outcome::failed(status));
-  try {
-    broker_ = make_broker_();
-    broker_->start(LaneContext{.names = configs_, .waker = *waker_});
-  } catch (const std::exception& error) {
-    log(LogLevel::error, std::string("a new broker could not be made: ") + error.what());
-    class Broken final : public Broker {
-     public:
-      std::size_t send(std::span<const OutboundMessage* const>, BrokerEvents&) override { return 0; }
-      void connect(BrokerEvents& events) override {
-        events.disconnected({StatusCode::internal, "the broker threw and could not be made again"});
-      }
-    };
-    broker_ = std::make_unique<Broken>();
-  }
+  while (!orphans_.empty()) complete(*orphans_.oldest(), Outcome::failed({StatusCode::internal, ""}));
   set_state(ConnectionState::connecting);  // so that waiting messages are tried with the new one
-  disconnected({StatusCode::unavailable, status.message()});
+  disconnected(status_of(StatusCode::unavailable, [&] { return why.message(); }));
+}
+
+/// False: there is still none.
+bool LaneCore::make_missing_broker() {
+  const std::optional<Status> why = thrown_by("making a new broker", [&] {
+    broker_ = environment_.make_broker();
+    broker_->start(LaneContext{.names = configs_, .waker = environment_.waker});
+  });
+  if (!why) return true;
+  broker_.reset();
+  disconnected(*why);
+  return false;
 }
 
 // ------------------------------------------------------------------------------------------------------- what is due
@@ -404,9 +452,9 @@ void LaneCore::expire() {
         next_deadline_ = std::min(next_deadline_, deadline_of(*oldest));
         break;
       }
-      resolve(*oldest,
-              Outcome::failed({StatusCode::timed_out, "no outcome within " + seconds_text(named->config->timeout) +
-                                                          ": " + what_it_waited_for(*oldest)}));
+      resolve(*oldest, Outcome::failed(status_of(StatusCode::timed_out, [&] {
+        return "no outcome within " + seconds_text(named->config->timeout) + ": " + what_it_waited_for(*oldest);
+      })));
     }
   }
 }
@@ -461,7 +509,7 @@ void LaneCore::resolve(Record& record, Outcome outcome) {
   if (outcome.status.ok()) {
     named.latency.record(latency);
   } else {
-    named.set_last_error(outcome.status.to_string());
+    if_memory_allows([&] { named.set_last_error(outcome.status.to_string()); });
   }
   if (closing_) {
     if (outcome.status.ok()) {
@@ -472,14 +520,61 @@ void LaneCore::resolve(Record& record, Outcome outcome) {
       ++close_counts_.failed;
     }
   }
-  resolved_.push_back({.record = &record, .outcome = std::move(outcome), .latency = latency});
+  record.outcome_code = outcome.status.code();
+  record.outcome_persistence = outcome.persistence;
+  if (is_heard(record)) if_memory_allows([&] { make_report(record, std::move(outcome), latency); });
+
+  record.next_in_queue.store(nullptr, std::memory_order_relaxed);
+  if (first_resolved_ == nullptr) {
+    first_resolved_ = &record;
+  } else {
+    last_resolved_->next_in_queue.store(&record, std::memory_order_relaxed);
+  }
+  last_resolved_ = &record;
+}
+
+void LaneCore::take_resolved() {
+  first_resolved_ =
+      static_cast<Record*>(first_resolved_->next_in_queue.load(std::memory_order_relaxed));  // only records are linked
+}
+
+/// Somebody holds a Delivery or gave a callback. Nobody can come to hold a Delivery of a record anew: with only the
+/// lane's reference left, nobody will look.
+bool LaneCore::is_heard(const Record& record) const {
+  return record.callback != nullptr || record.references.load(std::memory_order_acquire) > 1 ||
+         (environment_.failures_are_heard && record.outcome_code != StatusCode::ok);
+}
+
+void LaneCore::make_report(Record& record, Outcome outcome, std::chrono::nanoseconds latency) {
+  auto report = std::make_unique<DeliveryReport>();
+  report->message_id = record.id();
+  report->broker = record.named->config->name;
+  report->status = std::move(outcome.status);
+  report->persistence = outcome.persistence;
+  report->attempts = record.attempts();
+  report->latency = latency;
+  report->partition = outcome.partition;
+  report->offset = outcome.offset;
+  record.report = std::move(report);
+}
+
+/// For an outcome that found no memory for its report when it was known.
+bool LaneCore::report_without_text(Record& record) const noexcept {
+  try {
+    Status status = record.outcome_code == StatusCode::ok ? Status() : Status(record.outcome_code, no_memory);
+    make_report(record, {.status = std::move(status), .persistence = record.outcome_persistence},
+                now_ - record.picked_up);
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
 }
 
 void LaneCore::reported(Record& record) {
   record.reported = true;
   --epochs_[record.flush_epoch - first_epoch_].open;
   if (!record.in_flight) record.drop_reference();
-  if (epochs_.size() > 1) finish_flushes();
+  finish_flushes();
 }
 
 void LaneCore::give_back_room(Record& record) {
@@ -498,10 +593,9 @@ bool LaneCore::all_accounted_for() const {
 void LaneCore::close_broker() {
   if (broker_closed_) return;
   broker_closed_ = true;
-  try {
-    broker_->close(*this, broker_close_time);
-  } catch (const std::exception& error) {
-    log(LogLevel::error, std::string("the broker's close() threw: ") + error.what());
+  if (broker_ == nullptr) return;
+  if (const auto why = thrown_by("the broker's close()", [&] { broker_->close(*this, broker_close_time); })) {
+    log(LogLevel::error, why->message());
   }
 }
 
@@ -510,14 +604,15 @@ void LaneCore::finish_close_if_due() {
     close_broker();  // the last chance for what is in flight; fires that were on their way end here too
     for (NamedBroker* named : names_) {
       while (Record* oldest = named->live.oldest()) {
-        resolve(*oldest,
-                Outcome::failed({StatusCode::closed, "close() ran out of time: " + what_it_waited_for(*oldest)}));
+        resolve(*oldest, Outcome::failed(status_of(StatusCode::closed, [&] {
+          return "close() ran out of time: " + what_it_waited_for(*oldest);
+        })));
       }
     }
   }
   if (live_total_ > 0) return;
-  work_left_ = true;               // until everything has been reported, and
-  if (!resolved_.empty()) return;  // no producer is between taking its room and pushing
+  work_left_ = true;                       // until everything has been reported, and
+  if (first_resolved_ != nullptr) return;  // no producer is between taking its room and pushing
   if (!all_accounted_for()) return;
   close_broker();
   broker_.reset();

@@ -6,6 +6,10 @@
 ///                                  ▲              │ retryable failure
 ///                                  └──────────────┘
 /// A deadline may resolve a record that is still in flight; it is then an orphan until the broker completes it.
+///
+/// Memory may run out: nothing here needs any for what it must not forget. Records and names are linked through
+/// themselves, a broker that throws std::bad_alloc is replaced and its messages are sent again, an outcome whose report
+/// finds no memory waits for it, and a text that finds none is left out.
 #pragma once
 
 #include <cstdint>
@@ -29,43 +33,73 @@ struct FlushMark : QueueNode {
   FlushMark() { is_flush_mark = true; }
   virtual ~FlushMark() = default;
   virtual void reached() noexcept = 0;  // may delete this
+
+  FlushMark* next = nullptr;  // of the same epoch
+};
+
+/// A queue of names with room for a fixed number of them.
+class NameRing {
+ public:
+  explicit NameRing(std::size_t room) : places_(room) {}
+
+  [[nodiscard]] bool empty() const { return count_ == 0; }
+  void push(NamedBroker& named) { places_[(first_ + count_++) % places_.size()] = &named; }
+  NamedBroker& pop() {
+    --count_;
+    return *places_[std::exchange(first_, (first_ + 1) % places_.size())];
+  }
+
+ private:
+  std::vector<NamedBroker*> places_;
+  std::size_t first_ = 0;
+  std::size_t count_ = 0;
 };
 
 class LaneCore final : private BrokerEvents {
  public:
-  struct Resolved {
-    Record* record;
-    Outcome outcome;
-    std::chrono::nanoseconds latency;
-  };
   struct CloseCounts {
     std::size_t delivered = 0;
     std::size_t failed = 0;
     std::vector<std::size_t> abandoned;  // per name
   };
 
-  /// `make_broker` is called again when a broker has thrown. `names` outlive this. `clock` never goes back.
-  LaneCore(std::function<std::unique_ptr<Broker>()> make_broker, std::vector<NamedBroker*> names,
-           std::function<void(LogLevel, std::string_view)> log, std::function<TimePoint()> clock, std::uint64_t seed);
+  struct Environment {
+    std::function<std::unique_ptr<Broker>()> make_broker;  ///< Called again when a broker has thrown.
+    std::function<void(LogLevel, std::string_view)> log;   ///< Throws nothing.
+    std::function<TimePoint()> clock;                      ///< Never goes back.
+    Waker waker;
+    std::uint64_t seed = 0;
+    bool failures_are_heard = false;  ///< Somebody wants to know of failures of which nobody holds a Delivery.
+  };
+
+  /// `names` outlive this.
+  LaneCore(std::vector<NamedBroker*> names, Environment environment);
   ~LaneCore();
 
   /// Makes the first broker; throws what `make_broker` throws.
   void make_broker();
-  void start(Waker waker);
+  void start();
 
   // One turn: begin it, admit and mark what the queue brought, step, report.
   void begin_turn(std::uint64_t unix_ms);
   void admit(Record& record);
   void mark(FlushMark& mark);
   void step();
-  /// Calls `publish(Resolved&)` for every outcome, to publish it and run its callbacks. The message's room is given
-  /// back just before: whoever hears of the outcome can fire the next one.
+  /// Calls `publish(Record&)` for every outcome, to publish the record's report, if it has one, and run its callbacks.
+  /// A record has none if nobody could see it. The message's room is given back just before: whoever hears of the
+  /// outcome can fire the next one.
   template <class Publish>
   void report(Publish&& publish) {
-    for (Resolved& item : std::exchange(resolved_, {})) {
-      if (!item.record->in_flight) give_back_room(*item.record);
-      publish(item);
-      reported(*item.record);
+    out_of_memory_ = false;
+    while (Record* record = first_resolved_) {
+      if (record->report == nullptr && is_heard(*record) && !report_without_text(*record)) {
+        out_of_memory_ = true;  // later, then
+        return;
+      }
+      take_resolved();
+      if (!record->in_flight) give_back_room(*record);
+      publish(*record);
+      reported(*record);
     }
   }
 
@@ -78,7 +112,7 @@ class LaneCore final : private BrokerEvents {
   /// What to wait for before the next turn.
   [[nodiscard]] WaitRequest wait_request() const;
   /// The next turn has something to do at once.
-  [[nodiscard]] bool has_work() const { return work_left_ || !resolved_.empty(); }
+  [[nodiscard]] bool has_work() const { return !out_of_memory_ && (work_left_ || first_resolved_ != nullptr); }
 
   [[nodiscard]] ConnectionState state() const { return state_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::string connection_error() const;
@@ -94,11 +128,17 @@ class LaneCore final : private BrokerEvents {
 
   template <class Call>
   bool guarded(const char* what, Call&& call);
-  void replace_broker(const char* what, const char* why);
+  void replace_broker(const Status& why);
+  bool make_missing_broker();
 
   void resolve(Record& record, Outcome outcome);
+  [[nodiscard]] bool is_heard(const Record& record) const;
+  static void make_report(Record& record, Outcome outcome, std::chrono::nanoseconds latency);
+  bool report_without_text(Record& record) const noexcept;
+  void take_resolved();
   void unlink_unsent(Record& record);
-  void retry_failed();
+  static void send_again_from(Record& record);
+  void try_again(Record& record);
   void expire();
   void connect_if_due();
   void send_ready();
@@ -121,14 +161,11 @@ class LaneCore final : private BrokerEvents {
   [[nodiscard]] bool is_connected() const;
   void set_state(ConnectionState state) { state_.store(state, std::memory_order_relaxed); }
 
-  const std::function<std::unique_ptr<Broker>()> make_broker_;
   const std::vector<NamedBroker*> names_;
   std::vector<const BrokerConfig*> configs_;
-  const std::function<void(LogLevel, std::string_view)> log_;
-  const std::function<TimePoint()> clock_;
-  std::unique_ptr<Broker> broker_;
-  std::unique_ptr<Waker> waker_;
-  RetryPolicy connection_retry_;  // the most eager of the names'
+  const Environment environment_;
+  std::unique_ptr<Broker> broker_;  // none: the next connect_if_due() makes one
+  RetryPolicy connection_retry_;    // the most eager of the names'
 
   TimePoint now_;  // read a few times a turn, not for every message
   std::uint64_t unix_ms_ = 0;
@@ -137,15 +174,18 @@ class LaneCore final : private BrokerEvents {
 
   std::uint64_t next_sequence_ = 0;
   std::size_t live_total_ = 0;
-  RecordList orphans_;  // resolved, and still held by the broker
-  std::vector<Record*> failed_;
-  std::vector<Resolved> resolved_;
-  std::deque<NamedBroker*> ready_;
+  RecordList orphans_;                // resolved, and still held by the broker
+  Record* first_resolved_ = nullptr;  // with an outcome that is not reported yet, linked by next_in_queue
+  Record* last_resolved_ = nullptr;
+  std::vector<const OutboundMessage*> batch_;
+
+  // Names, each at most once in each; with room for all of them.
+  NameRing ready_;
   std::vector<NamedBroker*> stalled_;  // the broker took less than it was offered
   std::vector<NamedBroker*> paused_;
-  std::vector<const OutboundMessage*> batch_;
   TimePoint next_deadline_ = TimePoint::max();  // no deadline is earlier; it may be too early
   bool work_left_ = false;
+  bool out_of_memory_ = false;  // for a report
 
   std::atomic<ConnectionState> state_{ConnectionState::connecting};
   bool started_connecting_ = false;
@@ -158,7 +198,7 @@ class LaneCore final : private BrokerEvents {
 
   struct Epoch {
     std::size_t open = 0;
-    std::vector<FlushMark*> marks;
+    FlushMark* marks = nullptr;
   };
   std::deque<Epoch> epochs_{1};
   std::uint32_t first_epoch_ = 0;

@@ -95,8 +95,10 @@ struct NamedBroker {
   std::size_t live_bytes = 0;
   TimePoint resume_at = TimePoint::min();  // not before: a retry is waiting, and order forbids to overtake it
   std::uint32_t failures_in_a_row = 0;
-  bool ready = false;   // is in the lane's list of names with something to send
-  bool paused = false;  // is in the lane's list of names that wait for resume_at
+  // Is in the lane's list of names …
+  bool ready = false;    // with something to send
+  bool stalled = false;  // of which the broker took less than it was offered
+  bool paused = false;   // that wait for resume_at
 
   // Written by the lane, read by stats().
   Counter picked_up;

@@ -35,8 +35,8 @@ struct Record final : OutboundMessage, QueueNode {
   void add_reference() noexcept { references.fetch_add(1, std::memory_order_relaxed); }
   void drop_reference() noexcept;
 
-  /// Makes the outcome visible to Deliveries, and wakes who waits. Once.
-  void publish(std::unique_ptr<DeliveryReport> outcome) noexcept;
+  /// Makes `report` visible to Deliveries, and wakes who waits. Once.
+  void publish() noexcept;
   [[nodiscard]] bool published() const noexcept { return state.load(std::memory_order_acquire) == State::done; }
   /// Waits for publish() until `deadline`; false: it came first.
   bool wait_until(TimePoint deadline) noexcept;
@@ -59,10 +59,12 @@ struct Record final : OutboundMessage, QueueNode {
   std::uint64_t sequence = 0;
   TimePoint picked_up;
   std::uint32_t flush_epoch = 0;
-  bool in_flight = false;           // the broker holds it
-  bool resolved = false;            // its outcome is decided
-  bool reported = false;            // … and published
-  bool possibly_persisted = false;  // an earlier attempt may have arrived
+  bool in_flight = false;                    // the broker holds it
+  bool resolved = false;                     // its outcome is decided
+  bool reported = false;                     // … and published
+  bool possibly_persisted = false;           // an earlier attempt may have arrived
+  StatusCode outcome_code = StatusCode::ok;  // once resolved
+  Persistence outcome_persistence = Persistence::not_persisted;
 
   // Shared.
   std::atomic<std::uint32_t> references{2};

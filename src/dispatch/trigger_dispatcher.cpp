@@ -214,7 +214,8 @@ class TriggerDispatcher::Impl {
     report->status = std::move(status);
     report->broker = broker;
     if (parts.rest != nullptr) report->message_id = parts.rest->id;
-    record->publish(std::move(report));
+    record->report = std::move(report);
+    record->publish();
     hooks_->run_callbacks(*record);
     return delivery;
   }

@@ -73,7 +73,7 @@ class Simulation {
   void fire(std::size_t name);
   void push_some(std::size_t most);
   void turn();
-  void on_report(LaneCore::Resolved& item);
+  void on_report(Record& record);
   void advance();
   void finish();
   void check_order();
@@ -88,6 +88,7 @@ class Simulation {
   TimePoint now_ = begin_;
   std::vector<std::unique_ptr<NamedBroker>> names_;
   std::unique_ptr<LaneCore> core_;
+  bool core_started_ = false;
   bool broker_is_open_ = false;
 
   std::vector<Message> messages_;
@@ -194,6 +195,7 @@ class Simulation::SimulatedBroker final : public Broker {
   void maybe_throw(const char* where) {
     if (!sim_.chance(sim_.throws_) || !sim_.chance(10)) return;
     sim_.note(std::string("the broker throws in ") + where);
+    if (sim_.chance(50)) throw std::bad_alloc();
     throw std::runtime_error("a bug");
   }
 
@@ -304,6 +306,7 @@ void Simulation::fire(std::size_t name) {
   note("fired " + body + " at " + named.config->name);
   Record* record = Record::make(parts, bytes);
   record->named = &named;
+  record->callback = std::make_unique<DeliveryCallback>();  // somebody listens: every record gets a report
   messages_.push_back({.name = name, .id = {}, .picked_up = {}});
   ++result_.fired;
   Delivery delivery = record->handle();
@@ -336,7 +339,7 @@ void Simulation::turn() {
     }
   }
   core_->step();
-  core_->report([this](LaneCore::Resolved& item) { on_report(item); });
+  core_->report([this](Record& record) { on_report(record); });
   if (core_->has_work() && !core_->finished() && !progress_) ++turns_without_progress_;
   if (progress_) turns_without_progress_ = 0;
   if (turns_without_progress_ > most_turns_without_progress && on_their_way_.empty()) {
@@ -345,12 +348,11 @@ void Simulation::turn() {
   }
 }
 
-void Simulation::on_report(LaneCore::Resolved& item) {
+void Simulation::on_report(Record& record) {
   progress_ = true;
-  Record& record = *item.record;
   const std::size_t index = index_of(record);
   Message& message = messages_[index];
-  const Outcome& outcome = item.outcome;
+  const DeliveryReport& outcome = *record.report;
   note("report " + std::to_string(index) + " " + std::string(to_string(outcome.status.code())) + " " +
        std::string(to_string(outcome.persistence)));
   if (++message.reports > 1) violation("two reports: " + std::to_string(index));
@@ -366,11 +368,9 @@ void Simulation::on_report(LaneCore::Resolved& item) {
     }
     if (outcome.status.message().empty()) violation("a failure without a text");
   }
-  if (item.latency > names_[message.name]->config->timeout + longest_busy_step)
+  if (outcome.latency > names_[message.name]->config->timeout + longest_busy_step)
     violation("reported after its deadline");
-  auto report = std::make_unique<DeliveryReport>();
-  report->status = outcome.status;
-  record.publish(std::move(report));
+  record.publish();
   if (chance(fires_again_)) fire(message.name);  // as a callback may
 }
 
@@ -444,10 +444,23 @@ SimulationResult Simulation::run() {
 
   std::vector<NamedBroker*> pointers;
   for (const auto& named : names_) pointers.push_back(named.get());
-  core_ = std::make_unique<LaneCore>([this] { return std::make_unique<SimulatedBroker>(*this); }, pointers,
-                                     [](LogLevel, std::string_view) {}, [this] { return now_; }, random_());
+  core_ =
+      std::make_unique<LaneCore>(pointers, LaneCore::Environment{.make_broker =
+                                                                     [this] {
+                                                                       // Not the first one: that failure is the
+                                                                       // dispatcher's constructor's.
+                                                                       if (core_started_ && chance(throws_))
+                                                                         throw std::bad_alloc();
+                                                                       return std::make_unique<SimulatedBroker>(*this);
+                                                                     },
+                                                                 .log = [](LogLevel, std::string_view) {},
+                                                                 .clock = [this] { return now_; },
+                                                                 .waker = Waker([] {}),
+                                                                 .seed = random_(),
+                                                                 .failures_are_heard = true});
   core_->make_broker();
-  core_->start(Waker([] {}));
+  core_started_ = true;
+  core_->start();
 
   for (std::uint64_t actions = 20 + below(200); actions > 0 && result_.violations.empty(); --actions) {
     const std::uint64_t action = below(10);

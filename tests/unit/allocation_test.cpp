@@ -1,11 +1,13 @@
-// Memory that runs out in fire(): std::bad_alloc, and nothing was fired. A program of its own: it replaces operator
-// new.
+// Memory that runs out. In fire(): std::bad_alloc, and nothing was fired. On a lane's thread: outcomes come later, and
+// none is lost. A program of its own: it replaces operator new.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <set>
+#include <thread>
 
 #include "action_triggers/testing/in_memory_broker.hpp"
 #include "action_triggers/testing/matchers.hpp"
@@ -16,7 +18,17 @@ namespace {
 
 thread_local int allocations_left = -1;  // -1: as many as there are
 
+// Beside the main thread, every so many-th allocation fails; 0: none does.
+const std::thread::id main_thread = std::this_thread::get_id();
+std::atomic<unsigned> every{0};
+std::atomic<unsigned> allocations{0};
+std::atomic<unsigned> failures{0};
+
 void* allocate(std::size_t size) {
+  if (const unsigned n = every; n != 0 && std::this_thread::get_id() != main_thread && ++allocations % n == 0) {
+    ++failures;
+    throw std::bad_alloc();
+  }
   if (allocations_left == 0) throw std::bad_alloc();
   if (allocations_left > 0) --allocations_left;
   if (void* memory = std::malloc(size)) return memory;
@@ -84,6 +96,80 @@ TEST(AllocationTest, FireThrowsBadAllocAndThenNothingWasFired) {
   const Stats stats = dispatcher.stats();
   EXPECT_EQ(stats.brokers.at("a").queued, 0U);
   EXPECT_EQ(stats.brokers.at("full").queued, 0U);
+}
+
+TEST(AllocationTest, ALaneWithoutMemoryReportsLaterAndLosesNothing) {
+  auto memory = std::make_shared<InMemoryBroker>();
+  BrokerRegistry registry;
+  registry.add("subject", memory->maker());
+  constexpr int messages = 100;
+  for (unsigned n = 1; n <= 60; ++n) {
+    std::array<std::atomic<int>, messages> reports{};
+    std::atomic<int> callbacks{0};
+    std::vector<Delivery> deliveries;
+    std::set<std::string> reported_ok;
+    DispatcherOptions options;
+    options.log = [](LogLevel, std::string_view, std::string_view text) { EXPECT_FALSE(text.empty()); };
+    options.on_failure = [](const DeliveryReport&) {};
+    {
+      TriggerDispatcher dispatcher(tests::config_of({"a", "b", "drops"},
+                                                    [](BrokerConfig& config) {
+                                                      if (config.name != "drops") return;
+                                                      config.max_queued_messages = 5;
+                                                      config.overflow = Overflow::drop_oldest;
+                                                    }),
+                                   registry, std::move(options));
+      allocations = 0;
+      every = n;
+      for (int i = 0; i < messages; ++i) {
+        const char* name = i % 10 == 0 ? "drops" : i % 2 == 0 ? "a" : "b";
+        deliveries.push_back(dispatcher.fire(
+            name,
+            {.body = std::string(100, 'x'), .id = "a long enough id " + std::to_string(n) + "/" + std::to_string(i)},
+            [&reports, &callbacks, i](const DeliveryReport&) {
+              ++reports[static_cast<std::size_t>(i)];
+              ++callbacks;
+            }));
+      }
+      // For a while there is not enough; then there is.
+      const auto end = std::chrono::steady_clock::now() + 50ms;
+      while (callbacks < messages && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+      every = 0;
+      ASSERT_TRUE(dispatcher.flush(10s)) << "every " << n << ". allocation";
+    }
+    for (int i = 0; i < messages; ++i) {
+      ASSERT_EQ(reports[static_cast<std::size_t>(i)], 1) << "message " << i << ", every " << n << ". allocation";
+      const DeliveryReport& report = deliveries[static_cast<std::size_t>(i)].wait();
+      if (report.status.ok()) reported_ok.insert(report.message_id);
+    }
+    std::set<std::string> arrived;
+    for (const char* name : {"a", "b", "drops"}) {
+      for (const auto& message : memory->messages(name)) arrived.insert(message.id);
+    }
+    EXPECT_TRUE(std::includes(arrived.begin(), arrived.end(), reported_ok.begin(), reported_ok.end()));
+    EXPECT_GE(reported_ok.size(), 90U);
+    memory->clear();
+  }
+  EXPECT_GE(failures, 1'000U);
+}
+
+TEST(AllocationTest, CloseWithoutMemoryEndsOnTimeAndReportsEverything) {
+  auto memory = std::make_shared<InMemoryBroker>();
+  BrokerRegistry registry;
+  registry.add("subject", memory->maker());
+  TriggerDispatcher dispatcher(tests::config_of({"a"}), registry);
+  memory->hold();
+  std::vector<Delivery> deliveries;
+  for (int i = 0; i < 10; ++i) deliveries.push_back(dispatcher.fire("a", std::string(100, 'x')));
+  every = 1;
+  std::thread memory_comes_back([] {
+    std::this_thread::sleep_for(200ms);  // how long it lasts
+    every = 0;
+  });
+  const CloseReport left = dispatcher.close(50ms);
+  memory_comes_back.join();
+  EXPECT_EQ(left.abandoned_by_broker.at("a"), 10U);
+  for (const Delivery& delivery : deliveries) EXPECT_EQ(delivery.wait().status.code(), StatusCode::closed);
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ class LaneCoreTest : public ::testing::Test {
  protected:
   struct Report {
     std::string body;
-    Outcome outcome;
+    DeliveryReport outcome;
     std::uint32_t attempts;
     std::string id;
   };
@@ -103,11 +103,15 @@ class LaneCoreTest : public ::testing::Test {
     }
     std::vector<NamedBroker*> pointers;
     for (const auto& named : names_) pointers.push_back(named.get());
-    core_ = std::make_unique<LaneCore>([this] { return std::make_unique<ScriptedBroker>(script_); }, pointers,
-                                       [this](LogLevel, std::string_view text) { log_.emplace_back(text); },
-                                       [this] { return now_; }, 1);
+    core_ = std::make_unique<LaneCore>(
+        pointers, LaneCore::Environment{.make_broker = [this] { return std::make_unique<ScriptedBroker>(script_); },
+                                        .log = [this](LogLevel, std::string_view text) { log_.emplace_back(text); },
+                                        .clock = [this] { return now_; },
+                                        .waker = Waker([] {}),
+                                        .seed = 1,
+                                        .failures_are_heard = true});
     core_->make_broker();
-    core_->start(Waker([] {}));
+    core_->start();
     step();
   }
 
@@ -120,6 +124,7 @@ class LaneCoreTest : public ::testing::Test {
     EXPECT_EQ(names_[name]->quota.take(bytes, true), Quota::Answer::granted);
     Record* record = Record::make(parts, bytes);
     record->named = names_[name].get();
+    record->callback = std::make_unique<DeliveryCallback>();  // somebody listens: every record gets a report
     Delivery delivery = record->handle();
     core_->admit(*record);
     return delivery;
@@ -130,12 +135,10 @@ class LaneCoreTest : public ::testing::Test {
     core_->begin_turn(1'700'000'000'000);
     do {
       core_->step();
-      core_->report([&](LaneCore::Resolved& item) {
-        Record& record = *item.record;
-        reports_.push_back({std::string(record.body()), item.outcome, record.attempts(), std::string(record.id())});
-        auto report = std::make_unique<DeliveryReport>();
-        report->status = item.outcome.status;
-        record.publish(std::move(report));
+      core_->report([&](Record& record) {
+        const DeliveryReport& report = *record.report;
+        reports_.push_back({std::string(record.body()), report, record.attempts(), std::string(record.id())});
+        record.publish();
       });
     } while (core_->has_work() && !core_->finished());
   }
