@@ -54,8 +54,12 @@ std::string run(const std::string& command) {
 }
 
 void Servers::start() {
-  started_here = run(scripts + "/servers status || true").find("not running") != std::string::npos;
-  run(scripts + "/servers start rabbitmq kafka");
+  started_here = run(scripts + "/servers status || true").find("not started") != std::string::npos;
+  start("rabbitmq kafka");
+}
+
+void Servers::start(const std::string& names, const std::string& environment) {
+  run(environment + " " + scripts + "/servers start " + names);
   std::istringstream lines(run("bash -c 'eval \"$(" + scripts + "/servers env)\" && env'"));
   for (std::string line; std::getline(lines, line);) {
     const std::size_t equals = line.find('=');
@@ -64,6 +68,8 @@ void Servers::start() {
     }
   }
 }
+
+std::string Servers::variable(const std::string& name) { return environment(name.c_str()); }
 
 void Servers::stop() {
   if (started_here) run(scripts + "/servers stop");
@@ -94,10 +100,11 @@ std::vector<Received> drain_queue(const std::string& queue, const std::string& v
   return messages;
 }
 
-std::vector<Received> read_topic(const std::string& topic) {
+std::vector<Received> read_topic(const std::string& topic, const std::string& bootstrap) {
   // Lengths are printed too, so that bodies may contain anything but are still found.
-  const std::string all = run("kcat -C -q -e -o beginning -b " + Servers::kafka_bootstrap() + " -t " + topic +
-                              " -f '%p\\t%o\\t%k\\t%h\\t%S\\t%s\\n'");
+  const std::string all =
+      run("kcat -C -q -e -o beginning -b " + (bootstrap.empty() ? Servers::kafka_bootstrap() : bootstrap) + " -t " +
+          topic + " -f '%p\\t%o\\t%k\\t%h\\t%S\\t%s\\n'");
   std::vector<Received> messages;
   for (std::size_t at = 0; at < all.size();) {
     const std::size_t line_end = all.find('\n', at);
@@ -121,10 +128,11 @@ std::vector<Received> read_topic(const std::string& topic) {
   return messages;
 }
 
-void create_topics(const std::vector<std::string>& topics, int partitions) {
+void create_topics(const std::vector<std::string>& topics, int partitions, const std::string& bootstrap) {
   std::array<char, 512> reason{};
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
-  rd_kafka_conf_set(conf, "bootstrap.servers", Servers::kafka_bootstrap().c_str(), reason.data(), reason.size());
+  const std::string servers = bootstrap.empty() ? Servers::kafka_bootstrap() : bootstrap;
+  rd_kafka_conf_set(conf, "bootstrap.servers", servers.c_str(), reason.data(), reason.size());
   const std::unique_ptr<rd_kafka_t, decltype(&rd_kafka_destroy)> client(
       rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason.data(), reason.size()), rd_kafka_destroy);
   std::vector<rd_kafka_NewTopic_t*> wanted;

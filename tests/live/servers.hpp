@@ -17,8 +17,13 @@ class Servers {
  public:
   /// Starts what is not running yet. Throws if that is impossible: a live test without its server has failed.
   static void start();
+  /// Starts more of them: "kafka-secure", for example. `environment`: NAME=VALUE words for scripts/servers.
+  static void start(const std::string& names, const std::string& environment = {});
   /// Stops what start() started.
   static void stop();
+
+  /// A variable of `scripts/servers env`, as it is now.
+  static std::string variable(const std::string& name);
 
   static std::string rabbitmq_host();
   static int rabbitmq_port();
@@ -41,9 +46,11 @@ struct Received {
 /// Takes everything out of a queue with Debian's python3-pika.
 std::vector<Received> drain_queue(const std::string& queue, const std::string& virtual_host = "/");
 /// Reads a topic from the beginning with kcat, in the order of each partition.
-std::vector<Received> read_topic(const std::string& topic);
+/// `bootstrap`: another cluster than the usual one.
+std::vector<Received> read_topic(const std::string& topic, const std::string& bootstrap = {});
 
-void create_topics(const std::vector<std::string>& topics, int partitions);
+/// One replica each.
+void create_topics(const std::vector<std::string>& topics, int partitions, const std::string& bootstrap = {});
 
 /// A name that no other test or run uses.
 std::string unique(const std::string& prefix);

@@ -1,6 +1,5 @@
 // TLS to a real RabbitMQ: what is verified, and what is refused.
-#include <filesystem>
-
+#include "live/certificates.hpp"
 #include "live/support.hpp"
 
 namespace action_triggers::tests {
@@ -11,37 +10,10 @@ using ::testing::HasSubstr;
 using testing::IsOk;
 using ::testing::Not;
 
-/// A private certificate authority, made with openssl, and TLS listeners of the private node that use it.
+/// TLS listeners of the private node.
 class TlsTest : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    folder_ = new std::filesystem::path(run("mktemp -d /tmp/action_triggers_tls_XXXXXX | tr -d '\\n'"));
-    in_folder("openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj '/CN=private CA' -keyout ca.key -out ca.pem");
-    certificate("server", "DNS:localhost");
-    certificate("elsewhere", "DNS:example.org");
-    certificate("client", "DNS:client");
-    in_folder(
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -addext subjectAltName=DNS:localhost "
-        "-keyout selfsigned.key -out selfsigned.pem");
-    // Valid for no time at all.
-    in_folder(
-        "openssl req -new -newkey rsa:2048 -nodes -subj /CN=localhost -keyout expired.key -out expired.csr && "
-        "printf subjectAltName=DNS:localhost > ext && "
-        "openssl x509 -req -in expired.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 0 -extfile ext -out "
-        "expired.pem");
-  }
-  static void TearDownTestSuite() {
-    std::filesystem::remove_all(*folder_);
-    delete folder_;
-  }
-
-  static void in_folder(const std::string& command) { run("cd '" + folder_->string() + "' && (" + command + ")"); }
-  static std::string path(const std::string& file) { return (*folder_ / file).string(); }
-  static void certificate(const std::string& name, const std::string& alternative) {
-    in_folder("openssl req -new -newkey rsa:2048 -nodes -subj /CN=" + name + " -keyout " + name + ".key -out " + name +
-              ".csr && printf subjectAltName=" + alternative + " > ext && openssl x509 -req -in " + name +
-              ".csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile ext -out " + name + ".pem");
-  }
+  static std::string path(const std::string& file) { return Certificates::path(file); }
 
   /// A TLS listener with this certificate; its port.
   static int listen(const std::string& name, const std::string& more = "{verify, verify_none}") {
@@ -70,7 +42,6 @@ class TlsTest : public ::testing::Test {
     return R"({"ca_file": ")" + path("ca.pem") + "\"" + more + "}";
   }
 
-  static inline std::filesystem::path* folder_ = nullptr;
   const std::string queue_ = unique("tls");
 };
 

@@ -49,6 +49,12 @@ std::vector<std::pair<std::string, std::string>> wrong_properties(const KafkaCon
   return wrong;
 }
 
+std::string why_scram_fails() {
+  if (rd_kafka_version() >= 0x020601ff) return {};
+  return std::string("librdkafka ") + rd_kafka_version_str() +
+         " cannot log in to Apache Kafka 4 with SCRAM; use librdkafka 2.6.1 or newer, or PLAIN over TLS";
+}
+
 Status kafka_status(rd_kafka_resp_err_t error, const std::string& text, const std::string& topic) {
   const std::string said = text.empty() ? rd_kafka_err2str(error) : text;
   const std::string where = topic.empty() ? std::string() : "topic '" + topic + "': ";
@@ -66,7 +72,9 @@ Status kafka_status(rd_kafka_resp_err_t error, const std::string& text, const st
     case RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
     case RD_KAFKA_RESP_ERR_ILLEGAL_SASL_STATE:
       return {StatusCode::unauthenticated,
-              said + "; check sasl_mechanism, sasl_plain_username and sasl_plain_password"};
+              said + "; check sasl_mechanism, sasl_plain_username and sasl_plain_password" +
+                  (said.find("SCRAM") == std::string::npos || why_scram_fails().empty() ? std::string()
+                                                                                        : "; " + why_scram_fails())};
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:

@@ -32,6 +32,10 @@ using KafkaError = std::unique_ptr<rd_kafka_error_t, KafkaDeleter<rd_kafka_error
 /// librdkafka's reason.
 KafkaConf make_kafka_conf(const KafkaConfig& config);
 
+/// Why this librdkafka cannot log in to Apache Kafka 4 with SCRAM; empty if it can. Before 2.6.1 it repeats its nonce,
+/// which older brokers let pass (confluentinc/librdkafka#4895).
+std::string why_scram_fails();
+
 /// librdkafka's error as an outcome, with what to do about it. `topic` may be empty.
 Status kafka_status(rd_kafka_resp_err_t error, const std::string& text, const std::string& topic);
 

@@ -5,6 +5,7 @@
 
 #include "brokers/backends.hpp"
 #include "brokers/hosts.hpp"
+#include "brokers/kafka/kafka_client.hpp"
 #include "brokers/kafka/kafka_properties.hpp"
 #include "config/field_table.hpp"
 
@@ -364,6 +365,9 @@ void check_security(BrokerSection& section, Raw& config) {
     if (!config.properties.contains("sasl.mechanism")) {
       conn.problem("sasl_mechanism", "The field 'sasl_mechanism' must be provided.");
     } else if (config.properties["sasl.mechanism"] != "GSSAPI") {
+      if (config.properties["sasl.mechanism"].starts_with("SCRAM") && !why_scram_fails().empty()) {
+        conn.warning("sasl_mechanism", "Older brokers accept it, but " + why_scram_fails() + ".");
+      }
       if (!config.properties.contains("sasl.username")) {
         conn.problem("sasl_plain_username", "The field 'sasl_plain_username' must be provided.");
       }
