@@ -334,7 +334,10 @@ void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
       outcome.status =
           status_of(StatusCode::closed, [&] { return "close() ran out of time: " + outcome.status.message(); });
     } else if (!tried_enough(record)) {
-      if_memory_allows([&] { named.set_last_error(outcome.status.to_string()); });
+      if_memory_allows([&] {
+        named.last_refusal = outcome.status.to_string();
+        named.set_last_error(named.last_refusal);
+      });
       try_again(record);
       return;
     }
@@ -466,7 +469,7 @@ std::string LaneCore::what_it_waited_for(const Record& record) const {
   }
   if (state() == ConnectionState::blocked) return "the broker accepts nothing for now: " + blocked_why_;
   if (record.in_flight) return "sent, and waiting for the broker's confirmation";
-  if (record.attempts() > 0) return "waiting to be tried again; the last try failed: " + record.named->get_last_error();
+  if (record.attempts() > 0) return "waiting to be tried again; the last try failed: " + record.named->last_refusal;
   return "waiting behind earlier messages of '" + record.named->config->name + "'";
 }
 

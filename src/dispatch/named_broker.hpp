@@ -95,6 +95,7 @@ struct NamedBroker {
   std::size_t live_bytes = 0;
   TimePoint resume_at = TimePoint::min();  // not before: a retry is waiting, and order forbids to overtake it
   std::uint32_t failures_in_a_row = 0;
+  std::string last_refusal;  // of a message that is tried again
   // Is in the lane's list of names …
   bool ready = false;    // with something to send
   bool stalled = false;  // of which the broker took less than it was offered

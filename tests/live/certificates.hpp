@@ -5,8 +5,8 @@
 
 namespace action_triggers::tests {
 
-/// They live as long as the servers that use them, in the servers' folder: ca.pem; NAME.pem, NAME.key and NAME.keystore.pem (both
-/// in one) for server (localhost), elsewhere (example.org), expired, selfsigned and client.
+/// They live as long as the servers that use them, in the servers' folder: ca.pem; NAME.pem, NAME.key and
+/// NAME.keystore.pem (both in one) for server (localhost), elsewhere (example.org), expired, selfsigned and client.
 class Certificates {
  public:
   /// The path of a file; the first call makes all of them.

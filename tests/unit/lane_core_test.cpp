@@ -300,6 +300,22 @@ TEST_F(LaneCoreTest, ThePermanentFailureOfAConnectionIsReportedAtOnceAndTriedAga
   EXPECT_LE(script_.connects, connects + 1) << "however many fires come";
 }
 
+TEST_F(LaneCoreTest, ATimeOutNamesTheLastRefusalAndNotTheTimeOutsBefore) {
+  make({"a"}, [](BrokerConfig& config) { config.timeout = 250ms; });
+  script_.answer_at_once = [](const OutboundMessage&) {
+    return Outcome::failed({StatusCode::rejected, "a nack"}, Persistence::not_persisted);
+  };
+  for (int i = 0; i < 3; ++i) fire(std::to_string(i));
+  step();
+  step(250ms);
+  ASSERT_EQ(reports_.size(), 3U);
+  for (const Report& report : reports_) {
+    const std::string& text = report.outcome.status.message();
+    EXPECT_EQ(text.find("no outcome within"), text.rfind("no outcome within")) << text;
+  }
+  EXPECT_THAT(reports_[0].outcome.status.message(), HasSubstr("a nack"));
+}
+
 TEST_F(LaneCoreTest, TheDeadlineIsKeptToTheMillisecond) {
   make({"a"}, [](BrokerConfig& config) { config.timeout = 250ms; });
   fire("1");

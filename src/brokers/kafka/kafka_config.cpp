@@ -365,9 +365,6 @@ void check_security(BrokerSection& section, Raw& config) {
     if (!config.properties.contains("sasl.mechanism")) {
       conn.problem("sasl_mechanism", "The field 'sasl_mechanism' must be provided.");
     } else if (config.properties["sasl.mechanism"] != "GSSAPI") {
-      if (config.properties["sasl.mechanism"].starts_with("SCRAM") && !why_scram_fails().empty()) {
-        conn.warning("sasl_mechanism", "Older brokers accept it, but " + why_scram_fails() + ".");
-      }
       if (!config.properties.contains("sasl.username")) {
         conn.problem("sasl_plain_username", "The field 'sasl_plain_username' must be provided.");
       }
@@ -418,6 +415,9 @@ std::unique_ptr<BrokerConfig> parse_kafka(BrokerSection& section) {
   check_security(section, raw);
 #ifdef ACTION_TRIGGERS_WITH_KAFKA
   for (const auto& [property, text] : wrong_properties(raw)) section.conn_details.problem(property, text);
+  if (raw.properties["sasl.mechanism"].starts_with("SCRAM") && !why_scram_fails().empty()) {
+    section.conn_details.warning("sasl_mechanism", "Older brokers accept it, but " + why_scram_fails() + ".");
+  }
 #endif
   const auto add = [&](const std::string& text) { raw.connection_key += std::to_string(text.size()) + ":" + text; };
   add(raw.bootstrap_servers);

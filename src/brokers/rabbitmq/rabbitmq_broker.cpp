@@ -75,13 +75,13 @@ void RabbitMqBroker::adopt(AmqpConnection connection, BrokerEvents& events) {
   broken_.reset();
   blocked_ = close_ok_ = wants_writable_ = job_running_ = false;
   write_budget_ = 0;
-  returned_.reset();
   jobs_.clear();
   control_state_ = ChannelState::closed;
   for (Channel& channel : channels_) {
     channel.state = ChannelState::closed;
     channel.refusal = {};
-    channel.had_error = channel.sent_alone = false;
+    channel.returned.reset();
+    channel.had_error = channel.had_nack = channel.sent_alone = false;
     channel.reserved_for = no_name;
   }
   // Ask for everything now: the first message should not have to wait for it.
@@ -147,6 +147,21 @@ void RabbitMqBroker::open_channel(Channel& channel) {
   channel.state = ChannelState::opening;
   channel.first_tag = 1;
   static_cast<void>(send_method(channel.id, AMQP_CHANNEL_OPEN_METHOD, &open));
+}
+
+/// Closes an empty channel, to open it again when that is confirmed.
+///
+/// A channel of RabbitMQ remembers which node led a quorum queue when it first published there. If that node was
+/// already down and no other led yet, it refuses every later message as well, for as long as it lives (3.10:
+/// rabbit_fifo_client, the registration of an enqueuer).
+void RabbitMqBroker::renew(Channel& channel, TimePoint now) {
+  amqp_channel_close_t close{};
+  close.reply_code = AMQP_REPLY_SUCCESS;
+  close.reply_text = amqp_cstring_bytes("to be opened again");
+  channel.state = ChannelState::closing;
+  channel.had_nack = false;
+  channel.renewed_at = now;
+  static_cast<void>(send_method(channel.id, AMQP_CHANNEL_CLOSE_METHOD, &close));
 }
 
 RabbitMqBroker::Channel* RabbitMqBroker::find_channel(amqp_channel_t id) {
@@ -283,12 +298,17 @@ bool RabbitMqBroker::may_publish(Name& name, Channel& channel, const OutboundMes
   const bool is_reserved = channel.reserved_for != no_name && now < channel.reserved_until;
   if (is_reserved && channel.reserved_for != message.destination_index()) return false;
   const bool must_go_alone = channel.had_error && message.attempt() > 1;
-  if (must_go_alone && channel.unsettled > 0) {
+  const bool must_renew = channel.had_nack && message.attempt() > 1 && now - channel.renewed_at >= refusal_time;
+  if ((must_go_alone || must_renew) && channel.unsettled > 0) {
     channel.reserved_for = message.destination_index();
     channel.reserved_until = now + refusal_time;
     return false;
   }
   channel.reserved_for = no_name;
+  if (must_renew) {
+    renew(channel, now);
+    return false;
+  }
   channel.sent_alone = must_go_alone;
   return true;
 }
@@ -446,8 +466,9 @@ void RabbitMqBroker::read_frames(BrokerEvents& events) {
 }
 
 void RabbitMqBroker::on_frame(const amqp_frame_t& frame, BrokerEvents& events) {
+  Channel* const channel = find_channel(frame.channel);
   if (frame.frame_type == AMQP_FRAME_HEADER || frame.frame_type == AMQP_FRAME_BODY) {
-    on_return_piece(frame);
+    if (channel != nullptr) on_return_piece(*channel, frame);
     return;
   }
   if (frame.frame_type != AMQP_FRAME_METHOD) return;
@@ -456,11 +477,13 @@ void RabbitMqBroker::on_frame(const amqp_frame_t& frame, BrokerEvents& events) {
     on_connection_method(method, events);
   } else if (frame.channel == control_channel) {
     on_control_method(method);
-  } else if (Channel* channel = find_channel(frame.channel)) {
-    on_publish_method(*channel, method, events);
-  } else {
+  } else if (channel == nullptr) {
     broken_ = Status(StatusCode::unavailable,
                      "the broker spoke on channel " + std::to_string(frame.channel) + ", which was never opened");
+  } else if (channel->returned) {
+    broken_ = Status(StatusCode::unavailable, "the broker sent something else in the middle of a returned message");
+  } else {
+    on_publish_method(*channel, method, events);
   }
 }
 
@@ -538,6 +561,7 @@ void RabbitMqBroker::on_publish_method(Channel& channel, const amqp_method_t& me
     }
     case AMQP_BASIC_NACK_METHOD: {
       const auto& nack = *static_cast<const amqp_basic_nack_t*>(method.decoded);
+      channel.had_nack = true;
       settle(channel, nack.delivery_tag, nack.multiple != 0, false, events);
       break;
     }
@@ -549,7 +573,7 @@ void RabbitMqBroker::on_publish_method(Channel& channel, const amqp_method_t& me
                   ? "; declare the queue " + in_quotes(from_amqp(back.routing_key)) + ", or set params.declare"
                   : "; bind a queue to the exchange " + in_quotes(channel.exchange) + " for the routing key " +
                         in_quotes(from_amqp(back.routing_key));
-      returned_ = Returned{.channel = channel.id, .text = std::move(text), .message_id = {}, .body_left = 0};
+      channel.returned = Returned{.text = std::move(text), .message_id = {}, .body_left = {}};
       break;
     }
     case AMQP_CHANNEL_CLOSE_METHOD: {
@@ -557,28 +581,38 @@ void RabbitMqBroker::on_publish_method(Channel& channel, const amqp_method_t& me
       on_channel_closed(channel, close.reply_code, from_amqp(close.reply_text), events);
       break;
     }
+    case AMQP_CHANNEL_CLOSE_OK_METHOD:
+      if (channel.state != ChannelState::closing) break;  // the broker closed it at the same time
+      channel.state = ChannelState::closed;
+      prepare(channel);
+      break;
     default:
       break;
   }
 }
 
-void RabbitMqBroker::on_return_piece(const amqp_frame_t& frame) {
-  if (!returned_ || returned_->channel != frame.channel) return;
-  if (frame.frame_type == AMQP_FRAME_HEADER) {
-    const auto& properties = *static_cast<const amqp_basic_properties_t*>(frame.payload.properties.decoded);
-    if ((properties._flags & AMQP_BASIC_MESSAGE_ID_FLAG) != 0) returned_->message_id = from_amqp(properties.message_id);
-    returned_->body_left = frame.payload.properties.body_size;
-  } else {
-    returned_->body_left -= std::min<std::uint64_t>(returned_->body_left, frame.payload.body_fragment.len);
+void RabbitMqBroker::on_return_piece(Channel& channel, const amqp_frame_t& frame) {
+  const bool is_header = frame.frame_type == AMQP_FRAME_HEADER;
+  if (!channel.returned || channel.returned->body_left.has_value() == is_header) {
+    broken_ = Status(StatusCode::unavailable, "the broker sent part of a message that it has not announced");
+    return;
   }
-  if (returned_->body_left == 0) finish_return();
+  Returned& returned = *channel.returned;
+  if (is_header) {
+    const auto& properties = *static_cast<const amqp_basic_properties_t*>(frame.payload.properties.decoded);
+    if ((properties._flags & AMQP_BASIC_MESSAGE_ID_FLAG) != 0) returned.message_id = from_amqp(properties.message_id);
+    returned.body_left = frame.payload.properties.body_size;
+  } else {
+    *returned.body_left -= std::min<std::uint64_t>(*returned.body_left, frame.payload.body_fragment.len);
+  }
+  if (*returned.body_left == 0) finish_return(channel);
 }
 
 /// A return carries no delivery tag, and its ack follows: the message id says which message it is.
-void RabbitMqBroker::finish_return() {
-  const Returned returned = std::move(*returned_);
-  returned_.reset();
-  for (Unconfirmed& entry : find_channel(returned.channel)->unconfirmed) {
+void RabbitMqBroker::finish_return(Channel& channel) {
+  const Returned returned = std::move(*channel.returned);
+  channel.returned.reset();
+  for (Unconfirmed& entry : channel.unconfirmed) {
     if (entry.message != nullptr && !entry.returned && entry.message->id() == returned.message_id) {
       entry.returned = Status(StatusCode::unroutable, returned.text);
       return;

@@ -44,7 +44,14 @@ class RabbitMqBroker final : public Broker {
     std::optional<Status> returned;
   };
 
-  enum class ChannelState : std::uint8_t { closed, waiting_for_probe, opening, selecting_confirms, open };
+  /// A basic.return arrives in pieces: method, header, body.
+  struct Returned {
+    std::string text;
+    std::string message_id;
+    std::optional<std::uint64_t> body_left;  // once the header is here
+  };
+
+  enum class ChannelState : std::uint8_t { closed, waiting_for_probe, opening, selecting_confirms, open, closing };
 
   /// The channel of one exchange.
   struct Channel {
@@ -55,8 +62,11 @@ class RabbitMqBroker final : public Broker {
     std::uint64_t first_tag = 1;  // the delivery tag of unconfirmed.front(); tags restart with every channel
     std::deque<Unconfirmed> unconfirmed;
     std::size_t unsettled = 0;           // entries of unconfirmed with a message
+    std::optional<Returned> returned;    // is on its way
     bool had_error = false;              // messages that are tried again go alone, so that the guilty one is known
     bool sent_alone = false;             // the one message in unconfirmed is such a one
+    bool had_nack = false;               // a message that is tried again gets a channel that knows nothing of it
+    TimePoint renewed_at;                // when that last happened
     std::size_t reserved_for = no_name;  // this name waits for the channel to be empty
     TimePoint reserved_until;
   };
@@ -76,14 +86,6 @@ class RabbitMqBroker final : public Broker {
     std::size_t index;  // of channels_ or names_
   };
 
-  /// A basic.return arrives in pieces: method, header, body.
-  struct Returned {
-    amqp_channel_t channel = 0;
-    std::string text;
-    std::string message_id;
-    std::uint64_t body_left = 0;
-  };
-
   static constexpr std::size_t no_name = static_cast<std::size_t>(-1);
   static constexpr amqp_channel_t control_channel = 1;
   static constexpr amqp_channel_t first_publish_channel = 2;
@@ -97,6 +99,7 @@ class RabbitMqBroker final : public Broker {
   // Channels
   void open_channel(Channel& channel);
   void prepare(Channel& channel);
+  void renew(Channel& channel, TimePoint now);
   Channel* find_channel(amqp_channel_t id);
   void on_channel_closed(Channel& channel, int code, std::string_view text, BrokerEvents& events);
   void fail_unconfirmed(Channel& channel, const Status& why, Persistence persistence, BrokerEvents& events);
@@ -118,8 +121,8 @@ class RabbitMqBroker final : public Broker {
   void on_connection_method(const amqp_method_t& method, BrokerEvents& events);
   void on_control_method(const amqp_method_t& method);
   void on_publish_method(Channel& channel, const amqp_method_t& method, BrokerEvents& events);
-  void on_return_piece(const amqp_frame_t& frame);
-  void finish_return();
+  void on_return_piece(Channel& channel, const amqp_frame_t& frame);
+  static void finish_return(Channel& channel);
   void settle(Channel& channel, std::uint64_t tag, bool multiple, bool acknowledged, BrokerEvents& events);
   void settle_one(Channel& channel, Unconfirmed& entry, bool acknowledged, BrokerEvents& events);
 
@@ -143,7 +146,6 @@ class RabbitMqBroker final : public Broker {
   std::deque<Job> jobs_;
   bool job_running_ = false;
 
-  std::optional<Returned> returned_;
   std::vector<amqp_table_entry_t> header_entries_;
   Watchdog watchdog_;
 };

@@ -1,0 +1,158 @@
+// Clusters of three real nodes: the leader dies, and so do too many of the rest.
+#include <csignal>
+
+#include "faults/support.hpp"
+
+namespace action_triggers::tests {
+namespace {
+
+void kill_node(const std::string& pid_variable) { ::kill(std::stoi(Servers::variable(pid_variable)), SIGKILL); }
+void restart_node(const std::string& server) {
+  run(ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers restart " + server);
+  Servers::start(server);  // and learn its new process id
+}
+
+/// Counts the connections that a dispatcher has lost.
+struct LostConnections {
+  std::atomic<std::size_t> count{0};
+
+  DispatcherOptions options() {
+    DispatcherOptions options;
+    options.log = [this](LogLevel, std::string_view, std::string_view text) {
+      if (text.starts_with("connection lost")) ++count;
+    };
+    return options;
+  }
+};
+
+// ------------------------------------------------------------------------------------------------------------ RabbitMQ
+
+class RabbitMqClusterTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { Servers::start("rabbitmq rabbitmq-2 rabbitmq-3"); }
+  static void TearDownTestSuite() {
+    for (const std::string node : {"2", "3"}) {
+      const std::string name = "at_" + Servers::variable("AT_RABBITMQ_" + node + "_PORT") + "@localhost";
+      run(ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers stop rabbitmq-" + node);
+      ASSERT_TRUE(eventually([&] {
+        try {
+          Servers::rabbitmqctl("forget_cluster_node " + name);
+          return true;
+        } catch (const std::runtime_error&) {
+          return false;
+        }
+      }));
+    }
+  }
+};
+
+TEST_F(RabbitMqClusterTest, TheLeaderOfAQuorumQueueIsKilled) {
+  const std::string queue = unique("quorum");
+  std::string hosts;
+  for (const std::string suffix : {"_2", "_3", ""}) {
+    hosts += (hosts.empty() ? "\"127.0.0.1:" : ", \"127.0.0.1:") + Servers::variable("AT_RABBITMQ" + suffix + "_PORT") + "\"";
+  }
+  Ledger ledger;
+  LostConnections lost;
+  Ledger::Clock::time_point healed;
+  {
+    TriggerDispatcher dispatcher(
+        config_with(broker("b", "rabbitmq", R"("conn_details": {"hosts": [)" + hosts + R"(], "heartbeat": 2})",
+                           R"("queue": ")" + queue +
+                               R"(", "declare": {"type": "quorum"}, "timeout_secs": 60, "max_in_flight": 200)")),
+        BrokerRegistry::builtin(), lost.options());
+    Load load(dispatcher, ledger, "b");
+    // The first host is a node where the queue is declared, and so its leader.
+    ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) > 200; }));
+    const std::string leader = Servers::rabbitmqctl("-q list_queues --no-table-headers name leader");
+    ASSERT_THAT(leader, ::testing::HasSubstr("at_" + Servers::variable("AT_RABBITMQ_2_PORT") + "@localhost"));
+    Servers::rabbitmqctl("eval 'mnesia:sync_log().'");
+    kill_node("AT_RABBITMQ_2_PID");
+    const auto killed = Ledger::Clock::now();
+    ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(killed) > 200; }))  // with two of three nodes
+        << dispatcher.stats().brokers["b"].last_error;
+    restart_node("rabbitmq-2");
+    healed = Ledger::Clock::now();
+    ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }));
+    load.stop();
+    ASSERT_TRUE(dispatcher.flush(90s));
+  }
+  std::vector<Received> received;
+  // A quorum queue's count of messages lags behind.
+  eventually(
+      [&] {
+        const auto more = drain_queue(queue);
+        received.insert(received.end(), more.begin(), more.end());
+        return more.empty() && received.size() >= ledger.fired();
+      },
+      20s);
+  ledger.check("RabbitMQ, 3 nodes", "leader of a quorum queue killed", received,
+               {.most_duplicates = 200 * (lost.count + 1)}, healed);
+}
+
+// --------------------------------------------------------------------------------------------------------------- Kafka
+
+class KafkaClusterTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { Servers::start("kafka kafka-2 kafka-3"); }
+  static void TearDownTestSuite() { run(ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers stop kafka-2 kafka-3"); }
+
+  KafkaClusterTest() {
+    // Every partition's leader is broker 2.
+    run("bash -c \"$AT_KAFKA_TOPICS --create --topic " + topic_ +
+        " --replica-assignment 2:3:1,2:3:1,2:3:1 --config min.insync.replicas=2\"");
+  }
+
+  static Config config(const std::string& topic) {
+    return config_with(broker("b", "kafka",
+                              R"("conn_details": {"bootstrap_servers": ")" + Servers::kafka_bootstrap() + "," +
+                                  Servers::variable("AT_KAFKA_2_BOOTSTRAP") + "," +
+                                  Servers::variable("AT_KAFKA_3_BOOTSTRAP") + "\"}",
+                              R"("topic": ")" + topic + R"(", "timeout_secs": 120)"));
+  }
+
+  void survive(const std::string& fault, const std::function<void(Ledger&)>& during) {
+    Ledger ledger;
+    Ledger::Clock::time_point healed;
+    {
+      TriggerDispatcher dispatcher(config(topic_));
+      Load load(dispatcher, ledger, "b");
+      ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) > 200; }));
+      during(ledger);
+      healed = Ledger::Clock::now();
+      ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }))
+          << dispatcher.stats().brokers["b"].last_error;
+      load.stop();
+      ASSERT_TRUE(dispatcher.flush(120s));
+    }
+    // What was on the wire may arrive twice if the client has to be given up: five requests for each partition.
+    ledger.check("Kafka, 3 nodes", fault, read_topic(topic_),
+                 {.most_duplicates = 3UL * 5UL * 10'000UL, .order_per_key = true}, healed);
+  }
+
+  const std::string topic_ = unique("replicated");
+};
+
+TEST_F(KafkaClusterTest, TheLeaderOfThePartitionsIsKilled) {
+  survive("partitions' leader killed", [](Ledger& ledger) {
+    kill_node("AT_KAFKA_2_PID");
+    const auto killed = Ledger::Clock::now();
+    ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(killed) > 200; }));  // another one leads
+    restart_node("kafka-2");
+  });
+}
+
+TEST_F(KafkaClusterTest, TwoOfThreeAreDownAndNothingIsConfirmedUntilTheyAreBack) {
+  survive("two of three brokers down, min.insync.replicas 2", [](Ledger& ledger) {
+    kill_node("AT_KAFKA_2_PID");
+    kill_node("AT_KAFKA_3_PID");
+    const auto killed = Ledger::Clock::now();
+    std::this_thread::sleep_for(8s);  // how long they are gone: longer than the cluster takes to notice
+    EXPECT_EQ(ledger.ok_fired_after(killed + 1s), 0U) << "confirmed by one replica alone";
+    restart_node("kafka-2");
+    restart_node("kafka-3");
+  });
+}
+
+}  // namespace
+}  // namespace action_triggers::tests

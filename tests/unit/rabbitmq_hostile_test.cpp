@@ -1,0 +1,221 @@
+// Servers that break AMQP: a clear error, no crash, no hang, every message reported.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "action_triggers/action_triggers.hpp"
+#include "action_triggers/testing/matchers.hpp"
+#include "support/scripted_amqp_server.hpp"
+
+namespace action_triggers {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace tests;
+using ::testing::AnyOf;
+using testing::HasCode;
+using ::testing::HasSubstr;
+using testing::IsOk;
+
+Config config_for(const ScriptedAmqpServer& server, const std::string& timeout) {
+  return parse_config(R"({"brokers": {"b": {"broker_type": "rabbitmq", "conn_details": {"host": "127.0.0.1", "port": )" +
+                      std::to_string(server.port()) +
+                      R"(, "connect_timeout": 0.4}, "params": {"queue": "q", "retry": {"max_attempts": 1}, "timeout_secs": )" +
+                      timeout + "}}}}");
+}
+
+Message message(const std::string& id) {
+  Message message;
+  message.body = "body";
+  message.id = id;
+  return message;
+}
+
+struct Hostile {
+  std::string name;
+  ScriptedAmqpServer::Script script;
+  std::string error;  // part of the report's text
+};
+std::ostream& operator<<(std::ostream& out, const Hostile& hostile) { return out << hostile.name; }
+
+ScriptedAmqpServer::Script instead_of_start(const std::string& bytes) {
+  return [bytes](AmqpPeer& peer) {
+    peer.read_protocol_header();
+    peer.write(bytes);
+    peer.read_on();
+  };
+}
+ScriptedAmqpServer::Script after_publish(std::function<std::string(const AmqpPeer::Publish&)> bytes) {
+  return [bytes = std::move(bytes)](AmqpPeer& peer) {
+    peer.log_in();
+    const AmqpPeer::Publish publish = peer.next_publish();
+    peer.write(bytes(publish));
+    peer.read_on();
+  };
+}
+ScriptedAmqpServer::Script after_publish(const std::string& bytes) {
+  return after_publish([bytes](const AmqpPeer::Publish&) { return bytes; });
+}
+
+/// A table that holds a table that holds a table.
+std::string nested_tables(std::size_t bytes) {
+  constexpr std::size_t level = 7;  // name, type, length
+  std::string table;
+  for (std::size_t left = bytes / level; left > 0; --left) {
+    table += short_string("t") + "F" + long_number(static_cast<std::uint32_t>((left - 1) * level));
+  }
+  return table;
+}
+
+class HostileServerTest : public ::testing::TestWithParam<Hostile> {};
+
+TEST_P(HostileServerTest, IsAnErrorThatSaysWhatIsWrong) {
+  ScriptedAmqpServer server(GetParam().script);
+  const auto began = std::chrono::steady_clock::now();
+  {
+    TriggerDispatcher dispatcher(config_for(server, "1"));
+    const Delivery delivery = dispatcher.fire("b", message("id-1"));
+    const DeliveryReport report = delivery.wait();
+    EXPECT_THAT(report.status.code(), AnyOf(StatusCode::unavailable, StatusCode::timed_out));
+    EXPECT_THAT(report.status.message(), HasSubstr(GetParam().error));
+    EXPECT_TRUE(dispatcher.close(5s).complete());
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 8s);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , HostileServerTest,
+    ::testing::Values(
+        Hostile{"speaks_HTTP", instead_of_start("HTTP/1.1 400 Bad Request\r\n\r\n"), "invalid AMQP"},
+        Hostile{"speaks_another_AMQP", instead_of_start(std::string("AMQP\0\1\0\0", 8)), "log in to"},
+        Hostile{"hangs_up_at_once", [](AmqpPeer&) {}, "log in to"},
+        Hostile{"says_nothing", [](AmqpPeer& peer) { peer.read_on(); }, "timed out"},
+        Hostile{"sends_a_frame_of_four_gigabytes",
+                instead_of_start(octet(method_frame) + short_number(0) + long_number(0xFFFFFFFF)), "log in to"},
+        Hostile{"sends_a_frame_without_its_end",
+                instead_of_start(octet(method_frame) + short_number(0) + long_string("abcd") + octet(0)), "AMQP"},
+        Hostile{"sends_a_table_longer_than_its_frame",
+                instead_of_start(method(0, connection_start, octet(0) + octet(9) + long_number(1'000'000) + "abc")),
+                "AMQP"},
+        Hostile{"begins_with_the_end", instead_of_start(method(0, connection_open_ok, short_string(""))), "unexpected method"},
+        Hostile{"sends_a_method_that_does_not_exist", instead_of_start(method(0, {77, 77})), "AMQP"},
+        Hostile{"allows_frames_of_eight_bytes",
+                [](AmqpPeer& peer) {
+                  peer.log_in(8);
+                  peer.read_on();
+                },
+                ""},  // rabbitmq-c goes on with 4,096, the least that AMQP allows
+        Hostile{"confirms_what_was_not_sent",
+                after_publish([](const AmqpPeer::Publish& publish) { return ack(publish.channel, 77); }),
+                "delivery tag 77"},
+        Hostile{"confirms_nothing_at_all",
+                after_publish([](const AmqpPeer::Publish& publish) { return ack(publish.channel, 0); }), "delivery tag 0"},
+        Hostile{"speaks_on_a_channel_that_is_not_open", after_publish(ack(99, 1)), "channel 99"},
+        Hostile{"sends_an_unknown_method_after_a_publish", after_publish(method(2, {60, 250})), "AMQP"},
+        Hostile{"cuts_a_frame_in_two_after_a_publish",
+                [](AmqpPeer& peer) {
+                  peer.log_in();
+                  const AmqpPeer::Publish publish = peer.next_publish();
+                  peer.write(ack(publish.channel, 1).substr(0, 10));
+                },
+                "connection closed"},
+        Hostile{"confirms_in_the_middle_of_a_return",
+                after_publish([](const AmqpPeer::Publish& publish) {
+                  return return_method(publish.channel) + ack(publish.channel, 1);
+                }),
+                "in the middle of"},
+        Hostile{"returns_without_a_return",
+                after_publish([](const AmqpPeer::Publish& publish) {
+                  return return_header(publish.channel, publish.message_id, 0);
+                }),
+                ""},
+        Hostile{"returns_a_message_that_never_ends",
+                [](AmqpPeer& peer) {
+                  peer.log_in();
+                  const AmqpPeer::Publish publish = peer.next_publish();
+                  peer.write(return_method(publish.channel) +
+                             return_header(publish.channel, publish.message_id, 1ULL << 60));
+                  while (true) peer.write(frame(body_frame, publish.channel, std::string(100'000, 'x')));
+                },
+                ""},
+        Hostile{"sends_heartbeats_without_end",
+                [](AmqpPeer& peer) {
+                  peer.log_in();
+                  peer.next_publish();
+                  while (true) peer.write(frame(heartbeat_frame, 0, ""));
+                },
+                ""},
+        Hostile{"closes_the_connection_with_an_error",
+                after_publish(method(0, connection_close,
+                                     short_number(541) + short_string("INTERNAL_ERROR") + short_number(0) +
+                                         short_number(0))),
+                "541 INTERNAL_ERROR"},
+        Hostile{"blocks_for_ever", after_publish(method(0, connection_blocked, short_string("low on everything"))),
+                "low on everything"}),
+    [](const auto& instance) { return instance.param.name; });
+
+TEST(HostileServer, TablesNestedTenThousandTimesDoNotOverflowTheStack) {
+  // The client's first frames may have 64 KiB.
+  ScriptedAmqpServer server([](AmqpPeer& peer) {
+    peer.read_protocol_header();
+    peer.write(start_method(nested_tables(65'000)));
+    peer.read_frame();  // start-ok, from one who has survived it
+    peer.write(method(0, connection_close,
+                      short_number(541) + short_string("ENOUGH") + short_number(0) + short_number(0)));
+    peer.read_on();
+  });
+  TriggerDispatcher dispatcher(config_for(server, "1"));
+  EXPECT_THAT(dispatcher.fire("b", message("id-1")).wait().status.message(), HasSubstr("ENOUGH"));
+}
+
+TEST(HostileServer, ReturnsOfTwoChannelsMayBeInterleaved) {
+  ScriptedAmqpServer server([](AmqpPeer& peer) {
+    peer.log_in();
+    const AmqpPeer::Publish one = peer.next_publish();
+    const AmqpPeer::Publish two = peer.next_publish();
+    peer.write(return_method(one.channel) + return_method(two.channel) +
+               return_header(one.channel, one.message_id, 4) + return_header(two.channel, two.message_id, 4) +
+               frame(body_frame, one.channel, "body") + frame(body_frame, two.channel, "body") +
+               ack(one.channel, 1) + ack(two.channel, 1));
+    peer.read_on();
+  });
+  const std::string conn = R"("conn_details": {"host": "127.0.0.1", "port": )" + std::to_string(server.port()) + "}";
+  TriggerDispatcher dispatcher(parse_config(
+      R"({"brokers": {"a": {"broker_type": "rabbitmq", )" + conn + R"(, "params": {"exchange": "one", "routing_key": "r"}}, )" +
+      R"("b": {"broker_type": "rabbitmq", )" + conn + R"(, "params": {"exchange": "two", "routing_key": "r"}}}})"));
+  const Delivery one = dispatcher.fire("a", message("id-1"));
+  const Delivery two = dispatcher.fire("b", message("id-2"));
+  EXPECT_THAT(one.wait(), HasCode(StatusCode::unroutable));
+  EXPECT_THAT(two.wait(), HasCode(StatusCode::unroutable));
+}
+
+/// A session with some bytes of the server's changed at random. Every message is reported once, and close() ends.
+TEST(HostileServer, RandomDamageHasAnOutcome) {
+  std::size_t oks = 0;
+  std::size_t failures = 0;
+  for (unsigned seed = 1; seed <= 100; ++seed) {
+    SCOPED_TRACE(seed);
+    // Each answer has its own chance of being damaged: the same seed, the same damage.
+    ScriptedAmqpServer server([seed](AmqpPeer& peer) {
+      std::mt19937 random(seed);
+      peer.damage([&random](std::string& bytes) {
+        if (random() % 4 != 0) return;
+        for (auto i = random() % 3 + 1; i > 0; --i) bytes[random() % bytes.size()] = static_cast<char>(random());
+      });
+      peer.log_in();
+      for (std::uint64_t tag = 1;; ++tag) peer.write(ack(peer.next_publish().channel, tag));
+    });
+    TriggerDispatcher dispatcher(config_for(server, "0.2"));
+    std::vector<Delivery> deliveries;
+    for (int i = 0; i < 3; ++i) deliveries.push_back(dispatcher.fire("b", message("id-" + std::to_string(i))));
+    for (const Delivery& delivery : deliveries) (delivery.wait().status.ok() ? oks : failures) += 1;
+    ASSERT_TRUE(dispatcher.close(5s).complete());
+  }
+  EXPECT_EQ(oks + failures, 300U);
+  EXPECT_GT(oks, 25U);  // the damage leaves some sessions whole,
+  EXPECT_GT(failures, 25U);  // and breaks others
+}
+
+}  // namespace
+}  // namespace action_triggers
