@@ -1,6 +1,6 @@
 # Two commands do everything on a bare Debian: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak reliability lint clean
+.PHONY: help demo test soak reliability chaos lint clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -11,11 +11,14 @@ demo:  ## the orders example on a real Kafka and a real RabbitMQ (EMBEDDED=1: wi
 test:  ## every test, on real servers
 	@scripts/test
 
-soak:  ## what takes too long for every day: 100,000 simulated schedules
+soak:  ## what takes too long for every day: 100,000 simulated schedules, ten minutes of overload
 	@scripts/soak
 
 reliability:  ## the fault tests, and their table in docs/reliability.md
 	@scripts/reliability
+
+chaos:  ## random faults on both real brokers (MINUTES=2)
+	@scripts/chaos $(MINUTES)
 
 lint:  ## clang-format and clang-tidy
 	@scripts/lint

@@ -21,6 +21,7 @@ RUN_BY_CI = {
     "make test": ".ci/run",
     "make lint": "by hand before a commit",
     "make reliability": "its tests run in CI, by hand before a release for the table",
+    "make chaos MINUTES=60": "two minutes of it run in CI, by hand before a release",
     "make soak": "2,000 of its schedules run in CI, by hand before a release",
 }
 KINDS = {"cpp", "cmake", "json", "console", "sh"}

@@ -50,16 +50,17 @@ TEST_F(RabbitMqClusterTest, TheLeaderOfAQuorumQueueIsKilled) {
   const std::string queue = unique("quorum");
   std::string hosts;
   for (const std::string suffix : {"_2", "_3", ""}) {
-    hosts += (hosts.empty() ? "\"127.0.0.1:" : ", \"127.0.0.1:") + Servers::variable("AT_RABBITMQ" + suffix + "_PORT") + "\"";
+    hosts += (hosts.empty() ? "\"127.0.0.1:" : ", \"127.0.0.1:") + Servers::variable("AT_RABBITMQ" + suffix + "_PORT") +
+             "\"";
   }
   Ledger ledger;
   LostConnections lost;
   Ledger::Clock::time_point healed;
   {
     TriggerDispatcher dispatcher(
-        config_with(broker("b", "rabbitmq", R"("conn_details": {"hosts": [)" + hosts + R"(], "heartbeat": 2})",
-                           R"("queue": ")" + queue +
-                               R"(", "declare": {"type": "quorum"}, "timeout_secs": 60, "max_in_flight": 200)")),
+        config_with(broker(
+            "b", "rabbitmq", R"("conn_details": {"hosts": [)" + hosts + R"(], "heartbeat": 2})",
+            R"("queue": ")" + queue + R"(", "declare": {"type": "quorum"}, "timeout_secs": 60, "max_in_flight": 200)")),
         BrokerRegistry::builtin(), lost.options());
     Load load(dispatcher, ledger, "b");
     // The first host is a node where the queue is declared, and so its leader.
@@ -101,6 +102,7 @@ class KafkaClusterTest : public ::testing::Test {
     // Every partition's leader is broker 2.
     run("bash -c \"$AT_KAFKA_TOPICS --create --topic " + topic_ +
         " --replica-assignment 2:3:1,2:3:1,2:3:1 --config min.insync.replicas=2\"");
+    await_leaders({topic_}, 3);
   }
 
   static Config config(const std::string& topic) {
@@ -125,9 +127,8 @@ class KafkaClusterTest : public ::testing::Test {
       load.stop();
       ASSERT_TRUE(dispatcher.flush(120s));
     }
-    // What was on the wire may arrive twice if the client has to be given up: five requests for each partition.
     ledger.check("Kafka, 3 nodes", fault, read_topic(topic_),
-                 {.most_duplicates = 3UL * 5UL * 10'000UL, .order_per_key = true}, healed);
+                 {.most_duplicates = kafka_on_the_wire, .order_per_key = true}, healed);
   }
 
   const std::string topic_ = unique("replicated");

@@ -37,8 +37,11 @@ void no_delay(int fd) {
 
 }  // namespace
 
-FaultProxy::FaultProxy(std::string target_host, int target_port)
-    : host_(std::move(target_host)), target_port_(target_port), wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+FaultProxy::FaultProxy(std::string target_host, int target_port, int port)
+    : host_(std::move(target_host)),
+      target_port_(target_port),
+      port_(port),
+      wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   listen_again();
   thread_ = std::thread([this] { run(); });
 }

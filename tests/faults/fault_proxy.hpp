@@ -18,7 +18,8 @@ namespace action_triggers::tests {
 /// for those to come, until it is set otherwise. heal() undoes all of it.
 class FaultProxy {
  public:
-  FaultProxy(std::string target_host, int target_port);
+  /// Listens on `port`; 0: on a free one.
+  FaultProxy(std::string target_host, int target_port, int port = 0);
   ~FaultProxy();
   FaultProxy(const FaultProxy&) = delete;
   FaultProxy& operator=(const FaultProxy&) = delete;
@@ -95,7 +96,7 @@ class FaultProxy {
   const std::string host_;
   const int target_port_;
   int listener_ = -1;
-  int port_ = 0;
+  int port_;
   int wake_ = -1;
   std::atomic<int> connections_made_{0};
   std::atomic<bool> stop_{false};

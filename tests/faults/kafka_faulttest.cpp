@@ -1,27 +1,27 @@
 // A real Apache Kafka with faults, under load, held against the ledger.
-#include <csignal>
-
+#include "faults/faults.hpp"
 #include "faults/support.hpp"
 
 namespace action_triggers::tests {
 namespace {
 
-struct Fault {
-  std::string name;  ///< As the table has it.
-  std::function<void(const std::string& topic)> begin;
-  std::function<void(const std::string& topic)> heal;
-  std::chrono::milliseconds lasts{1'000};
+/// What the client says, for when there is something to explain.
+class ClientLog {
+ public:
+  DispatcherOptions options() {
+    DispatcherOptions options;
+    options.log = [this](LogLevel, std::string_view, std::string_view text) {
+      const std::lock_guard lock(mutex_);
+      text_.append(text).append("\n");
+    };
+    return options;
+  }
+  [[nodiscard]] const std::string& text() const { return text_; }
 
-  friend void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
+ private:
+  std::mutex mutex_;
+  std::string text_;
 };
-
-int broker_pid() {
-  return std::stoi(run("bash -c 'eval \"$(" ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers env)\"; echo $AT_KAFKA_PID'"));
-}
-void restart_broker() {
-  run(ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers restart kafka");
-  Servers::start();
-}
 
 class KafkaFaultTest : public ::testing::TestWithParam<Fault> {};
 
@@ -29,24 +29,21 @@ TEST_P(KafkaFaultTest, LosesNothing) {
   const Fault& fault = GetParam();
   const std::string topic = unique("fault");
   create_topics({topic}, 3);
+  FaultProxy proxy = kafka_proxy();
   Ledger ledger;
   Ledger::Clock::time_point healed;
-  std::mutex mutex;
-  std::string log;
+  ClientLog log;
   {
-    DispatcherOptions options;
-    options.log = [&](LogLevel, std::string_view, std::string_view text) {
-      const std::lock_guard lock(mutex);
-      log.append(text).append("\n");
-    };
     TriggerDispatcher dispatcher(
-        config_with(broker("b", "kafka", kafka_conn(), R"("topic": ")" + topic + R"(", "timeout_secs": 90)")),
-        BrokerRegistry::builtin(), std::move(options));
+        config_with(broker(
+            "b", "kafka", R"("conn_details": {"bootstrap_servers": "127.0.0.1:)" + std::to_string(proxy.port()) + "\"}",
+            R"("topic": ")" + topic + R"(", "timeout_secs": 90)")),
+        BrokerRegistry::builtin(), log.options());
     Load load(dispatcher, ledger, "b");
     ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) > 200; }));
-    fault.begin(topic);
+    fault.begin(proxy);
     std::this_thread::sleep_for(fault.lasts);  // the fault's own length
-    fault.heal(topic);
+    fault.heal(proxy);
     healed = Ledger::Clock::now();
     ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }))
         << dispatcher.stats().brokers["b"].last_error;
@@ -54,31 +51,52 @@ TEST_P(KafkaFaultTest, LosesNothing) {
     ASSERT_TRUE(dispatcher.flush(120s));
     EXPECT_TRUE(dispatcher.close(5s).complete());
   }
-  // The idempotent producer's own retries do not duplicate, as long as the broker knows the producer and the client
-  // lives. Otherwise what was on the wire may: five requests for each of three partitions.
-  constexpr std::size_t on_the_wire = 3UL * 5UL * 10'000UL;
   const std::size_t duplicates = ledger.check("Kafka", fault.name, read_topic(topic),
-                                              {.most_duplicates = on_the_wire, .order_per_key = true}, healed);
-  if (duplicates > 0) std::cout << "the client said:\n" << log;
+                                              {.most_duplicates = kafka_on_the_wire, .order_per_key = true}, healed);
+  if (duplicates > 0 || HasFailure()) std::cout << "the client said:\n" << log.text();
 }
 
-std::vector<Fault> faults() {
-  return {
-      {.name = "broker killed and restarted",
-       .begin = [](const std::string&) { ::kill(broker_pid(), SIGKILL); },
-       .heal = [](const std::string&) { restart_broker(); }},
-      {.name = "broker stopped for 5 s (SIGSTOP)",
-       .begin = [](const std::string&) { ::kill(broker_pid(), SIGSTOP); },
-       .heal = [](const std::string&) { ::kill(broker_pid(), SIGCONT); },
-       .lasts = 5s},
-  };
-}
+INSTANTIATE_TEST_SUITE_P(, KafkaFaultTest, ::testing::ValuesIn(kafka_faults()),
+                         [](const auto& instance) { return name_of(instance.param); });
 
-INSTANTIATE_TEST_SUITE_P(, KafkaFaultTest, ::testing::ValuesIn(faults()), [](const auto& parameter) {
-  std::string name;
-  for (const char c : parameter.param.name) name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
-  return name;
-});
+TEST(KafkaOutcomeTest, ATopicDeletedMidRunIsNotFoundUntilItIsBack) {
+  const std::string topic = unique("fault");
+  create_topics({topic}, 3);
+  std::vector<Received> received;
+  Ledger ledger;
+  Ledger::Clock::time_point healed;
+  {
+    TriggerDispatcher dispatcher(
+        config_with(broker("b", "kafka", kafka_conn(), R"("topic": ")" + topic + R"(", "timeout_secs": 60)")));
+    Load load(dispatcher, ledger, "b");
+    ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) > 200; }));
+    load.stop();
+    ASSERT_TRUE(dispatcher.flush(30s));
+    received = read_topic(topic);  // what is in it is deleted with it
+    run("bash -c \"$AT_KAFKA_TOPICS --delete --topic " + topic + "\"");
+    Load without(dispatcher, ledger, "b");
+    ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::not_found) > 200; }))
+        << dispatcher.stats().brokers["b"].last_error;
+    ASSERT_TRUE(eventually([&] {
+      try {
+        create_topics({topic}, 3);  // the old one may not be gone yet
+        return true;
+      } catch (const std::runtime_error&) {
+        return false;
+      }
+    }));
+    healed = Ledger::Clock::now();
+    ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }))
+        << dispatcher.stats().brokers["b"].last_error;
+    without.stop();
+    ASSERT_TRUE(dispatcher.flush(60s));
+  }
+  const std::vector<Received> after = read_topic(topic);
+  received.insert(received.end(), after.begin(), after.end());
+  ledger.check("Kafka", "topic deleted and created again", received,
+               {.most_duplicates = kafka_on_the_wire, .explained = {StatusCode::not_found}, .order_per_key = true},
+               healed);
+}
 
 }  // namespace
 }  // namespace action_triggers::tests

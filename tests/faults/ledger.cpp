@@ -36,6 +36,8 @@ void Ledger::fire(TriggerDispatcher& dispatcher, const std::string& name) {
     entry.code = report.status.code();
     entry.persistence = report.persistence;
     entry.text = report.status.message();
+    entry.partition = report.partition;
+    entry.offset = report.offset;
   });
   const std::chrono::nanoseconds took = Clock::now() - begin;
   const std::lock_guard lock(mutex_);
@@ -123,8 +125,17 @@ std::size_t Ledger::check(const std::string& broker, const std::string& fault, c
     }
   }
   EXPECT_EQ(not_once, 0U) << "messages without exactly one report";
-  EXPECT_EQ(lost.size(), 0U) << "messages reported ok that the broker does not have, the first is " << lost.front()
-                             << " and the last " << lost.back();
+  EXPECT_EQ(lost.size(), 0U) << "messages reported ok that the broker does not have";
+  for (std::size_t i = 0; i < std::min<std::size_t>(lost.size(), 5); ++i) {
+    const Entry& entry = entries_[lost[i]];
+    std::cout << "lost: " << lost[i] << ", reported at partition " << entry.partition << ", offset " << entry.offset;
+    for (const Received& message : received) {
+      if (message.offset == entry.offset && message.partition == entry.partition) {
+        std::cout << ", where there is " << message.id;
+      }
+    }
+    std::cout << '\n';
+  }
   EXPECT_EQ(lied, 0U) << "messages reported not_persisted that the broker has";
   EXPECT_EQ(foreign, 0U) << "messages that nobody fired like this";
   EXPECT_EQ(unexplained, 0U) << "failures that this fault does not explain";

@@ -52,6 +52,8 @@ class Ledger {
     StatusCode code = StatusCode::internal;
     Persistence persistence = Persistence::not_persisted;
     std::string text;
+    std::int32_t partition = -1;  // Kafka
+    std::int64_t offset = -1;
   };
 
   static constexpr std::size_t keys = 7;

@@ -1,7 +1,5 @@
 // A real RabbitMQ with faults in front of it and inside it, under load, held against the ledger.
-#include <csignal>
-
-#include "faults/fault_proxy.hpp"
+#include "faults/faults.hpp"
 #include "faults/support.hpp"
 
 namespace action_triggers::tests {
@@ -9,28 +7,6 @@ namespace {
 
 constexpr std::size_t window = 200;  // max_in_flight, and so the most duplicates of one lost connection
 
-struct Stage {
-  FaultProxy& proxy;
-  std::string queue;
-};
-
-struct Fault {
-  std::string name;  ///< As the table has it.
-  std::function<void(Stage&)> begin;
-  std::function<void(Stage&)> heal;
-  std::chrono::milliseconds lasts{1'000};
-
-  friend void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
-};
-
-int broker_pid() {
-  return std::stoi(
-      run("bash -c 'eval \"$(" ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers env)\"; echo $AT_RABBITMQ_PID'"));
-}
-void restart_broker() {
-  run(ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers restart rabbitmq");
-  Servers::start();
-}
 void with_pika(const std::string& statements) {
   run("/usr/bin/python3 -c 'import pika; c = pika.BlockingConnection(pika.ConnectionParameters(\"" +
       Servers::rabbitmq_host() + "\", " + std::to_string(Servers::rabbitmq_port()) + ")); ch = c.channel(); " +
@@ -42,21 +18,21 @@ class RabbitMqFaultTest : public ::testing::TestWithParam<Fault> {};
 TEST_P(RabbitMqFaultTest, LosesNothing) {
   const Fault& fault = GetParam();
   FaultProxy proxy(Servers::rabbitmq_host(), Servers::rabbitmq_port());
-  Stage stage{proxy, unique("fault")};
+  const std::string queue = unique("fault");
   Ledger ledger;
   Ledger::Clock::time_point healed;
   {
-    TriggerDispatcher dispatcher(config_with(
-        broker("b", "rabbitmq",
-               R"("conn_details": {"host": "127.0.0.1", "port": )" + std::to_string(proxy.port()) +
-                   R"(, "heartbeat": 1, "connect_timeout": 2})",
-               R"("queue": ")" + stage.queue + R"(", "declare": true, "timeout_secs": 60, "max_in_flight": )" +
-                   std::to_string(window))));
+    TriggerDispatcher dispatcher(
+        config_with(broker("b", "rabbitmq",
+                           R"("conn_details": {"host": "127.0.0.1", "port": )" + std::to_string(proxy.port()) +
+                               R"(, "heartbeat": 1, "connect_timeout": 2})",
+                           R"("queue": ")" + queue + R"(", "declare": true, "timeout_secs": 60, "max_in_flight": )" +
+                               std::to_string(window))));
     Load load(dispatcher, ledger, "b");
     ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) > 200; }));
-    fault.begin(stage);
+    fault.begin(proxy);
     std::this_thread::sleep_for(fault.lasts);  // the fault's own length
-    fault.heal(stage);
+    fault.heal(proxy);
     healed = Ledger::Clock::now();
     // A fresh fire works after healing.
     ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }))
@@ -66,100 +42,11 @@ TEST_P(RabbitMqFaultTest, LosesNothing) {
     EXPECT_TRUE(dispatcher.close(5s).complete());
   }
   const auto lost_connections = static_cast<std::size_t>(proxy.connections_made() - 1);
-  ledger.check("RabbitMQ", fault.name, drain_queue(stage.queue), {.most_duplicates = lost_connections * window},
-               healed);
+  ledger.check("RabbitMQ", fault.name, drain_queue(queue), {.most_duplicates = lost_connections * window}, healed);
 }
 
-void nothing(Stage& /*stage*/) {}
-void heal_proxy(Stage& stage) { stage.proxy.heal(); }
-
-std::vector<Fault> faults() {
-  std::vector<Fault> all;
-  all.push_back({.name = "connection reset", .begin = [](Stage& stage) { stage.proxy.reset_all(); }, .heal = nothing});
-  all.push_back({.name = "half-closed by the peer",
-                 .begin = [](Stage& stage) { stage.proxy.half_close_all(); },
-                 .heal = nothing});
-  all.push_back({.name = "black hole for 5 s",
-                 .begin = [](Stage& stage) { stage.proxy.black_hole(); },
-                 .heal = heal_proxy,
-                 .lasts = 5s});
-  all.push_back({.name = "reset, then accepted and silent",
-                 .begin =
-                     [](Stage& stage) {
-                       stage.proxy.accept_and_stay_silent();
-                       stage.proxy.reset_all();
-                     },
-                 .heal =
-                     [](Stage& stage) {
-                       stage.proxy.heal();
-                       stage.proxy.reset_all();
-                     },
-                 .lasts = 3s});
-  all.push_back({.name = "reset, then refused",
-                 .begin =
-                     [](Stage& stage) {
-                       stage.proxy.refuse();
-                       stage.proxy.reset_all();
-                     },
-                 .heal = heal_proxy,
-                 .lasts = 2s});
-  all.push_back({.name = "published, but every answer dropped",
-                 .begin = [](Stage& stage) { stage.proxy.drop_answers(); },
-                 .heal =
-                     [](Stage& stage) {
-                       stage.proxy.reset_all();
-                       stage.proxy.heal();
-                     }});
-  all.push_back({.name = "200 ms late in each direction",
-                 .begin = [](Stage& stage) { stage.proxy.delay(200ms); },
-                 .heal = heal_proxy,
-                 .lasts = 2s});
-  all.push_back({.name = "100 kB/s",
-                 .begin = [](Stage& stage) { stage.proxy.limit_bandwidth(100'000); },
-                 .heal = heal_proxy,
-                 .lasts = 2s});
-  all.push_back({.name = "cut after 20,000 bytes, again and again",
-                 .begin = [](Stage& stage) { stage.proxy.cut_after(20'000); },
-                 .heal = heal_proxy,
-                 .lasts = 3s});
-  all.push_back({.name = "broker killed and restarted",
-                 .begin =
-                     [](Stage&) {
-                       // RabbitMQ forgets a queue that was declared a moment before, with all in it: docs/delivery.md.
-                       Servers::rabbitmqctl("eval 'mnesia:sync_log().'");
-                       ::kill(broker_pid(), SIGKILL);
-                     },
-                 .heal = [](Stage&) { restart_broker(); }});
-  all.push_back({.name = "broker stopped for 5 s (SIGSTOP)",
-                 .begin = [](Stage&) { ::kill(broker_pid(), SIGSTOP); },
-                 .heal = [](Stage&) { ::kill(broker_pid(), SIGCONT); },
-                 .lasts = 5s});
-  all.push_back({.name = "close_all_connections",
-                 .begin = [](Stage&) { Servers::rabbitmqctl("close_all_connections fault"); },
-                 .heal = nothing});
-  all.push_back({.name = "stop_app, start_app",
-                 .begin = [](Stage&) { Servers::rabbitmqctl("stop_app"); },
-                 .heal =
-                     [](Stage&) {
-                       Servers::rabbitmqctl("start_app");
-                       Servers::rabbitmqctl("await_startup");
-                     }});
-  all.push_back({.name = "memory alarm for 2 s",
-                 .begin = [](Stage&) { Servers::rabbitmqctl("set_vm_memory_high_watermark 0"); },
-                 .heal = [](Stage&) { Servers::rabbitmqctl("set_vm_memory_high_watermark 0.4"); },
-                 .lasts = 2s});
-  all.push_back({.name = "disk alarm for 2 s",
-                 .begin = [](Stage&) { Servers::rabbitmqctl("set_disk_free_limit mem_relative 10000"); },
-                 .heal = [](Stage&) { Servers::rabbitmqctl("set_disk_free_limit 50MB"); },
-                 .lasts = 2s});
-  return all;
-}
-
-INSTANTIATE_TEST_SUITE_P(, RabbitMqFaultTest, ::testing::ValuesIn(faults()), [](const auto& parameter) {
-  std::string name;
-  for (const char c : parameter.param.name) name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(, RabbitMqFaultTest, ::testing::ValuesIn(rabbitmq_faults()),
+                         [](const auto& instance) { return name_of(instance.param); });
 
 // ------------------------------------------------------------------------------------- faults with outcomes of their
 // own

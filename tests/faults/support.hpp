@@ -12,15 +12,20 @@
 
 namespace action_triggers::tests {
 
-/// Fires about 2,000 messages a second from a thread of its own until it is stopped.
+/// The idempotent producer's own retries do not duplicate, as long as the broker knows the producer and the client
+/// lives. Otherwise what was on the wire may come twice: five requests for each of three partitions.
+constexpr std::size_t kafka_on_the_wire = 3UL * 5UL * 10'000UL;
+
+/// Fires a message every `period` from a thread of its own until it is stopped.
 class Load {
  public:
-  Load(TriggerDispatcher& dispatcher, Ledger& ledger, std::string name) {
-    thread_ = std::thread([this, &dispatcher, &ledger, name = std::move(name)] {
+  Load(TriggerDispatcher& dispatcher, Ledger& ledger, std::string name,
+       std::chrono::microseconds period = std::chrono::microseconds(500)) {
+    thread_ = std::thread([this, &dispatcher, &ledger, name = std::move(name), period] {
       auto next = std::chrono::steady_clock::now();
       while (!stop_) {
         ledger.fire(dispatcher, name);
-        next += std::chrono::microseconds(500);
+        next += period;
         std::this_thread::sleep_until(next);  // the pace of the load, not a wait for anything
       }
     });

@@ -128,13 +128,50 @@ std::vector<Received> read_topic(const std::string& topic, const std::string& bo
   return messages;
 }
 
-void create_topics(const std::vector<std::string>& topics, int partitions, const std::string& bootstrap) {
+namespace {
+
+using KafkaHandle = std::unique_ptr<rd_kafka_t, decltype(&rd_kafka_destroy)>;
+
+KafkaHandle kafka_client(const std::string& bootstrap) {
   std::array<char, 512> reason{};
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
   const std::string servers = bootstrap.empty() ? Servers::kafka_bootstrap() : bootstrap;
   rd_kafka_conf_set(conf, "bootstrap.servers", servers.c_str(), reason.data(), reason.size());
-  const std::unique_ptr<rd_kafka_t, decltype(&rd_kafka_destroy)> client(
-      rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason.data(), reason.size()), rd_kafka_destroy);
+  return {rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason.data(), reason.size()), rd_kafka_destroy};
+}
+
+rd_kafka_resp_err_t result_of_creation(rd_kafka_event_t* event) {
+  if (event == nullptr) return RD_KAFKA_RESP_ERR__TIMED_OUT;
+  if (const auto error = rd_kafka_event_error(event); error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
+  std::size_t count = 0;
+  const rd_kafka_topic_result_t** topics =
+      rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (const auto error = rd_kafka_topic_result_error(topics[i]); error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
+  }
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+}  // namespace
+
+void await_leaders(const std::vector<std::string>& topics, int partitions, const std::string& bootstrap) {
+  const KafkaHandle client = kafka_client(bootstrap);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  for (const std::string& topic : topics) {
+    for (int partition = 0; partition < partitions; ++partition) {
+      std::int64_t low = 0;
+      std::int64_t high = 0;
+      while (rd_kafka_query_watermark_offsets(client.get(), topic.c_str(), partition, &low, &high, 1'000) !=
+             RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("no leader for topic " + topic);
+      }
+    }
+  }
+}
+
+void create_topics(const std::vector<std::string>& topics, int partitions, const std::string& bootstrap) {
+  std::array<char, 512> reason{};
+  const KafkaHandle client = kafka_client(bootstrap);
   std::vector<rd_kafka_NewTopic_t*> wanted;
   for (const std::string& topic : topics) {
     wanted.push_back(rd_kafka_NewTopic_new(topic.c_str(), partitions, 1, reason.data(), reason.size()));
@@ -142,11 +179,12 @@ void create_topics(const std::vector<std::string>& topics, int partitions, const
   rd_kafka_queue_t* queue = rd_kafka_queue_new(client.get());
   rd_kafka_CreateTopics(client.get(), wanted.data(), wanted.size(), nullptr, queue);
   rd_kafka_event_t* event = rd_kafka_queue_poll(queue, 60'000);
-  const rd_kafka_resp_err_t error = event == nullptr ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(event);
+  const rd_kafka_resp_err_t error = result_of_creation(event);
   rd_kafka_event_destroy(event);
   rd_kafka_queue_destroy(queue);
   rd_kafka_NewTopic_destroy_array(wanted.data(), wanted.size());
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) throw std::runtime_error(rd_kafka_err2str(error));
+  await_leaders(topics, partitions, bootstrap);
 }
 
 std::string unique(const std::string& prefix) {

@@ -49,7 +49,11 @@ std::vector<Received> drain_queue(const std::string& queue, const std::string& v
 /// `bootstrap`: another cluster than the usual one.
 std::vector<Received> read_topic(const std::string& topic, const std::string& bootstrap = {});
 
-/// One replica each.
+/// Until every partition answers: the first messages to a topic that was created a moment ago may be sent twice, and
+/// arrive out of order (docs/delivery.md).
+void await_leaders(const std::vector<std::string>& topics, int partitions, const std::string& bootstrap = {});
+
+/// One replica each. Returns when they can be written to.
 void create_topics(const std::vector<std::string>& topics, int partitions, const std::string& bootstrap = {});
 
 /// A name that no other test or run uses.

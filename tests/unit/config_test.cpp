@@ -301,6 +301,7 @@ TEST(ConfigTest, KafkaIsSafeUnlessTheFileSaysOtherwise) {
   EXPECT_THAT(broker->properties, Contains(Pair("enable.idempotence", "true")));
   EXPECT_THAT(broker->properties, Contains(Pair("socket.nagle.disable", "true")));
   EXPECT_THAT(broker->properties, Contains(Pair("partitioner", "murmur2_random")));
+  EXPECT_THAT(broker->properties, Not(Contains(::testing::Key(::testing::StartsWith("sasl.")))));
   EXPECT_THAT(config.warnings, IsEmpty());
 }
 
@@ -560,6 +561,9 @@ TEST(ConfigErrorTest, FilesThatCannotBeRead) {
   EXPECT_EQ(what("/tmp"), "/tmp: The file cannot be read.");
   const TemporaryFile large("{\"brokers\": {}}" + std::string(max_config_bytes, ' '));
   EXPECT_THAT(what(large.path), HasSubstr("larger than 1 MiB"));
+  const TemporaryFile endless(
+      R"({"brokers": {"b": {"broker_type": "memory", "params": {"queue": "${file:/dev/zero}"}}}})");
+  EXPECT_THAT(what(endless.path), HasSubstr("The file '/dev/zero' is larger than 1 MiB."));
 }
 
 TEST(ConfigErrorTest, AMillionBracketsAreOneProblem) {

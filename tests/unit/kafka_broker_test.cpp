@@ -465,6 +465,30 @@ TEST(KafkaBrokerTest, NotEnoughReplicasIsTriedAgainByTheClientThenRejected) {
   EXPECT_THAT(outcome.status.message(), HasSubstr("'orders'"));
 }
 
+TEST(KafkaBrokerTest, DoesNotBelieveThatALaterConfirmationProvesAnEarlierMessage) {
+  MockCluster cluster;
+  TestLane lane({config_for(cluster.bootstrap())});
+  lane.connect();
+  ASSERT_TRUE(lane.deliver(message_of("before", "key")).status.ok());
+  // Two requests on the wire: the first one is refused, the second one written.
+  cluster.set_round_trip(300ms);
+  cluster.fail_produce({RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION});
+  TestMessage& first = lane.add(message_of("first", "key"));
+  EXPECT_FALSE(lane.run_until([&] { return !first.outcomes.empty(); }, 100ms));
+  lane.add(message_of("second", "key"));
+  ASSERT_TRUE(lane.run_until_completed());
+  // A client that sends the first one again may say so; what may not be is "ok", and nothing there.
+  const auto received = read_topic(cluster, "orders", first.outcomes[0].status.ok() ? 3 : 2);
+  const bool is_there =
+      std::any_of(received.begin(), received.end(), [](const Received& message) { return message.body == "first"; });
+  if (first.outcomes[0].status.ok()) {
+    EXPECT_TRUE(is_there);
+  } else {
+    EXPECT_TRUE(first.outcomes[0].status.retryable()) << first.outcomes[0].status;
+    EXPECT_EQ(first.outcomes[0].persistence, Persistence::possibly_persisted);
+  }
+}
+
 TEST(KafkaBrokerTest, MapsWhatTheBrokerRefuses) {
   const std::vector<std::pair<rd_kafka_resp_err_t, StatusCode>> expected{
       {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, StatusCode::permission_denied},

@@ -19,10 +19,11 @@ using ::testing::HasSubstr;
 using testing::IsOk;
 
 Config config_for(const ScriptedAmqpServer& server, const std::string& timeout) {
-  return parse_config(R"({"brokers": {"b": {"broker_type": "rabbitmq", "conn_details": {"host": "127.0.0.1", "port": )" +
-                      std::to_string(server.port()) +
-                      R"(, "connect_timeout": 0.4}, "params": {"queue": "q", "retry": {"max_attempts": 1}, "timeout_secs": )" +
-                      timeout + "}}}}");
+  return parse_config(
+      R"({"brokers": {"b": {"broker_type": "rabbitmq", "conn_details": {"host": "127.0.0.1", "port": )" +
+      std::to_string(server.port()) +
+      R"(, "connect_timeout": 0.4}, "params": {"queue": "q", "retry": {"max_attempts": 1}, "timeout_secs": )" +
+      timeout + "}}}}");
 }
 
 Message message(const std::string& id) {
@@ -161,8 +162,8 @@ TEST(HostileServer, TablesNestedTenThousandTimesDoNotOverflowTheStack) {
     peer.read_protocol_header();
     peer.write(start_method(nested_tables(65'000)));
     peer.read_frame();  // start-ok, from one who has survived it
-    peer.write(method(0, connection_close,
-                      short_number(541) + short_string("ENOUGH") + short_number(0) + short_number(0)));
+    peer.write(
+        method(0, connection_close, short_number(541) + short_string("ENOUGH") + short_number(0) + short_number(0)));
     peer.read_on();
   });
   TriggerDispatcher dispatcher(config_for(server, "1"));
@@ -174,16 +175,16 @@ TEST(HostileServer, ReturnsOfTwoChannelsMayBeInterleaved) {
     peer.log_in();
     const AmqpPeer::Publish one = peer.next_publish();
     const AmqpPeer::Publish two = peer.next_publish();
-    peer.write(return_method(one.channel) + return_method(two.channel) +
-               return_header(one.channel, one.message_id, 4) + return_header(two.channel, two.message_id, 4) +
-               frame(body_frame, one.channel, "body") + frame(body_frame, two.channel, "body") +
-               ack(one.channel, 1) + ack(two.channel, 1));
+    peer.write(return_method(one.channel) + return_method(two.channel) + return_header(one.channel, one.message_id, 4) +
+               return_header(two.channel, two.message_id, 4) + frame(body_frame, one.channel, "body") +
+               frame(body_frame, two.channel, "body") + ack(one.channel, 1) + ack(two.channel, 1));
     peer.read_on();
   });
   const std::string conn = R"("conn_details": {"host": "127.0.0.1", "port": )" + std::to_string(server.port()) + "}";
-  TriggerDispatcher dispatcher(parse_config(
-      R"({"brokers": {"a": {"broker_type": "rabbitmq", )" + conn + R"(, "params": {"exchange": "one", "routing_key": "r"}}, )" +
-      R"("b": {"broker_type": "rabbitmq", )" + conn + R"(, "params": {"exchange": "two", "routing_key": "r"}}}})"));
+  TriggerDispatcher dispatcher(parse_config(R"({"brokers": {"a": {"broker_type": "rabbitmq", )" + conn +
+                                            R"(, "params": {"exchange": "one", "routing_key": "r"}}, )" +
+                                            R"("b": {"broker_type": "rabbitmq", )" + conn +
+                                            R"(, "params": {"exchange": "two", "routing_key": "r"}}}})"));
   const Delivery one = dispatcher.fire("a", message("id-1"));
   const Delivery two = dispatcher.fire("b", message("id-2"));
   EXPECT_THAT(one.wait(), HasCode(StatusCode::unroutable));
@@ -213,7 +214,7 @@ TEST(HostileServer, RandomDamageHasAnOutcome) {
     ASSERT_TRUE(dispatcher.close(5s).complete());
   }
   EXPECT_EQ(oks + failures, 300U);
-  EXPECT_GT(oks, 25U);  // the damage leaves some sessions whole,
+  EXPECT_GT(oks, 25U);       // the damage leaves some sessions whole,
   EXPECT_GT(failures, 25U);  // and breaks others
 }
 

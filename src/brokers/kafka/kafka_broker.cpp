@@ -229,6 +229,16 @@ void KafkaBroker::serve_events(BrokerEvents& events) {
   more_events_ = true;
 }
 
+/// The idempotent producer takes the confirmation of a later request for that of an earlier one which failed, and
+/// reports it without an offset. But a broker that knows nothing of the producer yet, as for a topic just created,
+/// confirms the later one although it refused the earlier one: seen with librdkafka 2.0.2 and Kafka 4.3.1.
+Outcome KafkaBroker::unproven() {
+  return Outcome::failed({StatusCode::unavailable,
+                          "the client concluded that the message was written, but the broker "
+                          "did not confirm it"},
+                         Persistence::possibly_persisted);
+}
+
 void KafkaBroker::serve_reports(rd_kafka_event_t* event, BrokerEvents& events) {
   while (const rd_kafka_message_t* report = rd_kafka_event_message_next(event)) {
     const auto& message = *static_cast<const OutboundMessage*>(report->_private);
@@ -237,7 +247,7 @@ void KafkaBroker::serve_reports(rd_kafka_event_t* event, BrokerEvents& events) {
         down_ = false;
         events.blocked(false, {});
       }
-      events.complete(message, Outcome::persisted(report->partition, report->offset));
+      events.complete(message, report->offset < 0 ? unproven() : Outcome::persisted(report->partition, report->offset));
       continue;
     }
     Persistence persistence = Persistence::possibly_persisted;

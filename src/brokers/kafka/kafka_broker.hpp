@@ -37,6 +37,7 @@ class KafkaBroker final : public Broker {
   };
 
   void serve_events(BrokerEvents& events);
+  static Outcome unproven();
   void serve_reports(rd_kafka_event_t* event, BrokerEvents& events);
   void serve_error(rd_kafka_resp_err_t error, const std::string& text, BrokerEvents& events);
   void give_up_client(Status why, BrokerEvents& events);

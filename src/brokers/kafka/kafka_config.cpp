@@ -415,7 +415,8 @@ std::unique_ptr<BrokerConfig> parse_kafka(BrokerSection& section) {
   check_security(section, raw);
 #ifdef ACTION_TRIGGERS_WITH_KAFKA
   for (const auto& [property, text] : wrong_properties(raw)) section.conn_details.problem(property, text);
-  if (raw.properties["sasl.mechanism"].starts_with("SCRAM") && !why_scram_fails().empty()) {
+  if (const auto mechanism = raw.properties.find("sasl.mechanism");
+      mechanism != raw.properties.end() && mechanism->second.starts_with("SCRAM") && !why_scram_fails().empty()) {
     section.conn_details.warning("sasl_mechanism", "Older brokers accept it, but " + why_scram_fails() + ".");
   }
 #endif

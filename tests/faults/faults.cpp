@@ -1,0 +1,134 @@
+#include "faults/faults.hpp"
+
+#include <cctype>
+#include <csignal>
+
+#include "live/servers.hpp"
+
+namespace action_triggers::tests {
+namespace {
+
+using namespace std::chrono_literals;
+
+void nothing(FaultProxy& /*proxy*/) {}
+void heal_proxy(FaultProxy& proxy) { proxy.heal(); }
+
+std::vector<Fault> network_faults() {
+  std::vector<Fault> all;
+  all.push_back({.name = "connection reset", .begin = [](FaultProxy& proxy) { proxy.reset_all(); }, .heal = nothing});
+  all.push_back(
+      {.name = "half-closed by the peer", .begin = [](FaultProxy& proxy) { proxy.half_close_all(); }, .heal = nothing});
+  all.push_back({.name = "black hole for 5 s",
+                 .begin = [](FaultProxy& proxy) { proxy.black_hole(); },
+                 .heal = heal_proxy,
+                 .lasts = 5s});
+  all.push_back({.name = "reset, then accepted and silent",
+                 .begin =
+                     [](FaultProxy& proxy) {
+                       proxy.accept_and_stay_silent();
+                       proxy.reset_all();
+                     },
+                 .heal =
+                     [](FaultProxy& proxy) {
+                       proxy.heal();
+                       proxy.reset_all();
+                     },
+                 .lasts = 3s});
+  all.push_back({.name = "reset, then refused",
+                 .begin =
+                     [](FaultProxy& proxy) {
+                       proxy.refuse();
+                       proxy.reset_all();
+                     },
+                 .heal = heal_proxy,
+                 .lasts = 2s});
+  all.push_back({.name = "published, but every answer dropped",
+                 .begin = [](FaultProxy& proxy) { proxy.drop_answers(); },
+                 .heal =
+                     [](FaultProxy& proxy) {
+                       proxy.reset_all();
+                       proxy.heal();
+                     }});
+  all.push_back({.name = "200 ms late in each direction",
+                 .begin = [](FaultProxy& proxy) { proxy.delay(200ms); },
+                 .heal = heal_proxy,
+                 .lasts = 2s});
+  all.push_back({.name = "100 kB/s",
+                 .begin = [](FaultProxy& proxy) { proxy.limit_bandwidth(100'000); },
+                 .heal = heal_proxy,
+                 .lasts = 2s});
+  all.push_back({.name = "cut after 20,000 bytes, again and again",
+                 .begin = [](FaultProxy& proxy) { proxy.cut_after(20'000); },
+                 .heal = heal_proxy,
+                 .lasts = 3s});
+  return all;
+}
+
+/// The server's process is killed, or stopped for a while.
+void add_process_faults(std::vector<Fault>& all, const std::string& server, const std::string& pid_variable,
+                        const std::function<void()>& before_kill) {
+  const auto signal = [pid_variable](int number) { ::kill(std::stoi(Servers::variable(pid_variable)), number); };
+  all.push_back({.name = "broker killed and restarted",
+                 .begin =
+                     [=](FaultProxy&) {
+                       before_kill();
+                       signal(SIGKILL);
+                     },
+                 .heal =
+                     [=](FaultProxy&) {
+                       run(ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers restart " + server);
+                       Servers::start(server);  // and learn its new process id
+                     }});
+  all.push_back({.name = "broker stopped for 5 s (SIGSTOP)",
+                 .begin = [=](FaultProxy&) { signal(SIGSTOP); },
+                 .heal = [=](FaultProxy&) { signal(SIGCONT); },
+                 .lasts = 5s});
+}
+
+}  // namespace
+
+std::vector<Fault> rabbitmq_faults() {
+  std::vector<Fault> all = network_faults();
+  add_process_faults(all, "rabbitmq", "AT_RABBITMQ_PID", [] {
+    // RabbitMQ forgets a queue that was declared a moment before, with all in it: docs/delivery.md.
+    Servers::rabbitmqctl("eval 'mnesia:sync_log().'");
+  });
+  all.push_back({.name = "close_all_connections",
+                 .begin = [](FaultProxy&) { Servers::rabbitmqctl("close_all_connections fault"); },
+                 .heal = nothing});
+  all.push_back({.name = "stop_app, start_app",
+                 .begin = [](FaultProxy&) { Servers::rabbitmqctl("stop_app"); },
+                 .heal =
+                     [](FaultProxy&) {
+                       Servers::rabbitmqctl("start_app");
+                       Servers::rabbitmqctl("await_startup");
+                     }});
+  all.push_back({.name = "memory alarm for 2 s",
+                 .begin = [](FaultProxy&) { Servers::rabbitmqctl("set_vm_memory_high_watermark 0"); },
+                 .heal = [](FaultProxy&) { Servers::rabbitmqctl("set_vm_memory_high_watermark 0.4"); },
+                 .lasts = 2s});
+  all.push_back({.name = "disk alarm for 2 s",
+                 .begin = [](FaultProxy&) { Servers::rabbitmqctl("set_disk_free_limit mem_relative 10000"); },
+                 .heal = [](FaultProxy&) { Servers::rabbitmqctl("set_disk_free_limit 50MB"); },
+                 .lasts = 2s});
+  return all;
+}
+
+std::vector<Fault> kafka_faults() {
+  std::vector<Fault> all = network_faults();
+  add_process_faults(all, "kafka", "AT_KAFKA_PID", [] {});
+  return all;
+}
+
+FaultProxy kafka_proxy() {
+  return {"127.0.0.1", std::stoi(Servers::variable("AT_KAFKA_BEHIND_PROXY")),
+          std::stoi(Servers::variable("AT_KAFKA_PROXY"))};
+}
+
+std::string name_of(const Fault& fault) {
+  std::string name;
+  for (const char c : fault.name) name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  return name;
+}
+
+}  // namespace action_triggers::tests

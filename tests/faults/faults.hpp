@@ -1,0 +1,35 @@
+/// What can go wrong with a broker or on the way to it, and how it is put right again.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "faults/fault_proxy.hpp"
+
+namespace action_triggers::tests {
+
+struct Fault {
+  std::string name;  ///< As the table has it.
+  std::function<void(FaultProxy&)> begin;
+  std::function<void(FaultProxy&)> heal;
+  std::chrono::milliseconds lasts{1'000};
+
+  friend void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
+};
+
+/// Every fault of the network, and those of the private RabbitMQ.
+std::vector<Fault> rabbitmq_faults();
+/// Every fault of the network, and those of the private Kafka.
+std::vector<Fault> kafka_faults();
+
+/// A proxy in front of the private Kafka, which names the proxy as its address to clients that come through it. One at
+/// a time.
+FaultProxy kafka_proxy();
+
+/// The fault's name as a test's name.
+std::string name_of(const Fault& fault);
+
+}  // namespace action_triggers::tests
