@@ -14,3 +14,17 @@ if(ACTION_TRIGGERS_SANITIZE)
   add_compile_options(-fsanitize=${ACTION_TRIGGERS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g)
   add_link_options(-fsanitize=${ACTION_TRIGGERS_SANITIZE})
 endif()
+# What makes a bug that corrupts memory end the process rather than run an attacker's code. Sanitizers find more, and do
+# not go together with it.
+if(ACTION_TRIGGERS_HARDEN AND NOT ACTION_TRIGGERS_SANITIZE)
+  add_compile_options(-fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE
+    $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    add_compile_options(-fcf-protection)
+  endif()
+  add_link_options(LINKER:-z,relro,-z,now,-z,noexecstack)
+endif()
+
+if(ACTION_TRIGGERS_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

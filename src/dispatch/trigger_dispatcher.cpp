@@ -75,6 +75,10 @@ class TriggerDispatcher::Impl {
     detail::watch_forks();
     generation_ = detail::fork_generation();
     hooks_->options = std::move(options);
+    for (const ConfigProblem& warning : config.warnings) {
+      hooks_->log(LogLevel::warning, "config",
+                  warning.broker.empty() ? warning.text : warning.broker + ": " + warning.text);
+    }
     std::map<std::string, std::vector<std::shared_ptr<const BrokerConfig>>> groups;
     for (auto& [name, broker] : config.brokers) {
       std::string key = lane_key(*broker);

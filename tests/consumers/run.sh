@@ -29,6 +29,11 @@ case $how in
     if [ "$how" = package-shared ]; then
       library=$(find "$work/prefix" -name 'libaction_triggers.so')
       [[ $(readelf -d "$library") == *'SONAME'*'libaction_triggers.so.0.1'* ]] || { echo "wrong SONAME"; exit 1; }
+      # Hardened: relocations are read-only once loaded, the stack is protected, and not executable.
+      [[ $(readelf -dW "$library") == *BIND_NOW* || $(readelf -dW "$library") == *'Flags: NOW'* ]] || { echo "not BIND_NOW"; exit 1; }
+      [[ $(readelf -lW "$library") == *GNU_RELRO* ]] || { echo "no RELRO"; exit 1; }
+      [[ $(readelf -lW "$library" | grep GNU_STACK) != *E* ]] || { echo "the stack is executable"; exit 1; }
+      [[ $(nm -D --undefined-only "$library") == *__stack_chk_fail* ]] || { echo "no stack protection"; exit 1; }
       # Internals are hidden.
       if nm -DC --defined-only "$library" | grep -E 'action_triggers::detail::(Lane|SectionReader)::'; then exit 1; fi
       # … and by pkg-config, without CMake.

@@ -5,7 +5,7 @@ Every fenced block has a kind, and every kind is checked:
   json         a configuration without problems; <!-- file NAME --> above it puts it where console blocks find it
   console      `$ command` lines run, and what they print must be what stands below them; … matches anything
   sh           only commands that CI runs: see RUN_BY_CI
-Links to files must lead somewhere."""
+Links to files must lead somewhere, and a test that is named, such as `SuiteTest.Name`, must exist."""
 
 import os
 import pathlib
@@ -58,6 +58,8 @@ def matches(said, expected):
 def main(source, command):
     wrong = []
     checked = 0
+    tests = "".join(file.read_text(encoding="utf-8") for folder in ("tests", "include")
+                    for file in (source / folder).rglob("*.[ch]pp"))
     for page in [source / "README.md", *sorted((source / "docs").rglob("*.md"))]:
         name = page.relative_to(source)
         text = page.read_text(encoding="utf-8")
@@ -90,6 +92,9 @@ def main(source, command):
             else:
                 wrong += [f"{where}: no test runs '{to_run}'" for to_run in content.splitlines() if to_run not in RUN_BY_CI]
         prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+        for suite, test in re.findall(r"`([A-Z]\w*(?:Test|Contract|Server))\.([A-Z]\w+)`", prose):
+            if f"({suite}, {test})" not in tests:
+                wrong.append(f"{name}: there is no test {suite}.{test}")
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)|\bsrc=\"([^\"]+)\"", prose):
             target = target[0] or target[1]
             if "://" not in target and not (page.parent / target).exists():

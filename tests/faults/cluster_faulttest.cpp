@@ -96,7 +96,12 @@ TEST_F(RabbitMqClusterTest, TheLeaderOfAQuorumQueueIsKilled) {
 class KafkaClusterTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { Servers::start("kafka kafka-2 kafka-3"); }
-  static void TearDownTestSuite() { run(ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers stop kafka-2 kafka-3"); }
+  static void TearDownTestSuite() {
+    run(ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers stop kafka-2 kafka-3");
+    // Until the controller has noticed, it would give new topics to them.
+    ASSERT_TRUE(eventually(
+        [] { return run("kcat -L -b " + Servers::kafka_bootstrap()).find(" 1 brokers:") != std::string::npos; }));
+  }
 
   KafkaClusterTest() {
     // Every partition's leader is broker 2.

@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "live/certificates.hpp"
+#include "live/old_tls_server.hpp"
 #include "live/support.hpp"
 
 #include <librdkafka/rdkafka.h>
@@ -23,11 +24,12 @@ class KafkaSecurityTest : public ::testing::Test {
     create_topics({topic_}, 1, Servers::variable("AT_KAFKA_SECURE_BOOTSTRAP"));
   }
 
-  static Config config(const std::string& listener, const std::string& conn) {
-    return config_with(broker("b", "kafka",
-                              R"("conn_details": {"bootstrap_servers": ")" +
-                                  Servers::variable("AT_KAFKA_SECURE_" + listener) + "\", " + conn + "}",
+  static Config config_at(const std::string& server, const std::string& conn) {
+    return config_with(broker("b", "kafka", R"("conn_details": {"bootstrap_servers": ")" + server + "\", " + conn + "}",
                               R"("topic": ")" + topic_ + R"(", "timeout_secs": 20, "retry": {"max_attempts": 1})"));
+  }
+  static Config config(const std::string& listener, const std::string& conn) {
+    return config_at(Servers::variable("AT_KAFKA_SECURE_" + listener), conn);
   }
   static DeliveryReport fire(const std::string& listener, const std::string& conn, const std::string& body = "x") {
     TriggerDispatcher dispatcher(config(listener, conn));
@@ -77,6 +79,15 @@ TEST_F(KafkaSecurityTest, RefusesWhatCannotBeVerified) {
     EXPECT_EQ(report.persistence, Persistence::not_persisted) << listener;
     EXPECT_THAT(report.status.message(), ::testing::ContainsRegex("[Cc]ertificate|verif")) << listener;
   }
+}
+
+TEST_F(KafkaSecurityTest, RefusesTls11) {
+  const OldTlsServer old;
+  TriggerDispatcher dispatcher(config_at("localhost:" + std::to_string(old.port()), tls()));
+  const DeliveryReport report = dispatcher.fire("b", "x").wait();
+  EXPECT_THAT(report, HasCode(StatusCode::unavailable));
+  EXPECT_EQ(report.persistence, Persistence::not_persisted);
+  EXPECT_THAT(report.status.message(), HasSubstr("SSL"));
 }
 
 TEST_F(KafkaSecurityTest, LogsInWithEveryMechanism) {

@@ -325,6 +325,16 @@ TEST(ConfigTest, KafkaTakesTheReferencesNamesAndDottedOnes) {
   EXPECT_THAT(broker->secret_properties, ElementsAre(Pair("sasl.password", Secret("p"))));
 }
 
+TEST(ConfigTest, KafkaOverTlsAllowsNoCipherOfOlderVersions) {
+  const Config config = kafka_with(R"({"bootstrap_servers": "localhost:9093", "security_protocol": "SSL"})");
+  EXPECT_THAT(config.find_as<KafkaConfig>("b")->properties,
+              Contains(Pair("ssl.cipher.suites", "HIGH:!aNULL:!SSLv3:!TLSv1")));
+  const Config chosen = kafka_with(
+      R"({"bootstrap_servers": "localhost:9093", "security_protocol": "SSL", "ssl.cipher.suites": "DEFAULT"})");
+  EXPECT_THAT(chosen.find_as<KafkaConfig>("b")->properties,
+              Contains(Pair("ssl.cipher.suites", "DEFAULT:!SSLv3:!TLSv1")));
+}
+
 TEST(ConfigTest, KafkaWithoutAcksAllIsWarnedOf) {
   const Config config = kafka_with(R"({"bootstrap_servers": "localhost:9092", "acks": 1})");
   ASSERT_THAT(config.warnings, SizeIs(1));

@@ -499,6 +499,20 @@ TEST_F(DispatcherTest, AMockBrokerAnswersForTheHook) {
   EXPECT_THAT(dispatcher.fire("a", "x").wait(), HasCode(StatusCode::too_large));
 }
 
+TEST_F(DispatcherTest, LogsWhatTheConfigurationWarnsOf) {
+  Config config = tests::config_of({"a"});
+  config.warnings.push_back({.broker = "a", .text = "plaintext to a remote host"});
+  BrokerRegistry registry;
+  registry.add("subject", memory_->maker());
+  std::vector<std::string> said;
+  DispatcherOptions options;
+  options.log = [&said](LogLevel level, std::string_view component, std::string_view text) {
+    if (level == LogLevel::warning) said.push_back(std::string(component) + ": " + std::string(text));
+  };
+  { const TriggerDispatcher dispatcher(config, registry, std::move(options)); }
+  EXPECT_THAT(said, ElementsAre("config: a: plaintext to a remote host"));
+}
+
 TEST_F(DispatcherTest, ATypeTheRegistryCannotMakeIsAnError) {
   EXPECT_THROW(TriggerDispatcher(tests::config_of({"a"}), BrokerRegistry()), std::runtime_error);
 }
