@@ -46,8 +46,8 @@ TEST(SecretsTest, AreInNoLogReportOrStatistic) {
   const std::string user = unique("user");
   Servers::rabbitmqctl("-q add_user " + user + " " + right);
   Servers::rabbitmqctl("-q set_permissions " + user + " '.*' '.*' '.*'");
-  const std::string queue = R"("declare": true, "timeout_secs": 5, "retry": {"max_attempts": 1}, "queue": ")" +
-                            unique("secrets") + "\"";
+  const std::string queue =
+      R"("declare": true, "timeout_secs": 5, "retry": {"max_attempts": 1}, "queue": ")" + unique("secrets") + "\"";
   const auto rabbitmq = [&](const std::string& name, const std::string& password) {
     return broker(name, "rabbitmq",
                   rabbitmq_conn(R"(, "username": ")" + user + R"(", "password": ")" + password + "\""), queue);
@@ -56,19 +56,20 @@ TEST(SecretsTest, AreInNoLogReportOrStatistic) {
     return broker(name, "kafka",
                   R"("conn_details": {"bootstrap_servers": ")" + Servers::variable("AT_KAFKA_SECURE_SASL") +
                       R"(", "security_protocol": "SASL_PLAINTEXT", "sasl_plain_username": "alice", "debug": "all", )" +
-                      R"("log_level": 7, "sasl_mechanism": ")" + mechanism + R"(", "sasl_plain_password": ")" + password +
-                      "\"}",
+                      R"("log_level": 7, "sasl_mechanism": ")" + mechanism + R"(", "sasl_plain_password": ")" +
+                      password + "\"}",
                   R"("topic": "secrets", "timeout_secs": 5, "retry": {"max_attempts": 1})");
   };
-  const Config config = config_with(
-      rabbitmq("right", right) + ", " + rabbitmq("wrong", wrong) + ", " +
-      rabbitmq("environment", "${ACTION_TRIGGERS_SECRET}") + ", " +
-      broker("url", "rabbitmq",
-             R"("conn_details": {"url": "amqp://)" + user + ":" + in_url + "@127.0.0.1:" +
-                 std::to_string(Servers::rabbitmq_port()) + "/\"}",
-             queue) +
-      ", " + kafka("plain", "PLAIN", "right") + ", " + kafka("plain wrong", "PLAIN", wrong) + ", " +
-      kafka("scram wrong", "SCRAM-SHA-256", wrong) + ", " + kafka("kafka environment", "PLAIN", "${ACTION_TRIGGERS_SECRET}"));
+  const Config config =
+      config_with(rabbitmq("right", right) + ", " + rabbitmq("wrong", wrong) + ", " +
+                  rabbitmq("environment", "${ACTION_TRIGGERS_SECRET}") + ", " +
+                  broker("url", "rabbitmq",
+                         R"("conn_details": {"url": "amqp://)" + user + ":" + in_url +
+                             "@127.0.0.1:" + std::to_string(Servers::rabbitmq_port()) + "/\"}",
+                         queue) +
+                  ", " + kafka("plain", "PLAIN", "right") + ", " + kafka("plain wrong", "PLAIN", wrong) + ", " +
+                  kafka("scram wrong", "SCRAM-SHA-256", wrong) + ", " +
+                  kafka("kafka environment", "PLAIN", "${ACTION_TRIGGERS_SECRET}"));
   Said said;
   for (const ConfigProblem& warning : config.warnings) said.add("warning", warning.text);
   {
