@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <set>
 #include <thread>
 
@@ -444,6 +445,38 @@ TEST_F(DispatcherTest, FiresRacingWithCloseAllHaveOneOutcome) {
     EXPECT_EQ(stats.delivered + stats.failed, 600U);
     dispatcher_.reset();
   }
+}
+
+TEST_F(DispatcherTest, ClosesAtAnyMomentTenThousandTimes) {
+  std::mt19937 random(7);
+  std::uint64_t delivered = 0;
+  std::uint64_t closed = 0;
+  for (int round = 0; round < 10'000; ++round) {
+    auto& dispatcher = make({"a", "b"});
+    std::atomic<unsigned> reports{0};
+    const unsigned fires = random() % 16;
+    const unsigned close_after = random() % 16;  // some of the fires come too late
+    std::thread closer;
+    const auto grace = std::chrono::microseconds(random() % 3 == 0 ? 0 : random() % 300);
+    for (unsigned i = 0; i < fires; ++i) {
+      if (i == close_after) closer = std::thread([&dispatcher, grace] { dispatcher.close(grace); });
+      dispatcher.fire(i % 2 == 0 ? "a" : "b", "x", [&](const DeliveryReport& report) {
+        ++reports;
+        if (report.status.ok()) dispatcher.fire("b", "from a callback");
+      });
+    }
+    if (closer.joinable()) closer.join();
+    if (random() % 2 == 0) dispatcher.close(grace);
+    const auto stats = dispatcher.stats();
+    dispatcher_.reset();
+    ASSERT_EQ(reports, fires) << "round " << round;
+    for (const auto& [name, of_name] : stats.brokers) {
+      delivered += of_name.delivered;
+      closed += of_name.by_status[static_cast<std::size_t>(StatusCode::closed)];
+    }
+  }
+  EXPECT_GT(delivered, 1'000U);
+  EXPECT_GT(closed, 1'000U);
 }
 
 TEST_F(DispatcherTest, KeepsCausalOrderBetweenThreads) {
