@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -141,6 +142,12 @@ AmqpPeer::Publish AmqpPeer::next_publish() {
 
 void AmqpPeer::read_on() {
   while (true) next_publish();
+}
+
+void AmqpPeer::stop_reading() {
+  pollfd fd{.fd = fd_, .events = POLLRDHUP, .revents = 0};
+  while ((fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0) ::poll(&fd, 1, -1);
+  throw Gone{};
 }
 
 ScriptedAmqpServer::ScriptedAmqpServer(Script script) : script_(std::move(script)) {

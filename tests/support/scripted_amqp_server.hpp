@@ -80,6 +80,8 @@ class AmqpPeer {
   Publish next_publish();
   /// Until the client goes.
   void read_on();
+  /// The same without reading a byte.
+  void stop_reading();
 
  private:
   std::string read(std::size_t bytes);

@@ -191,6 +191,22 @@ TEST(HostileServer, ReturnsOfTwoChannelsMayBeInterleaved) {
   EXPECT_THAT(two.wait(), HasCode(StatusCode::unroutable));
 }
 
+TEST(HostileServer, OneThatStopsReadingDoesNotHoldTheLaneForEver) {
+  ScriptedAmqpServer server([](AmqpPeer& peer) {
+    peer.log_in();
+    peer.write(ack(peer.next_publish().channel, 1));
+    peer.stop_reading();
+  });
+  TriggerDispatcher dispatcher(config_for(server, "30"));
+  ASSERT_THAT(dispatcher.fire("b", message("id-1")).wait(), IsOk());
+  // More than the sockets' buffers hold: rabbitmq-c is stuck in the middle of it, until the watchdog cuts it off.
+  const auto began = std::chrono::steady_clock::now();
+  const DeliveryReport report = dispatcher.fire("b", std::string(64UL << 20U, 'x')).wait();
+  EXPECT_THAT(report, HasCode(StatusCode::unavailable));
+  EXPECT_THAT(report.status.message(), HasSubstr("publishing"));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 15s);
+}
+
 /// A session with some bytes of the server's changed at random. Every message is reported once, and close() ends.
 TEST(HostileServer, RandomDamageHasAnOutcome) {
   std::size_t oks = 0;
