@@ -115,7 +115,7 @@ class KafkaClusterTest : public ::testing::Test {
                               R"("conn_details": {"bootstrap_servers": ")" + Servers::kafka_bootstrap() + "," +
                                   Servers::variable("AT_KAFKA_2_BOOTSTRAP") + "," +
                                   Servers::variable("AT_KAFKA_3_BOOTSTRAP") + "\"}",
-                              R"("topic": ")" + topic + R"(", "timeout_secs": 120)"));
+                              R"("topic": ")" + topic + R"(", "timeout_secs": 240, "max_queued_messages": 1000000)"));
   }
 
   void survive(const std::string& fault, const std::function<void(Ledger&)>& during) {
@@ -123,7 +123,7 @@ class KafkaClusterTest : public ::testing::Test {
     Ledger::Clock::time_point healed;
     {
       TriggerDispatcher dispatcher(config(topic_));
-      Load load(dispatcher, ledger, "b");
+      Load load(dispatcher, ledger, "b", 2ms);
       ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) > 200; }));
       during(ledger);
       healed = Ledger::Clock::now();

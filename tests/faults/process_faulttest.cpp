@@ -18,10 +18,10 @@ class ProcessTest : public ::testing::Test {
 
   [[nodiscard]] Config both() const {
     return config_with(rabbitmq(rabbitmq_conn()) + ", " +
-                       broker("kafka", "kafka", kafka_conn(), R"("topic": ")" + topic_ + "\""));
+                       broker("kafka", "kafka", kafka_conn(), R"("timeout_secs": 90, "topic": ")" + topic_ + "\""));
   }
   [[nodiscard]] std::string rabbitmq(const std::string& conn) const {
-    return broker("rabbitmq", "rabbitmq", conn, R"("declare": true, "queue": ")" + queue_ + "\"");
+    return broker("rabbitmq", "rabbitmq", conn, R"("timeout_secs": 90, "declare": true, "queue": ")" + queue_ + "\"");
   }
 
   void check(const std::string& fault, Ledger& rabbitmq, Ledger& kafka) {
@@ -87,13 +87,15 @@ TEST_F(ProcessTest, SignalsInterruptNothing) {
   {
     ::setitimer(ITIMER_REAL, &often, nullptr);
     TriggerDispatcher dispatcher(both());
-    Load rabbitmq(dispatcher, rabbitmq_ledger, "rabbitmq", 100us);
-    Load kafka(dispatcher, kafka_ledger, "kafka", 100us);
-    EXPECT_TRUE(eventually(
-        [&] { return rabbitmq_ledger.count(StatusCode::ok) > 5'000 && kafka_ledger.count(StatusCode::ok) > 5'000; }));
+    Load rabbitmq(dispatcher, rabbitmq_ledger, "rabbitmq");
+    Load kafka(dispatcher, kafka_ledger, "kafka");
+    EXPECT_TRUE(eventually([&] {
+      return alarms > 1'000 && rabbitmq_ledger.count(StatusCode::ok) > 2'000 &&
+             kafka_ledger.count(StatusCode::ok) > 2'000;
+    }));
     rabbitmq.stop();
     kafka.stop();
-    EXPECT_TRUE(dispatcher.flush(30s));
+    EXPECT_TRUE(dispatcher.flush(60s));
     EXPECT_EQ(dispatcher.stats().brokers["rabbitmq"].retried, 0U);
   }
   const itimerval never{};
