@@ -33,13 +33,13 @@ void run_round(Random& random, std::chrono::seconds length) {
     TriggerDispatcher dispatcher(config_with(
         broker("kafka", "kafka",
                R"("conn_details": {"bootstrap_servers": "127.0.0.1:)" + std::to_string(to_kafka.port()) + "\"}",
-               R"("topic": ")" + topic + R"(", "timeout_secs": 120)") +
+               R"("topic": ")" + topic + "\", " + plenty) +
         ", " +
         broker("rabbitmq", "rabbitmq",
                R"("conn_details": {"host": "127.0.0.1", "heartbeat": 2, "connect_timeout": 2, "port": )" +
                    std::to_string(to_rabbitmq.port()) + "}",
-               R"("queue": ")" + queue + R"(", "declare": true, "timeout_secs": 120, "max_in_flight": )" +
-                   std::to_string(window))));
+               R"("queue": ")" + queue + R"(", "declare": true, "max_in_flight": )" + std::to_string(window) + ", " +
+                   plenty)));
     Load kafka(dispatcher, kafka_ledger, "kafka", 2ms);
     Load rabbitmq(dispatcher, rabbitmq_ledger, "rabbitmq", 2ms);
     const auto both_go_on = [&] {
@@ -67,7 +67,7 @@ void run_round(Random& random, std::chrono::seconds length) {
     ASSERT_TRUE(both_go_on());
     kafka.stop();
     rabbitmq.stop();
-    ASSERT_TRUE(dispatcher.flush(120s));
+    ASSERT_TRUE(dispatcher.flush(300s));
     EXPECT_TRUE(dispatcher.close(5s).complete());
   }
   const std::string name = "chaos: " + std::to_string(faults) + " random faults on both";

@@ -58,9 +58,9 @@ TEST_F(RabbitMqClusterTest, TheLeaderOfAQuorumQueueIsKilled) {
   Ledger::Clock::time_point healed;
   {
     TriggerDispatcher dispatcher(
-        config_with(broker(
-            "b", "rabbitmq", R"("conn_details": {"hosts": [)" + hosts + R"(], "heartbeat": 2})",
-            R"("queue": ")" + queue + R"(", "declare": {"type": "quorum"}, "timeout_secs": 60, "max_in_flight": 200)")),
+        config_with(
+            broker("b", "rabbitmq", R"("conn_details": {"hosts": [)" + hosts + R"(], "heartbeat": 2})",
+                   R"("queue": ")" + queue + R"(", "declare": {"type": "quorum"}, "max_in_flight": 200, )" + plenty)),
         BrokerRegistry::builtin(), lost.options());
     Load load(dispatcher, ledger, "b");
     // The first host is a node where the queue is declared, and so its leader.
@@ -76,7 +76,7 @@ TEST_F(RabbitMqClusterTest, TheLeaderOfAQuorumQueueIsKilled) {
     healed = Ledger::Clock::now();
     ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }));
     load.stop();
-    ASSERT_TRUE(dispatcher.flush(90s));
+    ASSERT_TRUE(dispatcher.flush(300s));
   }
   std::vector<Received> received;
   // A quorum queue's count of messages lags behind.
@@ -115,7 +115,7 @@ class KafkaClusterTest : public ::testing::Test {
                               R"("conn_details": {"bootstrap_servers": ")" + Servers::kafka_bootstrap() + "," +
                                   Servers::variable("AT_KAFKA_2_BOOTSTRAP") + "," +
                                   Servers::variable("AT_KAFKA_3_BOOTSTRAP") + "\"}",
-                              R"("topic": ")" + topic + R"(", "timeout_secs": 240, "max_queued_messages": 1000000)"));
+                              R"("topic": ")" + topic + "\", " + plenty));
   }
 
   void survive(const std::string& fault, const std::function<void(Ledger&)>& during) {
@@ -130,7 +130,7 @@ class KafkaClusterTest : public ::testing::Test {
       ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }))
           << dispatcher.stats().brokers["b"].last_error;
       load.stop();
-      ASSERT_TRUE(dispatcher.flush(120s));
+      ASSERT_TRUE(dispatcher.flush(300s));
     }
     ledger.check("Kafka, 3 nodes", fault, read_topic(topic_),
                  {.most_duplicates = kafka_on_the_wire, .order_per_key = true}, healed);

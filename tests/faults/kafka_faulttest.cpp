@@ -37,7 +37,7 @@ TEST_P(KafkaFaultTest, LosesNothing) {
     TriggerDispatcher dispatcher(
         config_with(broker(
             "b", "kafka", R"("conn_details": {"bootstrap_servers": "127.0.0.1:)" + std::to_string(proxy.port()) + "\"}",
-            R"("topic": ")" + topic + R"(", "timeout_secs": 90)")),
+            R"("topic": ")" + topic + "\", " + plenty)),
         BrokerRegistry::builtin(), log.options());
     Load load(dispatcher, ledger, "b");
     ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) > 200; }));
@@ -48,7 +48,7 @@ TEST_P(KafkaFaultTest, LosesNothing) {
     ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }))
         << dispatcher.stats().brokers["b"].last_error;
     load.stop();
-    ASSERT_TRUE(dispatcher.flush(120s));
+    ASSERT_TRUE(dispatcher.flush(300s));
     EXPECT_TRUE(dispatcher.close(5s).complete());
   }
   const std::size_t duplicates = ledger.check("Kafka", fault.name, read_topic(topic),
@@ -67,7 +67,7 @@ TEST(KafkaOutcomeTest, ATopicDeletedMidRunIsNotFoundUntilItIsBack) {
   Ledger::Clock::time_point healed;
   {
     TriggerDispatcher dispatcher(
-        config_with(broker("b", "kafka", kafka_conn(), R"("topic": ")" + topic + R"(", "timeout_secs": 60)")));
+        config_with(broker("b", "kafka", kafka_conn(), R"("topic": ")" + topic + "\", " + plenty)));
     Load load(dispatcher, ledger, "b");
     ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) > 200; }));
     load.stop();
@@ -89,7 +89,7 @@ TEST(KafkaOutcomeTest, ATopicDeletedMidRunIsNotFoundUntilItIsBack) {
     ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }))
         << dispatcher.stats().brokers["b"].last_error;
     without.stop();
-    ASSERT_TRUE(dispatcher.flush(60s));
+    ASSERT_TRUE(dispatcher.flush(300s));
   }
   const std::vector<Received> after = read_topic(topic);
   received.insert(received.end(), after.begin(), after.end());

@@ -18,10 +18,10 @@ class ProcessTest : public ::testing::Test {
 
   [[nodiscard]] Config both() const {
     return config_with(rabbitmq(rabbitmq_conn()) + ", " +
-                       broker("kafka", "kafka", kafka_conn(), R"("timeout_secs": 90, "topic": ")" + topic_ + "\""));
+                       broker("kafka", "kafka", kafka_conn(), plenty + R"(, "topic": ")" + topic_ + "\""));
   }
   [[nodiscard]] std::string rabbitmq(const std::string& conn) const {
-    return broker("rabbitmq", "rabbitmq", conn, R"("timeout_secs": 90, "declare": true, "queue": ")" + queue_ + "\"");
+    return broker("rabbitmq", "rabbitmq", conn, plenty + R"(, "declare": true, "queue": ")" + queue_ + "\"");
   }
 
   void check(const std::string& fault, Ledger& rabbitmq, Ledger& kafka) {
@@ -67,7 +67,7 @@ TEST_F(ProcessTest, AForkHarmsNeitherConnection) {
     ASSERT_TRUE(both_go_on());
     rabbitmq.stop();
     kafka.stop();
-    ASSERT_TRUE(dispatcher.flush(30s));
+    ASSERT_TRUE(dispatcher.flush(300s));
     EXPECT_EQ(dispatcher.stats().brokers["rabbitmq"].retried, 0U);
   }
   check("20 forks of the process", rabbitmq_ledger, kafka_ledger);
@@ -95,7 +95,7 @@ TEST_F(ProcessTest, SignalsInterruptNothing) {
     }));
     rabbitmq.stop();
     kafka.stop();
-    EXPECT_TRUE(dispatcher.flush(60s));
+    EXPECT_TRUE(dispatcher.flush(300s));
     EXPECT_EQ(dispatcher.stats().brokers["rabbitmq"].retried, 0U);
   }
   const itimerval never{};
@@ -118,7 +118,7 @@ TEST_F(ProcessTest, ABrokenPipeDoesNotEndTheProcess) {
       proxy.reset_all();  // what is written next hits a socket that is gone
     }
     load.stop();
-    ASSERT_TRUE(dispatcher.flush(30s));
+    ASSERT_TRUE(dispatcher.flush(300s));
   }
   constexpr std::size_t window = 1'000;  // max_in_flight by default
   ledger.check("RabbitMQ", "20 resets while writing", drain_queue(queue_), {.most_duplicates = 20 * window},

@@ -26,8 +26,8 @@ TEST_P(RabbitMqFaultTest, LosesNothing) {
         config_with(broker("b", "rabbitmq",
                            R"("conn_details": {"host": "127.0.0.1", "port": )" + std::to_string(proxy.port()) +
                                R"(, "heartbeat": 1, "connect_timeout": 2})",
-                           R"("queue": ")" + queue + R"(", "declare": true, "timeout_secs": 60, "max_in_flight": )" +
-                               std::to_string(window))));
+                           R"("queue": ")" + queue + R"(", "declare": true, "max_in_flight": )" +
+                               std::to_string(window) + ", " + plenty)));
     Load load(dispatcher, ledger, "b");
     ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) > 200; }));
     fault.begin(proxy);
@@ -38,7 +38,7 @@ TEST_P(RabbitMqFaultTest, LosesNothing) {
     ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }))
         << dispatcher.stats().brokers["b"].last_error;
     load.stop();
-    ASSERT_TRUE(dispatcher.flush(90s));
+    ASSERT_TRUE(dispatcher.flush(300s));
     EXPECT_TRUE(dispatcher.close(5s).complete());
   }
   const auto lost_connections = static_cast<std::size_t>(proxy.connections_made() - 1);
@@ -58,7 +58,7 @@ void run_with(const std::string& fault, const std::string& params, const std::st
   Ledger ledger;
   Ledger::Clock::time_point healed;
   {
-    TriggerDispatcher dispatcher(config_with(broker("b", "rabbitmq", conn, params + R"(, "timeout_secs": 60)")));
+    TriggerDispatcher dispatcher(config_with(broker("b", "rabbitmq", conn, params + ", " + plenty)));
     Load load(dispatcher, ledger, "b");
     ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) > 200; }));
     during(ledger);
@@ -66,7 +66,7 @@ void run_with(const std::string& fault, const std::string& params, const std::st
     ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }))
         << dispatcher.stats().brokers["b"].last_error;
     load.stop();
-    ASSERT_TRUE(dispatcher.flush(90s));
+    ASSERT_TRUE(dispatcher.flush(300s));
   }
   ledger.check("RabbitMQ", fault, drain_queue(queue), rules, healed);
 }
@@ -122,7 +122,7 @@ TEST(RabbitMqOutcomeTest, AFullQueueRejectsUntilThereIsRoom) {
   {
     TriggerDispatcher dispatcher(config_with(
         broker("b", "rabbitmq", rabbitmq_conn(),
-               R"("timeout_secs": 60, "queue": ")" + queue +
+               plenty + R"(, "queue": ")" + queue +
                    R"(", "declare": {"arguments": {"x-max-length": 500, "x-overflow": "reject-publish"}})")));
     for (int i = 0; i < 1'000; ++i) ledger.fire(dispatcher, "b");
     ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) >= 500; }));

@@ -16,6 +16,10 @@ namespace action_triggers::tests {
 /// lives. Otherwise what was on the wire may come twice: five requests for each of three partitions.
 constexpr std::size_t kafka_on_the_wire = 3UL * 5UL * 10'000UL;
 
+/// Parameters with room and time for every fault, on a machine that is slow besides: nothing is given up.
+inline const std::string plenty =
+    R"("timeout_secs": 900, "max_queued_messages": 10000000, "max_queued_bytes": 8000000000)";
+
 /// Fires a message every `period` from a thread of its own until it is stopped.
 class Load {
  public:
@@ -46,7 +50,7 @@ class Load {
 
 /// Looks every few milliseconds until `condition` holds; false after `patience`.
 inline bool eventually(const std::function<bool()>& condition,
-                       std::chrono::seconds patience = std::chrono::seconds(60)) {
+                       std::chrono::seconds patience = std::chrono::seconds(180)) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
