@@ -29,17 +29,20 @@ void run_round(Random& random, std::chrono::seconds length) {
   Ledger rabbitmq_ledger;
   Ledger::Clock::time_point healed;
   std::size_t faults = 0;
+  ClientLog log;
   {
-    TriggerDispatcher dispatcher(config_with(
-        broker("kafka", "kafka",
-               R"("conn_details": {"bootstrap_servers": "127.0.0.1:)" + std::to_string(to_kafka.port()) + "\"}",
-               R"("topic": ")" + topic + "\", " + plenty) +
-        ", " +
-        broker("rabbitmq", "rabbitmq",
-               R"("conn_details": {"host": "127.0.0.1", "heartbeat": 2, "connect_timeout": 2, "port": )" +
-                   std::to_string(to_rabbitmq.port()) + "}",
-               R"("queue": ")" + queue + R"(", "declare": true, "max_in_flight": )" + std::to_string(window) + ", " +
-                   plenty)));
+    TriggerDispatcher dispatcher(
+        config_with(
+            broker("kafka", "kafka",
+                   R"("conn_details": {"bootstrap_servers": "127.0.0.1:)" + std::to_string(to_kafka.port()) + "\"}",
+                   R"("topic": ")" + topic + "\", " + plenty) +
+            ", " +
+            broker("rabbitmq", "rabbitmq",
+                   R"("conn_details": {"host": "127.0.0.1", "heartbeat": 2, "connect_timeout": 2, "port": )" +
+                       std::to_string(to_rabbitmq.port()) + "}",
+                   R"("queue": ")" + queue + R"(", "declare": true, "max_in_flight": )" + std::to_string(window) +
+                       ", " + plenty)),
+        BrokerRegistry::builtin(), log.options());
     Load kafka(dispatcher, kafka_ledger, "kafka", 2ms);
     Load rabbitmq(dispatcher, rabbitmq_ledger, "rabbitmq", 2ms);
     const auto both_go_on = [&] {
@@ -71,8 +74,9 @@ void run_round(Random& random, std::chrono::seconds length) {
     EXPECT_TRUE(dispatcher.close(5s).complete());
   }
   const std::string name = "chaos: " + std::to_string(faults) + " random faults on both";
-  kafka_ledger.check("Kafka", name, read_topic(topic), {.most_duplicates = kafka_on_the_wire, .order_per_key = true},
-                     healed);
+  const std::size_t duplicates = kafka_ledger.check(
+      "Kafka", name, read_topic(topic), {.most_duplicates = kafka_on_the_wire, .order_per_key = true}, healed);
+  if (duplicates > 0) std::cout << "the clients said:\n" << log.text();
   const auto lost_connections = static_cast<std::size_t>(to_rabbitmq.connections_made() - 1);
   rabbitmq_ledger.check("RabbitMQ", name, drain_queue(queue), {.most_duplicates = lost_connections * window}, healed);
 }

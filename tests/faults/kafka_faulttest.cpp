@@ -5,24 +5,6 @@
 namespace action_triggers::tests {
 namespace {
 
-/// What the client says, for when there is something to explain.
-class ClientLog {
- public:
-  DispatcherOptions options() {
-    DispatcherOptions options;
-    options.log = [this](LogLevel, std::string_view, std::string_view text) {
-      const std::lock_guard lock(mutex_);
-      text_.append(text).append("\n");
-    };
-    return options;
-  }
-  [[nodiscard]] const std::string& text() const { return text_; }
-
- private:
-  std::mutex mutex_;
-  std::string text_;
-};
-
 class KafkaFaultTest : public ::testing::TestWithParam<Fault> {};
 
 TEST_P(KafkaFaultTest, LosesNothing) {

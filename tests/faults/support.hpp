@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -19,6 +20,24 @@ constexpr std::size_t kafka_on_the_wire = 3UL * 5UL * 10'000UL;
 /// Parameters with room and time for every fault, on a machine that is slow besides: nothing is given up.
 inline const std::string plenty =
     R"("timeout_secs": 900, "max_queued_messages": 10000000, "max_queued_bytes": 8000000000)";
+
+/// What the client says, for when there is something to explain.
+class ClientLog {
+ public:
+  DispatcherOptions options() {
+    DispatcherOptions options;
+    options.log = [this](LogLevel, std::string_view, std::string_view text) {
+      const std::lock_guard lock(mutex_);
+      text_.append(text).append("\n");
+    };
+    return options;
+  }
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  std::mutex mutex_;
+  std::string text_;
+};
 
 /// Fires a message every `period` from a thread of its own until it is stopped.
 class Load {
