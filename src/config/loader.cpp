@@ -1,7 +1,7 @@
 // From text to a Config, or to every problem of the text.
 #include <algorithm>
-#include <fstream>
 #include <iterator>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -302,14 +302,9 @@ Config load_config(const std::filesystem::path& path, const BrokerRegistry& regi
     problem.text = std::move(text);
     throw ConfigError(path.string(), {std::move(problem)});
   };
-  std::ifstream in(path, std::ios::binary);
-  if (std::error_code error; !in.is_open() || std::filesystem::is_directory(path, error))
-    fail("The file cannot be read.");
-  std::string text(max_config_bytes + 1, '\0');  // one more than allowed: the parser complains about the size
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (in.bad()) fail("The file cannot be read.");
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  return detail::Loader(text, registry, options).load(path.string());
+  const std::optional<std::string> text = detail::read_file(path);
+  if (!text) fail("The file cannot be read.");
+  return detail::Loader(*text, registry, options).load(path.string());
 }
 
 Config load_config(const std::filesystem::path& path) { return load_config(path, BrokerRegistry::builtin()); }

@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 #include <exception>
-#include <fstream>
 #include <optional>
 
 namespace action_triggers::detail {
@@ -28,11 +27,9 @@ Resolved environment(const std::string& name) {
 }
 
 Resolved file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string content(max_config_bytes + 1, '\0');  // one more than allowed
-  in.read(content.data(), static_cast<std::streamsize>(content.size()));
-  content.resize(static_cast<std::size_t>(in.gcount()));
-  if (!in.is_open() || in.bad()) return {std::nullopt, "The file '" + path + "' cannot be read."};
+  std::optional<std::string> read = read_file(path);
+  if (!read) return {std::nullopt, "The file '" + path + "' cannot be read."};
+  std::string& content = *read;
   if (content.size() > max_config_bytes) return {std::nullopt, "The file '" + path + "' is larger than 1 MiB."};
   if (content.ends_with('\n')) content.pop_back();  // editors add it, secrets do not end with it
   if (content.ends_with('\r')) content.pop_back();
