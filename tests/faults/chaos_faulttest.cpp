@@ -58,9 +58,7 @@ void run_round(Random& random, std::chrono::seconds length) {
       FaultProxy& proxy = kafkas_turn ? to_kafka : to_rabbitmq;
       SCOPED_TRACE(fault.name + (kafkas_turn ? " (Kafka)" : " (RabbitMQ)"));
       std::cout << "chaos: " << (kafkas_turn ? "Kafka: " : "RabbitMQ: ") << fault.name << std::endl;
-      fault.begin(proxy);
-      std::this_thread::sleep_for(fault.lasts);  // the fault's own length
-      fault.heal(proxy);
+      fault.strike(proxy);
       ASSERT_TRUE(both_go_on()) << "Kafka: " << dispatcher.stats().brokers["kafka"].last_error
                                 << "\nRabbitMQ: " << dispatcher.stats().brokers["rabbitmq"].last_error;
       // Each broker has a fault about every 10 to 30 s.

@@ -1,16 +1,11 @@
 // Clusters of three real nodes: the leader dies, and so do too many of the rest.
 #include <csignal>
 
+#include "faults/faults.hpp"
 #include "faults/support.hpp"
 
 namespace action_triggers::tests {
 namespace {
-
-void kill_node(const std::string& pid_variable) { ::kill(std::stoi(Servers::variable(pid_variable)), SIGKILL); }
-void restart_node(const std::string& server) {
-  run(ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers restart " + server);
-  Servers::start(server);  // and learn its new process id
-}
 
 /// Counts the connections that a dispatcher has lost.
 struct LostConnections {
@@ -62,21 +57,18 @@ TEST_F(RabbitMqClusterTest, TheLeaderOfAQuorumQueueIsKilled) {
             broker("b", "rabbitmq", R"("conn_details": {"hosts": [)" + hosts + R"(], "heartbeat": 2})",
                    R"("queue": ")" + queue + R"(", "declare": {"type": "quorum"}, "max_in_flight": 200, )" + plenty)),
         BrokerRegistry::builtin(), lost.options());
-    Load load(dispatcher, ledger, "b");
-    // The first host is a node where the queue is declared, and so its leader.
-    ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) > 200; }));
-    const std::string leader = Servers::rabbitmqctl("-q list_queues --no-table-headers name leader");
-    ASSERT_THAT(leader, ::testing::HasSubstr("at_" + Servers::variable("AT_RABBITMQ_2_PORT") + "@localhost"));
-    Servers::rabbitmqctl("eval 'mnesia:sync_log().'");
-    kill_node("AT_RABBITMQ_2_PID");
-    const auto killed = Ledger::Clock::now();
-    ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(killed) > 200; }))  // with two of three nodes
-        << dispatcher.stats().brokers["b"].last_error;
-    restart_node("rabbitmq-2");
-    healed = Ledger::Clock::now();
-    ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }));
-    load.stop();
-    ASSERT_TRUE(dispatcher.flush(300s));
+    const auto during = [&] {
+      // The first host is a node where the queue is declared, and so its leader.
+      const std::string leader = Servers::rabbitmqctl("-q list_queues --no-table-headers name leader");
+      ASSERT_THAT(leader, ::testing::HasSubstr("at_" + Servers::variable("AT_RABBITMQ_2_PORT") + "@localhost"));
+      Servers::rabbitmqctl("eval 'mnesia:sync_log().'");
+      signal_server("AT_RABBITMQ_2_PID", SIGKILL);
+      const auto killed = Ledger::Clock::now();
+      ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(killed) > 200; }))  // with two of three nodes
+          << dispatcher.stats().brokers["b"].last_error;
+      restart_server("rabbitmq-2");
+    };
+    ASSERT_NO_FATAL_FAILURE(under_load(dispatcher, ledger, during, healed));
   }
   std::vector<Received> received;
   // A quorum queue's count of messages lags behind.
@@ -123,14 +115,8 @@ class KafkaClusterTest : public ::testing::Test {
     Ledger::Clock::time_point healed;
     {
       TriggerDispatcher dispatcher(config(topic_));
-      Load load(dispatcher, ledger, "b", 2ms);
-      ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) > 200; }));
-      during(ledger);
-      healed = Ledger::Clock::now();
-      ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }))
-          << dispatcher.stats().brokers["b"].last_error;
-      load.stop();
-      ASSERT_TRUE(dispatcher.flush(300s));
+      ASSERT_NO_FATAL_FAILURE(under_load(
+          dispatcher, ledger, [&] { during(ledger); }, healed, 2ms));
     }
     ledger.check("Kafka, 3 nodes", fault, read_topic(topic_),
                  {.most_duplicates = kafka_on_the_wire, .order_per_key = true}, healed);
@@ -141,22 +127,22 @@ class KafkaClusterTest : public ::testing::Test {
 
 TEST_F(KafkaClusterTest, TheLeaderOfThePartitionsIsKilled) {
   survive("partitions' leader killed", [](Ledger& ledger) {
-    kill_node("AT_KAFKA_2_PID");
+    signal_server("AT_KAFKA_2_PID", SIGKILL);
     const auto killed = Ledger::Clock::now();
     ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(killed) > 200; }));  // another one leads
-    restart_node("kafka-2");
+    restart_server("kafka-2");
   });
 }
 
 TEST_F(KafkaClusterTest, TwoOfThreeAreDownAndNothingIsConfirmedUntilTheyAreBack) {
   survive("two of three brokers down, min.insync.replicas 2", [](Ledger& ledger) {
-    kill_node("AT_KAFKA_2_PID");
-    kill_node("AT_KAFKA_3_PID");
+    signal_server("AT_KAFKA_2_PID", SIGKILL);
+    signal_server("AT_KAFKA_3_PID", SIGKILL);
     const auto killed = Ledger::Clock::now();
     std::this_thread::sleep_for(8s);  // how long they are gone: longer than the cluster takes to notice
     EXPECT_EQ(ledger.ok_fired_after(killed + 1s), 0U) << "confirmed by one replica alone";
-    restart_node("kafka-2");
-    restart_node("kafka-3");
+    restart_server("kafka-2");
+    restart_server("kafka-3");
   });
 }
 

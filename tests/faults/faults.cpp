@@ -2,6 +2,7 @@
 
 #include <cctype>
 #include <csignal>
+#include <thread>
 
 #include "live/servers.hpp"
 
@@ -67,25 +68,35 @@ std::vector<Fault> network_faults() {
 /// The server's process is killed, or stopped for a while.
 void add_process_faults(std::vector<Fault>& all, const std::string& server, const std::string& pid_variable,
                         const std::function<void()>& before_kill) {
-  const auto signal = [pid_variable](int number) { ::kill(std::stoi(Servers::variable(pid_variable)), number); };
   all.push_back({.name = "broker killed and restarted",
                  .begin =
                      [=](FaultProxy&) {
                        before_kill();
-                       signal(SIGKILL);
+                       signal_server(pid_variable, SIGKILL);
                      },
-                 .heal =
-                     [=](FaultProxy&) {
-                       run(ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers restart " + server);
-                       Servers::start(server);  // and learn its new process id
-                     }});
+                 .heal = [=](FaultProxy&) { restart_server(server); }});
   all.push_back({.name = "broker stopped for 5 s (SIGSTOP)",
-                 .begin = [=](FaultProxy&) { signal(SIGSTOP); },
-                 .heal = [=](FaultProxy&) { signal(SIGCONT); },
+                 .begin = [=](FaultProxy&) { signal_server(pid_variable, SIGSTOP); },
+                 .heal = [=](FaultProxy&) { signal_server(pid_variable, SIGCONT); },
                  .lasts = 5s});
 }
 
 }  // namespace
+
+void Fault::strike(FaultProxy& proxy) const {
+  begin(proxy);
+  std::this_thread::sleep_for(lasts);  // the fault's own length
+  heal(proxy);
+}
+
+void signal_server(const std::string& pid_variable, int signal) {
+  ::kill(std::stoi(Servers::variable(pid_variable)), signal);
+}
+
+void restart_server(const std::string& server) {
+  run(ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers restart " + server);
+  Servers::start(server);  // and learn its new process id
+}
 
 std::vector<Fault> rabbitmq_faults() {
   std::vector<Fault> all = network_faults();

@@ -17,6 +17,9 @@ struct Fault {
   std::function<void(FaultProxy&)> heal;
   std::chrono::milliseconds lasts{1'000};
 
+  /// From beginning to end.
+  void strike(FaultProxy& proxy) const;
+
   friend void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
 };
 
@@ -24,6 +27,11 @@ struct Fault {
 std::vector<Fault> rabbitmq_faults();
 /// Every fault of the network, and those of the private Kafka.
 std::vector<Fault> kafka_faults();
+
+/// Sends a signal to a server of scripts/servers.
+void signal_server(const std::string& pid_variable, int signal);
+/// Starts it again, with the same ports and data.
+void restart_server(const std::string& server);
 
 /// A proxy in front of the private Kafka, which names the proxy as its address to clients that come through it. One at
 /// a time.

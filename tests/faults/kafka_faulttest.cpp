@@ -21,16 +21,8 @@ TEST_P(KafkaFaultTest, LosesNothing) {
             "b", "kafka", R"("conn_details": {"bootstrap_servers": "127.0.0.1:)" + std::to_string(proxy.port()) + "\"}",
             R"("topic": ")" + topic + "\", " + plenty)),
         BrokerRegistry::builtin(), log.options());
-    Load load(dispatcher, ledger, "b");
-    ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) > 200; }));
-    fault.begin(proxy);
-    std::this_thread::sleep_for(fault.lasts);  // the fault's own length
-    fault.heal(proxy);
-    healed = Ledger::Clock::now();
-    ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }))
-        << dispatcher.stats().brokers["b"].last_error;
-    load.stop();
-    ASSERT_TRUE(dispatcher.flush(300s));
+    ASSERT_NO_FATAL_FAILURE(under_load(
+        dispatcher, ledger, [&] { fault.strike(proxy); }, healed));
     EXPECT_TRUE(dispatcher.close(5s).complete());
   }
   const std::size_t duplicates = ledger.check("Kafka", fault.name, read_topic(topic),

@@ -28,17 +28,8 @@ TEST_P(RabbitMqFaultTest, LosesNothing) {
                                R"(, "heartbeat": 1, "connect_timeout": 2})",
                            R"("queue": ")" + queue + R"(", "declare": true, "max_in_flight": )" +
                                std::to_string(window) + ", " + plenty)));
-    Load load(dispatcher, ledger, "b");
-    ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) > 200; }));
-    fault.begin(proxy);
-    std::this_thread::sleep_for(fault.lasts);  // the fault's own length
-    fault.heal(proxy);
-    healed = Ledger::Clock::now();
-    // A fresh fire works after healing.
-    ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }))
-        << dispatcher.stats().brokers["b"].last_error;
-    load.stop();
-    ASSERT_TRUE(dispatcher.flush(300s));
+    ASSERT_NO_FATAL_FAILURE(under_load(
+        dispatcher, ledger, [&] { fault.strike(proxy); }, healed));
     EXPECT_TRUE(dispatcher.close(5s).complete());
   }
   const auto lost_connections = static_cast<std::size_t>(proxy.connections_made() - 1);
@@ -59,14 +50,8 @@ void run_with(const std::string& fault, const std::string& params, const std::st
   Ledger::Clock::time_point healed;
   {
     TriggerDispatcher dispatcher(config_with(broker("b", "rabbitmq", conn, params + ", " + plenty)));
-    Load load(dispatcher, ledger, "b");
-    ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) > 200; }));
-    during(ledger);
-    healed = Ledger::Clock::now();
-    ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }))
-        << dispatcher.stats().brokers["b"].last_error;
-    load.stop();
-    ASSERT_TRUE(dispatcher.flush(300s));
+    ASSERT_NO_FATAL_FAILURE(under_load(
+        dispatcher, ledger, [&] { during(ledger); }, healed));
   }
   ledger.check("RabbitMQ", fault, drain_queue(queue), rules, healed);
 }

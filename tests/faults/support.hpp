@@ -78,4 +78,19 @@ inline bool eventually(const std::function<bool()>& condition,
   return true;
 }
 
+/// Fires at "b" while `during` does its worst and puts it right again, which is the moment `healed`. Before and after
+/// it messages must get through; in the end every one has its outcome.
+inline void under_load(TriggerDispatcher& dispatcher, Ledger& ledger, const std::function<void()>& during,
+                       Ledger::Clock::time_point& healed,
+                       std::chrono::microseconds period = std::chrono::microseconds(500)) {
+  Load load(dispatcher, ledger, "b", period);
+  ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) > 200; }));
+  during();
+  healed = Ledger::Clock::now();
+  ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }))
+      << dispatcher.stats().brokers["b"].last_error;
+  load.stop();
+  ASSERT_TRUE(dispatcher.flush(300s));
+}
+
 }  // namespace action_triggers::tests
