@@ -1,0 +1,77 @@
+/// What the measuring programs share: one command line, one way to measure, one line of JSON as the result. Whoever
+/// compares two of them compares the same work.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace action_triggers::bench {
+
+using Clock = std::chrono::steady_clock;
+
+struct Options {
+  std::string work;         ///< See parse().
+  std::string broker_type;  ///< Only where the program has a choice.
+  std::string broker;       ///< HOST:PORT, or "mock" for librdkafka's mock cluster in this process.
+  std::string destination;  ///< Topic or queue.
+  std::size_t count = 100'000;
+  std::size_t size = 256;  ///< Bytes of a body.
+  std::size_t threads = 1;
+  std::size_t names = 1;  ///< Named brokers, fired at in turn.
+  std::size_t in_flight = 1'000;
+  std::size_t rate = 10'000;  ///< Fires a second, for "paced".
+  int linger_ms = 1;          ///< Kafka.
+  double seconds = 10;        ///< For "idle".
+
+  [[nodiscard]] std::string host() const { return broker.substr(0, broker.rfind(':')); }
+  [[nodiscard]] int port() const { return std::stoi(broker.substr(broker.rfind(':') + 1)); }
+};
+
+/// Reads the command line; ends the program if it is wrong, or after --help.
+Options parse(int argc, char** argv, const std::string& what);
+
+/// Processor time of this process and wall-clock time, from its making on.
+class Stopwatch {
+ public:
+  Stopwatch() : wall_(Clock::now()), cpu_(cpu_now()) {}
+  [[nodiscard]] double seconds() const { return std::chrono::duration<double>(Clock::now() - wall_).count(); }
+  [[nodiscard]] double cpu_seconds() const { return cpu_now() - cpu_; }
+
+ private:
+  static double cpu_now();
+  Clock::time_point wall_;
+  double cpu_;
+};
+
+/// Calls `call(i)` for i = 0, 1, … count - 1 in all from each of `threads` threads, timing every call. With `rate`, as
+/// many a second from each thread; otherwise as fast as it goes. Nanoseconds, the clock's own cost included, sorted.
+std::vector<std::uint32_t> time_each(std::size_t threads, std::size_t count, std::size_t rate,
+                                     const std::function<void(std::size_t)>& call);
+
+/// p50, p99, p99.9 and the longest of sorted samples, in nanoseconds.
+nlohmann::json quantiles(const std::vector<std::uint32_t>& sorted);
+
+/// messages, seconds, per_second, cpu_us_per_message.
+nlohmann::json rates(std::size_t messages, const Stopwatch& watch);
+
+/// How often the threads of this process were woken so far: their voluntary context switches.
+std::uint64_t wake_ups();
+
+/// Resident memory of this process, in bytes.
+std::size_t resident_bytes();
+
+/// The 36 characters of the id of message `i`, cheaply made.
+std::string id_of(std::size_t i);
+
+/// Ends a program that measured: prints its result. Returns main's.
+int report(const Options& options, const std::string& subject, nlohmann::json result);
+
+/// Ends a program that could not. Returns main's.
+int fail(const std::string& why);
+
+}  // namespace action_triggers::bench

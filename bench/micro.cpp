@@ -1,0 +1,64 @@
+// What a fire costs its caller, by threads, names and sizes; Google Benchmark keeps the time.
+#include <benchmark/benchmark.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "action_triggers/action_triggers.hpp"
+
+namespace {
+
+namespace at = action_triggers;
+
+class InstantBroker final : public at::Broker {
+  std::size_t send(std::span<const at::OutboundMessage* const> batch, at::BrokerEvents& events) override {
+    for (const at::OutboundMessage* message : batch) events.complete(*message, at::Outcome::persisted());
+    return batch.size();
+  }
+};
+
+/// A dispatcher whose broker confirms at once, and its names.
+struct Subject {
+  explicit Subject(std::size_t count) {
+    at::BrokerRegistry registry;
+    registry.add("none", [](const at::BrokerConfig&) { return std::make_unique<InstantBroker>(); });
+    std::string brokers;
+    for (std::size_t i = 0; i < count; ++i) {
+      names.push_back("broker-" + std::to_string(i));
+      brokers += (i == 0 ? "\"" : ", \"") + names.back() +
+                 R"(": {"broker_type": "none", "params": {"max_queued_messages": 1000000, "max_queued_bytes": 1000000000,
+                    "overflow": "block", "max_block_ms": 60000}})";
+    }
+    dispatcher = std::make_unique<at::TriggerDispatcher>(
+        at::parse_config(R"({"brokers": {)" + brokers + "}}", registry), registry);
+  }
+  std::vector<std::string> names;
+  std::unique_ptr<at::TriggerDispatcher> dispatcher;
+};
+
+std::unique_ptr<Subject> subject;  // shared by a benchmark's threads
+
+void fire(benchmark::State& state) {
+  const auto names = static_cast<std::size_t>(state.range(0));
+  const std::string body(static_cast<std::size_t>(state.range(1)), 'x');
+  std::size_t i = static_cast<std::size_t>(state.thread_index());
+  for (auto _ : state) {
+    subject->dispatcher->fire(subject->names[i++ % names], body);
+  }
+  state.SetBytesProcessed(state.iterations() * state.range(1));
+}
+
+void set_up(const benchmark::State& state) {
+  subject = std::make_unique<Subject>(static_cast<std::size_t>(state.range(0)));
+}
+void tear_down(const benchmark::State&) { subject.reset(); }
+
+BENCHMARK(fire)->Setup(set_up)->Teardown(tear_down)->ArgNames({"names", "bytes"})->Args({1, 256})
+    ->ThreadRange(1, 64)->UseRealTime();
+BENCHMARK(fire)->Setup(set_up)->Teardown(tear_down)->ArgNames({"names", "bytes"})->Args({10, 256})
+    ->Args({100, 256})->Args({1000, 256})->UseRealTime();
+BENCHMARK(fire)->Setup(set_up)->Teardown(tear_down)->ArgNames({"names", "bytes"})->Args({1, 64})
+    ->Args({1, 1024})->Args({1, 16 * 1024})->Args({1, 128 * 1024})->Args({1, 1024 * 1024})->UseRealTime();
+
+}  // namespace

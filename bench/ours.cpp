@@ -1,0 +1,145 @@
+// action_triggers as applications use it: fire() with a callback for every report, defaults for the rest.
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+
+#include "action_triggers/action_triggers.hpp"
+#include "measure.hpp"
+#include "mock_cluster.hpp"
+
+using namespace action_triggers::bench;
+namespace at = action_triggers;
+
+namespace {
+
+/// Confirms at once: what is left is the hook's and the lane's own cost.
+class InstantBroker final : public at::Broker {
+  std::size_t send(std::span<const at::OutboundMessage* const> batch, at::BrokerEvents& events) override {
+    for (const at::OutboundMessage* message : batch) events.complete(*message, at::Outcome::persisted());
+    return batch.size();
+  }
+};
+
+std::vector<std::string> names_of(const Options& options) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < options.names; ++i) names.push_back("broker-" + std::to_string(i));
+  return names;
+}
+
+at::Config config_of(const Options& options, const std::string& bootstrap, const at::BrokerRegistry& registry) {
+  nlohmann::json brokers;
+  for (const std::string& name : names_of(options)) {
+    nlohmann::json& broker = brokers[name];
+    broker["broker_type"] = options.broker_type;
+    nlohmann::json& params = broker["params"];
+    // Room for everything, and a hook that waits rather than fails where there is none.
+    params["max_queued_messages"] = 4'000'000;
+    params["max_queued_bytes"] = 2'000'000'000;
+    params["timeout_secs"] = 300;
+    params["overflow"] = "block";
+    params["max_block_ms"] = 60'000;
+    if (options.broker_type == "kafka") {
+      broker["conn_details"] = {{"bootstrap_servers", bootstrap}, {"linger_ms", options.linger_ms}};
+      params["topic"] = options.destination;
+    } else if (options.broker_type == "rabbitmq") {
+      broker["conn_details"] = {{"host", options.host()}, {"port", options.port()}};
+      params["queue"] = options.destination;
+      params["max_in_flight"] = options.in_flight;
+    }
+  }
+  return at::parse_config(nlohmann::json{{"brokers", brokers}}.dump(), registry);
+}
+
+class Reports {
+ public:
+  at::DeliveryCallback callback() {
+    return [this](const at::DeliveryReport& report) {
+      (report.status.ok() ? ok_ : failed_).fetch_add(1, std::memory_order_release);
+    };
+  }
+  [[nodiscard]] std::size_t ok() const {
+    if (failed_ > 0) throw std::runtime_error("messages failed");
+    return ok_.load(std::memory_order_acquire);
+  }
+  void await(std::size_t count) const {
+    while (ok() < count) std::this_thread::yield();
+  }
+
+ private:
+  std::atomic<std::size_t> ok_{0};
+  std::atomic<std::size_t> failed_{0};
+};
+
+nlohmann::json measure(const Options& options, const std::string& bootstrap, const Stopwatch& since_start) {
+  at::BrokerRegistry registry = at::BrokerRegistry::builtin();
+  registry.add("none", [](const at::BrokerConfig&) { return std::make_unique<InstantBroker>(); });
+  const std::vector<std::string> names = names_of(options);
+  const std::string body(options.size, 'x');
+  Reports reports;
+  at::TriggerDispatcher dispatcher(config_of(options, bootstrap, registry), registry);
+  const auto fire = [&](std::size_t i) { dispatcher.fire(names[i % names.size()], body); };
+  const auto fire_and_hear = [&](std::size_t i) {
+    dispatcher.fire(names[i % names.size()], body, reports.callback());
+  };
+  const auto flush = [&] {
+    if (!dispatcher.flush(std::chrono::minutes(5))) throw std::runtime_error("not everything got through");
+  };
+  if (options.work == "memory") {  // nobody listens
+    const std::size_t before = resident_bytes();
+    for (std::size_t i = 0; i < options.count; ++i) fire(i);
+    std::this_thread::sleep_for(std::chrono::seconds(1));  // until the lane has all of it
+    const double each = double(resident_bytes() - before) / double(options.count);
+    dispatcher.close(std::chrono::seconds(0));
+    return {{"bytes_per_message", each}, {"over_the_body", each - double(options.size)}};
+  }
+  fire_and_hear(0);
+  reports.await(1);
+  if (options.work == "first") return {{"seconds", since_start.seconds()}};
+  if (options.work == "throughput") {
+    const Stopwatch watch;
+    if (options.threads == 1) {
+      for (std::size_t i = 0; i < options.count; ++i) fire_and_hear(i);
+    } else {
+      time_each(options.threads, options.count, 0, fire_and_hear);
+    }
+    flush();
+    if (reports.ok() != options.count + 1) throw std::runtime_error("reports are missing");
+    return rates(options.count, watch);
+  }
+  if (options.work == "latency") {
+    std::size_t sent = 1;
+    return quantiles(time_each(1, options.count, 0, [&](std::size_t i) {
+      fire_and_hear(i);
+      reports.await(++sent);
+    }));
+  }
+  if (options.work == "hook" || options.work == "paced") {
+    const auto times =
+        time_each(options.threads, options.count, options.work == "paced" ? options.rate : 0, fire);
+    flush();
+    return quantiles(times);
+  }
+  // idle
+  const std::uint64_t wake_ups_before = wake_ups();
+  const Stopwatch watch;
+  std::this_thread::sleep_for(std::chrono::duration<double>(options.seconds));
+  const double seconds = watch.seconds();
+  return {{"cpu_percent", watch.cpu_seconds() / seconds * 100},
+          {"wake_ups_per_second", double(wake_ups() - wake_ups_before) / seconds}};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Stopwatch since_start;
+  const Options options = parse(argc, argv, "Measures action_triggers.");
+  try {
+    std::optional<MockCluster> mock;
+    if (options.broker == "mock") mock.emplace(options.destination);
+    return report(options, "action_triggers", measure(options, mock ? mock->bootstrap() : options.broker, since_start));
+  } catch (const std::exception& error) {
+    return fail(error.what());
+  }
+}
