@@ -35,7 +35,7 @@ at::Config config_of(const Options& options, const std::string& bootstrap, const
     broker["broker_type"] = options.broker_type;
     nlohmann::json& params = broker["params"];
     // Room for everything, and a hook that waits rather than fails where there is none.
-    params["max_queued_messages"] = 4'000'000;
+    params["max_queued_messages"] = options.work == "throughput" ? 100'000 : 4'000'000;
     params["max_queued_bytes"] = 2'000'000'000;
     params["timeout_secs"] = 300;
     params["overflow"] = "block";

@@ -32,7 +32,7 @@ class Producer {
     set("socket.nagle.disable", "true");
     set("partitioner", "murmur2_random");
     set("linger.ms", std::to_string(options.linger_ms));
-    set("queue.buffering.max.messages", "10000000");
+    set("queue.buffering.max.messages", options.work == "throughput" ? "100000" : "10000000");
     set("queue.buffering.max.kbytes", "2097151");
     rd_kafka_conf_set_opaque(conf, this);
     rd_kafka_conf_set_dr_msg_cb(conf, [](rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {

@@ -9,6 +9,7 @@
 
 #include "dispatch/message_id.hpp"
 #include "dispatch/record.hpp"
+#include "dispatch/record_pool.hpp"
 
 namespace action_triggers {
 namespace detail {
@@ -58,7 +59,7 @@ Record* Record::make(const MessageParts& parts, std::size_t payload_bytes) {
   const Message& rest = parts.rest != nullptr ? *parts.rest : nothing;
   const bool needs_id = rest.id.empty();
   const std::size_t id_room = needs_id ? MessageIdGenerator::text_size : 0;
-  void* memory = ::operator new(sizeof(Record) + payload_bytes + id_room);
+  void* memory = allocate_record(sizeof(Record) + payload_bytes + id_room);
   auto* record = ::new (memory) Record;
   char* at = static_cast<char*>(memory) + sizeof(Record);
   record->bytes_ = at;
@@ -85,10 +86,15 @@ Record* Record::make(const MessageParts& parts, std::size_t payload_bytes) {
 
 Record::~Record() = default;
 
+std::size_t Record::allocated_bytes() const noexcept {
+  return sizeof(Record) + quota_bytes + (needs_id_ ? MessageIdGenerator::text_size : 0);
+}
+
 void Record::drop_reference() noexcept {
   if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    const std::size_t bytes = allocated_bytes();
     this->~Record();
-    ::operator delete(static_cast<void*>(this));
+    free_record(this, bytes);
   }
 }
 

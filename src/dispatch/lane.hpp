@@ -28,7 +28,7 @@ struct Hooks {
   void run_callbacks(Record& record) noexcept;
 
  private:
-  void call_all(DeliveryCallback* callback, const DeliveryReport& report, const char* where) noexcept;
+  void call_all(const DeliveryCallback& callback, const DeliveryReport& report, const char* where) noexcept;
   void call(const DeliveryCallback& callback, const DeliveryReport& report) noexcept;
 };
 
@@ -67,7 +67,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   class WakeUp;
 
   void run();
-  void sleep();
+  void sleep(bool messages_may_follow);
   void report_resolved();
   void wake_producers();
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t batch_size = 256;      // offered to the broker at once, of one name
 constexpr std::size_t most_per_step = 4096;  // then it is the broker's turn to read
+constexpr std::size_t most_spare_reports = 1024;
 constexpr std::chrono::milliseconds broker_close_time{1'500};
 // Wrong credentials do not mend themselves, and servers lock accounts out.
 constexpr std::chrono::milliseconds least_permanent_backoff{1'000};
@@ -91,6 +92,7 @@ LaneCore::LaneCore(std::vector<NamedBroker*> names, Environment environment)
   for (const NamedBroker* named : names_) configs_.push_back(named->config.get());
   close_counts_.abandoned.resize(names_.size());
   batch_.reserve(batch_size);
+  spare_reports_.reserve(most_spare_reports);
   stalled_.reserve(names_.size());
   paused_.reserve(names_.size());
 }
@@ -544,12 +546,12 @@ void LaneCore::take_resolved() {
 /// Somebody holds a Delivery or gave a callback. Nobody can come to hold a Delivery of a record anew: with only the
 /// lane's reference left, nobody will look.
 bool LaneCore::is_heard(const Record& record) const {
-  return record.callback != nullptr || record.references.load(std::memory_order_acquire) > 1 ||
+  return record.callback || record.references.load(std::memory_order_acquire) > 1 ||
          (environment_.failures_are_heard && record.outcome_code != StatusCode::ok);
 }
 
 void LaneCore::make_report(Record& record, Outcome outcome, std::chrono::nanoseconds latency) {
-  auto report = std::make_unique<DeliveryReport>();
+  auto report = take_spare_report();
   report->message_id = record.id();
   report->broker = record.named->config->name;
   report->status = std::move(outcome.status);
@@ -562,7 +564,7 @@ void LaneCore::make_report(Record& record, Outcome outcome, std::chrono::nanosec
 }
 
 /// For an outcome that found no memory for its report when it was known.
-bool LaneCore::report_without_text(Record& record) const noexcept {
+bool LaneCore::report_without_text(Record& record) noexcept {
   try {
     Status status = record.outcome_code == StatusCode::ok ? Status() : Status(record.outcome_code, no_memory);
     make_report(record, {.status = std::move(status), .persistence = record.outcome_persistence},
@@ -573,8 +575,20 @@ bool LaneCore::report_without_text(Record& record) const noexcept {
   }
 }
 
+std::unique_ptr<DeliveryReport> LaneCore::take_spare_report() {
+  if (spare_reports_.empty()) return std::make_unique<DeliveryReport>();
+  auto report = std::move(spare_reports_.back());
+  spare_reports_.pop_back();
+  return report;
+}
+
 void LaneCore::reported(Record& record) {
   record.reported = true;
+  // Nobody holds a Delivery, so nobody will look at the report any more: the next outcome can have it, with its strings.
+  if (record.report != nullptr && spare_reports_.size() < spare_reports_.capacity() &&
+      record.references.load(std::memory_order_acquire) == 1) {
+    spare_reports_.push_back(std::move(record.report));
+  }
   --epochs_[record.flush_epoch - first_epoch_].open;
   if (!record.in_flight) record.drop_reference();
   finish_flushes();

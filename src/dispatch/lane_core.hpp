@@ -133,8 +133,9 @@ class LaneCore final : private BrokerEvents {
 
   void resolve(Record& record, Outcome outcome);
   [[nodiscard]] bool is_heard(const Record& record) const;
-  static void make_report(Record& record, Outcome outcome, std::chrono::nanoseconds latency);
-  bool report_without_text(Record& record) const noexcept;
+  void make_report(Record& record, Outcome outcome, std::chrono::nanoseconds latency);
+  bool report_without_text(Record& record) noexcept;
+  std::unique_ptr<DeliveryReport> take_spare_report();
   void take_resolved();
   void unlink_unsent(Record& record);
   static void send_again_from(Record& record);
@@ -178,6 +179,7 @@ class LaneCore final : private BrokerEvents {
   Record* first_resolved_ = nullptr;  // with an outcome that is not reported yet, linked by next_in_queue
   Record* last_resolved_ = nullptr;
   std::vector<const OutboundMessage*> batch_;
+  std::vector<std::unique_ptr<DeliveryReport>> spare_reports_;  // of messages that nobody holds a Delivery of
 
   // Names, each at most once in each; with room for all of them.
   NameRing ready_;

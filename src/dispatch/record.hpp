@@ -50,7 +50,7 @@ struct Record final : OutboundMessage, QueueNode {
   [[nodiscard]] std::uint32_t attempts() const noexcept { return attempts_; }
 
   NamedBroker* named = nullptr;
-  std::unique_ptr<DeliveryCallback> callback;
+  DeliveryCallback callback;
   std::uint32_t quota_bytes = 0;  // what was taken from the name's bounds
 
   // The lane's only.
@@ -74,6 +74,8 @@ struct Record final : OutboundMessage, QueueNode {
  private:
   Record() = default;
   ~Record();
+
+  [[nodiscard]] std::size_t allocated_bytes() const noexcept;
 
   bool needs_id_ = false;
 };

@@ -109,7 +109,7 @@ class TriggerDispatcher::Impl {
     for (const auto& lane : lanes_) lane->join();
   }
 
-  Delivery fire(std::string_view broker, const MessageParts& parts, std::unique_ptr<DeliveryCallback> callback) {
+  Delivery fire(std::string_view broker, const MessageParts& parts, DeliveryCallback callback) {
     if (is_in_child()) return refuse(broker, parts, std::move(callback), {StatusCode::closed, in_child_text});
     const auto found = names_.find(broker);
     if (found == names_.end()) {
@@ -201,14 +201,14 @@ class TriggerDispatcher::Impl {
     }
   }
 
-  Delivery refuse(NamedBroker& named, const MessageParts& parts, std::unique_ptr<DeliveryCallback> callback,
+  Delivery refuse(NamedBroker& named, const MessageParts& parts, DeliveryCallback callback,
                   Status status) {
     named.refused[static_cast<std::size_t>(status.code())].fetch_add(1, std::memory_order_relaxed);
     return refuse(named.config->name, parts, std::move(callback), std::move(status));
   }
 
   /// An outcome that is known at once: no lane has to do with it.
-  Delivery refuse(std::string_view broker, const MessageParts& parts, std::unique_ptr<DeliveryCallback> callback,
+  Delivery refuse(std::string_view broker, const MessageParts& parts, DeliveryCallback callback,
                   Status status) {
     Record* record = Record::make({}, 0);
     record->drop_reference();  // the lane's
@@ -300,21 +300,12 @@ Delivery TriggerDispatcher::fire(std::string_view broker, std::string_view body)
   return impl_->fire(broker, {body, nullptr}, nullptr);
 }
 
-namespace {
-
-/// An empty callback is none.
-std::unique_ptr<DeliveryCallback> own(DeliveryCallback callback) {
-  return callback ? std::make_unique<DeliveryCallback>(std::move(callback)) : nullptr;
-}
-
-}  // namespace
-
 Delivery TriggerDispatcher::fire(std::string_view broker, const Message& message, DeliveryCallback callback) {
-  return impl_->fire(broker, {message.body, &message}, own(std::move(callback)));
+  return impl_->fire(broker, {message.body, &message}, std::move(callback));
 }
 
 Delivery TriggerDispatcher::fire(std::string_view broker, std::string_view body, DeliveryCallback callback) {
-  return impl_->fire(broker, {body, nullptr}, own(std::move(callback)));
+  return impl_->fire(broker, {body, nullptr}, std::move(callback));
 }
 
 bool TriggerDispatcher::flush(std::chrono::nanoseconds timeout) { return impl_->flush(timeout); }

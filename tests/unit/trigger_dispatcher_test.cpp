@@ -359,7 +359,7 @@ TEST_F(DispatcherTest, ASlowCallbackIsCountedAndLogged) {
     log.emplace_back(text);
   };
   auto& dispatcher = make({"a"}, {}, std::move(options));
-  static_cast<void>(dispatcher.fire("a", "x", [](const DeliveryReport&) { std::this_thread::sleep_for(2ms); }));
+  static_cast<void>(dispatcher.fire("a", "x", [](const DeliveryReport&) { std::this_thread::sleep_for(20ms); }));
   ASSERT_TRUE(dispatcher.flush(30s));
   EXPECT_EQ(dispatcher.stats().slow_callbacks, 1U);
   const std::lock_guard lock(mutex);

@@ -18,7 +18,7 @@
 namespace action_triggers::detail {
 namespace {
 
-constexpr std::size_t most_reports_per_poll = 10'000;
+constexpr std::size_t most_reports_per_poll = 1'000;
 // The lane owns the deadline; librdkafka only has to let go of a message some time after it.
 constexpr std::chrono::milliseconds after_the_deadline{5'000};
 constexpr std::size_t headers_of_ours = 2;

@@ -1,0 +1,151 @@
+#include "dispatch/record_pool.hpp"
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <new>
+#include <utility>
+
+// Under AddressSanitizer every block is malloc's, so that it sees what is used after it was freed.
+#if defined(__SANITIZE_ADDRESS__)
+#define ACTION_TRIGGERS_POOL 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ACTION_TRIGGERS_POOL 0
+#endif
+#endif
+#ifndef ACTION_TRIGGERS_POOL
+#define ACTION_TRIGGERS_POOL 1
+#endif
+
+namespace action_triggers::detail {
+namespace {
+
+constexpr bool pooled = ACTION_TRIGGERS_POOL != 0;
+constexpr std::size_t smallest = 512;
+constexpr std::size_t largest = 4096;
+constexpr std::size_t sizes = std::bit_width(largest) - std::bit_width(smallest) + 1;
+constexpr std::size_t batch_blocks = 32;
+constexpr std::size_t most_kept_bytes = 32UL << 20U;
+
+constexpr std::size_t size_index(std::size_t bytes) noexcept {
+  return bytes <= smallest ? 0 : static_cast<std::size_t>(std::bit_width(bytes - 1) - std::bit_width(smallest - 1));
+}
+constexpr std::size_t block_bytes(std::size_t index) noexcept { return smallest << index; }
+
+/// A free block. The first of a batch links to the next batch.
+struct Block {
+  Block* next;
+  Block* next_batch;
+};
+
+void free_blocks(Block* blocks) noexcept {
+  while (blocks != nullptr) ::operator delete(static_cast<void*>(std::exchange(blocks, blocks->next)));
+}
+
+/// Batches of free blocks of one size. Nobody waits for it: whoever finds it taken goes to malloc. So a fork() in the
+/// middle of a call is harmless, too.
+class Depot {
+ public:
+  Block* take() noexcept {
+    if (batches_.load(std::memory_order_relaxed) == nullptr || busy_.test_and_set(std::memory_order_acquire)) {
+      return nullptr;
+    }
+    Block* const batch = batches_.load(std::memory_order_relaxed);
+    if (batch != nullptr) batches_.store(batch->next_batch, std::memory_order_relaxed);
+    busy_.clear(std::memory_order_release);
+    return batch;
+  }
+  bool give(Block* batch) noexcept {
+    if (busy_.test_and_set(std::memory_order_acquire)) return false;
+    batch->next_batch = batches_.load(std::memory_order_relaxed);
+    batches_.store(batch, std::memory_order_relaxed);
+    busy_.clear(std::memory_order_release);
+    return true;
+  }
+
+ private:
+  alignas(64) std::atomic_flag busy_;
+  std::atomic<Block*> batches_{nullptr};
+};
+
+std::array<Depot, sizes> depots;
+std::atomic<std::size_t> kept_bytes{0};  // in all depots
+
+Block* take_batch(std::size_t index) noexcept {
+  Block* const batch = depots[index].take();
+  if (batch != nullptr) kept_bytes.fetch_sub(batch_blocks * block_bytes(index), std::memory_order_relaxed);
+  return batch;
+}
+
+void give_batch(std::size_t index, Block* batch) noexcept {
+  const std::size_t bytes = batch_blocks * block_bytes(index);
+  if (kept_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes <= most_kept_bytes && depots[index].give(batch)) {
+    return;
+  }
+  kept_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+  free_blocks(batch);
+}
+
+/// One thread's free blocks of one size: those it is using up or filling, and a full batch, so that a thread that takes
+/// and frees in turn does not go to the depot each time.
+struct Cache {
+  Block* blocks = nullptr;
+  std::size_t count = 0;
+  Block* full = nullptr;
+};
+
+struct ThreadCaches {
+  std::array<Cache, sizes> of_size{};
+  ~ThreadCaches();
+};
+
+// 0: none yet, 1: there are, 2: the thread has ended them. Trivial, and so usable to the thread's very end.
+thread_local unsigned char caches_state = 0;
+thread_local ThreadCaches caches;
+
+ThreadCaches::~ThreadCaches() {
+  caches_state = 2;
+  for (std::size_t index = 0; index < sizes; ++index) {
+    free_blocks(of_size[index].blocks);
+    if (of_size[index].full != nullptr) give_batch(index, of_size[index].full);
+  }
+}
+
+Cache* cache_of(std::size_t bytes) noexcept {
+  if (!pooled || bytes > largest || caches_state == 2) return nullptr;
+  caches_state = 1;
+  return &caches.of_size[size_index(bytes)];
+}
+
+}  // namespace
+
+void* allocate_record(std::size_t bytes) {
+  Cache* const cache = cache_of(bytes);
+  if (cache == nullptr) return ::operator new(bytes);
+  const std::size_t index = size_index(bytes);
+  if (cache->blocks == nullptr) {
+    cache->blocks = cache->full != nullptr ? std::exchange(cache->full, nullptr) : take_batch(index);
+    if (cache->blocks == nullptr) return ::operator new(block_bytes(index));
+    cache->count = batch_blocks;
+  }
+  --cache->count;
+  return std::exchange(cache->blocks, cache->blocks->next);
+}
+
+void free_record(void* memory, std::size_t bytes) noexcept {
+  Cache* const cache = cache_of(bytes);
+  if (cache == nullptr) {
+    ::operator delete(memory);
+    return;
+  }
+  if (cache->count == batch_blocks) {
+    if (cache->full != nullptr) give_batch(size_index(bytes), cache->full);
+    cache->full = std::exchange(cache->blocks, nullptr);
+    cache->count = 0;
+  }
+  cache->blocks = ::new (memory) Block{cache->blocks, nullptr};
+  ++cache->count;
+}
+
+}  // namespace action_triggers::detail
