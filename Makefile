@@ -1,6 +1,6 @@
 # Two commands do everything on a bare Debian: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak reliability chaos lint clean
+.PHONY: help demo test bench soak reliability chaos lint clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -10,6 +10,9 @@ demo:  ## the orders example on a real Kafka and a real RabbitMQ (EMBEDDED=1: wi
 
 test:  ## every test, on real servers
 	@scripts/test
+
+bench:  ## measured beside the raw clients; WRITE=1: into docs/performance.md, QUICK=1: only whether it works
+	@scripts/bench $(if $(QUICK),--quick,$(if $(WRITE),--write))
 
 soak:  ## what takes too long for every day: 100,000 simulated schedules, ten minutes of overload
 	@scripts/soak

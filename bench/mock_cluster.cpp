@@ -12,7 +12,9 @@ struct MockCluster::Impl {
 
 MockCluster::MockCluster(const std::string& topic) {
   char reason[512];
-  rd_kafka_t* client = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), reason, sizeof reason);
+  rd_kafka_conf_t* conf = rd_kafka_conf_new();
+  rd_kafka_conf_set(conf, "log_level", "3", nullptr, 0);  // it would miss bootstrap servers, which it does not need
+  rd_kafka_t* client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
   impl_ = std::make_unique<Impl>(Impl{client, rd_kafka_mock_cluster_new(client, 1)});
   rd_kafka_mock_topic_create(impl_->cluster, topic.c_str(), 4, 1);
 }

@@ -19,6 +19,8 @@ RUN_BY_CI = {
     "make demo": "test demo",
     "make demo EMBEDDED=1": "test demo.embedded",
     "make test": ".ci/run",
+    "make bench": "a small run of each of its programs in scripts/test, by hand for the table",
+    "make bench WRITE=1": "as make bench",
     "make lint": "by hand before a commit",
     "make reliability": "its tests run in CI, by hand before a release for the table",
     "make chaos MINUTES=60": "two minutes of it run in CI, by hand before a release",
