@@ -8,7 +8,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -212,8 +211,8 @@ inline constexpr std::size_t max_config_bytes = 1024UL * 1024UL;
 inline constexpr std::size_t max_config_depth = 64;
 
 /// Reads and checks a file. Throws ConfigError (also when the file cannot be read).
-ACTION_TRIGGERS_EXPORT Config load_config(const std::filesystem::path& path);
-ACTION_TRIGGERS_EXPORT Config load_config(const std::filesystem::path& path, const BrokerRegistry& registry,
+ACTION_TRIGGERS_EXPORT Config load_config(const std::string& path);
+ACTION_TRIGGERS_EXPORT Config load_config(const std::string& path, const BrokerRegistry& registry,
                                           const ConfigOptions& options = {});
 
 /// As load_config, from text.

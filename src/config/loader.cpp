@@ -296,17 +296,17 @@ Config parse_config(std::string_view text, const BrokerRegistry& registry, const
 
 Config parse_config(std::string_view text) { return parse_config(text, BrokerRegistry::builtin()); }
 
-Config load_config(const std::filesystem::path& path, const BrokerRegistry& registry, const ConfigOptions& options) {
+Config load_config(const std::string& path, const BrokerRegistry& registry, const ConfigOptions& options) {
   const auto fail = [&](std::string text) {
     ConfigProblem problem;
     problem.text = std::move(text);
-    throw ConfigError(path.string(), {std::move(problem)});
+    throw ConfigError(path, {std::move(problem)});
   };
   const std::optional<std::string> text = detail::read_file(path);
   if (!text) fail("The file cannot be read.");
-  return detail::Loader(*text, registry, options).load(path.string());
+  return detail::Loader(*text, registry, options).load(path);
 }
 
-Config load_config(const std::filesystem::path& path) { return load_config(path, BrokerRegistry::builtin()); }
+Config load_config(const std::string& path) { return load_config(path, BrokerRegistry::builtin()); }
 
 }  // namespace action_triggers

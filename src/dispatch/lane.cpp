@@ -17,6 +17,8 @@ constexpr int most_admitted_per_turn = 4096;
 // After a message the lane looks for the next one by itself for so long, so that a hook that fires again and again does
 // not pay for waking it each time (docs/decisions/0012).
 constexpr std::chrono::microseconds nap{150};
+// A hook that waits for room is woken when an eighth of the messages is gone, or after this: not for each one.
+constexpr std::chrono::milliseconds longest_wait_for_much_room{10};
 
 std::uint64_t unix_ms() {
   const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
@@ -173,17 +175,25 @@ bool Lane::push(FlushMark& mark) {
 }
 
 void Lane::wait_for_room(NamedBroker& named, TimePoint deadline) {
+  const std::uint64_t before = named.quota.messages();
+  const std::uint64_t enough = before - std::min(before, std::max<std::uint64_t>(before / 8, 1));
+  named.wake_producers_at.store(enough, std::memory_order_relaxed);
   producers_waiting_.fetch_add(1, std::memory_order_seq_cst);
   {
     std::unique_lock lock(mutex_);
-    const std::uint64_t before = named.quota.messages();
-    changed_.wait_until(lock, deadline, [&] { return ended_ || named.quota.messages() < before || before == 0; });
+    changed_.wait_until(lock, std::min(deadline, Clock::now() + longest_wait_for_much_room),
+                        [&] { return ended_ || named.quota.messages() <= enough; });
   }
   producers_waiting_.fetch_sub(1, std::memory_order_seq_cst);
 }
 
 void Lane::wake_producers() {
   if (producers_waiting_.load(std::memory_order_seq_cst) == 0) return;
+  if (std::none_of(names_.begin(), names_.end(), [](const auto& named) {
+        return named->quota.messages() <= named->wake_producers_at.load(std::memory_order_relaxed);
+      })) {
+    return;
+  }
   const std::lock_guard lock(mutex_);
   changed_.notify_all();
 }

@@ -48,7 +48,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   /// False: the lane has ended, everything has its outcome.
   bool push(FlushMark& mark);
 
-  /// Waits until there may be room again, or `deadline`.
+  /// Waits until there may be room again, or `deadline`. There may still be none; ask again.
   void wait_for_room(NamedBroker& named, TimePoint deadline);
 
   void begin_close(TimePoint deadline);

@@ -22,16 +22,19 @@ namespace action_triggers::detail {
 namespace {
 
 constexpr bool pooled = ACTION_TRIGGERS_POOL != 0;
+// Blocks are powers of two less what makes glibc's malloc round them up to 16 bytes below that power.
 constexpr std::size_t smallest = 512;
-constexpr std::size_t largest = 4096;
-constexpr std::size_t sizes = std::bit_width(largest) - std::bit_width(smallest) + 1;
+constexpr std::size_t malloc_overhead = 24;
+constexpr std::size_t sizes = 4;
+constexpr std::size_t largest = (smallest << (sizes - 1)) - malloc_overhead;
 constexpr std::size_t batch_blocks = 32;
 constexpr std::size_t most_kept_bytes = 32UL << 20U;
 
 constexpr std::size_t size_index(std::size_t bytes) noexcept {
-  return bytes <= smallest ? 0 : static_cast<std::size_t>(std::bit_width(bytes - 1) - std::bit_width(smallest - 1));
+  const std::size_t wanted = bytes + malloc_overhead;
+  return wanted <= smallest ? 0 : static_cast<std::size_t>(std::bit_width(wanted - 1) - std::bit_width(smallest - 1));
 }
-constexpr std::size_t block_bytes(std::size_t index) noexcept { return smallest << index; }
+constexpr std::size_t block_bytes(std::size_t index) noexcept { return (smallest << index) - malloc_overhead; }
 
 /// A free block. The first of a batch links to the next batch.
 struct Block {
