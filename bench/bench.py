@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -158,6 +159,7 @@ class Bench:
         curves = {"threads": (1, 2, 4, 8, 16, 32, 64), "names": (1, 10, 100, 1_000),
                   "size": (64, 256, 1_024, 16_384, 131_072, 1_048_576),
                   "count": (1_000, 10_000, 100_000, 1_000_000)}
+        sustained = self.sustained()
         found = {}
         for axis, values in curves.items():
             say(f"curve: {axis}")
@@ -170,11 +172,32 @@ class Bench:
                     arguments["--count"] = min(value, 10_000)
                 runs = [program(OURS, "hook", "--type", "none", *(part for pair in arguments.items() for part in pair))
                         for _ in range(min(self.runs, 3))]
-                points.append({"at": value, "p50_ns": median(runs, "p50_ns"), "p99_ns": median(runs, "p99_ns")})
+                points.append({"at": value, "p50_ns": median(runs, "p50_ns"), "p99_ns": median(runs, "p99_ns"),
+                               "sustained_ns": sustained.get((axis, value))})
             found[axis] = points
         self.raw["curves"] = found
         names = {point["at"]: point["p50_ns"] for point in found["names"]}
         self.row("`fire()` at 1,000 names ÷ at 1", "p50, ns", names[1_000], names[1], 1.2)
+
+    def sustained(self):
+        """What a message costs in the long run, hook and lane together, from Google Benchmark: (axis, value) -> ns."""
+        say("sustained, by threads, names and size")
+        micro = PROGRAMS / "action_triggers_bench_micro"
+        report = subprocess.run([micro, "--benchmark_format=json", f"--benchmark_repetitions={min(self.runs, 3)}",
+                                 f"--benchmark_min_time={0.01 if self.scale > 1 else 0.2}"],
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+        times = {}
+        for one in json.loads(report.stdout)["benchmarks"]:
+            if one["run_type"] != "iteration":
+                continue
+            names, size, threads = re.fullmatch(r"fire/names:(\d+)/bytes:(\d+)/real_time(?:/threads:(\d+))?",
+                                                one["run_name"]).groups()
+            by_axis = {"names": int(names), "size": int(size), "threads": int(threads or 1)}
+            usual = {"names": 1, "size": 256, "threads": 1}
+            for axis, value in by_axis.items():
+                if all(by_axis[other] == usual[other] for other in usual if other != axis):
+                    times.setdefault((axis, value), []).append(one["real_time"])
+        return {point: statistics.median(values) for point, values in times.items()}
 
     def build_costs(self):
         say("include cost and size")
@@ -249,9 +272,11 @@ class Bench:
         figure, places = pyplot.subplots(1, len(curves), figsize=(14, 3.2), constrained_layout=True)
         for place, (axis, points) in zip(places, curves.items()):
             at = [point["at"] for point in points]
-            for quantile in ("p50_ns", "p99_ns"):
-                place.plot(at, [point[quantile] for point in points], marker="o", label=quantile[:3])
-            place.set(xscale="log", yscale="log", xlabel=titles[axis], ylabel="ns a fire")
+            for key, label in (("p50_ns", "a fire, p50"), ("p99_ns", "a fire, p99"), ("sustained_ns", "sustained")):
+                there = [(x, point[key]) for x, point in zip(at, points) if point[key] is not None]
+                if there:
+                    place.plot(*zip(*there), marker="o", label=label)
+            place.set(xscale="log", yscale="log", xlabel=titles[axis], ylabel="ns")
             place.legend()
         figure.savefig(folder / "curves.svg", metadata={"Date": None})
         ratios = [row for row in self.rows if row["theirs"] is not None and row["goal"] and row["goal"] <= 2]

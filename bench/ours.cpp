@@ -80,9 +80,7 @@ nlohmann::json measure(const Options& options, const std::string& bootstrap, con
   Reports reports;
   at::TriggerDispatcher dispatcher(config_of(options, bootstrap, registry), registry);
   const auto fire = [&](std::size_t i) { dispatcher.fire(names[i % names.size()], body); };
-  const auto fire_and_hear = [&](std::size_t i) {
-    dispatcher.fire(names[i % names.size()], body, reports.callback());
-  };
+  const auto fire_and_hear = [&](std::size_t i) { dispatcher.fire(names[i % names.size()], body, reports.callback()); };
   const auto flush = [&] {
     if (!dispatcher.flush(std::chrono::minutes(5))) throw std::runtime_error("not everything got through");
   };
@@ -116,8 +114,7 @@ nlohmann::json measure(const Options& options, const std::string& bootstrap, con
     }));
   }
   if (options.work == "hook" || options.work == "paced") {
-    const auto times =
-        time_each(options.threads, options.count, options.work == "paced" ? options.rate : 0, fire);
+    const auto times = time_each(options.threads, options.count, options.work == "paced" ? options.rate : 0, fire);
     flush();
     return quantiles(times);
   }

@@ -584,7 +584,8 @@ std::unique_ptr<DeliveryReport> LaneCore::take_spare_report() {
 
 void LaneCore::reported(Record& record) {
   record.reported = true;
-  // Nobody holds a Delivery, so nobody will look at the report any more: the next outcome can have it, with its strings.
+  // Nobody holds a Delivery, so nobody will look at the report any more: the next outcome can have it, with its
+  // strings.
   if (record.report != nullptr && spare_reports_.size() < spare_reports_.capacity() &&
       record.references.load(std::memory_order_acquire) == 1) {
     spare_reports_.push_back(std::move(record.report));

@@ -85,7 +85,7 @@ struct NamedBroker {
 
   // The hook's: taken in fire(), given back by the lane.
   alignas(64) Quota quota;
-  std::atomic<std::uint64_t> wake_producers_at{0};  // when no more messages than these are left
+  std::atomic<std::uint64_t> wake_producers_at{0};                      // when no more messages than these are left
   std::array<std::atomic<std::uint64_t>, status_code_count> refused{};  // outcomes that were known in fire()
 
   // The lane's only. `live` is every message without an outcome, in the order of firing; those that the broker holds

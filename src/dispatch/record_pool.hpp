@@ -1,5 +1,5 @@
-/// Memory for records. They are made by the threads that fire and freed by lanes, which is what malloc is worst at: here
-/// freed blocks go back to the firing threads in batches.
+/// Memory for records. They are made by the threads that fire and freed by lanes, which is what malloc is worst at:
+/// here freed blocks go back to the firing threads in batches.
 ///
 /// Blocks are kept in sizes up to 4 KiB, in a cache of each thread and in a depot that all threads share; at most
 /// 32 MiB in all. What is larger, and what there is no room to keep, is malloc's.

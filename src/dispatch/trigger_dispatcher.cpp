@@ -201,15 +201,13 @@ class TriggerDispatcher::Impl {
     }
   }
 
-  Delivery refuse(NamedBroker& named, const MessageParts& parts, DeliveryCallback callback,
-                  Status status) {
+  Delivery refuse(NamedBroker& named, const MessageParts& parts, DeliveryCallback callback, Status status) {
     named.refused[static_cast<std::size_t>(status.code())].fetch_add(1, std::memory_order_relaxed);
     return refuse(named.config->name, parts, std::move(callback), std::move(status));
   }
 
   /// An outcome that is known at once: no lane has to do with it.
-  Delivery refuse(std::string_view broker, const MessageParts& parts, DeliveryCallback callback,
-                  Status status) {
+  Delivery refuse(std::string_view broker, const MessageParts& parts, DeliveryCallback callback, Status status) {
     Record* record = Record::make({}, 0);
     record->drop_reference();  // the lane's
     record->callback = std::move(callback);
