@@ -167,7 +167,9 @@ TEST(HostileServer, TablesNestedTenThousandTimesDoNotOverflowTheStack) {
     peer.read_on();
   });
   TriggerDispatcher dispatcher(config_for(server, "1"));
-  EXPECT_THAT(dispatcher.fire("b", message("id-1")).wait().status.message(), HasSubstr("ENOUGH"));
+  // rabbitmq-c 0.11 decodes it all; newer ones refuse it.
+  EXPECT_THAT(dispatcher.fire("b", message("id-1")).wait().status.message(),
+              ::testing::AnyOf(HasSubstr("ENOUGH"), HasSubstr("invalid AMQP data")));
 }
 
 TEST(HostileServer, ReturnsOfTwoChannelsMayBeInterleaved) {
