@@ -2,7 +2,6 @@
 /// compares two of them compares the same work.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>

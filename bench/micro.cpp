@@ -7,23 +7,16 @@
 #include <vector>
 
 #include "action_triggers/action_triggers.hpp"
+#include "instant_broker.hpp"
 
 namespace {
 
 namespace at = action_triggers;
 
-class InstantBroker final : public at::Broker {
-  std::size_t send(std::span<const at::OutboundMessage* const> batch, at::BrokerEvents& events) override {
-    for (const at::OutboundMessage* message : batch) events.complete(*message, at::Outcome::persisted());
-    return batch.size();
-  }
-};
-
 /// A dispatcher whose broker confirms at once, and its names.
 struct Subject {
   explicit Subject(std::size_t count) {
-    at::BrokerRegistry registry;
-    registry.add("none", [](const at::BrokerConfig&) { return std::make_unique<InstantBroker>(); });
+    const at::BrokerRegistry registry = at::bench::InstantBroker::registry();
     std::string brokers;
     for (std::size_t i = 0; i < count; ++i) {
       names.push_back("broker-" + std::to_string(i));
@@ -55,30 +48,18 @@ void set_up(const benchmark::State& state) {
 }
 void tear_down(const benchmark::State&) { subject.reset(); }
 
+void with_subject(benchmark::internal::Benchmark* of) {
+  of->Setup(set_up)->Teardown(tear_down)->ArgNames({"names", "bytes"})->UseRealTime();
+}
+
+BENCHMARK(fire)->Apply(with_subject)->Args({1, 256})->ThreadRange(1, 64);
+BENCHMARK(fire)->Apply(with_subject)->Args({10, 256})->Args({100, 256})->Args({1000, 256});
 BENCHMARK(fire)
-    ->Setup(set_up)
-    ->Teardown(tear_down)
-    ->ArgNames({"names", "bytes"})
-    ->Args({1, 256})
-    ->ThreadRange(1, 64)
-    ->UseRealTime();
-BENCHMARK(fire)
-    ->Setup(set_up)
-    ->Teardown(tear_down)
-    ->ArgNames({"names", "bytes"})
-    ->Args({10, 256})
-    ->Args({100, 256})
-    ->Args({1000, 256})
-    ->UseRealTime();
-BENCHMARK(fire)
-    ->Setup(set_up)
-    ->Teardown(tear_down)
-    ->ArgNames({"names", "bytes"})
+    ->Apply(with_subject)
     ->Args({1, 64})
     ->Args({1, 1024})
     ->Args({1, 16 * 1024})
     ->Args({1, 128 * 1024})
-    ->Args({1, 1024 * 1024})
-    ->UseRealTime();
+    ->Args({1, 1024 * 1024});
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "action_triggers/action_triggers.hpp"
+#include "instant_broker.hpp"
 #include "measure.hpp"
 #include "mock_cluster.hpp"
 
@@ -13,14 +14,6 @@ using namespace action_triggers::bench;
 namespace at = action_triggers;
 
 namespace {
-
-/// Confirms at once: what is left is the hook's and the lane's own cost.
-class InstantBroker final : public at::Broker {
-  std::size_t send(std::span<const at::OutboundMessage* const> batch, at::BrokerEvents& events) override {
-    for (const at::OutboundMessage* message : batch) events.complete(*message, at::Outcome::persisted());
-    return batch.size();
-  }
-};
 
 std::vector<std::string> names_of(const Options& options) {
   std::vector<std::string> names;
@@ -73,8 +66,7 @@ class Reports {
 };
 
 nlohmann::json measure(const Options& options, const std::string& bootstrap, const Stopwatch& since_start) {
-  at::BrokerRegistry registry = at::BrokerRegistry::builtin();
-  registry.add("none", [](const at::BrokerConfig&) { return std::make_unique<InstantBroker>(); });
+  const at::BrokerRegistry registry = at::bench::InstantBroker::registry();
   const std::vector<std::string> names = names_of(options);
   const std::string body(options.size, 'x');
   Reports reports;

@@ -15,22 +15,9 @@ import sys
 import time
 
 import aio_pika
+from arguments import host_and_port, positive
 
 WINDOW = 1000
-
-
-def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
-
-
-def host_and_port(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal():
-        raise argparse.ArgumentTypeError("must be HOST:PORT")
-    return host, int(port)
 
 
 def parse_arguments() -> argparse.Namespace:

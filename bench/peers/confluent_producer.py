@@ -14,15 +14,9 @@ import time
 import uuid
 
 import confluent_kafka
+from arguments import positive
 
 METADATA_TIMEOUT_SECONDS = 10
-
-
-def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
 
 
 def parse_arguments() -> argparse.Namespace:

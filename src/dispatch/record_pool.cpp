@@ -103,12 +103,12 @@ struct ThreadCaches {
   ~ThreadCaches();
 };
 
-// 0: none yet, 1: there are, 2: the thread has ended them. Trivial, and so usable to the thread's very end.
-thread_local unsigned char caches_state = 0;
+// Trivial, and so usable to the thread's very end.
+thread_local bool caches_ended = false;
 thread_local ThreadCaches caches;
 
 ThreadCaches::~ThreadCaches() {
-  caches_state = 2;
+  caches_ended = true;
   for (std::size_t index = 0; index < sizes; ++index) {
     free_blocks(of_size[index].blocks);
     if (of_size[index].full != nullptr) give_batch(index, of_size[index].full);
@@ -116,8 +116,7 @@ ThreadCaches::~ThreadCaches() {
 }
 
 Cache* cache_of(std::size_t bytes) noexcept {
-  if (!pooled || bytes > largest || caches_state == 2) return nullptr;
-  caches_state = 1;
+  if (!pooled || bytes > largest || caches_ended) return nullptr;
   return &caches.of_size[size_index(bytes)];
 }
 

@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <new>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include "action_triggers/testing/in_memory_broker.hpp"
 #include "action_triggers/testing/matchers.hpp"
@@ -119,23 +121,25 @@ TEST(AllocationTest, InTheLongRunAFireAllocatesNothingUpToFourKibibytesAndOnceBe
   std::atomic<int> reports{0};
   constexpr int rounds = 100;
   constexpr int fires = 100;
-  const auto allocated_by_fires = [&](std::size_t size) {
+  const auto allocated_by_round = [&](std::size_t size) {
     const std::string body(size, 'x');
-    std::size_t sum = 0;
+    std::vector<std::size_t> result;
     for (int round = 0; round < rounds; ++round) {
       const std::size_t before = allocated;
       for (int i = 0; i < fires; ++i) dispatcher.fire("a", body, [&reports](const DeliveryReport&) { ++reports; });
-      sum += allocated - before;
+      result.push_back(allocated - before);
       EXPECT_TRUE(dispatcher.flush(10s));
     }
-    return sum;
+    return result;
   };
   for (const std::size_t size : {0U, 256U, 1'000U, 3'500U}) {
-    allocated_by_fires(size);  // until there are enough records
-    // A thread that finds the shared records taken at that moment does not wait for them.
-    EXPECT_LE(allocated_by_fires(size), rounds * fires / 1'000U) << size << " bytes";
+    allocated_by_round(size);  // until there are enough records
+    // A thread that finds the shared records taken does not wait for them: while the system holds up a lane that is at
+    // them, a whole round may allocate.
+    const auto by_round = allocated_by_round(size);
+    EXPECT_GE(std::count(by_round.begin(), by_round.end(), 0U), rounds * 9 / 10) << size << " bytes";
   }
-  EXPECT_EQ(allocated_by_fires(5'000), std::size_t{rounds * fires});
+  EXPECT_THAT(allocated_by_round(5'000), ::testing::Each(std::size_t{fires}));
   EXPECT_EQ(reports, 9 * rounds * fires);
 }
 

@@ -1,4 +1,5 @@
 // Servers that break AMQP: a clear error, no crash, no hang, every message reported.
+#include <amqp.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -167,9 +168,10 @@ TEST(HostileServer, TablesNestedTenThousandTimesDoNotOverflowTheStack) {
     peer.read_on();
   });
   TriggerDispatcher dispatcher(config_for(server, "1"));
-  // rabbitmq-c 0.11 decodes it all; newer ones refuse it.
+  // rabbitmq-c 0.11 decodes it all; 0.15 refuses it.
+  const bool decodes_all = amqp_version_number() < AMQP_VERSION_CODE(0, 12, 0, 0);
   EXPECT_THAT(dispatcher.fire("b", message("id-1")).wait().status.message(),
-              ::testing::AnyOf(HasSubstr("ENOUGH"), HasSubstr("invalid AMQP data")));
+              HasSubstr(decodes_all ? "ENOUGH" : "invalid AMQP data"));
 }
 
 TEST(HostileServer, ReturnsOfTwoChannelsMayBeInterleaved) {
