@@ -8,7 +8,7 @@
 #include "action_triggers/action_triggers.hpp"
 #include "instant_broker.hpp"
 #include "measure.hpp"
-#include "mock_cluster.hpp"
+#include "support/mock_cluster.hpp"
 
 using namespace action_triggers::bench;
 namespace at = action_triggers;
@@ -125,8 +125,8 @@ int main(int argc, char** argv) {
   const Stopwatch since_start;
   const Options options = parse(argc, argv, "Measures action_triggers.");
   try {
-    std::optional<MockCluster> mock;
-    if (options.broker == "mock") mock.emplace(options.destination);
+    std::optional<tests::MockCluster> mock;
+    if (options.broker == "mock") mock.emplace().create_topic(options.destination);
     return report(options, "action_triggers", measure(options, mock ? mock->bootstrap() : options.broker, since_start));
   } catch (const std::exception& error) {
     return fail(error.what());

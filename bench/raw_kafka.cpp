@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "measure.hpp"
-#include "mock_cluster.hpp"
+#include "support/mock_cluster.hpp"
 
 using namespace action_triggers::bench;
 
@@ -148,8 +148,8 @@ int main(int argc, char** argv) {
   const Stopwatch since_start;
   Options options = parse(argc, argv, "Measures librdkafka by itself.");
   try {
-    std::optional<MockCluster> mock;
-    if (options.broker == "mock") mock.emplace(options.destination);
+    std::optional<tests::MockCluster> mock;
+    if (options.broker == "mock") mock.emplace().create_topic(options.destination);
     return report(options, "raw librdkafka", measure(options, mock ? mock->bootstrap() : options.broker, since_start));
   } catch (const std::exception& error) {
     return fail(error.what());

@@ -136,9 +136,9 @@ FaultProxy kafka_proxy() {
           std::stoi(Servers::variable("AT_KAFKA_PROXY"))};
 }
 
-std::string name_of(const Fault& fault) {
+std::string name_of(const std::string& fault) {
   std::string name;
-  for (const char c : fault.name) name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  for (const char c : fault) name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
   return name;
 }
 

@@ -38,6 +38,6 @@ void restart_server(const std::string& server);
 FaultProxy kafka_proxy();
 
 /// The fault's name as a test's name.
-std::string name_of(const Fault& fault);
+std::string name_of(const std::string& fault);
 
 }  // namespace action_triggers::tests

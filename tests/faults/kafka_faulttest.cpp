@@ -31,7 +31,7 @@ TEST_P(KafkaFaultTest, LosesNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, KafkaFaultTest, ::testing::ValuesIn(kafka_faults()),
-                         [](const auto& instance) { return name_of(instance.param); });
+                         [](const auto& instance) { return name_of(instance.param.name); });
 
 TEST(KafkaOutcomeTest, ATopicDeletedMidRunIsNotFoundUntilItIsBack) {
   const std::string topic = unique("fault");

