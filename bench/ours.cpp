@@ -125,7 +125,7 @@ int main(int argc, char** argv) {
   const Stopwatch since_start;
   const Options options = parse(argc, argv, "Measures action_triggers.");
   try {
-    std::optional<tests::MockCluster> mock;
+    std::optional<action_triggers::tests::MockCluster> mock;
     if (options.broker == "mock") mock.emplace().create_topic(options.destination);
     return report(options, "action_triggers", measure(options, mock ? mock->bootstrap() : options.broker, since_start));
   } catch (const std::exception& error) {

@@ -148,7 +148,7 @@ int main(int argc, char** argv) {
   const Stopwatch since_start;
   Options options = parse(argc, argv, "Measures librdkafka by itself.");
   try {
-    std::optional<tests::MockCluster> mock;
+    std::optional<action_triggers::tests::MockCluster> mock;
     if (options.broker == "mock") mock.emplace().create_topic(options.destination);
     return report(options, "raw librdkafka", measure(options, mock ? mock->bootstrap() : options.broker, since_start));
   } catch (const std::exception& error) {

@@ -68,11 +68,10 @@ TEST_P(MockKafkaFaultTest, LosesNothing) {
   }
   // The mock cluster does not look at sequence numbers, and so neither at gaps nor at copies. What was refused and is
   // tried again may come after what was on the wire behind it.
-  ledger.check("Kafka, mock cluster", fault.name, read_topic("fault", cluster.bootstrap()),
-               {.most_duplicates = kafka_on_the_wire,
-                .explained = fault.explained,
-                .order_per_key = true,
-                .check_order = false}, healed);
+  ledger.check(
+      "Kafka, mock cluster", fault.name, read_topic("fault", cluster.bootstrap()),
+      {.most_duplicates = kafka_on_the_wire, .explained = fault.explained, .order_per_key = true, .check_order = false},
+      healed);
   if (HasFailure()) std::cout << "the client said:\n" << log.text();
 }
 

@@ -28,7 +28,6 @@ namespace action_triggers::detail {
 namespace {
 
 using namespace std::chrono_literals;
-using tests::MockCluster;
 using ::testing::AnyOf;
 using ::testing::Contains;
 using ::testing::Each;
@@ -37,6 +36,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
+using tests::MockCluster;
 
 // ------------------------------------------------------------------------------------------------------------- harness
 
@@ -493,6 +493,24 @@ TEST(KafkaBrokerTest, AWrongPropertyDisconnectsWithTheReasonAndWithoutTheSecret)
   other.connect();
   ASSERT_THAT(other.disconnects, SizeIs(1));
   EXPECT_THAT(other.disconnects[0].message(), Not(HasSubstr("hunter2")));
+}
+
+TEST(KafkaBrokerTest, TheClientReconnectsAfterThePausesOfRetry) {
+  KafkaConfig config = config_for(refused);
+  config.retry.initial_backoff = 70ms;
+  config.retry.max_backoff = 700ms;
+  const auto value_of = [&](const char* property) {
+    std::array<char, 64> value{};
+    std::size_t size = value.size();
+    EXPECT_EQ(rd_kafka_conf_get(make_kafka_conf(config).get(), property, value.data(), &size), RD_KAFKA_CONF_OK);
+    return std::string(value.data());
+  };
+  EXPECT_EQ(value_of("reconnect.backoff.ms"), "70");
+  EXPECT_EQ(value_of("reconnect.backoff.max.ms"), "700");
+  config.properties["reconnect.backoff.max.ms"] = "900";
+  EXPECT_EQ(value_of("reconnect.backoff.max.ms"), "900");
+  config.retry.initial_backoff = 24h;  // more than librdkafka takes
+  EXPECT_EQ(value_of("reconnect.backoff.ms"), "3600000");
 }
 
 TEST(KafkaBrokerTest, AnUnreachableClusterBlocksUntilItAnswers) {

@@ -1,6 +1,8 @@
 #include "brokers/kafka/kafka_client.hpp"
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <stdexcept>
 
 #include "brokers/kafka/kafka_properties.hpp"
@@ -15,6 +17,11 @@ std::string set_property(rd_kafka_conf_t* conf, const std::string& property, con
   return reason.data();
 }
 
+std::string milliseconds_of(std::chrono::milliseconds pause) {
+  constexpr std::chrono::milliseconds most = std::chrono::hours(1);  // librdkafka's CONFIGURATION.md
+  return std::to_string(std::min(pause, most).count());
+}
+
 }  // namespace
 
 KafkaConf make_kafka_conf(const KafkaConfig& config) {
@@ -25,6 +32,9 @@ KafkaConf make_kafka_conf(const KafkaConfig& config) {
       throw std::runtime_error("librdkafka does not accept " + property + (is_secret ? "" : ": " + reason));
     }
   };
+  // The client connects by itself, and pauses in between as a lane would. Properties of these names go before.
+  set("reconnect.backoff.ms", milliseconds_of(config.retry.initial_backoff), false);
+  set("reconnect.backoff.max.ms", milliseconds_of(config.retry.max_backoff), false);
   for (const auto& [property, value] : config.properties) set(property, value, false);
   for (const auto& [property, value] : config.secret_properties) set(property, value.reveal(), true);
   set("bootstrap.servers", config.bootstrap_servers, false);

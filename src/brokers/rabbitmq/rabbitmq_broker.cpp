@@ -16,33 +16,28 @@
 namespace action_triggers::detail {
 namespace {
 
-// A socket that polls writable has at least a third of its buffer free (Linux); this much fits in any buffer's third.
-constexpr std::size_t write_step = 32UL * 1024UL;
-constexpr std::size_t frame_overhead = 8;       // AMQP 0-9-1, 4.2.3
 constexpr std::size_t envelope_estimate = 512;  // method and header frames without the application's headers
 constexpr int most_frames_per_poll = 2'000;
 constexpr std::chrono::seconds refusal_time{1};  // what is missing or forbidden is asked for again after this
 constexpr std::chrono::milliseconds write_patience{3'000};
 constexpr std::chrono::milliseconds close_patience{500};
 
-/// Keeps small frames together in one packet while it lives.
-class Cork {
+std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
+
+}  // namespace
+
+/// Keeps frames that rabbitmq-c writes one by one together in one packet while it lives.
+class RabbitMqBroker::Cork {
  public:
-  Cork(int fd, bool wanted) : fd_(wanted ? fd : -1) { set(1); }
+  explicit Cork(int fd) : fd_(fd) { set(1); }
   ~Cork() { set(0); }
   Cork(const Cork&) = delete;
   Cork& operator=(const Cork&) = delete;
 
  private:
-  void set(int on) const {
-    if (fd_ >= 0) setsockopt(fd_, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
-  }
+  void set(int on) const { setsockopt(fd_, IPPROTO_TCP, TCP_CORK, &on, sizeof on); }
   const int fd_;
 };
-
-std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
-
-}  // namespace
 
 RabbitMqBroker::RabbitMqBroker(const RabbitMqConfig& config) : config_(config), watchdog_(write_patience) {}
 
@@ -75,6 +70,7 @@ void RabbitMqBroker::adopt(AmqpConnection connection, BrokerEvents& events) {
   broken_.reset();
   blocked_ = close_ok_ = wants_writable_ = job_running_ = false;
   write_budget_ = 0;
+  buffered_.clear();
   jobs_.clear();
   control_state_ = ChannelState::closed;
   for (Channel& channel : channels_) {
@@ -340,7 +336,8 @@ std::optional<Status> RabbitMqBroker::invalid(const Name& name, const OutboundMe
   return problem;
 }
 
-int RabbitMqBroker::publish(const Name& name, Channel& channel, const OutboundMessage& message) {
+void RabbitMqBroker::publish(const Name& name, const Channel& channel, const OutboundMessage& message,
+                             std::optional<Cork>& cork) {
   const RabbitMqConfig& config = *name.config;
   amqp_basic_properties_t properties{};
   properties._flags = AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_TIMESTAMP_FLAG;
@@ -375,8 +372,39 @@ int RabbitMqBroker::publish(const Name& name, Channel& channel, const OutboundMe
   }
   std::string_view routing_key = config.exchange.empty() ? config.queue : config.routing_key;
   if (config.key_as_routing_key && !message.key().empty()) routing_key = message.key();
-  return amqp_basic_publish(connection_.get(), channel.id, to_amqp(config.exchange), to_amqp(routing_key),
-                            config.mandatory ? 1 : 0, 0, &properties, to_amqp(message.body()));
+  amqp_basic_publish_t method{};
+  method.exchange = to_amqp(config.exchange);
+  method.routing_key = to_amqp(routing_key);
+  method.mandatory = config.mandatory ? 1 : 0;
+  const std::size_t frame_payload = static_cast<std::size_t>(amqp_get_frame_max(connection_.get())) - frame_overhead;
+  const auto fits = [&] { return buffered_.add(channel.id, method, properties, message.body(), frame_payload); };
+  if (!config_.tls && message.body().size() + envelope_estimate <= buffered_.capacity()) {
+    if (fits()) return;
+    write_publishes();
+    if (fits()) return;
+  }
+  write_publishes();
+  if (broken_) return;
+  // rabbitmq-c marks the last part of a body that fills its frames exactly as "more to come" (MSG_MORE); uncorking
+  // sends it.
+  const int fd = amqp_get_sockfd(connection_.get());
+  if (!cork) cork.emplace(fd);
+  watchdog_.arm(fd);
+  const int result = amqp_basic_publish(connection_.get(), channel.id, method.exchange, method.routing_key,
+                                        method.mandatory, 0, &properties, to_amqp(message.body()));
+  watchdog_.disarm();
+  if (result != AMQP_STATUS_OK) {
+    broken_ = Status(StatusCode::unavailable, std::string("publishing: ") + amqp_error_string2(result));
+  }
+}
+
+void RabbitMqBroker::write_publishes() {
+  if (buffered_.empty()) return;
+  const int fd = amqp_get_sockfd(connection_.get());
+  watchdog_.arm(fd);
+  const std::error_code error = buffered_.write_to(fd);
+  watchdog_.disarm();
+  if (error && !broken_) broken_ = Status(StatusCode::unavailable, "publishing: " + error.message());
 }
 
 std::size_t RabbitMqBroker::send(std::span<const OutboundMessage* const> batch, BrokerEvents& events) {
@@ -390,11 +418,6 @@ std::size_t RabbitMqBroker::send(std::span<const OutboundMessage* const> batch, 
     return batch.size();
   }
   if (blocked_) return 0;
-  const int fd = amqp_get_sockfd(connection_.get());
-  const auto frame_payload = static_cast<std::size_t>(amqp_get_frame_max(connection_.get())) - frame_overhead;
-  // rabbitmq-c marks the last part of a body that fills its frames exactly as "more to come" (MSG_MORE); uncorking
-  // sends it.
-  const bool exact = !batch.front()->body().empty() && batch.front()->body().size() % frame_payload == 0;
   std::optional<Cork> cork;
   std::size_t taken = 0;
   for (; taken < batch.size() && !broken_; ++taken) {
@@ -405,19 +428,16 @@ std::size_t RabbitMqBroker::send(std::span<const OutboundMessage* const> batch, 
       continue;
     }
     const std::size_t bytes = message.body().size() + envelope_estimate;
-    if (write_budget_ < bytes && !writable()) break;
-    write_budget_ -= std::min(write_budget_, bytes);
-    if (!cork) {
-      cork.emplace(fd, batch.size() > 1 || exact);
-      watchdog_.arm(fd);
+    if (write_budget_ < bytes) {
+      write_publishes();
+      if (broken_ || !writable()) break;
     }
+    write_budget_ -= std::min(write_budget_, bytes);
     channel.unconfirmed.push_back({&message, std::nullopt});
     ++channel.unsettled;
-    if (const int result = publish(name, channel, message); result != AMQP_STATUS_OK) {
-      broken_ = Status(StatusCode::unavailable, std::string("publishing: ") + amqp_error_string2(result));
-    }
+    publish(name, channel, message, cork);
   }
-  if (cork) watchdog_.disarm();
+  write_publishes();
   return taken;
 }
 

@@ -16,6 +16,7 @@
 #include "action_triggers/broker.hpp"
 #include "brokers/rabbitmq/amqp.hpp"
 #include "brokers/rabbitmq/amqp_connector.hpp"
+#include "brokers/rabbitmq/publish_buffer.hpp"
 #include "brokers/rabbitmq/watchdog.hpp"
 
 namespace action_triggers::detail {
@@ -113,7 +114,9 @@ class RabbitMqBroker final : public Broker {
   [[nodiscard]] const Refusal* refusal_of(const Name& name, const Channel& channel, TimePoint now) const;
   [[nodiscard]] bool may_publish(Name& name, Channel& channel, const OutboundMessage& message, TimePoint now);
   [[nodiscard]] std::optional<Status> invalid(const Name& name, const OutboundMessage& message) const;
-  int publish(const Name& name, Channel& channel, const OutboundMessage& message);
+  class Cork;
+  void publish(const Name& name, const Channel& channel, const OutboundMessage& message, std::optional<Cork>& cork);
+  void write_publishes();
 
   // Reading
   void read_frames(BrokerEvents& events);
@@ -146,6 +149,8 @@ class RabbitMqBroker final : public Broker {
   std::deque<Job> jobs_;
   bool job_running_ = false;
 
+  static constexpr std::size_t write_step = 32UL * 1024UL;
+  PublishBuffer buffered_{write_step};
   std::vector<amqp_table_entry_t> header_entries_;
   Watchdog watchdog_;
 };
