@@ -56,9 +56,6 @@ class Reports {
     if (failed_ > 0) throw std::runtime_error("messages failed");
     return ok_.load(std::memory_order_acquire);
   }
-  void await(std::size_t count) const {
-    while (ok() < count) std::this_thread::yield();
-  }
 
  private:
   std::atomic<std::size_t> ok_{0};
@@ -73,6 +70,10 @@ nlohmann::json measure(const Options& options, const std::string& bootstrap, con
   at::TriggerDispatcher dispatcher(config_of(options, bootstrap, registry), registry);
   const auto fire = [&](std::size_t i) { dispatcher.fire(names[i % names.size()], body); };
   const auto fire_and_hear = [&](std::size_t i) { dispatcher.fire(names[i % names.size()], body, reports.callback()); };
+  const auto fire_and_wait = [&](std::size_t i) {
+    const at::Delivery delivery = dispatcher.fire(names[i % names.size()], body);
+    if (!delivery.wait().status.ok()) throw std::runtime_error(delivery.wait().status.to_string());
+  };
   const auto flush = [&] {
     if (!dispatcher.flush(std::chrono::minutes(5))) throw std::runtime_error("not everything got through");
   };
@@ -84,8 +85,7 @@ nlohmann::json measure(const Options& options, const std::string& bootstrap, con
     dispatcher.close(std::chrono::seconds(0));
     return {{"bytes_per_message", each}, {"over_the_body", each - double(options.size)}};
   }
-  fire_and_hear(0);
-  reports.await(1);
+  fire_and_wait(0);
   if (options.work == "first") return {{"seconds", since_start.seconds()}};
   if (options.work == "throughput") {
     const Stopwatch watch;
@@ -95,15 +95,11 @@ nlohmann::json measure(const Options& options, const std::string& bootstrap, con
       time_each(options.threads, options.count, 0, fire_and_hear);
     }
     flush();
-    if (reports.ok() != options.count + 1) throw std::runtime_error("reports are missing");
+    if (reports.ok() != options.count) throw std::runtime_error("reports are missing");
     return rates(options.count, watch);
   }
   if (options.work == "latency") {
-    std::size_t sent = 1;
-    return quantiles(time_each(1, options.count, 0, [&](std::size_t i) {
-      fire_and_hear(i);
-      reports.await(++sent);
-    }));
+    return quantiles(time_each(1, options.count, 0, fire_and_wait));
   }
   if (options.work == "hook" || options.work == "paced") {
     const auto times = time_each(options.threads, options.count, options.work == "paced" ? options.rate : 0, fire);

@@ -37,8 +37,9 @@ class Producer {
     rd_kafka_conf_set_opaque(conf, this);
     rd_kafka_conf_set_dr_msg_cb(conf, [](rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
       auto& self = *static_cast<Producer*>(opaque);
-      (message->err == RD_KAFKA_RESP_ERR_NO_ERROR ? self.confirmed_ : self.failed_)
-          .fetch_add(1, std::memory_order_release);
+      auto& count = message->err == RD_KAFKA_RESP_ERR_NO_ERROR ? self.confirmed_ : self.failed_;
+      count.fetch_add(1, std::memory_order_release);
+      self.confirmed_.notify_all();
     });
     client_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
     if (client_ == nullptr) throw std::runtime_error(reason);
@@ -88,9 +89,9 @@ class Producer {
   }
   /// Until `count` messages have their report.
   void await(std::size_t count) const {
-    while (confirmed_.load(std::memory_order_acquire) < count) {
+    for (std::size_t now = 0; (now = confirmed_.load(std::memory_order_acquire)) < count;) {
       if (failed_ > 0) throw std::runtime_error("messages failed");
-      std::this_thread::yield();
+      confirmed_.wait(now, std::memory_order_acquire);
     }
   }
   void await_patiently(std::size_t count) const {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <random>
 
 namespace action_triggers::detail {
@@ -25,19 +27,31 @@ class MessageIdGenerator {
     }
     const std::uint64_t high = (last_ms_ << 16U) | 0x7000U | counter_;
     const std::uint64_t low = (random_() >> 2U) | 0x8000000000000000U;
-    std::size_t at = 0;
-    for (unsigned byte = 0; byte < 16; ++byte) {
-      if (byte == 4 || byte == 6 || byte == 8 || byte == 10) out[at++] = '-';
-      const std::uint64_t half = byte < 8 ? high : low;
-      const auto value = static_cast<unsigned>((half >> (56U - 8U * (byte % 8U))) & 0xFFU);
-      out[at++] = hex[value >> 4U];
-      out[at++] = hex[value & 0xFU];
+    const std::array<std::uint32_t, 4> words{static_cast<std::uint32_t>(high >> 32U), static_cast<std::uint32_t>(high),
+                                             static_cast<std::uint32_t>(low >> 32U), static_cast<std::uint32_t>(low)};
+    std::array<char, 32> text{};
+    for (std::size_t i = 0; i < words.size(); ++i) write_hex(words[i], text.data() + 8 * i);
+    std::size_t from = 0;
+    for (const std::size_t length : {8U, 4U, 4U, 4U, 12U}) {
+      if (from > 0) *out++ = '-';
+      std::memcpy(out, text.data() + from, length);
+      out += length;
+      from += length;
     }
   }
 
  private:
-  static constexpr std::array<char, 16> hex{'0', '1', '2', '3', '4', '5', '6', '7',
-                                            '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'};
+  /// Eight digits at once: a nibble into each byte, then '0', or what makes it a letter, added to each.
+  static void write_hex(std::uint32_t value, char* out) {
+    std::uint64_t digits = value;
+    digits = (digits | digits << 16U) & 0x0000FFFF0000FFFFU;
+    digits = (digits | digits << 8U) & 0x00FF00FF00FF00FFU;
+    digits = (digits | digits << 4U) & 0x0F0F0F0F0F0F0F0FU;
+    const std::uint64_t letters = ((digits + 0x0606060606060606U) >> 4U) & 0x0101010101010101U;  // where it is over 9
+    digits += 0x3030303030303030U + letters * ('a' - '9' - 1);
+    for (std::size_t i = 0; i < 8; ++i) out[i] = static_cast<char>(digits >> (56U - 8U * i));
+  }
+
   std::mt19937_64 random_;
   std::uint64_t last_ms_ = 0;
   std::uint32_t counter_ = 0;

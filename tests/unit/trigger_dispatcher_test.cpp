@@ -16,6 +16,7 @@
 #include "action_triggers/testing/in_memory_broker.hpp"
 #include "action_triggers/testing/matchers.hpp"
 #include "action_triggers/testing/mock_broker.hpp"
+#include "dispatch/message_id.hpp"
 #include "unit/configs.hpp"
 
 namespace action_triggers {
@@ -28,6 +29,8 @@ using ::testing::HasSubstr;
 using testing::IsOk;
 using testing::PersistenceIs;
 using ::testing::SizeIs;
+
+constexpr const char* uuid_version_7 = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}";
 
 class DispatcherTest : public ::testing::Test {
  protected:
@@ -86,12 +89,22 @@ TEST_F(DispatcherTest, DeliversAMessageWithAllItsParts) {
   EXPECT_THAT(memory_->messages("orders"), ElementsAre(message));
 }
 
+TEST(MessageIdTest, WritesItsTimeAndVersionAsDigits) {
+  for (const auto& [unix_ms, time] : {std::pair(0x0123456789ABULL, "01234567-89ab-7"),  // every digit there is
+                                      std::pair(0xFEDCBA987654ULL, "fedcba98-7654-7")}) {
+    detail::MessageIdGenerator ids(1);
+    std::string id(detail::MessageIdGenerator::text_size, ' ');
+    ids.write(unix_ms, id.data());
+    EXPECT_THAT(id, ::testing::StartsWith(time));
+    EXPECT_THAT(id, ::testing::MatchesRegex(uuid_version_7));
+  }
+}
+
 TEST_F(DispatcherTest, MakesAUuidVersion7WhereTheApplicationGivesNoId) {
   auto& dispatcher = make({"orders"});
   const Delivery first = dispatcher.fire("orders", "1");
   const Delivery second = dispatcher.fire("orders", "2");
-  EXPECT_THAT(first.wait().message_id,
-              ::testing::MatchesRegex("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"));
+  EXPECT_THAT(first.wait().message_id, ::testing::MatchesRegex(uuid_version_7));
   EXPECT_LT(first.wait().message_id, second.wait().message_id) << "UUIDv7 sorts by time";
 }
 
