@@ -119,7 +119,7 @@ class KafkaClusterTest : public ::testing::Test {
           dispatcher, ledger, [&] { during(ledger); }, healed, 2ms));
     }
     ledger.check("Kafka, 3 nodes", fault, read_topic(topic_),
-                 {.most_duplicates = kafka_on_the_wire, .order_per_key = true}, healed);
+                 {.most_duplicates = kafka_window, .order_per_key = true}, healed);
   }
 
   const std::string topic_ = unique("replicated");

@@ -26,7 +26,7 @@ TEST_P(KafkaFaultTest, LosesNothing) {
     EXPECT_TRUE(dispatcher.close(5s).complete());
   }
   const std::size_t duplicates = ledger.check("Kafka", fault.name, read_topic(topic),
-                                              {.most_duplicates = kafka_on_the_wire, .order_per_key = true}, healed);
+                                              {.most_duplicates = kafka_window, .order_per_key = true}, healed);
   if (duplicates > 0 || HasFailure()) std::cout << "the client said:\n" << log.text();
 }
 
@@ -68,7 +68,7 @@ TEST(KafkaOutcomeTest, ATopicDeletedMidRunIsNotFoundUntilItIsBack) {
   const std::vector<Received> after = read_topic(topic);
   received.insert(received.end(), after.begin(), after.end());
   ledger.check("Kafka", "topic deleted and created again", received,
-               {.most_duplicates = kafka_on_the_wire, .explained = {StatusCode::not_found}, .order_per_key = true},
+               {.most_duplicates = kafka_window, .explained = {StatusCode::not_found}, .order_per_key = true},
                healed);
 }
 

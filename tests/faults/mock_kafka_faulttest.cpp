@@ -70,7 +70,7 @@ TEST_P(MockKafkaFaultTest, LosesNothing) {
   // tried again may come after what was on the wire behind it.
   ledger.check(
       "Kafka, mock cluster", fault.name, read_topic("fault", cluster.bootstrap()),
-      {.most_duplicates = kafka_on_the_wire, .explained = fault.explained, .order_per_key = true, .check_order = false},
+      {.most_duplicates = kafka_window, .explained = fault.explained, .order_per_key = true, .check_order = false},
       healed);
   if (HasFailure()) std::cout << "the client said:\n" << log.text();
 }

@@ -13,9 +13,9 @@
 
 namespace action_triggers::tests {
 
-/// The idempotent producer's own retries do not duplicate, as long as the broker knows the producer and the client
-/// lives. Otherwise what was on the wire may come twice: five requests for each of three partitions.
-constexpr std::size_t kafka_on_the_wire = 3UL * 5UL * 10'000UL;
+/// max_in_flight by default. The idempotent producer's own retries do not duplicate, as long as the broker knows the
+/// producer and the client lives. Otherwise all of it may come twice.
+constexpr std::size_t kafka_window = 20'000;
 
 /// Parameters with room and time for every fault, on a machine that is slow besides: nothing is given up.
 inline const std::string plenty =
