@@ -258,10 +258,11 @@ std::size_t LaneCore::fill_batch(NamedBroker& named) {
   std::size_t most = batch_size;
   if (const std::size_t window = named.config->max_in_flight; window != 0) {
     const std::uint64_t in_flight = named.in_flight.get();
-    most = std::min<std::size_t>(most, window > in_flight ? window - in_flight : 0);
+    const std::uint64_t room = window > in_flight ? window - in_flight : 0;
+    if (room == 0 || room < window / 8) return 0;  // until there is room for many: not one for each confirmation
+    most = std::min<std::size_t>(most, room);
   }
   batch_.clear();
-  if (most == 0) return 0;
   Record* next = named.next_unsent;
   for (; next != nullptr && batch_.size() < most; next = next->newer) {
     if (next->in_flight) continue;

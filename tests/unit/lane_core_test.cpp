@@ -144,6 +144,13 @@ class LaneCoreTest : public ::testing::Test {
   }
 
   void in_poll(std::function<void(BrokerEvents&)> action) { script_.in_poll = std::move(action); }
+  void confirm_oldest() {
+    in_poll([this](BrokerEvents& events) {
+      const OutboundMessage* const oldest = script_.held.front();
+      script_.held.erase(script_.held.begin());
+      events.complete(*oldest, Outcome::persisted());
+    });
+  }
   void confirm_all() {
     in_poll([this](BrokerEvents& events) {
       for (const OutboundMessage* message : std::exchange(script_.held, {})) {
@@ -204,6 +211,19 @@ TEST_F(LaneCoreTest, TheWindowLimitsWhatIsInFlight) {
   confirm_all();
   step();
   EXPECT_THAT(script_.sent, ElementsAre("1", "2", "3"));
+}
+
+TEST_F(LaneCoreTest, AFullWindowIsFilledAgainOnceAnEighthOfItIsFree) {
+  make({"a"}, [](BrokerConfig& config) { config.max_in_flight = 16; });
+  for (int i = 0; i < 20; ++i) fire(std::to_string(i));
+  step();
+  ASSERT_THAT(script_.sent, ::testing::SizeIs(16));
+  confirm_oldest();
+  step();
+  EXPECT_THAT(script_.sent, ::testing::SizeIs(16));
+  confirm_oldest();
+  step();
+  EXPECT_THAT(script_.sent, ::testing::SizeIs(18));
 }
 
 TEST_F(LaneCoreTest, WhatTheBrokerDoesNotTakeIsOfferedAgainInOrder) {
