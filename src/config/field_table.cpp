@@ -27,7 +27,7 @@ const std::vector<CommonField>& plain_fields() {
       integer_field<BrokerConfig>(in_params, "max_queued_bytes", &BrokerConfig::max_queued_bytes, 1, 1LL << 36,
                                   "67108864", "How many bytes of body, key and headers they may have together."),
       integer_field<BrokerConfig>(in_params, "max_in_flight", &BrokerConfig::max_in_flight, 1, 10'000'000,
-                                  "1000 (RabbitMQ), 20000 (Kafka), unlimited (others)",
+                                  "1000 (RabbitMQ), 40000 (Kafka), unlimited (others)",
                                   "How many messages may be handed on and unconfirmed. 1 keeps the order even when the "
                                   "broker refuses a message."),
       custom_field<BrokerConfig>(in_params, "overflow", "str", "`reject`, `block` or `drop_oldest`", "reject",
