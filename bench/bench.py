@@ -100,6 +100,9 @@ class Bench:
         for quantile, goal in (("p50", 0.33), ("p99", 1.0)):
             self.row(f"`fire()`, saturating, {quantile}", "ns", median(ours, quantile + "_ns"),
                      median(raw, quantile + "_ns"), goal)
+        clock = program(OURS, "clock", "--count", count)["p50_ns"]
+        self.row(f"the same, p50, less the clock's own {clock:.0f} ns", "ns", median(ours, "p50_ns") - clock,
+                 median(raw, "p50_ns") - clock, None)
         to = ["--broker", self.kafka, "--destination", "bench", "--count", self.count(30_000)]
         ours, raw = self.alternate("the hook, 10,000 a second", lambda: program(OURS, "paced", "--type", "kafka", *to),
                                    lambda: program(RAW_KAFKA, "paced", *to))
@@ -142,11 +145,14 @@ class Bench:
 
     def idle(self):
         for name, kind, broker in (("Kafka", "kafka", self.kafka), ("RabbitMQ", "rabbitmq", self.rabbitmq)):
-            runs, = self.alternate(f"idle, {name}", lambda: program(
-                OURS, "idle", "--type", kind, "--broker", broker, "--destination", "bench", "--seconds",
-                1 if self.scale > 1 else 6))
+            to = ["--broker", broker, "--destination", "bench", "--seconds", 1 if self.scale > 1 else 6]
+            runs, *raw = self.alternate(f"idle, {name}", lambda: program(OURS, "idle", "--type", kind, *to),
+                                        *([lambda: program(RAW_KAFKA, "idle", *to)] if kind == "kafka" else []))
             self.row(f"{name}, idle dispatcher", "% CPU", median(runs, "cpu_percent"), None, 0.1)
             self.row(f"{name}, idle dispatcher", "wake-ups/s", median(runs, "wake_ups_per_second"), None, 5)
+            for theirs in raw:
+                self.row("Kafka, idle, beside librdkafka with a thread that polls", "% CPU",
+                         median(runs, "cpu_percent"), median(theirs, "cpu_percent"), None)
 
     def memory(self):
         runs, = self.alternate("memory", lambda: program(
@@ -171,13 +177,28 @@ class Bench:
                 if axis == "count" and self.scale > 1:
                     arguments["--count"] = min(value, 10_000)
                 runs = [program(OURS, "hook", "--type", "none", *(part for pair in arguments.items() for part in pair))
-                        for _ in range(min(self.runs, 3))]
+                        for _ in range(self.runs)]
                 points.append({"at": value, "p50_ns": median(runs, "p50_ns"), "p99_ns": median(runs, "p99_ns"),
                                "sustained_ns": sustained.get((axis, value))})
             found[axis] = points
         self.raw["curves"] = found
         names = {point["at"]: point["p50_ns"] for point in found["names"]}
         self.row("`fire()` at 1,000 names ÷ at 1", "p50, ns", names[1_000], names[1], 1.2)
+
+    def in_flight(self):
+        """What a confirmed message costs on real brokers by how many may be unconfirmed at once."""
+        say("curve: in flight")
+        found = []
+        for name, kind, broker, most, count in (("Kafka", "kafka", self.kafka, 1_000_000, 1_000_000),
+                                                ("RabbitMQ", "rabbitmq", self.rabbitmq, 100_000, 30_000)):
+            window = 1
+            while window <= most:
+                messages = self.count(max(min(count, 500 * window), window))
+                runs = [program(OURS, "throughput", "--type", kind, "--broker", broker, "--destination", "bench",
+                                "--count", messages, "--in-flight", window) for _ in range(min(self.runs, 3))]
+                found.append({"broker": name, "at": window, "us": 1e6 / median(runs, "per_second")})
+                window *= 10
+        self.raw["in flight"] = found
 
     def sustained(self):
         """What a message costs in the long run, hook and lane together, from Google Benchmark: (axis, value) -> ns."""
@@ -269,7 +290,7 @@ class Bench:
         curves = self.raw["curves"]
         titles = {"threads": "threads that fire", "names": "named brokers on a connection", "size": "bytes of a body",
                   "count": "messages in a run"}
-        figure, places = pyplot.subplots(1, len(curves), figsize=(14, 3.2), constrained_layout=True)
+        figure, places = pyplot.subplots(1, len(curves) + 1, figsize=(17, 3.2), constrained_layout=True)
         for place, (axis, points) in zip(places, curves.items()):
             at = [point["at"] for point in points]
             for key, label in (("p50_ns", "a fire, p50"), ("p99_ns", "a fire, p99"), ("sustained_ns", "sustained")):
@@ -278,6 +299,11 @@ class Bench:
                     place.plot(*zip(*there), marker="o", label=label)
             place.set(xscale="log", yscale="log", xlabel=titles[axis], ylabel="ns")
             place.legend()
+        for name in ("Kafka", "RabbitMQ"):
+            there = [(point["at"], point["us"]) for point in self.raw["in flight"] if point["broker"] == name]
+            places[-1].plot(*zip(*there), marker="o", label=f"{name}, one node")
+        places[-1].set(xscale="log", yscale="log", xlabel="unconfirmed at once", ylabel="µs a confirmed message")
+        places[-1].legend()
         figure.savefig(folder / "curves.svg", metadata={"Date": None})
         ratios = [row for row in self.rows if row["theirs"] is not None and row["goal"] and row["goal"] <= 2]
         figure, place = pyplot.subplots(figsize=(9, 0.4 * len(ratios) + 1), constrained_layout=True)
@@ -310,6 +336,7 @@ def main():
     bench.idle()
     bench.memory()
     bench.curves()
+    bench.in_flight()
     bench.build_costs()
     if options.peers:
         bench.peers(options.peers)

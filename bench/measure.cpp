@@ -25,10 +25,11 @@ Options parse(int argc, char** argv, const std::string& what) {
                  "paced: time each fire, RATE a second\n"
                  "latency: one message at a time, from fire to report\n"
                  "first: from the start of the program to the first report\n"
+                 "clock: time each call of nothing\n"
                  "idle: processor time and wake-ups while nothing happens\n"
                  "memory: what a queued message costs while the broker is away")
       ->required()
-      ->check(CLI::IsMember({"throughput", "hook", "paced", "latency", "first", "idle", "memory"}));
+      ->check(CLI::IsMember({"throughput", "hook", "paced", "latency", "first", "idle", "memory", "clock"}));
   app.add_option("--type", options.broker_type, "kafka, rabbitmq, or none: a broker that confirms at once")
       ->check(CLI::IsMember({"kafka", "rabbitmq", "none"}));
   app.add_option("--broker", options.broker, "HOST:PORT, or mock: librdkafka's mock cluster in this process");
@@ -37,7 +38,7 @@ Options parse(int argc, char** argv, const std::string& what) {
   app.add_option("--size", options.size, "bytes of a body");
   app.add_option("--threads", options.threads, "that fire");
   app.add_option("--names", options.names, "named brokers on one connection, fired at in turn");
-  app.add_option("--in-flight", options.in_flight, "RabbitMQ: unconfirmed at once");
+  app.add_option("--in-flight", options.in_flight, "unconfirmed at once (default: as the program has it)");
   app.add_option("--rate", options.rate, "fires a second");
   app.add_option("--linger-ms", options.linger_ms, "Kafka: linger.ms");
   app.add_option("--seconds", options.seconds, "how long to be idle");
@@ -88,15 +89,9 @@ nlohmann::json quantiles(const std::vector<std::uint32_t>& sorted) {
   return {{"p50_ns", at(0.5)}, {"p99_ns", at(0.99)}, {"p999_ns", at(0.999)}, {"max_ns", sorted.back()}};
 }
 
-nlohmann::json rates(std::size_t messages, const Stopwatch& watch) {
-  const double seconds = watch.seconds();
-  const double number = static_cast<double>(messages);
-  return {{"messages", messages},
-          {"seconds", seconds},
-          {"per_second", number / seconds},
-          {"cpu_us_per_message", watch.cpu_seconds() * 1e6 / number}};
-}
+namespace {
 
+/// How often the threads of this process were woken so far: their voluntary context switches.
 std::uint64_t wake_ups() {
   std::uint64_t total = 0;
   for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
@@ -107,6 +102,26 @@ std::uint64_t wake_ups() {
     }
   }
   return total;
+}
+
+}  // namespace
+
+nlohmann::json idle(const Options& options) {
+  const std::uint64_t wake_ups_before = wake_ups();
+  const Stopwatch watch;
+  std::this_thread::sleep_for(std::chrono::duration<double>(options.seconds));
+  const double seconds = watch.seconds();
+  return {{"cpu_percent", watch.cpu_seconds() / seconds * 100},
+          {"wake_ups_per_second", double(wake_ups() - wake_ups_before) / seconds}};
+}
+
+nlohmann::json rates(std::size_t messages, const Stopwatch& watch) {
+  const double seconds = watch.seconds();
+  const double number = static_cast<double>(messages);
+  return {{"messages", messages},
+          {"seconds", seconds},
+          {"per_second", number / seconds},
+          {"cpu_us_per_message", watch.cpu_seconds() * 1e6 / number}};
 }
 
 std::size_t resident_bytes() {

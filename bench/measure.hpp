@@ -21,8 +21,8 @@ struct Options {
   std::size_t count = 100'000;
   std::size_t size = 256;  ///< Bytes of a body.
   std::size_t threads = 1;
-  std::size_t names = 1;  ///< Named brokers, fired at in turn.
-  std::size_t in_flight = 1'000;
+  std::size_t names = 1;      ///< Named brokers, fired at in turn.
+  std::size_t in_flight = 0;  ///< 0: the subject's own default.
   std::size_t rate = 10'000;  ///< Fires a second, for "paced".
   int linger_ms = 1;          ///< Kafka.
   double seconds = 10;        ///< For "idle".
@@ -55,11 +55,12 @@ std::vector<std::uint32_t> time_each(std::size_t threads, std::size_t count, std
 /// p50, p99, p99.9 and the longest of sorted samples, in nanoseconds.
 nlohmann::json quantiles(const std::vector<std::uint32_t>& sorted);
 
+/// Does nothing for options.seconds. cpu_percent, and wake_ups_per_second: the voluntary context switches of this
+/// process's threads.
+nlohmann::json idle(const Options& options);
+
 /// messages, seconds, per_second, cpu_us_per_message.
 nlohmann::json rates(std::size_t messages, const Stopwatch& watch);
-
-/// How often the threads of this process were woken so far: their voluntary context switches.
-std::uint64_t wake_ups();
 
 /// Resident memory of this process, in bytes.
 std::size_t resident_bytes();

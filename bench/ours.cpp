@@ -1,4 +1,5 @@
 // action_triggers as applications use it: fire() with a callback for every report, defaults for the rest.
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <optional>
@@ -28,7 +29,8 @@ at::Config config_of(const Options& options, const std::string& bootstrap, const
     broker["broker_type"] = options.broker_type;
     nlohmann::json& params = broker["params"];
     // Room for everything, and a hook that waits rather than fails where there is none.
-    params["max_queued_messages"] = options.work == "throughput" ? 100'000 : 4'000'000;
+    params["max_queued_messages"] =
+        options.work == "throughput" ? std::max<std::size_t>(100'000, options.in_flight) : 4'000'000;
     params["max_queued_bytes"] = 2'000'000'000;
     params["timeout_secs"] = 300;
     params["overflow"] = "block";
@@ -39,8 +41,8 @@ at::Config config_of(const Options& options, const std::string& bootstrap, const
     } else if (options.broker_type == "rabbitmq") {
       broker["conn_details"] = {{"host", options.host()}, {"port", options.port()}};
       params["queue"] = options.destination;
-      params["max_in_flight"] = options.in_flight;
     }
+    if (options.in_flight != 0) params["max_in_flight"] = options.in_flight;
   }
   return at::parse_config(nlohmann::json{{"brokers", brokers}}.dump(), registry);
 }
@@ -63,6 +65,7 @@ class Reports {
 };
 
 nlohmann::json measure(const Options& options, const std::string& bootstrap, const Stopwatch& since_start) {
+  if (options.work == "clock") return quantiles(time_each(1, options.count, 0, [](std::size_t) {}));
   const at::BrokerRegistry registry = at::bench::InstantBroker::registry();
   const std::vector<std::string> names = names_of(options);
   const std::string body(options.size, 'x');
@@ -106,13 +109,7 @@ nlohmann::json measure(const Options& options, const std::string& bootstrap, con
     flush();
     return quantiles(times);
   }
-  // idle
-  const std::uint64_t wake_ups_before = wake_ups();
-  const Stopwatch watch;
-  std::this_thread::sleep_for(std::chrono::duration<double>(options.seconds));
-  const double seconds = watch.seconds();
-  return {{"cpu_percent", watch.cpu_seconds() / seconds * 100},
-          {"wake_ups_per_second", double(wake_ups() - wake_ups_before) / seconds}};
+  return idle(options);
 }
 
 }  // namespace

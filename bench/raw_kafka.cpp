@@ -140,6 +140,7 @@ nlohmann::json measure(const Options& options, const std::string& bootstrap, con
     producer.await_patiently(options.count + 1);
     return quantiles(times);
   }
+  if (options.work == "idle") return idle(options);
   throw std::runtime_error("not for raw librdkafka: " + options.work);
 }
 

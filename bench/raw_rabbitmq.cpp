@@ -82,6 +82,7 @@ class Publisher {
 };
 
 nlohmann::json measure(const Options& options, const Stopwatch& since_start) {
+  const std::size_t in_flight = options.in_flight != 0 ? options.in_flight : 1'000;
   constexpr std::size_t burst = 256;  // published between two looks at what the broker says
   const std::string body(options.size, 'x');
   Publisher publisher(options);
@@ -93,7 +94,7 @@ nlohmann::json measure(const Options& options, const Stopwatch& since_start) {
     for (std::size_t i = 0; i < options.count; ++i) {
       publisher.publish(body, id_of(i));
       if (i % burst == 0) publisher.read(false);
-      while (publisher.published() - publisher.confirmed() >= options.in_flight) publisher.read(true);
+      while (publisher.published() - publisher.confirmed() >= in_flight) publisher.read(true);
     }
     while (publisher.confirmed() < publisher.published()) publisher.read(true);
     return rates(options.count, watch);
