@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -27,17 +28,10 @@ class MessageIdGenerator {
     }
     const std::uint64_t high = (last_ms_ << 16U) | 0x7000U | counter_;
     const std::uint64_t low = (random_() >> 2U) | 0x8000000000000000U;
-    const std::array<std::uint32_t, 4> words{static_cast<std::uint32_t>(high >> 32U), static_cast<std::uint32_t>(high),
-                                             static_cast<std::uint32_t>(low >> 32U), static_cast<std::uint32_t>(low)};
-    std::array<char, 32> text{};
-    for (std::size_t i = 0; i < words.size(); ++i) write_hex(words[i], text.data() + 8 * i);
-    std::size_t from = 0;
-    for (const std::size_t length : {8U, 4U, 4U, 4U, 12U}) {
-      if (from > 0) *out++ = '-';
-      std::memcpy(out, text.data() + from, length);
-      out += length;
-      from += length;
-    }
+    write_hex(static_cast<std::uint32_t>(high >> 32U), out);
+    write_groups_of_four(static_cast<std::uint32_t>(high), out + 8);
+    write_groups_of_four(static_cast<std::uint32_t>(low >> 32U), out + 18);
+    write_hex(static_cast<std::uint32_t>(low), out + 28);
   }
 
  private:
@@ -49,7 +43,18 @@ class MessageIdGenerator {
     digits = (digits | digits << 4U) & 0x0F0F0F0F0F0F0F0FU;
     const std::uint64_t letters = ((digits + 0x0606060606060606U) >> 4U) & 0x0101010101010101U;  // where it is over 9
     digits += 0x3030303030303030U + letters * ('a' - '9' - 1);
-    for (std::size_t i = 0; i < 8; ++i) out[i] = static_cast<char>(digits >> (56U - 8U * i));
+    if constexpr (std::endian::native == std::endian::little)
+      digits = __builtin_bswap64(digits);  // the first one first
+    std::memcpy(out, &digits, sizeof digits);
+  }
+
+  /// A dash, four digits, a dash, four digits.
+  static void write_groups_of_four(std::uint32_t value, char* out) {
+    std::array<char, 8> digits{};
+    write_hex(value, digits.data());
+    out[0] = out[5] = '-';
+    std::memcpy(out + 1, digits.data(), 4);
+    std::memcpy(out + 6, digits.data() + 4, 4);
   }
 
   std::mt19937_64 random_;
