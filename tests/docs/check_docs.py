@@ -22,6 +22,7 @@ RUN_BY_CI = {
     "make bench": "a small run of each of its programs in scripts/test, by hand for the table",
     "make bench WRITE=1": "as make bench",
     "make lint": "by hand before a commit",
+    "scripts/reliability --under tsan": "with a filter: scripts/test",
     "make reliability": "its tests run in CI, by hand before a release for the table",
     "make chaos MINUTES=60": "two minutes of it run in CI, by hand before a release",
     "make soak": "2,000 of its schedules run in CI, by hand before a release",

@@ -72,8 +72,8 @@ void run_round(Random& random, std::chrono::seconds length) {
     EXPECT_TRUE(dispatcher.close(5s).complete());
   }
   const std::string name = "chaos: " + std::to_string(faults) + " random faults on both";
-  const std::size_t duplicates = kafka_ledger.check(
-      "Kafka", name, read_topic(topic), {.most_duplicates = kafka_window, .order_per_key = true}, healed);
+  const std::size_t duplicates = kafka_ledger.check("Kafka", name, read_topic(topic),
+                                                    {.most_duplicates = kafka_window, .order_per_key = true}, healed);
   if (duplicates > 0) std::cout << "the clients said:\n" << log.text();
   const auto lost_connections = static_cast<std::size_t>(to_rabbitmq.connections_made() - 1);
   rabbitmq_ledger.check("RabbitMQ", name, drain_queue(queue), {.most_duplicates = lost_connections * window}, healed);

@@ -118,8 +118,8 @@ class KafkaClusterTest : public ::testing::Test {
       ASSERT_NO_FATAL_FAILURE(under_load(
           dispatcher, ledger, [&] { during(ledger); }, healed, 2ms));
     }
-    ledger.check("Kafka, 3 nodes", fault, read_topic(topic_),
-                 {.most_duplicates = kafka_window, .order_per_key = true}, healed);
+    ledger.check("Kafka, 3 nodes", fault, read_topic(topic_), {.most_duplicates = kafka_window, .order_per_key = true},
+                 healed);
   }
 
   const std::string topic_ = unique("replicated");

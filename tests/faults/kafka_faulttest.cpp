@@ -68,8 +68,7 @@ TEST(KafkaOutcomeTest, ATopicDeletedMidRunIsNotFoundUntilItIsBack) {
   const std::vector<Received> after = read_topic(topic);
   received.insert(received.end(), after.begin(), after.end());
   ledger.check("Kafka", "topic deleted and created again", received,
-               {.most_duplicates = kafka_window, .explained = {StatusCode::not_found}, .order_per_key = true},
-               healed);
+               {.most_duplicates = kafka_window, .explained = {StatusCode::not_found}, .order_per_key = true}, healed);
 }
 
 }  // namespace

@@ -12,8 +12,8 @@
 namespace action_triggers::detail {
 namespace {
 
-// Several full requests for each of a few partitions. With more, librdkafka's messages do not fit the processor's caches
-// any more, which costs a third of the throughput: docs/decisions/0014.
+// Several full requests for each of a few partitions. With more, librdkafka's messages do not fit the processor's
+// caches any more, which costs a third of the throughput: docs/decisions/0014.
 constexpr std::size_t default_max_in_flight = 40'000;
 
 /// Raises the parts of a KafkaConfig that need a second look.
