@@ -47,15 +47,9 @@ class MockCluster {
   }
 
  private:
-  template <auto Destroy>
-  struct With {
-    template <class T>
-    void operator()(T* handle) const {
-      Destroy(handle);
-    }
-  };
-  std::unique_ptr<rd_kafka_t, With<rd_kafka_destroy>> handle_;
-  std::unique_ptr<rd_kafka_mock_cluster_t, With<rd_kafka_mock_cluster_destroy>> cluster_;
+  std::unique_ptr<rd_kafka_t, decltype(&rd_kafka_destroy)> handle_{nullptr, rd_kafka_destroy};
+  std::unique_ptr<rd_kafka_mock_cluster_t, decltype(&rd_kafka_mock_cluster_destroy)> cluster_{
+      nullptr, rd_kafka_mock_cluster_destroy};
 };
 
 }  // namespace action_triggers::tests

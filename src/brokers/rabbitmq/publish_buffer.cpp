@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace action_triggers::detail {
 namespace {
@@ -91,20 +92,19 @@ bool PublishBuffer::add(amqp_channel_t channel, amqp_basic_publish_t& method, am
 }
 
 std::error_code PublishBuffer::write_to(int fd) {
+  const std::size_t size = std::exchange(used_, 0);
   std::size_t written = 0;
-  while (written < used_) {
-    const ssize_t result = ::send(fd, bytes_.data() + written, used_ - written, MSG_NOSIGNAL);
+  while (written < size) {
+    const ssize_t result = ::send(fd, bytes_.data() + written, size - written, MSG_NOSIGNAL);
     if (result >= 0) {
       written += static_cast<std::size_t>(result);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       pollfd writable{.fd = fd, .events = POLLOUT, .revents = 0};
       ::poll(&writable, 1, -1);
     } else if (errno != EINTR) {
-      clear();
       return {errno, std::generic_category()};
     }
   }
-  clear();
   return {};
 }
 

@@ -22,7 +22,6 @@ class PublishBuffer {
   explicit PublishBuffer(std::size_t capacity) : bytes_(capacity) {}
 
   [[nodiscard]] bool empty() const noexcept { return used_ == 0; }
-  [[nodiscard]] std::size_t capacity() const noexcept { return bytes_.size(); }
 
   /// False, and nothing changed: there is no room for it (now, or ever).
   bool add(amqp_channel_t channel, amqp_basic_publish_t& method, amqp_basic_properties_t& properties,
@@ -30,8 +29,6 @@ class PublishBuffer {
 
   /// Writes everything to the socket, which blocks while the peer takes nothing. Empty afterwards, even on an error.
   std::error_code write_to(int fd);
-
-  void clear() noexcept { used_ = 0; }
 
  private:
   std::vector<char> bytes_;

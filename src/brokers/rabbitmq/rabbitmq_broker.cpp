@@ -70,7 +70,6 @@ void RabbitMqBroker::adopt(AmqpConnection connection, BrokerEvents& events) {
   broken_.reset();
   blocked_ = close_ok_ = wants_writable_ = job_running_ = false;
   write_budget_ = 0;
-  buffered_.clear();
   jobs_.clear();
   control_state_ = ChannelState::closed;
   for (Channel& channel : channels_) {
@@ -377,14 +376,12 @@ void RabbitMqBroker::publish(const Name& name, const Channel& channel, const Out
   method.routing_key = to_amqp(routing_key);
   method.mandatory = config.mandatory ? 1 : 0;
   const std::size_t frame_payload = static_cast<std::size_t>(amqp_get_frame_max(connection_.get())) - frame_overhead;
-  const auto fits = [&] { return buffered_.add(channel.id, method, properties, message.body(), frame_payload); };
-  if (!config_.tls && message.body().size() + envelope_estimate <= buffered_.capacity()) {
-    if (fits()) return;
-    write_publishes();
-    if (fits()) return;
-  }
+  const auto fits = [&] {
+    return !config_.tls && buffered_.add(channel.id, method, properties, message.body(), frame_payload);
+  };
+  if (fits()) return;
   write_publishes();
-  if (broken_) return;
+  if (broken_ || fits()) return;
   // rabbitmq-c marks the last part of a body that fills its frames exactly as "more to come" (MSG_MORE); uncorking
   // sends it.
   const int fd = amqp_get_sockfd(connection_.get());

@@ -149,8 +149,9 @@ class RabbitMqBroker final : public Broker {
   std::deque<Job> jobs_;
   bool job_running_ = false;
 
+  // A socket that polls writable has at least a third of its buffer free (Linux); this much fits in any buffer's third.
   static constexpr std::size_t write_step = 32UL * 1024UL;
-  PublishBuffer buffered_{write_step};
+  PublishBuffer buffered_{write_step};  // empty outside send()
   std::vector<amqp_table_entry_t> header_entries_;
   Watchdog watchdog_;
 };
