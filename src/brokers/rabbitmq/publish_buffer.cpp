@@ -12,7 +12,6 @@ namespace action_triggers::detail {
 namespace {
 
 // AMQP 0-9-1, 2.3.5 and 4.2: type, channel, size, payload, end. Numbers are big-endian.
-constexpr std::size_t frame_header = 7;
 constexpr unsigned char frame_end = AMQP_FRAME_END;
 
 /// Appends to a range of bytes until there is no room.
