@@ -89,7 +89,6 @@ class Simulation {
   std::vector<std::unique_ptr<NamedBroker>> names_;
   std::unique_ptr<LaneCore> core_;
   bool core_started_ = false;
-  bool broker_is_open_ = false;
 
   std::vector<Message> messages_;
   std::vector<Delivery> deliveries_;
