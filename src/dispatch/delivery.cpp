@@ -54,25 +54,26 @@ std::size_t Record::payload_bytes(const MessageParts& parts) noexcept {
   return bytes;
 }
 
-Record* Record::make(const MessageParts& parts, std::size_t payload_bytes) {
-  static const Message nothing;
-  const Message& rest = parts.rest != nullptr ? *parts.rest : nothing;
-  const bool needs_id = rest.id.empty();
+Record* Record::make(const MessageParts& parts, std::size_t payload_bytes, DeliveryCallback&& callback) {
+  const bool needs_id = parts.rest == nullptr || parts.rest->id.empty();
   const std::size_t id_room = needs_id ? MessageIdGenerator::text_size : 0;
   void* memory = allocate_record(sizeof(Record) + payload_bytes + id_room);
-  auto* record = ::new (memory) Record;
+  auto* record = ::new (memory) Record(std::move(callback));
   char* at = static_cast<char*>(memory) + sizeof(Record);
   record->bytes_ = at;
   record->body_size_ = size32(parts.body.size());
+  record->id_size_ = size32(id_room);
+  record->needs_id_ = needs_id;
+  record->quota_bytes = size32(payload_bytes);
+  at = append(at, parts.body);
+  if (parts.rest == nullptr) return record;
+  const Message& rest = *parts.rest;
   record->key_size_ = size32(rest.key.size());
   record->content_type_size_ = size32(rest.content_type.size());
-  record->id_size_ = size32(needs_id ? id_room : rest.id.size());
-  record->needs_id_ = needs_id;
+  if (!needs_id) record->id_size_ = size32(rest.id.size());
   record->header_count_ = size32(rest.headers.size());
-  record->quota_bytes = size32(payload_bytes);
   if (rest.expiration) record->expiration_ms_ = std::max<std::int64_t>(rest.expiration->count(), 0);
   if (rest.priority) record->priority_ = *rest.priority;
-  at = append(at, parts.body);
   at = append(at, rest.key);
   at = append(at, rest.content_type);
   at = append(at, rest.id) + id_room;

@@ -67,8 +67,7 @@ void Hooks::log(LogLevel level, std::string_view component, std::string_view tex
   }
 }
 
-void Hooks::run_callbacks(Record& record) noexcept {
-  const DeliveryReport& report = *record.report;
+void Hooks::run_callbacks(Record& record, const DeliveryReport& report) noexcept {
   const bool failure = !report.status.ok() && options.on_failure;
   if (!record.callback && !failure) return;
   if (options.executor) {
@@ -147,7 +146,8 @@ Lane::Lane(std::vector<std::shared_ptr<const BrokerConfig>> configs, BrokerRegis
              .clock = Clock::now,
              .waker = Waker([wake_up = wake_up_] { wake_up->wake(); }),
              .seed = random_seed(),
-             .failures_are_heard = hooks_->options.on_failure != nullptr}) {
+             .failures_are_heard = hooks_->options.on_failure != nullptr,
+             .reports_outlive_calls = hooks_->options.executor != nullptr}) {
   for (const auto& named : names_) named->lane = this;
   core_.make_broker();
 }
@@ -253,11 +253,7 @@ void Lane::run() {
 }
 
 void Lane::report_resolved() {
-  core_.report([this](Record& record) {
-    if (record.report == nullptr) return;
-    record.publish();
-    hooks_->run_callbacks(record);
-  });
+  core_.report([this](Record& record, const DeliveryReport& report) { hooks_->run_callbacks(record, report); });
   wake_producers();
 }
 

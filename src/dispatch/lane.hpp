@@ -25,7 +25,7 @@ struct Hooks {
 
   void log(LogLevel level, std::string_view component, std::string_view text) noexcept;
   /// Runs the message's callback and on_failure, here or on the executor. Drops nothing, throws nothing.
-  void run_callbacks(Record& record) noexcept;
+  void run_callbacks(Record& record, const DeliveryReport& report) noexcept;
 
  private:
   void call_all(const DeliveryCallback& callback, const DeliveryReport& report, const char* where) noexcept;

@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::size_t batch_size = 256;      // offered to the broker at once, of one name
 constexpr std::size_t most_per_step = 4096;  // then it is the broker's turn to read
-constexpr std::size_t most_spare_reports = 1024;
 constexpr std::chrono::milliseconds broker_close_time{1'500};
 // Wrong credentials do not mend themselves, and servers lock accounts out.
 constexpr std::chrono::milliseconds least_permanent_backoff{1'000};
@@ -70,6 +69,17 @@ void if_memory_allows(Do&& act) noexcept {
   }
 }
 
+void fill(DeliveryReport& report, const Record& record) {
+  report.message_id = record.id();
+  report.broker = record.named->config->name;
+  report.status = record.outcome_code == StatusCode::ok ? Status() : Status(record.outcome_code, no_memory);
+  report.persistence = record.outcome_persistence;
+  report.attempts = record.attempts();
+  report.latency = record.latency;
+  report.partition = record.partition;
+  report.offset = record.offset;
+}
+
 std::string seconds_text(std::chrono::milliseconds time) {
   std::string text = std::to_string(time.count() / 1000);
   if (const auto rest = time.count() % 1000; rest != 0) {
@@ -92,9 +102,9 @@ LaneCore::LaneCore(std::vector<NamedBroker*> names, Environment environment)
   for (const NamedBroker* named : names_) configs_.push_back(named->config.get());
   close_counts_.abandoned.resize(names_.size());
   batch_.reserve(batch_size);
-  spare_reports_.reserve(most_spare_reports);
   stalled_.reserve(names_.size());
   paused_.reserve(names_.size());
+  released_.reserve(names_.size());
 }
 
 LaneCore::~LaneCore() = default;
@@ -322,10 +332,8 @@ void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
     orphans_.remove(record);
     named.late_outcomes.add(1);
     make_ready(named);
-    if (record.reported) {
-      give_back_room(record);
-      record.drop_reference();
-    }
+    release_room(record);
+    if (record.reported) record.drop_reference();
     return;
   }
   if (outcome.persistence == Persistence::possibly_persisted) record.possibly_persisted = true;
@@ -502,10 +510,14 @@ void LaneCore::unlink_unsent(Record& record) {
   --live_total_;
 }
 
-void LaneCore::resolve(Record& record, Outcome outcome) {
+void LaneCore::resolve(Record& record, Outcome&& outcome) {
   unlink_unsent(record);
   record.resolved = true;
-  if (record.in_flight) orphans_.push_newest(record);
+  if (record.in_flight) {
+    orphans_.push_newest(record);
+  } else {
+    release_room(record);
+  }
   if (!outcome.status.ok() && (record.in_flight || record.possibly_persisted)) {
     outcome.persistence = Persistence::possibly_persisted;
   }
@@ -528,7 +540,17 @@ void LaneCore::resolve(Record& record, Outcome outcome) {
   }
   record.outcome_code = outcome.status.code();
   record.outcome_persistence = outcome.persistence;
-  if (is_heard(record)) if_memory_allows([&] { make_report(record, std::move(outcome), latency); });
+  record.partition = outcome.partition;
+  record.offset = outcome.offset;
+  record.latency = latency;
+  if (!outcome.status.ok() && is_heard(record)) {  // its text has to be kept
+    if_memory_allows([&] {
+      auto report = std::make_unique<DeliveryReport>();
+      fill(*report, record);
+      report->status = std::move(outcome.status);
+      record.report = std::move(report);
+    });
+  }
 
   record.next_in_queue.store(nullptr, std::memory_order_relaxed);
   if (first_resolved_ == nullptr) {
@@ -551,54 +573,45 @@ bool LaneCore::is_heard(const Record& record) const {
          (environment_.failures_are_heard && record.outcome_code != StatusCode::ok);
 }
 
-void LaneCore::make_report(Record& record, Outcome outcome, std::chrono::nanoseconds latency) {
-  auto report = take_spare_report();
-  report->message_id = record.id();
-  report->broker = record.named->config->name;
-  report->status = std::move(outcome.status);
-  report->persistence = outcome.persistence;
-  report->attempts = record.attempts();
-  report->latency = latency;
-  report->partition = outcome.partition;
-  report->offset = outcome.offset;
-  record.report = std::move(report);
-}
-
-/// For an outcome that found no memory for its report when it was known.
-bool LaneCore::report_without_text(Record& record) noexcept {
+/// What callbacks and Deliveries see; nullptr if there is no memory for it.
+const DeliveryReport* LaneCore::report_of(Record& record) noexcept {
+  if (record.report != nullptr) return record.report.get();
   try {
-    Status status = record.outcome_code == StatusCode::ok ? Status() : Status(record.outcome_code, no_memory);
-    make_report(record, {.status = std::move(status), .persistence = record.outcome_persistence},
-                now_ - record.picked_up);
-    return true;
+    const bool lasts = environment_.reports_outlive_calls || record.references.load(std::memory_order_acquire) > 1;
+    if (!lasts) {  // only callbacks look, and one report does for all of them
+      fill(passing_report_, record);
+      return &passing_report_;
+    }
+    auto report = std::make_unique<DeliveryReport>();
+    fill(*report, record);
+    record.report = std::move(report);
+    return record.report.get();
   } catch (const std::bad_alloc&) {
-    return false;
+    return nullptr;
   }
-}
-
-std::unique_ptr<DeliveryReport> LaneCore::take_spare_report() {
-  if (spare_reports_.empty()) return std::make_unique<DeliveryReport>();
-  auto report = std::move(spare_reports_.back());
-  spare_reports_.pop_back();
-  return report;
 }
 
 void LaneCore::reported(Record& record) {
   record.reported = true;
-  // Nobody holds a Delivery, so nobody will look at the report any more: the next outcome can have it, with its
-  // strings.
-  if (record.report != nullptr && spare_reports_.size() < spare_reports_.capacity() &&
-      record.references.load(std::memory_order_acquire) == 1) {
-    spare_reports_.push_back(std::move(record.report));
-  }
   --epochs_[record.flush_epoch - first_epoch_].open;
   if (!record.in_flight) record.drop_reference();
   finish_flushes();
 }
 
-void LaneCore::give_back_room(Record& record) {
-  record.named->held.subtract(1);
-  record.named->quota.give_back(1, record.quota_bytes);
+/// The message is done with; its room is given back with others'.
+void LaneCore::release_room(const Record& record) {
+  NamedBroker& named = *record.named;
+  if (named.released_messages++ == 0) released_.push_back(&named);
+  named.released_bytes += record.quota_bytes;
+}
+
+void LaneCore::give_back_room() {
+  for (NamedBroker* named : released_) {
+    const std::uint64_t messages = std::exchange(named->released_messages, 0);
+    named->held.subtract(messages);
+    named->quota.give_back(messages, std::exchange(named->released_bytes, 0));
+  }
+  released_.clear();
 }
 
 // ----------------------------------------------------------------------------------------------------------------

@@ -69,7 +69,8 @@ class LaneCore final : private BrokerEvents {
     std::function<TimePoint()> clock;                      ///< Never goes back.
     Waker waker;
     std::uint64_t seed = 0;
-    bool failures_are_heard = false;  ///< Somebody wants to know of failures of which nobody holds a Delivery.
+    bool failures_are_heard = false;     ///< Somebody wants to know of failures of which nobody holds a Delivery.
+    bool reports_outlive_calls = false;  ///< Callbacks may read a report after report() has returned.
   };
 
   /// `names` outlive this.
@@ -85,20 +86,25 @@ class LaneCore final : private BrokerEvents {
   void admit(Record& record);
   void mark(FlushMark& mark);
   void step();
-  /// Calls `publish(Record&)` for every outcome, to publish the record's report, if it has one, and run its callbacks.
-  /// A record has none if nobody could see it. The message's room is given back just before: whoever hears of the
-  /// outcome can fire the next one.
-  template <class Publish>
-  void report(Publish&& publish) {
+  /// Publishes every outcome, and calls `run_callbacks(Record&, const DeliveryReport&)` for those that somebody may
+  /// see. The room of all these messages is given back before: whoever hears of an outcome can fire the next message.
+  template <class RunCallbacks>
+  void report(RunCallbacks&& run_callbacks) {
+    give_back_room();
     out_of_memory_ = false;
     while (Record* record = first_resolved_) {
-      if (record->report == nullptr && is_heard(*record) && !report_without_text(*record)) {
-        out_of_memory_ = true;  // later, then
-        return;
+      if (is_heard(*record)) {
+        const DeliveryReport* const report = report_of(*record);
+        if (report == nullptr) {
+          out_of_memory_ = true;  // later, then
+          return;
+        }
+        take_resolved();
+        if (record->report != nullptr) record->publish();
+        run_callbacks(*record, *report);
+      } else {
+        take_resolved();
       }
-      take_resolved();
-      if (!record->in_flight) give_back_room(*record);
-      publish(*record);
       reported(*record);
     }
   }
@@ -131,11 +137,9 @@ class LaneCore final : private BrokerEvents {
   void replace_broker(const Status& why);
   bool make_missing_broker();
 
-  void resolve(Record& record, Outcome outcome);
+  void resolve(Record& record, Outcome&& outcome);
   [[nodiscard]] bool is_heard(const Record& record) const;
-  void make_report(Record& record, Outcome outcome, std::chrono::nanoseconds latency);
-  bool report_without_text(Record& record) noexcept;
-  std::unique_ptr<DeliveryReport> take_spare_report();
+  const DeliveryReport* report_of(Record& record) noexcept;
   void take_resolved();
   void unlink_unsent(Record& record);
   static void send_again_from(Record& record);
@@ -150,7 +154,8 @@ class LaneCore final : private BrokerEvents {
   void resume_paused();
   void close_broker();
   void finish_close_if_due();
-  void give_back_room(Record& record);
+  void release_room(const Record& record);
+  void give_back_room();
   void reported(Record& record);
   void finish_flushes();
 
@@ -179,12 +184,13 @@ class LaneCore final : private BrokerEvents {
   Record* first_resolved_ = nullptr;  // with an outcome that is not reported yet, linked by next_in_queue
   Record* last_resolved_ = nullptr;
   std::vector<const OutboundMessage*> batch_;
-  std::vector<std::unique_ptr<DeliveryReport>> spare_reports_;  // of messages that nobody holds a Delivery of
+  DeliveryReport passing_report_;  // of whatever message's callback is running
 
   // Names, each at most once in each; with room for all of them.
   NameRing ready_;
   std::vector<NamedBroker*> stalled_;  // the broker took less than it was offered
   std::vector<NamedBroker*> paused_;
+  std::vector<NamedBroker*> released_;          // with room to give back
   TimePoint next_deadline_ = TimePoint::max();  // no deadline is earlier; it may be too early
   bool work_left_ = false;
   bool out_of_memory_ = false;  // for a report

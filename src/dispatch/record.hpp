@@ -26,7 +26,7 @@ struct Record final : OutboundMessage, QueueNode {
   enum class State : std::uint32_t { pending, waited_for, done };
 
   /// Copies the parts. With two references: the lane's and the Delivery's. Throws std::bad_alloc.
-  static Record* make(const MessageParts& parts, std::size_t payload_bytes);
+  static Record* make(const MessageParts& parts, std::size_t payload_bytes, DeliveryCallback&& callback);
 
   /// What the bounds count: body, key, content type, id and headers. Throws nothing.
   static std::size_t payload_bytes(const MessageParts& parts) noexcept;
@@ -50,14 +50,21 @@ struct Record final : OutboundMessage, QueueNode {
   [[nodiscard]] std::uint32_t attempts() const noexcept { return attempts_; }
 
   NamedBroker* named = nullptr;
-  DeliveryCallback callback;
+  const DeliveryCallback callback;
   std::uint32_t quota_bytes = 0;  // what was taken from the name's bounds
+  std::int32_t partition = -1;    // once resolved
 
   // The lane's only.
   Record* older = nullptr;  // neighbours in RecordList
   Record* newer = nullptr;
-  std::uint64_t sequence = 0;
-  TimePoint picked_up;
+  union {
+    std::uint64_t sequence = 0;
+    std::int64_t offset;  // once resolved
+  };
+  union {
+    TimePoint picked_up{};
+    std::chrono::nanoseconds latency;  // once resolved
+  };
   std::uint32_t flush_epoch = 0;
   bool in_flight = false;                    // the broker holds it
   bool resolved = false;                     // its outcome is decided
@@ -69,10 +76,10 @@ struct Record final : OutboundMessage, QueueNode {
   // Shared.
   std::atomic<std::uint32_t> references{2};
   std::atomic<State> state{State::pending};
-  std::unique_ptr<DeliveryReport> report;  // written before publish()
+  std::unique_ptr<DeliveryReport> report;  // written before publish(), if somebody may look at it afterwards
 
  private:
-  Record() = default;
+  explicit Record(DeliveryCallback&& to_call) noexcept : callback(std::move(to_call)) {}
   ~Record();
 
   [[nodiscard]] std::size_t allocated_bytes() const noexcept;

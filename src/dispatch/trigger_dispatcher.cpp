@@ -109,7 +109,7 @@ class TriggerDispatcher::Impl {
     for (const auto& lane : lanes_) lane->join();
   }
 
-  Delivery fire(std::string_view broker, const MessageParts& parts, DeliveryCallback callback) {
+  Delivery fire(std::string_view broker, const MessageParts& parts, DeliveryCallback&& callback) {
     if (is_in_child()) return refuse(broker, parts, std::move(callback), {StatusCode::closed, in_child_text});
     const auto found = names_.find(broker);
     if (found == names_.end()) {
@@ -136,13 +136,12 @@ class TriggerDispatcher::Impl {
       return refuse(named, parts, std::move(callback), why_refused(answer, named, bytes));
     Record* record = nullptr;
     try {
-      record = Record::make(parts, bytes);
+      record = Record::make(parts, bytes, std::move(callback));
     } catch (...) {
       named.quota.give_back(1, bytes);
       throw;
     }
     record->named = &named;
-    record->callback = std::move(callback);
     Delivery delivery = record->handle();
     named.lane->push(*record);
     return delivery;
@@ -201,16 +200,15 @@ class TriggerDispatcher::Impl {
     }
   }
 
-  Delivery refuse(NamedBroker& named, const MessageParts& parts, DeliveryCallback callback, Status status) {
+  Delivery refuse(NamedBroker& named, const MessageParts& parts, DeliveryCallback&& callback, Status status) {
     named.refused[static_cast<std::size_t>(status.code())].fetch_add(1, std::memory_order_relaxed);
     return refuse(named.config->name, parts, std::move(callback), std::move(status));
   }
 
   /// An outcome that is known at once: no lane has to do with it.
-  Delivery refuse(std::string_view broker, const MessageParts& parts, DeliveryCallback callback, Status status) {
-    Record* record = Record::make({}, 0);
+  Delivery refuse(std::string_view broker, const MessageParts& parts, DeliveryCallback&& callback, Status status) {
+    Record* record = Record::make({}, 0, std::move(callback));
     record->drop_reference();  // the lane's
-    record->callback = std::move(callback);
     Delivery delivery = record->handle();
     auto report = std::make_unique<DeliveryReport>();
     report->status = std::move(status);
@@ -218,7 +216,7 @@ class TriggerDispatcher::Impl {
     if (parts.rest != nullptr) report->message_id = parts.rest->id;
     record->report = std::move(report);
     record->publish();
-    hooks_->run_callbacks(*record);
+    hooks_->run_callbacks(*record, *record->report);
     return delivery;
   }
 
@@ -291,11 +289,11 @@ TriggerDispatcher::TriggerDispatcher(Config config, const BrokerRegistry& regist
 TriggerDispatcher::~TriggerDispatcher() = default;
 
 Delivery TriggerDispatcher::fire(std::string_view broker, const Message& message) {
-  return impl_->fire(broker, {message.body, &message}, nullptr);
+  return impl_->fire(broker, {message.body, &message}, {});
 }
 
 Delivery TriggerDispatcher::fire(std::string_view broker, std::string_view body) {
-  return impl_->fire(broker, {body, nullptr}, nullptr);
+  return impl_->fire(broker, {body, nullptr}, {});
 }
 
 Delivery TriggerDispatcher::fire(std::string_view broker, const Message& message, DeliveryCallback callback) {

@@ -73,7 +73,7 @@ class Simulation {
   void fire(std::size_t name);
   void push_some(std::size_t most);
   void turn();
-  void on_report(Record& record);
+  void on_report(const Record& record, const DeliveryReport& outcome);
   void advance();
   void finish();
   void check_order();
@@ -303,9 +303,8 @@ void Simulation::fire(std::size_t name) {
   const std::size_t bytes = Record::payload_bytes(parts);
   if (named.quota.take(bytes, named.config->overflow == Overflow::drop_oldest) != Quota::Answer::granted) return;
   note("fired " + body + " at " + named.config->name);
-  Record* record = Record::make(parts, bytes);
+  Record* record = Record::make(parts, bytes, [](const DeliveryReport&) {});  // somebody listens: it gets a report
   record->named = &named;
-  record->callback = [](const DeliveryReport&) {};  // somebody listens: every record gets a report
   messages_.push_back({.name = name, .id = {}, .picked_up = {}});
   ++result_.fired;
   Delivery delivery = record->handle();
@@ -338,7 +337,7 @@ void Simulation::turn() {
     }
   }
   core_->step();
-  core_->report([this](Record& record) { on_report(record); });
+  core_->report([this](Record& record, const DeliveryReport& report) { on_report(record, report); });
   if (core_->has_work() && !core_->finished() && !progress_) ++turns_without_progress_;
   if (progress_) turns_without_progress_ = 0;
   if (turns_without_progress_ > most_turns_without_progress && on_their_way_.empty()) {
@@ -347,11 +346,10 @@ void Simulation::turn() {
   }
 }
 
-void Simulation::on_report(Record& record) {
+void Simulation::on_report(const Record& record, const DeliveryReport& outcome) {
   progress_ = true;
   const std::size_t index = index_of(record);
   Message& message = messages_[index];
-  const DeliveryReport& outcome = *record.report;
   note("report " + std::to_string(index) + " " + std::string(to_string(outcome.status.code())) + " " +
        std::string(to_string(outcome.persistence)));
   if (++message.reports > 1) violation("two reports: " + std::to_string(index));
@@ -369,7 +367,6 @@ void Simulation::on_report(Record& record) {
   }
   if (outcome.latency > names_[message.name]->config->timeout + longest_busy_step)
     violation("reported after its deadline");
-  record.publish();
   if (chance(fires_again_)) fire(message.name);  // as a callback may
 }
 

@@ -122,9 +122,8 @@ class LaneCoreTest : public ::testing::Test {
     const MessageParts parts{message.body, &message};
     const std::size_t bytes = Record::payload_bytes(parts);
     EXPECT_EQ(names_[name]->quota.take(bytes, true), Quota::Answer::granted);
-    Record* record = Record::make(parts, bytes);
+    Record* record = Record::make(parts, bytes, [](const DeliveryReport&) {});  // somebody listens: it gets a report
     record->named = names_[name].get();
-    record->callback = [](const DeliveryReport&) {};  // somebody listens: every record gets a report
     Delivery delivery = record->handle();
     core_->admit(*record);
     return delivery;
@@ -135,10 +134,8 @@ class LaneCoreTest : public ::testing::Test {
     core_->begin_turn(1'700'000'000'000);
     do {
       core_->step();
-      core_->report([&](Record& record) {
-        const DeliveryReport& report = *record.report;
+      core_->report([&](Record& record, const DeliveryReport& report) {
         reports_.push_back({std::string(record.body()), report, record.attempts(), std::string(record.id())});
-        record.publish();
       });
     } while (core_->has_work() && !core_->finished());
   }
@@ -507,7 +504,7 @@ TEST_F(LaneCoreTest, CloseWaitsForAProducerThatIsStillOnItsWay) {
   core_->begin_turn(0);
   for (int i = 0; i < 5; ++i) core_->step();
   EXPECT_FALSE(core_->finished());
-  Record* record = Record::make(parts, bytes);
+  Record* record = Record::make(parts, bytes, [](const DeliveryReport&) {});  // somebody listens: it gets a report
   record->named = names_[0].get();
   const Delivery delivery = record->handle();
   core_->admit(*record);
