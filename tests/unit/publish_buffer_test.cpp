@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -59,7 +60,8 @@ std::string written(PublishBuffer& buffer) {
       all.append(piece.data(), static_cast<std::size_t>(n));
     }
   });
-  EXPECT_FALSE(buffer.write_to(sockets.ours));
+  Watchdog watchdog(std::chrono::seconds(10));
+  EXPECT_FALSE(buffer.write_to(sockets.ours, watchdog));
   ::shutdown(sockets.ours, SHUT_WR);
   reader.join();
   return all;
@@ -119,6 +121,18 @@ TEST(PublishBufferTest, WritesTheFramesOfEachMessageInOrder) {
   EXPECT_EQ(frames.next().frame_type, 0);
 }
 
+TEST(PublishBufferTest, APeerThatTakesNothingIsGivenUp) {
+  PublishBuffer buffer(1'000'000);
+  ASSERT_TRUE(add(buffer, "orders", std::string(100'000, 'x')));
+  const Sockets sockets;
+  Watchdog watchdog(std::chrono::milliseconds(50));
+  for (int again = 0; again < 2; ++again) {  // also while the watchdog's thread is there already
+    EXPECT_EQ(buffer.write_to(sockets.ours, watchdog), std::errc::broken_pipe);
+    EXPECT_TRUE(buffer.empty());
+    ASSERT_TRUE(add(buffer, "orders", std::string(100'000, 'x')));
+  }
+}
+
 TEST(PublishBufferTest, AMessageThatDoesNotFitChangesNothing) {
   PublishBuffer alone(1'000);
   ASSERT_TRUE(add(alone, "orders", "x"));
@@ -145,7 +159,8 @@ TEST(PublishBufferTest, APeerThatIsGoneIsAnErrorAndNoSignal) {
   ::close(std::exchange(sockets.peers, -1));
   PublishBuffer buffer(1'000);
   ASSERT_TRUE(add(buffer, "orders", "x"));
-  EXPECT_EQ(buffer.write_to(sockets.ours), std::errc::broken_pipe);
+  Watchdog watchdog(std::chrono::seconds(10));
+  EXPECT_EQ(buffer.write_to(sockets.ours, watchdog), std::errc::broken_pipe);
   EXPECT_TRUE(buffer.empty()) << "what was in it belonged to that connection";
 }
 

@@ -211,6 +211,21 @@ TEST(HostileServer, OneThatStopsReadingDoesNotHoldTheLaneForEver) {
   EXPECT_LT(std::chrono::steady_clock::now() - began, 15s);
 }
 
+TEST(HostileServer, OneThatIsSlowToOpenAChannelIsAskedForConfirmsMeanwhile) {
+  ScriptedAmqpServer server([](AmqpPeer& peer) {
+    peer.log_in();
+    const AmqpPeer::Frame open = peer.read_frame();
+    const AmqpPeer::Frame select = peer.read_frame();  // not before the answer, if the client waits for that
+    EXPECT_EQ(open.payload.substr(0, 4), short_number(20) + short_number(10));
+    EXPECT_EQ(select.payload.substr(0, 4), short_number(85) + short_number(10));
+    peer.write(method(open.channel, channel_open_ok, long_string("")) + method(select.channel, confirm_select_ok));
+    peer.write(ack(peer.next_publish().channel, 1));
+    peer.read_on();
+  });
+  TriggerDispatcher dispatcher(config_for(server, "5"));
+  EXPECT_THAT(dispatcher.fire("b", message("id-1")).wait(), IsOk());
+}
+
 /// A session with some bytes of the server's changed at random. Every message is reported once, and close() ends.
 TEST(HostileServer, RandomDamageHasAnOutcome) {
   std::size_t oks = 0;

@@ -90,16 +90,18 @@ bool PublishBuffer::add(amqp_channel_t channel, amqp_basic_publish_t& method, am
   return true;
 }
 
-std::error_code PublishBuffer::write_to(int fd) {
+std::error_code PublishBuffer::write_to(int fd, Watchdog& watchdog) {
   const std::size_t size = std::exchange(used_, 0);
   std::size_t written = 0;
   while (written < size) {
-    const ssize_t result = ::send(fd, bytes_.data() + written, size - written, MSG_NOSIGNAL);
+    const ssize_t result = ::send(fd, bytes_.data() + written, size - written, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (result >= 0) {
       written += static_cast<std::size_t>(result);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       pollfd writable{.fd = fd, .events = POLLOUT, .revents = 0};
+      watchdog.arm(fd);
       ::poll(&writable, 1, -1);
+      watchdog.disarm();
     } else if (errno != EINTR) {
       return {errno, std::generic_category()};
     }

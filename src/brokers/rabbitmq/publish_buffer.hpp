@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "brokers/rabbitmq/amqp.hpp"
+#include "brokers/rabbitmq/watchdog.hpp"
 
 namespace action_triggers::detail {
 
@@ -27,8 +28,9 @@ class PublishBuffer {
   bool add(amqp_channel_t channel, amqp_basic_publish_t& method, amqp_basic_properties_t& properties,
            std::string_view body, std::size_t frame_payload);
 
-  /// Writes everything to the socket, which blocks while the peer takes nothing. Empty afterwards, even on an error.
-  std::error_code write_to(int fd);
+  /// Writes everything to the socket, waiting under the watchdog's eye while the peer takes nothing. Empty afterwards,
+  /// even on an error.
+  std::error_code write_to(int fd, Watchdog& watchdog);
 
  private:
   std::vector<char> bytes_;

@@ -106,18 +106,25 @@ void RabbitMqBroker::lose_connection(const Status& why, BrokerEvents& events) {
 }
 
 bool RabbitMqBroker::send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) {
-  watchdog_.arm(amqp_get_sockfd(connection_.get()));
+  // Beneath TLS a write may have to read first.
+  const bool may_wait = config_.tls.has_value() || !takes_a_step();
+  if (may_wait) watchdog_.arm(amqp_get_sockfd(connection_.get()));
   const int result = amqp_send_method(connection_.get(), channel, method, decoded);
-  watchdog_.disarm();
+  if (may_wait) watchdog_.disarm();
   if (result != AMQP_STATUS_OK && !broken_) {
     broken_ = Status(StatusCode::unavailable, std::string("writing to the broker: ") + amqp_error_string2(result));
   }
   return result == AMQP_STATUS_OK;
 }
 
-bool RabbitMqBroker::writable() {
+/// Whether the socket takes `write_step` bytes without blocking.
+bool RabbitMqBroker::takes_a_step() const {
   pollfd fd{.fd = amqp_get_sockfd(connection_.get()), .events = POLLOUT, .revents = 0};
-  if (::poll(&fd, 1, 0) == 1 && (fd.revents & POLLOUT) != 0) {
+  return ::poll(&fd, 1, 0) == 1 && (fd.revents & POLLOUT) != 0;
+}
+
+bool RabbitMqBroker::writable() {
+  if (takes_a_step()) {
     write_budget_ = write_step;
     return true;
   }
@@ -139,9 +146,11 @@ void RabbitMqBroker::prepare(Channel& channel) {
 
 void RabbitMqBroker::open_channel(Channel& channel) {
   amqp_channel_open_t open{.out_of_band = amqp_empty_bytes};
+  amqp_confirm_select_t select{};
   channel.state = ChannelState::opening;
   channel.first_tag = 1;
-  static_cast<void>(send_method(channel.id, AMQP_CHANNEL_OPEN_METHOD, &open));
+  static_cast<void>(send_method(channel.id, AMQP_CHANNEL_OPEN_METHOD, &open) &&
+                    send_method(channel.id, AMQP_CONFIRM_SELECT_METHOD, &select));
 }
 
 /// Closes an empty channel, to open it again when that is confirmed.
@@ -397,10 +406,7 @@ void RabbitMqBroker::publish(const Name& name, const Channel& channel, const Out
 
 void RabbitMqBroker::write_publishes() {
   if (buffered_.empty()) return;
-  const int fd = amqp_get_sockfd(connection_.get());
-  watchdog_.arm(fd);
-  const std::error_code error = buffered_.write_to(fd);
-  watchdog_.disarm();
+  const std::error_code error = buffered_.write_to(amqp_get_sockfd(connection_.get()), watchdog_);
   if (error && !broken_) broken_ = Status(StatusCode::unavailable, "publishing: " + error.message());
 }
 
@@ -562,12 +568,6 @@ void RabbitMqBroker::on_control_method(const amqp_method_t& method) {
 
 void RabbitMqBroker::on_publish_method(Channel& channel, const amqp_method_t& method, BrokerEvents& events) {
   switch (method.id) {
-    case AMQP_CHANNEL_OPEN_OK_METHOD: {
-      amqp_confirm_select_t select{};
-      channel.state = ChannelState::selecting_confirms;
-      static_cast<void>(send_method(channel.id, AMQP_CONFIRM_SELECT_METHOD, &select));
-      break;
-    }
     case AMQP_CONFIRM_SELECT_OK_METHOD:
       channel.state = ChannelState::open;
       break;

@@ -52,7 +52,7 @@ class RabbitMqBroker final : public Broker {
     std::optional<std::uint64_t> body_left;  // once the header is here
   };
 
-  enum class ChannelState : std::uint8_t { closed, waiting_for_probe, opening, selecting_confirms, open, closing };
+  enum class ChannelState : std::uint8_t { closed, waiting_for_probe, opening, open, closing };
 
   /// The channel of one exchange.
   struct Channel {
@@ -95,6 +95,7 @@ class RabbitMqBroker final : public Broker {
   void adopt(AmqpConnection connection, BrokerEvents& events);
   void lose_connection(const Status& why, BrokerEvents& events);
   [[nodiscard]] bool send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded);
+  [[nodiscard]] bool takes_a_step() const;
   [[nodiscard]] bool writable();
 
   // Channels

@@ -28,6 +28,7 @@ Watchdog::~Watchdog() {
 void Watchdog::arm(int fd) {
   const std::lock_guard lock(mutex_);
   fd_ = fd;
+  used_ = true;
   taken_ = 0;
   deadline_ = Clock::now() + patience_;
   if (!thread_.joinable()) thread_ = Thread("at-watchdog", [this] { run(); });
@@ -42,7 +43,10 @@ void Watchdog::disarm() {
 void Watchdog::run() {
   std::unique_lock lock(mutex_);
   while (!stop_) {
-    if (fd_ < 0) {
+    if (fd_ < 0 && used_) {  // soon again, probably
+      used_ = false;
+      changed_.wait_for(lock, patience_, [&] { return stop_; });
+    } else if (fd_ < 0) {
       idle_ = true;
       changed_.wait(lock, [&] { return stop_ || fd_ >= 0; });
       idle_ = false;

@@ -32,7 +32,8 @@ class Watchdog {
   int fd_ = -1;  // armed
   std::uint64_t taken_ = 0;
   Clock::time_point deadline_;
-  bool idle_ = true;  // the thread waits to be armed
+  bool used_ = false;  // armed since the thread last looked
+  bool idle_ = true;   // the thread waits to be armed: it is not woken for every write
   bool stop_ = false;
   Thread thread_;  // started by the first arm()
 };
