@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t batch_size = 256;      // offered to the broker at once, of one name
 constexpr std::size_t most_per_step = 4096;  // then it is the broker's turn to read
+constexpr std::size_t most_uncounted_bytes = 64UL * 1024UL;
 constexpr std::chrono::milliseconds broker_close_time{1'500};
 // Wrong credentials do not mend themselves, and servers lock accounts out.
 constexpr std::chrono::milliseconds least_permanent_backoff{1'000};
@@ -80,6 +81,15 @@ void fill(DeliveryReport& report, const Record& record) {
   report.offset = record.offset;
 }
 
+Record* next_resolved(const Record& record) {
+  return static_cast<Record*>(record.next_in_queue.load(std::memory_order_relaxed));  // only records are linked
+}
+
+void give_back_room(NamedBroker& named, std::uint64_t messages, std::uint64_t bytes) {
+  named.held.subtract(messages);
+  named.quota.give_back(messages, bytes);
+}
+
 std::string seconds_text(std::chrono::milliseconds time) {
   std::string text = std::to_string(time.count() / 1000);
   if (const auto rest = time.count() % 1000; rest != 0) {
@@ -104,7 +114,6 @@ LaneCore::LaneCore(std::vector<NamedBroker*> names, Environment environment)
   batch_.reserve(batch_size);
   stalled_.reserve(names_.size());
   paused_.reserve(names_.size());
-  released_.reserve(names_.size());
 }
 
 LaneCore::~LaneCore() = default;
@@ -332,8 +341,10 @@ void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
     orphans_.remove(record);
     named.late_outcomes.add(1);
     make_ready(named);
-    release_room(record);
-    if (record.reported) record.drop_reference();
+    if (record.reported) {
+      give_back_room(named, 1, record.quota_bytes);
+      record.drop_reference();
+    }
     return;
   }
   if (outcome.persistence == Persistence::possibly_persisted) record.possibly_persisted = true;
@@ -513,11 +524,7 @@ void LaneCore::unlink_unsent(Record& record) {
 void LaneCore::resolve(Record& record, Outcome&& outcome) {
   unlink_unsent(record);
   record.resolved = true;
-  if (record.in_flight) {
-    orphans_.push_newest(record);
-  } else {
-    release_room(record);
-  }
+  if (record.in_flight) orphans_.push_newest(record);
   if (!outcome.status.ok() && (record.in_flight || record.possibly_persisted)) {
     outcome.persistence = Persistence::possibly_persisted;
   }
@@ -561,10 +568,7 @@ void LaneCore::resolve(Record& record, Outcome&& outcome) {
   last_resolved_ = &record;
 }
 
-void LaneCore::take_resolved() {
-  first_resolved_ =
-      static_cast<Record*>(first_resolved_->next_in_queue.load(std::memory_order_relaxed));  // only records are linked
-}
+void LaneCore::take_resolved() { first_resolved_ = next_resolved(*first_resolved_); }
 
 /// Somebody holds a Delivery or gave a callback. Nobody can come to hold a Delivery of a record anew: with only the
 /// lane's reference left, nobody will look.
@@ -598,20 +602,27 @@ void LaneCore::reported(Record& record) {
   finish_flushes();
 }
 
-/// The message is done with; its room is given back with others'.
-void LaneCore::release_room(const Record& record) {
-  NamedBroker& named = *record.named;
-  if (named.released_messages++ == 0) released_.push_back(&named);
-  named.released_bytes += record.quota_bytes;
-}
-
-void LaneCore::give_back_room() {
-  for (NamedBroker* named : released_) {
-    const std::uint64_t messages = std::exchange(named->released_messages, 0);
-    named->held.subtract(messages);
-    named->quota.give_back(messages, std::exchange(named->released_bytes, 0));
+/// Gives back the room of the next messages to be reported, at least one; returns of how many. Not of each by itself,
+/// since the hooks take from the same place; nor of all, since until they are freed no bound counts them
+/// (docs/decisions/0008).
+std::size_t LaneCore::give_back_room_of_next() {
+  std::size_t count = 0;
+  std::uint64_t bytes = 0;
+  for (Record* record = first_resolved_; record != nullptr && bytes < most_uncounted_bytes;) {
+    NamedBroker& named = *record->named;
+    std::uint64_t messages_of_name = 0;
+    std::uint64_t bytes_of_name = 0;
+    for (; record != nullptr && record->named == &named && bytes < most_uncounted_bytes;
+         record = next_resolved(*record)) {
+      ++count;
+      if (record->in_flight || !std::exchange(record->counted, false)) continue;
+      ++messages_of_name;
+      bytes_of_name += record->quota_bytes;
+      bytes += sizeof(Record) + record->quota_bytes;
+    }
+    give_back_room(named, messages_of_name, bytes_of_name);
   }
-  released_.clear();
+  return count;
 }
 
 // ----------------------------------------------------------------------------------------------------------------

@@ -87,12 +87,14 @@ class LaneCore final : private BrokerEvents {
   void mark(FlushMark& mark);
   void step();
   /// Publishes every outcome, and calls `run_callbacks(Record&, const DeliveryReport&)` for those that somebody may
-  /// see. The room of all these messages is given back before: whoever hears of an outcome can fire the next message.
+  /// see. The message's room is given back before: whoever hears of the outcome can fire the next one.
   template <class RunCallbacks>
   void report(RunCallbacks&& run_callbacks) {
-    give_back_room();
     out_of_memory_ = false;
+    std::size_t ahead = 0;
     while (Record* record = first_resolved_) {
+      if (ahead == 0) ahead = give_back_room_of_next();
+      --ahead;
       if (is_heard(*record)) {
         const DeliveryReport* const report = report_of(*record);
         if (report == nullptr) {
@@ -154,8 +156,7 @@ class LaneCore final : private BrokerEvents {
   void resume_paused();
   void close_broker();
   void finish_close_if_due();
-  void release_room(const Record& record);
-  void give_back_room();
+  std::size_t give_back_room_of_next();
   void reported(Record& record);
   void finish_flushes();
 
@@ -190,7 +191,6 @@ class LaneCore final : private BrokerEvents {
   NameRing ready_;
   std::vector<NamedBroker*> stalled_;  // the broker took less than it was offered
   std::vector<NamedBroker*> paused_;
-  std::vector<NamedBroker*> released_;          // with room to give back
   TimePoint next_deadline_ = TimePoint::max();  // no deadline is earlier; it may be too early
   bool work_left_ = false;
   bool out_of_memory_ = false;  // for a report

@@ -94,8 +94,6 @@ struct NamedBroker {
   Record* next_unsent = nullptr;
   std::size_t live_count = 0;
   std::size_t live_bytes = 0;
-  std::uint64_t released_messages = 0;     // whose room is not given back yet: that is done for many at once, since the
-  std::uint64_t released_bytes = 0;        // hooks' threads take from the same place
   TimePoint resume_at = TimePoint::min();  // not before: a retry is waiting, and order forbids to overtake it
   std::uint32_t failures_in_a_row = 0;
   std::string last_refusal;  // of a message that is tried again

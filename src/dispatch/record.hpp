@@ -69,6 +69,7 @@ struct Record final : OutboundMessage, QueueNode {
   bool in_flight = false;                    // the broker holds it
   bool resolved = false;                     // its outcome is decided
   bool reported = false;                     // … and published
+  bool counted = true;                       // by the name's bounds
   bool possibly_persisted = false;           // an earlier attempt may have arrived
   StatusCode outcome_code = StatusCode::ok;  // once resolved
   Persistence outcome_persistence = Persistence::not_persisted;
