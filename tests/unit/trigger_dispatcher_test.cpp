@@ -7,6 +7,8 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -70,6 +72,21 @@ class Gate {
   std::condition_variable changed_;
   bool open_ = false;
 };
+
+/// How often lanes went to sleep so far: their threads' voluntary context switches (proc(5)).
+std::int64_t sleeps_of_lanes() {
+  std::int64_t sleeps = 0;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::ifstream(thread.path() / "comm") >> name;
+    std::ifstream status(thread.path() / "status");
+    for (std::string word; name == "at-subject" && status >> word;) {
+      std::int64_t count = 0;
+      if (word == "voluntary_ctxt_switches:" && status >> count) sleeps += count;
+    }
+  }
+  return sleeps;
+}
 
 TEST_F(DispatcherTest, DeliversAMessageWithAllItsParts) {
   auto& dispatcher = make({"orders"});
@@ -515,6 +532,21 @@ TEST_F(DispatcherTest, KeepsCausalOrderBetweenThreads) {
   const auto messages = memory_->messages("a");
   ASSERT_THAT(messages, SizeIs(count));
   for (int i = 0; i < count; ++i) ASSERT_EQ(messages[static_cast<std::size_t>(i)].body, std::to_string(i));
+}
+
+TEST_F(DispatcherTest, ALaneLooksForTheNextMessageByItselfForAMoment) {
+  auto& dispatcher = make({"orders"});
+  EXPECT_THAT(dispatcher.fire("orders", "first").wait(), IsOk());
+  const std::int64_t before = sleeps_of_lanes();
+  const TimePoint begin = Clock::now();
+  for (int i = 1; i <= 2'000; ++i) {
+    dispatcher.fire("orders", "another");
+    while (Clock::now() < begin + i * 20us) {  // a hook that fires again soon
+    }
+  }
+  // Each nap is 150 µs long. A lane that slept until it was woken would do so for each message, every 20 µs.
+  EXPECT_LT(sleeps_of_lanes() - before, (Clock::now() - begin) / 100us + 20);
+  EXPECT_GT(sleeps_of_lanes(), 0) << "that is its thread's name no more";
 }
 
 TEST_F(DispatcherTest, StatsAddUp) {
