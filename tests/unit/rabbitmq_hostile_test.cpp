@@ -1,5 +1,4 @@
 // Servers that break AMQP: a clear error, no crash, no hang, every message reported.
-#include <amqp.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,6 +6,7 @@
 
 #include "action_triggers/action_triggers.hpp"
 #include "action_triggers/testing/matchers.hpp"
+#include "brokers/rabbitmq/amqp.hpp"
 #include "support/scripted_amqp_server.hpp"
 
 namespace action_triggers {
