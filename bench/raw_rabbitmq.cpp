@@ -1,13 +1,19 @@
 // rabbitmq-c at its best: one thread, confirms pipelined, the same properties as ours.
-#include <amqp.h>
-#include <amqp_framing.h>
-#include <amqp_tcp_socket.h>
 #include <poll.h>
 
 #include <ctime>
 #include <stdexcept>
 
 #include "measure.hpp"
+#if __has_include(<rabbitmq-c/amqp.h>)  // 0.12 moved its headers
+#include <rabbitmq-c/amqp.h>
+#include <rabbitmq-c/framing.h>
+#include <rabbitmq-c/tcp_socket.h>
+#else
+#include <amqp.h>
+#include <amqp_framing.h>
+#include <amqp_tcp_socket.h>
+#endif
 
 using namespace action_triggers::bench;
 
