@@ -76,11 +76,16 @@ class Quota {
 struct NamedBroker {
   NamedBroker(std::shared_ptr<const BrokerConfig> broker_config, std::uint32_t index_in_lane)
       : config(std::move(broker_config)),
+        name(config->name),
         index(index_in_lane),
+        overflow(config->overflow),
         quota(config->max_queued_messages, config->max_queued_bytes) {}
 
+  // What fire() reads, in one cache line (names of up to 15 characters lie in the string itself).
   const std::shared_ptr<const BrokerConfig> config;
+  const std::string name;
   const std::uint32_t index;
+  const Overflow overflow;
   Lane* lane = nullptr;
 
   // The hook's: taken in fire(), given back by the lane.

@@ -4,12 +4,12 @@
 #include <condition_variable>
 #include <mutex>
 #include <stdexcept>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "dispatch/fork.hpp"
 #include "dispatch/lane.hpp"
+#include "dispatch/name_table.hpp"
 #include "dispatch/named_broker.hpp"
 #include "dispatch/record.hpp"
 
@@ -19,6 +19,7 @@ namespace {
 using detail::Lane;
 using detail::MessageParts;
 using detail::NamedBroker;
+using detail::NameTable;
 using detail::Quota;
 using detail::Record;
 
@@ -26,11 +27,6 @@ constexpr const char* in_child_text =
     "this dispatcher belongs to the parent process and has none of its threads here; make one after fork()";
 constexpr std::size_t largest_message = 1UL << 30U;  // beyond every broker's limit; keeps sizes in 32 bits
 constexpr std::chrono::seconds grace_after_close{2};
-
-struct NameHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>()(name); }
-};
 
 /// Names share a lane if their type and connection are equal.
 std::string lane_key(const BrokerConfig& config) {
@@ -84,6 +80,7 @@ class TriggerDispatcher::Impl {
       std::string key = lane_key(*broker);
       groups[std::move(key)].push_back(std::move(broker));
     }
+    std::vector<NamedBroker*> all;
     for (auto& [key, configs] : groups) {
       const BrokerConfig& first = *configs.front();
       const BrokerRegistry::Entry* entry = registry.find(first.broker_type);
@@ -92,9 +89,10 @@ class TriggerDispatcher::Impl {
                                  first.broker_type + "'; was the configuration loaded with another registry?");
       }
       auto lane = std::make_shared<Lane>(std::move(configs), entry->make, hooks_, "at-" + first.broker_type);
-      for (const auto& named : lane->names()) names_.emplace(named->config->name, named.get());
+      for (const auto& named : lane->names()) all.push_back(named.get());
       lanes_.push_back(std::move(lane));
     }
+    names_ = NameTable(all);
     try {
       for (const auto& lane : lanes_) lane->start();
     } catch (...) {
@@ -111,21 +109,21 @@ class TriggerDispatcher::Impl {
 
   Delivery fire(std::string_view broker, const MessageParts& parts, DeliveryCallback&& callback) {
     if (is_in_child()) return refuse(broker, parts, std::move(callback), {StatusCode::closed, in_child_text});
-    const auto found = names_.find(broker);
-    if (found == names_.end()) {
+    NamedBroker* const found = names_.find(broker);
+    if (found == nullptr) {
       unknown_broker_.fetch_add(1, std::memory_order_relaxed);
       return refuse(broker, parts, std::move(callback),
                     {StatusCode::not_found, "no broker is named '" + std::string(broker) + "' in the configuration"});
     }
-    NamedBroker& named = *found->second;
+    NamedBroker& named = *found;
     const std::size_t bytes = Record::payload_bytes(parts);
     if (bytes > largest_message) {
       return refuse(named, parts, std::move(callback),
                     {StatusCode::too_large, "messages of over 1 GiB cannot be sent"});
     }
-    const bool drop_oldest = named.config->overflow == Overflow::drop_oldest;
+    const bool drop_oldest = named.overflow == Overflow::drop_oldest;
     Quota::Answer answer = named.quota.take(bytes, drop_oldest);
-    if (answer == Quota::Answer::full && named.config->overflow == Overflow::block && !detail::on_lane_thread) {
+    if (answer == Quota::Answer::full && named.overflow == Overflow::block && !detail::on_lane_thread) {
       const TimePoint deadline = later(named.config->max_block);
       while (answer == Quota::Answer::full && Clock::now() < deadline) {
         named.lane->wait_for_room(named, deadline);
@@ -174,7 +172,9 @@ class TriggerDispatcher::Impl {
   [[nodiscard]] Stats stats() const {
     Stats stats;
     if (is_in_child()) return stats;
-    for (const auto& [name, named] : names_) stats.brokers.emplace(name, stats_of(*named));
+    for (const auto& lane : lanes_) {
+      for (const auto& named : lane->names()) stats.brokers.emplace(named->config->name, stats_of(*named));
+    }
     stats.unknown_broker = unknown_broker_.load(std::memory_order_relaxed);
     stats.callback_exceptions = hooks_->callback_exceptions.load(std::memory_order_relaxed);
     stats.slow_callbacks = hooks_->slow_callbacks.load(std::memory_order_relaxed);
@@ -274,7 +274,7 @@ class TriggerDispatcher::Impl {
   const std::shared_ptr<detail::Hooks> hooks_;
   std::uint32_t generation_ = 0;
   std::vector<std::shared_ptr<Lane>> lanes_;
-  std::unordered_map<std::string, NamedBroker*, NameHash, std::equal_to<>> names_;
+  NameTable names_;
   std::atomic<std::uint64_t> unknown_broker_{0};
   std::mutex close_mutex_;
   bool closed_ = false;
