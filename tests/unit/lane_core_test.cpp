@@ -494,6 +494,23 @@ TEST_F(LaneCoreTest, CloseWaitsForConfirmationsThenReportsTheRest) {
   core_.reset();
 }
 
+// Decision 8: room is given back before an outcome is heard, for several messages at once, but never for much memory.
+TEST_F(LaneCoreTest, RoomIsGivenBackBeforeTheReportAndNotForMuchMoreThanThat) {
+  const auto messages_counted = [&](std::size_t body_bytes) {
+    for (int i = 0; i < 3; ++i) fire(std::string(body_bytes, 'x'));
+    step();
+    confirm_all();
+    core_->begin_turn(0);
+    core_->step();
+    std::vector<std::uint64_t> counted;
+    core_->report([&](Record&, const DeliveryReport&) { counted.push_back(names_[0]->quota.messages()); });
+    return counted;
+  };
+  make({"a"});
+  EXPECT_THAT(messages_counted(100), ElementsAre(0U, 0U, 0U));
+  EXPECT_THAT(messages_counted(100'000), ElementsAre(2U, 1U, 0U));
+}
+
 TEST_F(LaneCoreTest, CloseWaitsForAProducerThatIsStillOnItsWay) {
   make({"a"});
   const MessageParts parts{"late", nullptr};
