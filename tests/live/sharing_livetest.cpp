@@ -33,7 +33,7 @@ Result fire_at_all(TriggerDispatcher& dispatcher, bool with_bad) {
   std::thread bad;
   if (with_bad) {
     bad = std::thread([&] {
-      for (int i = 0; !stop; ++i) {
+      while (!stop) {
         for (int n = 0; n < bad_names; ++n) {
           dispatcher.fire("bad" + std::to_string(n), "x", [&](const DeliveryReport& report) {
             const std::lock_guard lock(mutex);
