@@ -72,13 +72,21 @@ void if_memory_allows(Do&& act) noexcept {
 
 void fill(DeliveryReport& report, const Record& record) {
   report.message_id = record.id();
-  report.broker = record.named->config->name;
+  report.broker = record.named->name;
   report.status = record.outcome_code == StatusCode::ok ? Status() : Status(record.outcome_code, no_memory);
   report.persistence = record.outcome_persistence;
   report.attempts = record.attempts();
   report.latency = record.latency;
   report.partition = record.partition;
   report.offset = record.offset;
+}
+
+/// A report that lasts as long as the record. Throws std::bad_alloc, and then there is none.
+DeliveryReport& keep_report(Record& record) {
+  auto report = std::make_unique<DeliveryReport>();
+  fill(*report, record);
+  record.report = std::move(report);
+  return *record.report;
 }
 
 Record* next_resolved(const Record& record) {
@@ -151,7 +159,7 @@ void LaneCore::admit(Record& record) {
   if (named.next_unsent == nullptr) named.next_unsent = &record;
   next_deadline_ = std::min(next_deadline_, deadline_of(record));
   make_ready(named);
-  if (named.config->overflow == Overflow::drop_oldest) drop_oldest_over_bounds(named);
+  if (named.overflow == Overflow::drop_oldest) drop_oldest_over_bounds(named);
 }
 
 void LaneCore::drop_oldest_over_bounds(NamedBroker& named) {
@@ -492,7 +500,7 @@ std::string LaneCore::what_it_waited_for(const Record& record) const {
   if (state() == ConnectionState::blocked) return "the broker accepts nothing for now: " + blocked_why_;
   if (record.in_flight) return "sent, and waiting for the broker's confirmation";
   if (record.attempts() > 0) return "waiting to be tried again; the last try failed: " + record.named->last_refusal;
-  return "waiting behind earlier messages of '" + record.named->config->name + "'";
+  return "waiting behind earlier messages of '" + record.named->name + "'";
 }
 
 std::chrono::nanoseconds LaneCore::backoff(const RetryPolicy& policy, std::uint32_t failures) {
@@ -551,12 +559,7 @@ void LaneCore::resolve(Record& record, Outcome&& outcome) {
   record.offset = outcome.offset;
   record.latency = latency;
   if (!outcome.status.ok() && is_heard(record)) {  // its text has to be kept
-    if_memory_allows([&] {
-      auto report = std::make_unique<DeliveryReport>();
-      fill(*report, record);
-      report->status = std::move(outcome.status);
-      record.report = std::move(report);
-    });
+    if_memory_allows([&] { keep_report(record).status = std::move(outcome.status); });
   }
 
   record.next_in_queue.store(nullptr, std::memory_order_relaxed);
@@ -582,14 +585,9 @@ const DeliveryReport* LaneCore::report_of(Record& record) noexcept {
   if (record.report != nullptr) return record.report.get();
   try {
     const bool lasts = environment_.reports_outlive_calls || record.references.load(std::memory_order_acquire) > 1;
-    if (!lasts) {  // only callbacks look, and one report does for all of them
-      fill(passing_report_, record);
-      return &passing_report_;
-    }
-    auto report = std::make_unique<DeliveryReport>();
-    fill(*report, record);
-    record.report = std::move(report);
-    return record.report.get();
+    if (lasts) return &keep_report(record);
+    fill(passing_report_, record);  // only callbacks look, and one report does for all of them
+    return &passing_report_;
   } catch (const std::bad_alloc&) {
     return nullptr;
   }

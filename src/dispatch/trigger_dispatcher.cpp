@@ -173,7 +173,7 @@ class TriggerDispatcher::Impl {
     Stats stats;
     if (is_in_child()) return stats;
     for (const auto& lane : lanes_) {
-      for (const auto& named : lane->names()) stats.brokers.emplace(named->config->name, stats_of(*named));
+      for (const auto& named : lane->names()) stats.brokers.emplace(named->name, stats_of(*named));
     }
     stats.unknown_broker = unknown_broker_.load(std::memory_order_relaxed);
     stats.callback_exceptions = hooks_->callback_exceptions.load(std::memory_order_relaxed);
@@ -184,7 +184,7 @@ class TriggerDispatcher::Impl {
 
  private:
   static Status why_refused(Quota::Answer answer, const NamedBroker& named, std::size_t bytes) {
-    const std::string& name = named.config->name;
+    const std::string& name = named.name;
     switch (answer) {
       case Quota::Answer::closed:
         return {StatusCode::closed, "fired at '" + name + "' after close()"};
@@ -202,7 +202,7 @@ class TriggerDispatcher::Impl {
 
   Delivery refuse(NamedBroker& named, const MessageParts& parts, DeliveryCallback&& callback, Status status) {
     named.refused[static_cast<std::size_t>(status.code())].fetch_add(1, std::memory_order_relaxed);
-    return refuse(named.config->name, parts, std::move(callback), std::move(status));
+    return refuse(named.name, parts, std::move(callback), std::move(status));
   }
 
   /// An outcome that is known at once: no lane has to do with it.
@@ -239,7 +239,7 @@ class TriggerDispatcher::Impl {
       for (const auto& named : lane->names()) {
         if (const std::size_t n = counts.abandoned[named->index]; n > 0) {
           report.abandoned += n;
-          report.abandoned_by_broker[named->config->name] += n;
+          report.abandoned_by_broker[named->name] += n;
         }
       }
     }
