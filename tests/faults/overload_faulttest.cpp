@@ -114,8 +114,8 @@ TEST(OverloadTest, MemoryStaysUnderTheCapAndOutcomesAddUp) {
     EXPECT_LE(received.size() - ids.size(), window) << name << ": duplicates";  // in flight when the network went
     std::cout << "overload: " << name << ": " << received.size() - ids.size() << " duplicates\n";
   };
-  expect_all_of("kafka", read_topic(topic), 40'000);
-  expect_all_of("rabbitmq", drain_queue(queue), 1'000);
+  expect_all_of("kafka", read_topic(topic), kafka_window);
+  expect_all_of("rabbitmq", drain_queue(queue), rabbitmq_window);
 }
 
 }  // namespace

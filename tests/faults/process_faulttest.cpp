@@ -132,8 +132,7 @@ TEST_F(ProcessTest, ABrokenPipeDoesNotEndTheProcess) {
     load.stop();
     ASSERT_TRUE(dispatcher.flush(300s));
   }
-  constexpr std::size_t window = 1'000;  // max_in_flight by default
-  ledger.check("RabbitMQ", "20 resets while writing", drain_queue(queue_), {.most_duplicates = 20 * window},
+  ledger.check("RabbitMQ", "20 resets while writing", drain_queue(queue_), {.most_duplicates = 20 * rabbitmq_window},
                Ledger::Clock::now());
 }
 

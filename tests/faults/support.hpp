@@ -16,6 +16,8 @@ namespace action_triggers::tests {
 /// max_in_flight by default. The idempotent producer's own retries do not duplicate, as long as the broker knows the
 /// producer and the client lives. Otherwise all of it may come twice.
 constexpr std::size_t kafka_window = 40'000;
+/// The same on RabbitMQ, where what was not confirmed on a lost connection may come twice.
+constexpr std::size_t rabbitmq_window = 1'000;
 
 /// Parameters with room and time for every fault, on a machine that is slow besides: nothing is given up.
 inline const std::string plenty =
