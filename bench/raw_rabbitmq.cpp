@@ -4,16 +4,8 @@
 #include <ctime>
 #include <stdexcept>
 
+#include "brokers/rabbitmq/amqp.hpp"  // for rabbitmq-c's headers, which have moved
 #include "measure.hpp"
-#if __has_include(<rabbitmq-c/amqp.h>)  // 0.12 moved its headers
-#include <rabbitmq-c/amqp.h>
-#include <rabbitmq-c/framing.h>
-#include <rabbitmq-c/tcp_socket.h>
-#else
-#include <amqp.h>
-#include <amqp_framing.h>
-#include <amqp_tcp_socket.h>
-#endif
 
 using namespace action_triggers::bench;
 
