@@ -292,6 +292,42 @@ TEST(KafkaBrokerTest, EveryPartOfAMessageArrives) {
                           std::pair("content-type", "application/octet-stream"), std::pair("x-id", "id-1")));
 }
 
+TEST(KafkaBrokerTest, HeadersThatAreUsedAgainCarryTheIdOfTheirMessageAndNothingElse) {
+  const MockCluster cluster;
+  KafkaConfig first = config_for(cluster.bootstrap());
+  KafkaConfig second = first;
+  second.name = "second";
+  second.message_id_header = "x-id";
+  TestLane lane({first, second});
+  lane.connect();
+  std::map<std::string, std::vector<std::pair<std::string, std::string>>> expected;
+  const auto add = [&](std::uint32_t name, std::string id, std::vector<Header> headers = {}) {
+    Message message = message_of(std::to_string(expected.size()));
+    message.id = std::move(id);
+    message.headers = std::move(headers);
+    auto& of_message = expected[message.body];
+    for (const Header& header : message.headers) of_message.emplace_back(header.name, header.value);
+    of_message.emplace_back(name == 0 ? "message-id" : "x-id", message.id);
+    lane.add(message, name);
+  };
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 3; ++i) {
+      const std::string number = std::to_string(round) + std::to_string(i);
+      add(0, "id-" + number);
+      add(1, "id-" + number);
+      add(0, "a longer id " + number);
+      add(0, "id-" + number, {{"message-id", "the application's own"}, {"tenant", number}});
+      add(1, "");
+    }
+    ASSERT_TRUE(lane.run_until_completed());  // so that the next round finds headers
+  }
+  std::map<std::string, std::vector<std::pair<std::string, std::string>>> received;
+  for (const Received& message : read_topic(cluster, "orders", expected.size())) {
+    received[message.body] = message.headers;
+  }
+  EXPECT_EQ(received, expected);
+}
+
 TEST(KafkaBrokerTest, AnEmptyBodyIsAValueAndAnEmptyKeyIsNone) {
   const MockCluster cluster;
   KafkaConfig config = config_for(cluster.bootstrap());

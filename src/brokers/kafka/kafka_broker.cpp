@@ -22,11 +22,36 @@ constexpr std::size_t most_reports_per_poll = 1'000;
 // The lane owns the deadline; librdkafka only has to let go of a message some time after it.
 constexpr std::chrono::milliseconds after_the_deadline{5'000};
 constexpr std::size_t headers_of_ours = 2;
+constexpr std::size_t most_spare_headers = 8'192;  // some 200 bytes each
 
 int make_event_fd() {
   const int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (fd < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
   return fd;
+}
+
+std::string_view content_type_of(const KafkaConfig& config, const OutboundMessage& message) {
+  return message.content_type().empty() ? std::string_view(config.content_type) : message.content_type();
+}
+
+/// Its id is the only header: they all look alike, then.
+bool has_only_an_id(const KafkaConfig& config, const OutboundMessage& message) {
+  return config.message_id_header && message.header_count() == 0 && content_type_of(config, message).empty();
+}
+
+/// Puts the id where `headers` have another; false: they are another name's, or it does not fit.
+bool replace_id(rd_kafka_headers_t* headers, const std::string& name, std::string_view id) {
+  const void* value = nullptr;
+  std::size_t size = 0;
+  if (rd_kafka_header_get_last(headers, name.c_str(), &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR) return false;
+  if (size != id.size()) return false;
+  std::copy(id.begin(), id.end(), static_cast<char*>(const_cast<void*>(value)));  // the list's own copy: not const
+  return true;
+}
+
+std::int64_t unix_ms() {
+  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count();
 }
 
 }  // namespace
@@ -39,6 +64,7 @@ KafkaBroker::~KafkaBroker() {
 }
 
 void KafkaBroker::start(const LaneContext& context) {
+  spare_headers_.reserve(most_spare_headers);
   for (const BrokerConfig* base : context.names) {
     const auto& config = dynamic_cast<const KafkaConfig&>(*base);
     const auto topic = std::find(topic_names_.begin(), topic_names_.end(), config.topic);
@@ -133,8 +159,9 @@ void KafkaBroker::free_client(bool in_background) {
 std::size_t KafkaBroker::send(std::span<const OutboundMessage* const> batch, BrokerEvents& events) {
   if (client_ == nullptr || given_up_ || !is_ours()) return 0;
   const Name& name = names_[batch.front()->destination_index()];
+  const std::int64_t now = unix_ms();  // librdkafka would ask for each message
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    const KafkaError error = produce(name, *batch[i]);
+    const KafkaError error = produce(name, *batch[i], now);
     if (!error) continue;
     const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
     if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return i;  // offered again when reports have made room
@@ -147,9 +174,9 @@ std::size_t KafkaBroker::send(std::span<const OutboundMessage* const> batch, Bro
   return batch.size();
 }
 
-KafkaError KafkaBroker::produce(const Name& name, const OutboundMessage& message) {
+KafkaError KafkaBroker::produce(const Name& name, const OutboundMessage& message, std::int64_t timestamp) {
   KafkaHeaders headers = headers_of(*name.config, message);
-  std::array<rd_kafka_vu_t, 5> arguments{};
+  std::array<rd_kafka_vu_t, 6> arguments{};
   std::size_t count = 0;
   const auto add = [&](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {
     arguments[count].vtype = type;
@@ -166,14 +193,20 @@ KafkaError KafkaBroker::produce(const Name& name, const OutboundMessage& message
     key.size = message.key().size();
   }
   if (headers) add(RD_KAFKA_VTYPE_HEADERS).u.headers = headers.get();
+  add(RD_KAFKA_VTYPE_TIMESTAMP).u.i64 = timestamp;
   add(RD_KAFKA_VTYPE_OPAQUE).u.ptr = const_cast<OutboundMessage*>(&message);
   KafkaError error(rd_kafka_produceva(client_, arguments.data(), count));
   if (!error) static_cast<void>(headers.release());  // the message's now, but only on success
   return error;
 }
 
-KafkaHeaders KafkaBroker::headers_of(const KafkaConfig& config, const OutboundMessage& message) const {
-  const std::string_view content_type = message.content_type().empty() ? config.content_type : message.content_type();
+KafkaHeaders KafkaBroker::headers_of(const KafkaConfig& config, const OutboundMessage& message) {
+  if (has_only_an_id(config, message) && !spare_headers_.empty()) {
+    KafkaHeaders headers = std::move(spare_headers_.back());
+    spare_headers_.pop_back();
+    if (replace_id(headers.get(), *config.message_id_header, message.id())) return headers;
+  }
+  const std::string_view content_type = content_type_of(config, message);
   if (!config.message_id_header && content_type.empty() && message.header_count() == 0) return nullptr;
   KafkaHeaders headers(rd_kafka_headers_new(message.header_count() + headers_of_ours));
   const auto add = [&](std::string_view name, std::string_view value) {
@@ -239,10 +272,22 @@ Outcome KafkaBroker::unproven() {
                          Persistence::possibly_persisted);
 }
 
+/// Takes from a message that is done what the next one can use (docs/decisions/0016).
+void KafkaBroker::keep_headers(const rd_kafka_message_t& report, const OutboundMessage& message) {
+  if (spare_headers_.size() == most_spare_headers) return;
+  if (!has_only_an_id(*names_[message.destination_index()].config, message)) return;
+  rd_kafka_headers_t* headers = nullptr;
+  if (rd_kafka_message_detach_headers(const_cast<rd_kafka_message_t*>(&report), &headers) ==
+      RD_KAFKA_RESP_ERR_NO_ERROR) {
+    spare_headers_.emplace_back(headers);
+  }
+}
+
 void KafkaBroker::serve_reports(rd_kafka_event_t* event, BrokerEvents& events) {
   std::size_t inferred = 0;
   while (const rd_kafka_message_t* report = rd_kafka_event_message_next(event)) {
     const auto& message = *static_cast<const OutboundMessage*>(report->_private);
+    keep_headers(*report, message);
     if (report->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
       if (down_) {
         down_ = false;

@@ -42,8 +42,9 @@ class KafkaBroker final : public Broker {
   void serve_error(rd_kafka_resp_err_t error, const std::string& text, BrokerEvents& events);
   void give_up_client(Status why, BrokerEvents& events);
   void free_client(bool in_background);
-  [[nodiscard]] KafkaError produce(const Name& name, const OutboundMessage& message);
-  [[nodiscard]] KafkaHeaders headers_of(const KafkaConfig& config, const OutboundMessage& message) const;
+  [[nodiscard]] KafkaError produce(const Name& name, const OutboundMessage& message, std::int64_t timestamp);
+  [[nodiscard]] KafkaHeaders headers_of(const KafkaConfig& config, const OutboundMessage& message);
+  void keep_headers(const rd_kafka_message_t& report, const OutboundMessage& message);
   [[nodiscard]] std::chrono::milliseconds longest_timeout(std::size_t topic) const;
   /// Threads do not survive a fork: in the child the client is not to be touched.
   [[nodiscard]] bool is_ours() const;
@@ -58,7 +59,8 @@ class KafkaBroker final : public Broker {
   rd_kafka_t* client_ = nullptr;
   KafkaQueue queue_;
   std::vector<KafkaTopic> topics_;
-  std::optional<Status> given_up_;  // why; the client is only waited for
+  std::vector<KafkaHeaders> spare_headers_;  // of messages that had only an id
+  std::optional<Status> given_up_;           // why; the client is only waited for
   bool down_ = false;
   std::string last_error_;
   bool more_events_ = false;
