@@ -71,7 +71,7 @@ void RabbitMqBroker::adopt(AmqpConnection connection, BrokerEvents& events) {
   blocked_ = close_ok_ = wants_writable_ = job_running_ = false;
   write_budget_ = 0;
   jobs_.clear();
-  control_state_ = ChannelState::closed;
+  control_open_ = false;
   for (Channel& channel : channels_) {
     channel.state = ChannelState::closed;
     channel.refusal = {};
@@ -134,7 +134,7 @@ bool RabbitMqBroker::writable() {
 
 // ------------------------------------------------------------------------------------------------------------ channels
 
-/// Takes a closed channel one step towards being open.
+/// Opens a closed channel, or asks first whether it may be.
 void RabbitMqBroker::prepare(Channel& channel) {
   if (channel.exchange.empty()) {
     open_channel(channel);  // the default exchange cannot be missing
@@ -144,10 +144,12 @@ void RabbitMqBroker::prepare(Channel& channel) {
   }
 }
 
+/// What is published next goes right behind: a broker takes the methods of a channel in order, so it waits for neither of
+/// the two answers. If the broker refuses, it closes the connection, and the messages come back with it.
 void RabbitMqBroker::open_channel(Channel& channel) {
   amqp_channel_open_t open{.out_of_band = amqp_empty_bytes};
   amqp_confirm_select_t select{};
-  channel.state = ChannelState::opening;
+  channel.state = ChannelState::open;
   channel.first_tag = 1;
   static_cast<void>(send_method(channel.id, AMQP_CHANNEL_OPEN_METHOD, &open) &&
                     send_method(channel.id, AMQP_CONFIRM_SELECT_METHOD, &select));
@@ -212,12 +214,11 @@ void RabbitMqBroker::add_job(Job job) {
 
 void RabbitMqBroker::run_next_job() {
   if (jobs_.empty() || job_running_ || broken_) return;
-  if (control_state_ == ChannelState::closed) {
+  if (!control_open_) {
     amqp_channel_open_t open{.out_of_band = amqp_empty_bytes};
-    control_state_ = ChannelState::opening;
+    control_open_ = true;
     static_cast<void>(send_method(control_channel, AMQP_CHANNEL_OPEN_METHOD, &open));
   }
-  if (control_state_ != ChannelState::open) return;
   job_running_ = true;
   const Job& job = jobs_.front();
   if (job.kind == Job::Kind::probe_exchange) {
@@ -544,10 +545,6 @@ void RabbitMqBroker::on_connection_method(const amqp_method_t& method, BrokerEve
 
 void RabbitMqBroker::on_control_method(const amqp_method_t& method) {
   switch (method.id) {
-    case AMQP_CHANNEL_OPEN_OK_METHOD:
-      control_state_ = ChannelState::open;
-      run_next_job();
-      break;
     case AMQP_EXCHANGE_DECLARE_OK_METHOD:
     case AMQP_QUEUE_DECLARE_OK_METHOD:
       if (job_running_) job_done({});
@@ -557,7 +554,7 @@ void RabbitMqBroker::on_control_method(const amqp_method_t& method) {
       const Status status = status_of_close(close.reply_code, from_amqp(close.reply_text));
       amqp_channel_close_ok_t close_ok{};
       static_cast<void>(send_method(control_channel, AMQP_CHANNEL_CLOSE_OK_METHOD, &close_ok));
-      control_state_ = ChannelState::closed;
+      control_open_ = false;
       if (job_running_) job_done(status);
       break;
     }
@@ -568,9 +565,6 @@ void RabbitMqBroker::on_control_method(const amqp_method_t& method) {
 
 void RabbitMqBroker::on_publish_method(Channel& channel, const amqp_method_t& method, BrokerEvents& events) {
   switch (method.id) {
-    case AMQP_CONFIRM_SELECT_OK_METHOD:
-      channel.state = ChannelState::open;
-      break;
     case AMQP_BASIC_ACK_METHOD: {
       const auto& ack = *static_cast<const amqp_basic_ack_t*>(method.decoded);
       settle(channel, ack.delivery_tag, ack.multiple != 0, true, events);

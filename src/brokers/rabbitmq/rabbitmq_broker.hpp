@@ -52,7 +52,7 @@ class RabbitMqBroker final : public Broker {
     std::optional<std::uint64_t> body_left;  // once the header is here
   };
 
-  enum class ChannelState : std::uint8_t { closed, waiting_for_probe, opening, open, closing };
+  enum class ChannelState : std::uint8_t { closed, waiting_for_probe, open, closing };
 
   /// The channel of one exchange.
   struct Channel {
@@ -146,7 +146,7 @@ class RabbitMqBroker final : public Broker {
   std::size_t write_budget_ = 0;  // bytes that the socket takes without blocking
   TimePoint last_poll_;
 
-  ChannelState control_state_ = ChannelState::closed;
+  bool control_open_ = false;
   std::deque<Job> jobs_;
   bool job_running_ = false;
 
