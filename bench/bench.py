@@ -16,12 +16,13 @@ import subprocess
 import sys
 import time
 
+import pika
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "build/bench/bench"
 OURS = "action_triggers_bench_ours"
 RAW_KAFKA = "action_triggers_bench_raw_kafka"
 RAW_RABBITMQ = "action_triggers_bench_raw_rabbitmq"
-PYTHON = "/usr/bin/python3"  # Debian's, which has pika
 
 
 def say(text):
@@ -41,6 +42,14 @@ def program(name, *arguments):
     return run(PROGRAMS / name, *arguments)
 
 
+def make_topic(tool, name, *settings):
+    """With an end to what it keeps: all runs together write some 20 GB."""
+    subprocess.run([tool, "--create", "--if-not-exists", "--topic", name, "--partitions", "4", *settings,
+                    "--config", "retention.bytes=134217728", "--config", "segment.bytes=67108864",
+                    "--config", "file.delete.delay.ms=1000"],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 def median(runs, key):
     return statistics.median(one[key] for one in runs)
 
@@ -57,12 +66,13 @@ class Bench:
     def count(self, number):
         return max(number // self.scale, 200)
 
-    def alternate(self, title, ours, *theirs):
-        """Runs all of them in turn, `self.runs` times. The runs of each."""
+    def alternate(self, title, ours, *theirs, times=1):
+        """Runs all of them in turn, `self.runs * times` times. The runs of each."""
         say(title)
         results = [[] for _ in range(1 + len(theirs))]
-        for _ in range(self.runs):
+        for _ in range(self.runs * times):
             for result, call in zip(results, (ours, *theirs)):
+                self.empty_the_queue()
                 result.append(call())
         self.raw[title] = results
         return results
@@ -77,18 +87,20 @@ class Bench:
     # ------------------------------------------------------------------------------------------------------- servers
 
     def make_destinations(self):
-        subprocess.run([os.environ["AT_KAFKA_TOPICS"], "--create", "--if-not-exists", "--topic", "bench",
-                        "--partitions", "4", "--replication-factor", "1"], check=True, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL)
-        host, port = self.rabbitmq.split(":")
-        # Bounded, so that thousands of runs do not fill the disk; the oldest go, nothing is refused.
-        subprocess.run([PYTHON, "-c", "import pika, sys; c = pika.BlockingConnection(pika.ConnectionParameters("
-                        "sys.argv[1], int(sys.argv[2]))); c.channel().queue_declare('bench', durable=True, arguments="
-                        "{'x-max-length': 200000}); c.close()", host, port], check=True)
+        make_topic(os.environ["AT_KAFKA_TOPICS"], "bench", "--replication-factor", "1")
+        self.empty_the_queue()
 
-    def warm_up(self, bootstrap, count):
+    def empty_the_queue(self):
+        """So that no run on RabbitMQ pays for the messages of those before it."""
+        host, port = self.rabbitmq.split(":")
+        connection = pika.BlockingConnection(pika.ConnectionParameters(host, int(port)))
+        connection.channel().queue_declare("bench", durable=True)
+        connection.channel().queue_purge("bench")
+        connection.close()
+
+    def warm_up(self, bootstrap, topic, count):
         say("warming up Kafka's JVM")
-        program(RAW_KAFKA, "throughput", "--broker", bootstrap, "--destination", "bench", "--count", self.count(count))
+        program(RAW_KAFKA, "throughput", "--broker", bootstrap, "--destination", topic, "--count", self.count(count))
 
     # ------------------------------------------------------------------------------------------------------ the works
 
@@ -111,7 +123,7 @@ class Bench:
     def kafka_throughput(self, where, bootstrap, topic, count, goal):
         to = ["--broker", bootstrap, "--destination", topic, "--count", self.count(count)]
         ours, raw = self.alternate(f"Kafka, {where}", lambda: program(OURS, "throughput", "--type", "kafka", *to),
-                                   lambda: program(RAW_KAFKA, "throughput", *to))
+                                   lambda: program(RAW_KAFKA, "throughput", *to), times=3)
         self.row(f"Kafka, confirmed, {where}", "messages/s", median(ours, "per_second"), median(raw, "per_second"), goal,
                  lower_is_better=False)
         self.row(f"Kafka, client's CPU, {where}", "µs/message", median(ours, "cpu_us_per_message"),
@@ -194,8 +206,11 @@ class Bench:
             window = 1
             while window <= most:
                 messages = self.count(max(min(count, 500 * window), window))
-                runs = [program(OURS, "throughput", "--type", kind, "--broker", broker, "--destination", "bench",
-                                "--count", messages, "--in-flight", window) for _ in range(min(self.runs, 3))]
+                runs = []
+                for _ in range(min(self.runs, 3)):
+                    self.empty_the_queue()
+                    runs.append(program(OURS, "throughput", "--type", kind, "--broker", broker, "--destination", "bench",
+                                        "--count", messages, "--in-flight", window))
                 found.append({"broker": name, "at": window, "us": 1e6 / median(runs, "per_second")})
                 window *= 10
         self.raw["in flight"] = found
@@ -242,9 +257,9 @@ class Bench:
 
         def peer(script, *arguments):
             return lambda: run(python, here / script, "--size", 256, *arguments)
-        rabbitmq = ["--broker", self.rabbitmq, "--destination", "bench-peers"]
+        rabbitmq = ["--broker", self.rabbitmq, "--destination", "bench"]
         kafka = ["--broker", self.kafka, "--destination", "bench"]
-        ours_rabbitmq = ["--broker", self.rabbitmq, "--destination", "bench", "--count", self.count(50_000)]
+        ours_rabbitmq = [*rabbitmq, "--count", self.count(50_000)]
         ours_kafka = [*kafka, "--count", self.count(1_000_000)]
         ours, django, aio_pika = self.alternate(
             "peers on RabbitMQ", lambda: program(OURS, "throughput", "--type", "rabbitmq", *ours_rabbitmq),
@@ -320,17 +335,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one small run of each: whether it works, not how fast")
     parser.add_argument("--peers", metavar="PYTHON", help="also other clients, with this Python, which has them")
-    parser.add_argument("--three-nodes", metavar="BOOTSTRAP", help="also a cluster of three, which has the topic bench-3")
+    parser.add_argument("--three-nodes", nargs=2, metavar=("BOOTSTRAP", "KAFKA_TOPICS"),
+                        help="also a cluster of three, and its kafka-topics")
     parser.add_argument("--write", action="store_true", help="write the table and plots into docs/")
     options = parser.parse_args()
     bench = Bench(options.quick)
     bench.make_destinations()
-    bench.warm_up(bench.kafka, 2_000_000)
+    bench.warm_up(bench.kafka, "bench", 2_000_000)
     bench.hook()
     bench.kafka_throughput("mock cluster", "mock", "bench", 1_000_000, 1.3)
     bench.kafka_throughput("one node", bench.kafka, "bench", 1_000_000, 1.1)
     if options.three_nodes:
-        bench.kafka_throughput("three nodes", options.three_nodes, "bench-3", 300_000, 1.1)
+        three_nodes, kafka_topics = options.three_nodes
+        make_topic(kafka_topics, "bench-3", "--replication-factor", "3", "--config", "min.insync.replicas=2")
+        bench.warm_up(three_nodes, "bench-3", 1_000_000)
+        bench.kafka_throughput("three nodes", three_nodes, "bench-3", 300_000, 1.1)
     bench.rabbitmq_throughput()
     bench.latency()
     bench.idle()
