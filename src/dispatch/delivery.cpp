@@ -101,9 +101,9 @@ void Record::drop_reference() noexcept {
 
 void Record::publish() noexcept {
   if (state.exchange(State::done, std::memory_order_acq_rel) == State::waited_for) {
-    WaitingPlace& place = waiting_place(this);
-    const std::lock_guard lock(place.mutex);
-    place.changed.notify_all();
+    WaitingPlace& place = waiting_place(this);    // `this` may end as soon as somebody sees `done`; the place does not
+    { const std::lock_guard lock(place.mutex); }  // whoever saw it pending waits by now …
+    place.changed.notify_all();                   // … and does not wake up only to wait for the mutex
   }
 }
 

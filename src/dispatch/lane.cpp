@@ -195,7 +195,7 @@ void Lane::wake_producers() {
       })) {
     return;
   }
-  const std::lock_guard lock(mutex_);
+  { const std::lock_guard lock(mutex_); }  // who waits does not wake up only to wait for the mutex
   changed_.notify_all();
 }
 
