@@ -144,8 +144,8 @@ void RabbitMqBroker::prepare(Channel& channel) {
   }
 }
 
-/// What is published next goes right behind: a broker takes the methods of a channel in order, so it waits for neither of
-/// the two answers. If the broker refuses, it closes the connection, and the messages come back with it.
+/// What is published next goes right behind: a broker takes the methods of a channel in order, so it waits for neither
+/// of the two answers. If the broker refuses, it closes the connection, and the messages come back with it.
 void RabbitMqBroker::open_channel(Channel& channel) {
   amqp_channel_open_t open{.out_of_band = amqp_empty_bytes};
   amqp_confirm_select_t select{};
