@@ -29,8 +29,22 @@ def say(text):
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
+def rabbitmq():
+    return f"{os.environ['AT_RABBITMQ_HOST']}:{os.environ['AT_RABBITMQ_PORT']}"
+
+
+def empty_the_queue():
+    host, port = rabbitmq().split(":")
+    connection = pika.BlockingConnection(pika.ConnectionParameters(host, int(port)))
+    connection.channel().queue_declare("bench", durable=True)
+    connection.channel().queue_purge("bench")
+    connection.close()
+
+
 def run(*command):
-    """Runs a measuring program; its one line of JSON."""
+    """Runs a measuring program; its one line of JSON. On RabbitMQ, it does not pay for the messages of those before."""
+    if rabbitmq() in command:
+        empty_the_queue()
     done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           timeout=900)
     if done.returncode != 0:
@@ -57,22 +71,22 @@ def median(runs, key):
 class Bench:
     def __init__(self, quick):
         self.runs = 1 if quick else 5
+        self.kafka_throughput_runs = 1 if quick else 15  # they differ most
         self.scale = 50 if quick else 1  # quick: only whether it works
         self.rows = []  # the table: work, measure, ours, theirs, ratio, goal
         self.raw = {}  # every run's numbers
-        self.rabbitmq = f"{os.environ['AT_RABBITMQ_HOST']}:{os.environ['AT_RABBITMQ_PORT']}"
+        self.rabbitmq = rabbitmq()
         self.kafka = os.environ["AT_KAFKA_BOOTSTRAP"]
 
     def count(self, number):
         return max(number // self.scale, 200)
 
-    def alternate(self, title, ours, *theirs, times=1):
-        """Runs all of them in turn, `self.runs * times` times. The runs of each."""
+    def alternate(self, title, ours, *theirs, runs=None):
+        """Runs all of them in turn, `runs` times (default: self.runs). The runs of each."""
         say(title)
         results = [[] for _ in range(1 + len(theirs))]
-        for _ in range(self.runs * times):
+        for _ in range(runs or self.runs):
             for result, call in zip(results, (ours, *theirs)):
-                self.empty_the_queue()
                 result.append(call())
         self.raw[title] = results
         return results
@@ -85,18 +99,6 @@ class Bench:
                           "goal": goal, "lower_is_better": lower_is_better, "reached": reached})
 
     # ------------------------------------------------------------------------------------------------------- servers
-
-    def make_destinations(self):
-        make_topic(os.environ["AT_KAFKA_TOPICS"], "bench", "--replication-factor", "1")
-        self.empty_the_queue()
-
-    def empty_the_queue(self):
-        """So that no run on RabbitMQ pays for the messages of those before it."""
-        host, port = self.rabbitmq.split(":")
-        connection = pika.BlockingConnection(pika.ConnectionParameters(host, int(port)))
-        connection.channel().queue_declare("bench", durable=True)
-        connection.channel().queue_purge("bench")
-        connection.close()
 
     def warm_up(self, bootstrap, topic, count):
         say("warming up Kafka's JVM")
@@ -123,7 +125,7 @@ class Bench:
     def kafka_throughput(self, where, bootstrap, topic, count, goal):
         to = ["--broker", bootstrap, "--destination", topic, "--count", self.count(count)]
         ours, raw = self.alternate(f"Kafka, {where}", lambda: program(OURS, "throughput", "--type", "kafka", *to),
-                                   lambda: program(RAW_KAFKA, "throughput", *to), times=3)
+                                   lambda: program(RAW_KAFKA, "throughput", *to), runs=self.kafka_throughput_runs)
         self.row(f"Kafka, confirmed, {where}", "messages/s", median(ours, "per_second"), median(raw, "per_second"), goal,
                  lower_is_better=False)
         self.row(f"Kafka, client's CPU, {where}", "µs/message", median(ours, "cpu_us_per_message"),
@@ -206,11 +208,8 @@ class Bench:
             window = 1
             while window <= most:
                 messages = self.count(max(min(count, 500 * window), window))
-                runs = []
-                for _ in range(min(self.runs, 3)):
-                    self.empty_the_queue()
-                    runs.append(program(OURS, "throughput", "--type", kind, "--broker", broker, "--destination", "bench",
-                                        "--count", messages, "--in-flight", window))
+                runs = [program(OURS, "throughput", "--type", kind, "--broker", broker, "--destination", "bench",
+                                "--count", messages, "--in-flight", window) for _ in range(min(self.runs, 3))]
                 found.append({"broker": name, "at": window, "us": 1e6 / median(runs, "per_second")})
                 window *= 10
         self.raw["in flight"] = found
@@ -340,7 +339,7 @@ def main():
     parser.add_argument("--write", action="store_true", help="write the table and plots into docs/")
     options = parser.parse_args()
     bench = Bench(options.quick)
-    bench.make_destinations()
+    make_topic(os.environ["AT_KAFKA_TOPICS"], "bench", "--replication-factor", "1")
     bench.warm_up(bench.kafka, "bench", 2_000_000)
     bench.hook()
     bench.kafka_throughput("mock cluster", "mock", "bench", 1_000_000, 1.3)
