@@ -108,7 +108,7 @@ class ACTION_TRIGGERS_EXPORT OutboundMessage {
   /// All of it as a value, for a broker that keeps messages.
   [[nodiscard]] Message copy() const;
 
-  /// The named broker this message was fired at, and its position in LaneContext::names.
+  /// The named broker this message was fired at, and its position in LaneContext::destinations.
   [[nodiscard]] const BrokerConfig& destination() const noexcept { return *destination_; }
   [[nodiscard]] std::size_t destination_index() const noexcept { return destination_index_; }
 
@@ -200,7 +200,7 @@ class ACTION_TRIGGERS_EXPORT Waker {
 /// What a broker learns when its lane starts.
 struct LaneContext {
   /// The named brokers that share this connection, in OutboundMessage::destination_index() order. Outlive the broker.
-  std::span<const BrokerConfig* const> names;
+  std::span<const BrokerConfig* const> destinations;
   Waker waker;
 };
 

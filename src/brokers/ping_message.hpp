@@ -5,7 +5,7 @@
 #include <random>
 #include <string>
 
-#include "dispatch/message_id.hpp"
+#include "base/message_id.hpp"
 
 namespace action_triggers::detail {
 

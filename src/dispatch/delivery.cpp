@@ -7,7 +7,7 @@
 #include <new>
 #include <stdexcept>
 
-#include "dispatch/message_id.hpp"
+#include "base/message_id.hpp"
 #include "dispatch/record.hpp"
 #include "dispatch/record_pool.hpp"
 

@@ -13,7 +13,7 @@
 #include "action_triggers/trigger_dispatcher.hpp"
 #include "dispatch/lane_core.hpp"
 #include "dispatch/mpsc_queue.hpp"
-#include "dispatch/thread.hpp"
+#include "base/thread.hpp"
 
 namespace action_triggers::detail {
 

@@ -130,7 +130,7 @@ void LaneCore::make_broker() { broker_ = environment_.make_broker(); }
 
 void LaneCore::start() {
   now_ = environment_.clock();
-  guarded("the broker's start()", [&] { broker_->start(LaneContext{.names = configs_, .waker = environment_.waker}); });
+  guarded("the broker's start()", [&] { broker_->start(LaneContext{.destinations = configs_, .waker = environment_.waker}); });
 }
 
 void LaneCore::begin_turn(std::uint64_t unix_ms) {
@@ -463,7 +463,7 @@ void LaneCore::replace_broker(const Status& why) {
 bool LaneCore::make_missing_broker() {
   const std::optional<Status> why = thrown_by("making a new broker", [&] {
     broker_ = environment_.make_broker();
-    broker_->start(LaneContext{.names = configs_, .waker = environment_.waker});
+    broker_->start(LaneContext{.destinations = configs_, .waker = environment_.waker});
   });
   if (!why) return true;
   broker_.reset();

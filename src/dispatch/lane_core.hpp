@@ -22,7 +22,7 @@
 #include <vector>
 
 #include "action_triggers/broker.hpp"
-#include "dispatch/message_id.hpp"
+#include "base/message_id.hpp"
 #include "dispatch/named_broker.hpp"
 #include "dispatch/record.hpp"
 

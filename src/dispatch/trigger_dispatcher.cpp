@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "dispatch/fork.hpp"
+#include "base/fork.hpp"
 #include "dispatch/lane.hpp"
 #include "dispatch/name_table.hpp"
 #include "dispatch/named_broker.hpp"

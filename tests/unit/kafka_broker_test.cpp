@@ -74,7 +74,7 @@ class TestLane final : public BrokerEvents {
   explicit TestLane(std::vector<KafkaConfig> configs) : configs_(std::move(configs)) {
     for (const KafkaConfig& config : configs_) names_.push_back(&config);
     broker = make_kafka(configs_.front());
-    broker->start(LaneContext{.names = names_, .waker = Waker([] {})});
+    broker->start(LaneContext{.destinations = names_, .waker = Waker([] {})});
   }
   ~TestLane() {
     if (broker) broker->close(*this, 1'500ms);

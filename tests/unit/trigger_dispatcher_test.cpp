@@ -18,7 +18,7 @@
 #include "action_triggers/testing/in_memory_broker.hpp"
 #include "action_triggers/testing/matchers.hpp"
 #include "action_triggers/testing/mock_broker.hpp"
-#include "dispatch/message_id.hpp"
+#include "base/message_id.hpp"
 #include "unit/configs.hpp"
 
 namespace action_triggers {

@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "brokers/backends.hpp"
-#include "dispatch/thread.hpp"
+#include "base/thread.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -65,7 +65,7 @@ KafkaBroker::~KafkaBroker() {
 
 void KafkaBroker::start(const LaneContext& context) {
   spare_headers_.reserve(most_spare_headers);
-  for (const BrokerConfig* base : context.names) {
+  for (const BrokerConfig* base : context.destinations) {
     const auto& config = dynamic_cast<const KafkaConfig&>(*base);
     const auto topic = std::find(topic_names_.begin(), topic_names_.end(), config.topic);
     names_.push_back({&config, static_cast<std::size_t>(topic - topic_names_.begin())});

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "brokers/backends.hpp"
-#include "brokers/hosts.hpp"
+#include "config/hosts.hpp"
 #include "brokers/kafka/kafka_client.hpp"
 #include "brokers/kafka/kafka_properties.hpp"
 #include "config/field_table.hpp"

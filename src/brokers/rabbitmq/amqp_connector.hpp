@@ -7,7 +7,7 @@
 #include <mutex>
 
 #include "brokers/rabbitmq/amqp.hpp"
-#include "dispatch/thread.hpp"
+#include "base/thread.hpp"
 
 namespace action_triggers::detail {
 

@@ -46,7 +46,7 @@ RabbitMqBroker::~RabbitMqBroker() = default;
 void RabbitMqBroker::start(const LaneContext& context) {
   waker_ = context.waker;
   std::map<std::string, std::size_t> by_exchange;
-  for (const BrokerConfig* base : context.names) {
+  for (const BrokerConfig* base : context.destinations) {
     const auto* config = dynamic_cast<const RabbitMqConfig*>(base);
     if (config == nullptr) throw std::invalid_argument("'" + base->name + "' has no RabbitMQ configuration");
     const auto [at, is_new] = by_exchange.emplace(config->exchange, channels_.size());

@@ -2,7 +2,7 @@
 #include <charconv>
 
 #include "brokers/backends.hpp"
-#include "brokers/hosts.hpp"
+#include "config/hosts.hpp"
 #include "config/field_table.hpp"
 
 namespace action_triggers::detail {

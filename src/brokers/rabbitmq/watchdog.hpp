@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <mutex>
 
-#include "dispatch/thread.hpp"
+#include "base/thread.hpp"
 
 namespace action_triggers::detail {
 

@@ -1,4 +1,4 @@
-#include "dispatch/fork.hpp"
+#include "base/fork.hpp"
 
 #include <pthread.h>
 

@@ -1,4 +1,4 @@
-#include "dispatch/thread.hpp"
+#include "base/thread.hpp"
 
 #include <pthread.h>
 #include <signal.h>
