@@ -23,7 +23,7 @@ reliability:  ## the fault tests, and their table in docs/reliability.md
 chaos:  ## random faults on both real brokers (MINUTES=2)
 	@scripts/chaos $(MINUTES)
 
-lint:  ## commit subjects, how files begin, clang-format and clang-tidy
+lint:  ## commit subjects, how files begin, shellcheck, clang-format, clang-tidy
 	@scripts/lint
 
 clean:  ## removes build/
