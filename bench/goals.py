@@ -31,7 +31,7 @@ GOALS = {(work, unit): (better, goal) for work, unit, better, goal in (
     ("RabbitMQ, idle dispatcher", "% CPU", LOWER, 0.1),
     ("RabbitMQ, idle dispatcher", "wake-ups/s", LOWER, 5),
     ("a queued message, over its body", "bytes", LOWER, 256),
-    ("`fire()` at 1,000 names ÷ at 1", "p50, ns", LOWER, 1.2),
+    ("`fire()` at 1,000 destinations ÷ at 1", "p50, ns", LOWER, 1.2),
     ("the umbrella header, compiled alone", "s", LOWER, 1.3),
     ("the shared library, stripped", "bytes", LOWER, 1 << 20),
     ("RabbitMQ, against django-action-triggers", "messages/s", HIGHER, 100),

@@ -189,7 +189,7 @@ class Bench:
             found[axis] = points
         self.raw["curves"] = found
         names = {point["at"]: point["p50_ns"] for point in found["names"]}
-        self.row("`fire()` at 1,000 names ÷ at 1", "p50, ns", names[1_000], names[1])
+        self.row("`fire()` at 1,000 destinations ÷ at 1", "p50, ns", names[1_000], names[1])
 
     def in_flight(self):
         """What a confirmed message costs on real brokers by how many may be unconfirmed at once."""
@@ -208,7 +208,7 @@ class Bench:
 
     def sustained(self):
         """What a message costs in the long run, hook and lane together, from Google Benchmark: (axis, value) -> ns."""
-        say("sustained, by threads, names and size")
+        say("sustained, by threads, destinations and size")
         micro = PROGRAMS / "action_triggers_bench_micro"
         report = subprocess.run([micro, "--benchmark_format=json", f"--benchmark_repetitions={min(self.runs, 3)}",
                                  f"--benchmark_min_time={0.01 if self.scale > 1 else 0.2}"],

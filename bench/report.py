@@ -32,7 +32,7 @@ def draw(rows, raw, folder):
     from matplotlib import pyplot
     folder.mkdir(parents=True, exist_ok=True)
     curves = raw["curves"]
-    titles = {"threads": "threads that fire", "names": "named brokers on a connection", "size": "bytes of a body",
+    titles = {"threads": "threads that fire", "names": "destinations on a connection", "size": "bytes of a body",
               "count": "messages in a run"}
     figure, places = pyplot.subplots(1, len(curves) + 1, figsize=(17, 3.2), constrained_layout=True)
     for place, (axis, points) in zip(places, curves.items()):
