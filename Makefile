@@ -23,10 +23,10 @@ reliability:  ## the fault tests, and their table in docs/reliability.md
 chaos:  ## random faults on both real brokers (MINUTES=2)
 	@scripts/chaos $(MINUTES)
 
-lint:  ## clang-format and clang-tidy
+lint:  ## commit subjects, how files begin, shellcheck, clang-format, clang-tidy
 	@scripts/lint
 
-clean:  ## removes build/
-	@scripts/servers stop 2>/dev/null || true
-	@ACTION_TRIGGERS_RUN=build/servers/demo scripts/servers stop 2>/dev/null || true
+clean:  ## stops the private servers and removes build/
+	@for run in build/servers/*/.servers; do \
+	  test ! -e "$$run" || ACTION_TRIGGERS_RUN="$${run%/.servers}" scripts/servers stop; done
 	rm -rf build

@@ -21,7 +21,7 @@ struct Options {
   std::size_t count = 100'000;
   std::size_t size = 256;  ///< Bytes of a body.
   std::size_t threads = 1;
-  std::size_t names = 1;      ///< Named brokers, fired at in turn.
+  std::size_t names = 1;      ///< How many destinations, fired at in turn.
   std::size_t in_flight = 0;  ///< 0: the subject's own default.
   std::size_t rate = 10'000;  ///< Fires a second, for "paced".
   int linger_ms = 1;          ///< Kafka.

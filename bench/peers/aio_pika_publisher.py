@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Measures how fast aio-pika gets persistent messages confirmed by RabbitMQ.
 
 One connection and one channel with publisher confirms; each message is mandatory and goes to a durable queue through

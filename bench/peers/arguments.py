@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Kinds of arguments that the programs beside this one take."""
 
 import argparse

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Measures how fast confluent-kafka's idempotent producer gets messages confirmed by Kafka.
 
 The time runs from the first produce() to the end of flush(); connecting and reading the topic's metadata come before.

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Measures how fast django-action-triggers sends messages to RabbitMQ or Kafka, one after another.
 
 Like the package's own dispatcher, it runs a new event loop for each message and calls send_message() of a new broker
