@@ -50,7 +50,8 @@ struct ACTION_TRIGGERS_EXPORT BrokerConfig {
   std::string name;         ///< The key in the brokers map.
   std::string broker_type;  ///< Lower case: "kafka", "rabbitmq", "memory", or the application's own.
 
-  /// From fire to outcome: the smaller of params.timeout_secs and settings.max_broker_timeout.
+  /// From fire to outcome: params.timeout_secs, at most settings.max_broker_timeout; without timeout_secs that maximum
+  /// itself, and without both what is set here or by the type's parser.
   std::chrono::milliseconds timeout{30'000};
   std::size_t max_queued_messages = 100'000;  ///< Counted from fire until the client lets go of the message.
   std::size_t max_queued_bytes = std::size_t{64} << 20U;  ///< Payload, key and header bytes.
