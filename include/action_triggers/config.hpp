@@ -15,6 +15,8 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <typeindex>
+#include <utility>
 #include <vector>
 
 #include "action_triggers/export.hpp"
@@ -194,6 +196,21 @@ class ACTION_TRIGGERS_EXPORT Config {
   [[nodiscard]] const T* find_as(std::string_view name) const noexcept {
     return dynamic_cast<const T*>(find(name));
   }
+
+  /// What a part of the library that is not the brokers map made of its own section of the file, by the type of what it
+  /// made; nullptr if there is nothing of this type. Copies of the configuration share it.
+  template <class T>
+  [[nodiscard]] const T* section() const noexcept {
+    const auto found = sections_.find(typeid(T));
+    return found == sections_.end() ? nullptr : static_cast<const T*>(found->second.get());
+  }
+  template <class T>
+  void set_section(std::shared_ptr<const T> value) {
+    sections_[typeid(T)] = std::move(value);
+  }
+
+ private:
+  std::map<std::type_index, std::shared_ptr<const void>> sections_;
 };
 
 /// Turns the argument of `${NAME:argument}` into a value; std::nullopt: there is none. May throw std::exception:
