@@ -60,6 +60,16 @@ class ACTION_TRIGGERS_EXPORT ConfigSection {
   /// A nested object; empty if absent or null.
   ConfigSection object(std::string_view key);
 
+  /// A list of objects; empty if absent or null. What is wrong in the second element is reported as `key.1.…`.
+  std::vector<ConfigSection> objects(std::string_view key);
+
+  /// A list of strings and objects in the file's order; empty if absent or null. A string's section has text(), and no
+  /// keys.
+  std::vector<ConfigSection> items(std::string_view key);
+
+  /// The string, if this is an element of items() that is one.
+  [[nodiscard]] std::optional<std::string> text() const;
+
   /// Every key that the file has here, known or not.
   [[nodiscard]] std::vector<std::string> keys() const;
 
