@@ -1,3 +1,4 @@
+// The keys that every broker type has, and what all tables of fields share.
 #include "config/field_table.hpp"
 
 #include <algorithm>
@@ -16,10 +17,7 @@ const std::vector<CommonField>& plain_fields() {
       custom_field<BrokerConfig>(in_params, "timeout_secs", "float", "0 to 31536000", "30",
                                  "From fire to outcome. The smaller of this and settings.max_broker_timeout counts.",
                                  [](ConfigSection& from, std::string_view key, BrokerConfig& config) {
-                                   if (auto seconds = from.number(key, 0, longest_seconds)) {
-                                     config.timeout =
-                                         std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
-                                   }
+                                   if (const auto timeout = read_seconds(from, key)) config.timeout = *timeout;
                                  }),
       // Far enough below what dispatch/named_broker.hpp can count.
       integer_field<BrokerConfig>(in_params, "max_queued_messages", &BrokerConfig::max_queued_messages, 1, 10'000'000,
@@ -59,6 +57,12 @@ const std::vector<RetryField>& retry_fields() {
 }
 
 }  // namespace
+
+std::optional<std::chrono::milliseconds> read_seconds(ConfigSection& section, std::string_view key) {
+  const auto seconds = section.number(key, 0, longest_seconds);
+  if (!seconds) return std::nullopt;
+  return std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
+}
 
 std::optional<std::string> read_choice(ConfigSection& section, std::string_view key,
                                        const std::vector<std::string>& choices) {

@@ -1,3 +1,4 @@
+/// The parser of broker types that were registered without one.
 #pragma once
 
 #include <memory>
@@ -6,7 +7,7 @@
 
 namespace action_triggers::detail {
 
-/// The parser of types that bring none: takes any key.
+/// Takes any key, and every value as text (GenericConfig).
 std::unique_ptr<BrokerConfig> parse_generic(BrokerSection& section);
 
 }  // namespace action_triggers::detail

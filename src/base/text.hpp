@@ -1,0 +1,12 @@
+/// Small helpers for text.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace action_triggers::detail {
+
+/// A to Z in lower case; other bytes stay as they are, whatever the locale.
+std::string ascii_lower(std::string_view text);
+
+}  // namespace action_triggers::detail
