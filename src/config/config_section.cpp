@@ -97,7 +97,7 @@ std::optional<std::int64_t> ConfigSection::integer(std::string_view key, std::in
   }
   if (*number < min || *number > max) {
     reader_->problem(key, "The field '" + std::string(key) + "' must be between " + std::to_string(min) + " and " +
-                              std::to_string(max) + ", not " + detail::shown(*value) + ".");
+                              std::to_string(max) + ", not " + detail::redacted_text(*value) + ".");
     return std::nullopt;
   }
   return number;
@@ -115,7 +115,7 @@ std::optional<double> ConfigSection::number(std::string_view key, double min, do
   }
   if (*number < min || *number > max) {
     reader_->problem(key, "The field '" + std::string(key) + "' must be between " + number_text(min) + " and " +
-                              number_text(max) + ", not " + detail::shown(*value) + ".");
+                              number_text(max) + ", not " + detail::redacted_text(*value) + ".");
     return std::nullopt;
   }
   return number;

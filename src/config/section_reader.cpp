@@ -7,7 +7,7 @@
 
 namespace action_triggers::detail {
 
-std::string shown(const Node& node) { return node.substituted ? "***" : canonical_text(node); }
+std::string redacted_text(const Node& node) { return node.substituted ? "***" : canonical_text(node); }
 
 SectionReader::SectionReader(Findings& findings, SectionPlace place, const Node* value)
     : findings_(findings), place_(std::move(place)), value_(value) {}

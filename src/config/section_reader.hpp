@@ -72,6 +72,6 @@ class SectionReader : public std::enable_shared_from_this<SectionReader> {
 };
 
 /// For an error text: the value as the file has it, or *** if it came from a substitution.
-std::string shown(const Node& node);
+std::string redacted_text(const Node& node);
 
 }  // namespace action_triggers::detail
