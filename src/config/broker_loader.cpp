@@ -2,7 +2,6 @@
 #include "config/broker_loader.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -15,8 +14,6 @@
 
 namespace action_triggers::detail {
 namespace {
-
-constexpr std::chrono::milliseconds default_timeout{30'000};
 
 /// One destination while it is being read.
 class BrokerReader {
@@ -38,10 +35,10 @@ class BrokerReader {
     read_common_fields(common, *broker);
     conn_details->report_unknown_keys();
     params->report_unknown_keys();
+    // Without timeout_secs the maximum is the timeout; without both it stays what the type's parser left.
     if (const auto cap = context_.config.settings.max_broker_timeout) {
       broker->timeout = common.has("timeout_secs") ? std::min(broker->timeout, *cap) : *cap;
     }
-    if (!context_.config.settings.max_broker_timeout && !common.has("timeout_secs")) broker->timeout = default_timeout;
     broker->name = name_;
     broker->broker_type = ascii_lower(node_.find("broker_type")->string);
     if (broker->connection_key.empty()) {

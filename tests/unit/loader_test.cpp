@@ -66,6 +66,26 @@ TEST(LoaderTest, TheSmallerTimeoutCountsAndZeroIsLegal) {
   EXPECT_EQ(timeout(R"({"timeout_secs": 5})", R"({"max_broker_timeout": 0})"), 0s);
 }
 
+TEST(LoaderTest, ATypesOwnTimeoutStaysUnlessTheFileSaysOtherwise) {
+  BrokerRegistry registry;
+  registry.add(
+      "slow",
+      [](BrokerSection&) {
+        auto config = std::make_unique<BrokerConfig>();
+        config->timeout = 120s;
+        return config;
+      },
+      [](const BrokerConfig&) { return std::unique_ptr<Broker>(); });
+  const auto timeout = [&](const std::string& params, const std::string& settings) {
+    const std::string text = R"({"brokers": {"b": {"broker_type": "slow", "params": )" + params + "}}, \"settings\": ";
+    return parse_config(text + settings + "}", registry).find("b")->timeout;
+  };
+  EXPECT_EQ(timeout("{}", "{}"), 120s);
+  EXPECT_EQ(timeout(R"({"timeout_secs": 5})", "{}"), 5s);
+  EXPECT_EQ(timeout("{}", R"({"max_broker_timeout": 60})"), 60s);
+  EXPECT_EQ(timeout(R"({"timeout_secs": 300})", R"({"max_broker_timeout": 60})"), 60s);
+}
+
 TEST(LoaderTest, EqualConnDetailsAreOneConnectionHoweverTheyAreWritten) {
   const Environment server("ACTION_TRIGGERS_TEST_SET", "s");
   const Config config = parse_config(R"({"brokers": {
