@@ -29,7 +29,8 @@ PingReport ping_through_dispatcher(const Config& all, const std::string& name, c
     const Delivery delivery = dispatcher.fire(name, message);
     const DeliveryReport* report = delivery.wait_for(options.timeout);
     if (report == nullptr) return {{StatusCode::timed_out, "the test message was not confirmed in time"}, {}};
-    return {report->status, "test message " + report->message_id + " confirmed"};
+    if (!report->status.ok()) return {report->status, {}};
+    return {{}, "test message " + report->message_id + " confirmed"};
   }
   const auto deadline = Clock::now() + options.timeout;
   while (dispatcher.stats().brokers.at(name).state != ConnectionState::connected) {

@@ -163,6 +163,14 @@ class Ping(Case):
         self.assertEqual(status, 0)
         self.assertRegex(out, r"^ok    m \(memory\): test message [0-9a-f-]{36} confirmed\n$")
 
+    def test_a_message_that_fails_is_not_called_confirmed(self):
+        status, out, _ = run("ping", self.memory(max_queued_bytes=1), "--send", "--json")
+        self.assertEqual(status, 1)
+        self.assertNotIn("confirmed", out)
+        found = json.loads(out)["brokers"][0]
+        self.assertNotEqual(found["status"], "ok")
+        self.assertEqual(found["detail"], "")
+
     def test_unreachable(self):
         path = self.file({"brokers": {
             "k": {"broker_type": "kafka", "conn_details": {"bootstrap_servers": "127.0.0.1:1"}, "params": {"topic": "t"}},
