@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // action-triggers check: reports what is wrong with a file, or what is in it.
 #include <iostream>
 #include <nlohmann/json.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The commands of action-triggers.
 #pragma once
 

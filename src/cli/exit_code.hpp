@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// How the command ends: what the shell sees.
 #pragma once
 

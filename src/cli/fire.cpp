@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // action-triggers fire: one message, or one for each line of standard input.
 #include <unistd.h>
 
@@ -32,7 +33,7 @@ constexpr std::chrono::milliseconds progress_every{200};
 volatile std::sig_atomic_t interrupted = 0;
 
 /// Counts outcomes, and holds the reader back while too many are missing: however long the input is, memory is bounded
-/// and the broker's queue does not overflow.
+/// and the destination's bounds are not reached.
 class Outcomes {
  public:
   explicit Outcomes(const BrokerConfig& broker)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Loads the configuration that a command is given, and prints its problems.
 #include "cli/load.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Loads the configuration that a command is given.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // action-triggers check|ping|fire: tries a configuration before it goes to production.
 #include <CLI/CLI.hpp>
 #include <exception>

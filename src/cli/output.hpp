@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Results as JSON and as text.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // action-triggers ping: connects, authenticates, and proves that destinations exist.
 #include <chrono>
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One destination after another: its type, its sections, and the keys that every type has.
 #include "config/broker_loader.hpp"
 

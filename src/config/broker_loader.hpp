@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads `brokers`: the map of destinations, and each destination in it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What config.hpp declares.
 #include "action_triggers/config.hpp"
 

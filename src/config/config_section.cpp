@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // ConfigSection: the getters that a parser reads an object of the configuration with.
 #include <algorithm>
 #include <charconv>
@@ -39,6 +40,7 @@ std::string number_text(double value) {
 
 std::vector<ConfigSection> sections_of(const std::vector<std::shared_ptr<SectionReader>>& readers) {
   std::vector<ConfigSection> sections;
+  sections.reserve(readers.size());
   for (const auto& reader : readers) sections.push_back(reader->section());
   return sections;
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // JSON text to a tree with positions: comments become spaces, nlohmann's SAX parser does the rest.
 #include "config/document.hpp"
 

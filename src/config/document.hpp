@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// JSON text as a tree that knows where everything stood. The only place that sees the JSON library.
 #pragma once
 

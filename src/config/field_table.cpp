@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The keys that every broker type has, and what all tables of fields share.
 #include "config/field_table.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// One table of fields per backend: it parses, it complains, and it is the reference page.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Sections of any shape as maps of text.
 #include "config/generic_config.hpp"
 

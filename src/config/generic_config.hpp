@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The parser of broker types that were registered without one.
 #pragma once
 

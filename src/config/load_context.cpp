@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Problems with their positions, and sections that are read as a ConfigSection.
 #include "config/load_context.hpp"
 

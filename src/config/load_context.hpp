@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What the readers of one file's sections share: the text's positions, what was found to be wrong, and the result.
 #pragma once
 

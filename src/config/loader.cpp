@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The root of a file: finds its sections, has them read in order, and sorts what was wrong.
 #include "config/loader.hpp"
 

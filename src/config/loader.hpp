@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// From text to a Config, or to every problem of the text.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A ConfigProblem as one line of text. Inline, since the command line tool needs it too and sees the library's public
 /// symbols only.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads a file that may be a configuration or a secret. Inline, since the command line tool needs it too and sees the
 /// library's public symbols only.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The sections that a configuration file has at its top level, as a table.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The one list of a configuration file's sections.
 #include "config/broker_loader.hpp"
 #include "config/root_section.hpp"

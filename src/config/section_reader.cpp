@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Looks keys up in one object, and reports what is wrong there.
 #include "config/section_reader.hpp"
 

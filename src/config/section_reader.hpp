@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What a ConfigSection reads from: one object of the document, with what was asked for so far.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The keys of `settings`.
 #include "config/settings_loader.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads `settings`: what holds for all destinations.
 #pragma once
 

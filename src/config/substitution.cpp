@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Finds the placeholders of a string and puts their values in.
 #include "config/substitution.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Edit distance, and the suggestion made with it.
 #include "config/suggestion.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// "Did you mean …?": the nearest of the names that are known.
 #pragma once
 

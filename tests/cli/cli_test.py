@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The action-triggers command, as people and scripts use it. Usage: cli_test.py COMMAND [--live] [unittest's options]
 
 With --live the tests that need servers run too; the variables of `scripts/servers env` must be set."""

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What tests of configurations share: small files, environment variables, and the texts of what is wrong.
 #pragma once
 
@@ -14,7 +15,7 @@
 
 namespace action_triggers::tests {
 
-/// The only broker of a configuration, of type memory with these params.
+/// A configuration with one destination, of type memory with these params.
 inline Config memory_with(const std::string& params, const std::string& settings = "{}") {
   return parse_config(R"({"brokers": {"b": {"broker_type": "memory", "params": )" + params + R"(}}, "settings": )" +
                       settings + "}");

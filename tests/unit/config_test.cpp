@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What correct configurations of each type become, and how errors are told. Malformed ones: config_problems_test.cpp.
 #include "action_triggers/config.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // JSON with comments as a tree, and where everything in it stands.
 #include "config/document.hpp"
 

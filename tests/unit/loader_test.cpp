@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The root of a file, its sections, and what all destinations have in common.
 #include "config/loader.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a parser can read from an object, and what is said of what it did not get.
 #include "config/section_reader.hpp"
 

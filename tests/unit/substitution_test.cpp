@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What placeholders in a configuration become.
 #include "config/substitution.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Which name is suggested for one that is unknown.
 #include "config/suggestion.hpp"
 
