@@ -4,10 +4,12 @@
 #include <utility>
 
 #include "brokers/backends.hpp"
-#include "config/hosts.hpp"
 #include "brokers/kafka/kafka_client.hpp"
 #include "brokers/kafka/kafka_properties.hpp"
+#include "config/connection_key.hpp"
 #include "config/field_table.hpp"
+#include "config/hosts.hpp"
+#include "config/plaintext.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -389,14 +391,7 @@ void check_security(BrokerSection& section, Raw& config) {
   }
   for (const std::string& server : config.servers) {
     const auto host = parse_host_port(server, 0);
-    if (host && is_loopback(host->host)) continue;
-    const std::string text = server + ": " + std::string(plaintext_text);
-    if (section.require_tls) {
-      conn.problem("bootstrap_servers", text);
-    } else {
-      conn.warning("bootstrap_servers", text);
-    }
-    break;
+    if (report_plaintext(section, "bootstrap_servers", host->host, server)) break;  // once is enough
   }
 }
 
@@ -428,16 +423,11 @@ std::unique_ptr<BrokerConfig> parse_kafka(BrokerSection& section) {
     section.conn_details.warning("sasl_mechanism", "Older brokers accept it, but " + why_scram_fails() + ".");
   }
 #endif
-  const auto add = [&](const std::string& text) { raw.connection_key += std::to_string(text.size()) + ":" + text; };
-  add(raw.bootstrap_servers);
-  for (const auto& [property, value] : raw.properties) {
-    add(property);
-    add(value);
-  }
-  for (const auto& [property, value] : raw.secret_properties) {
-    add(property);
-    add(value.reveal());
-  }
+  ConnectionKey connection;
+  connection.add(raw.bootstrap_servers);
+  for (const auto& [property, value] : raw.properties) connection.add(property).add(value);
+  for (const auto& [property, value] : raw.secret_properties) connection.add(property).add(value.reveal());
+  raw.connection_key = connection.text();
   return std::make_unique<KafkaConfig>(static_cast<const KafkaConfig&>(raw));
 }
 

@@ -1,9 +1,10 @@
-#include <algorithm>
 #include <charconv>
 
 #include "brokers/backends.hpp"
-#include "config/hosts.hpp"
+#include "config/connection_key.hpp"
 #include "config/field_table.hpp"
+#include "config/hosts.hpp"
+#include "config/plaintext.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -275,24 +276,13 @@ void check_destination(ConfigSection& params, const Raw& config) {
   }
 }
 
-/// Equal texts, equal connections.
 std::string connection_key(const RabbitMqConfig& config) {
-  std::string key;
-  const auto add = [&](std::string_view text) { key += std::to_string(text.size()) + ":" + std::string(text); };
-  for (const HostPort& host : config.hosts) add(host.host + ":" + std::to_string(host.port));
-  add(config.username);
-  add(config.password.reveal());
-  add(config.virtual_host);
-  add(config.connection_name);
-  add(std::to_string(config.heartbeat.count()));
-  add(std::to_string(config.connect_timeout.count()));
-  if (config.tls) {
-    add("tls");
-    add(config.tls->ca_file);
-    add(config.tls->cert_file);
-    add(config.tls->key_file);
-  }
-  return key;
+  ConnectionKey key;
+  for (const HostPort& host : config.hosts) key.add(host.host + ":" + std::to_string(host.port));
+  key.add(config.username).add(config.password.reveal()).add(config.virtual_host).add(config.connection_name);
+  key.add(std::to_string(config.heartbeat.count())).add(std::to_string(config.connect_timeout.count()));
+  if (config.tls) key.add("tls").add(config.tls->ca_file).add(config.tls->cert_file).add(config.tls->key_file);
+  return key.text();
 }
 
 }  // namespace
@@ -309,16 +299,9 @@ std::unique_ptr<BrokerConfig> parse_rabbitmq(BrokerSection& section) {
   collect_hosts(section.conn_details, raw);
   check_destination(section.params, raw);
   if (!raw.tls) {
-    const auto remote =
-        std::find_if(raw.hosts.begin(), raw.hosts.end(), [](const HostPort& host) { return !is_loopback(host.host); });
-    if (remote != raw.hosts.end()) {
-      const char* key = !raw.url.empty() ? "url" : raw.host_list.empty() ? "host" : "hosts";
-      const std::string text = remote->host + ": " + std::string(plaintext_text);
-      if (section.require_tls) {
-        section.conn_details.problem(key, text);
-      } else {
-        section.conn_details.warning(key, text);
-      }
+    const char* key = !raw.url.empty() ? "url" : raw.host_list.empty() ? "host" : "hosts";
+    for (const HostPort& host : raw.hosts) {
+      if (report_plaintext(section, key, host.host, host.host)) break;  // once is enough
     }
   }
   raw.connection_key = connection_key(raw);
