@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "brokers/backends.hpp"
+#include "brokers/kafka/kafka_status.hpp"
 #include "base/thread.hpp"
 
 namespace action_triggers::detail {
