@@ -116,7 +116,7 @@ FieldTable<ParsedKafkaConfig> client_fields() {
       conn("retry_backoff_ms", "int", "1 to 300000", "100", "The pause before the client's own retry.",
            integer_property("retry.backoff.ms", 1, 300'000)),
       conn("metadata_max_age_ms", "int", "1 to 86400000", "900000",
-           "How old the client's picture of the cluster may get.",
+           "How old the client's metadata of the cluster may get.",
            integer_property("metadata.max.age.ms", 1, 24 * hour_ms)),
       conn("connections_max_idle_ms", "int", "0 to 2147483647", "0", "Closes idle connections; 0: never.",
            integer_property("connections.max.idle.ms", 0, 2'147'483'647)),
