@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Wall-clock time as protocols want it. Durations and deadlines use the steady Clock of action_triggers/broker.hpp.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// How another thread wakes one that sleeps in poll(2): a descriptor that is readable once wake() was called.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "config/connection_key.hpp"
 
 namespace action_triggers::detail {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// How a backend's parser builds BrokerConfig::connection_key.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Host names in configurations.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What a user is told who connects to another machine without TLS.
 #pragma once
 

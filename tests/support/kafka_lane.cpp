@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "support/kafka_lane.hpp"
 
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What tests of the Kafka backend share: a lane, configurations, messages, and a reader of topics.
 #pragma once
 

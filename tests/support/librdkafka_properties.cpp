@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "support/librdkafka_properties.hpp"
 
 #include <librdkafka/rdkafka.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The properties that the linked librdkafka documents.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "support/refusing_kafka_server.hpp"
 
 #include <netinet/in.h>

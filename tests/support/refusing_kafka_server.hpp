@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A Kafka server that refuses every login.
 #pragma once
 

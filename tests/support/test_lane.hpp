@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A lane for tests of one broker: single-threaded, in real time, and everything it was told can be looked at.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The one OutboundMessage that tests make. It knows how the lane lays out a message's bytes; nothing else in tests
 /// does.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "config/connection_key.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The defaults that the field tables print (docs/configuration.md) are those that a minimal configuration has.
 // Every field has a printer here: what the parsed configuration holds, written as the table writes it.
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "config/hosts.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // KafkaBroker against librdkafka's mock cluster: what becomes of messages.
 #include "brokers/kafka/kafka_broker.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // KafkaBroker against librdkafka's mock cluster: what becomes of the connection, and of messages when it ends.
 #include <gmock/gmock.h>
 #include <sys/wait.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // `ping` of the Kafka backend, against librdkafka's mock cluster.
 #include <gmock/gmock.h>
 

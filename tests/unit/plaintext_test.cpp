@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "config/plaintext.hpp"
 
 #include <gmock/gmock.h>

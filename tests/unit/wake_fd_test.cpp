@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/wake_fd.hpp"
 
 #include <gtest/gtest.h>

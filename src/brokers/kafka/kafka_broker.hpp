@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Kafka over librdkafka: one client for each lane, produced to and polled on the lane's thread alone.
 ///
 /// Bodies are not copied: librdkafka points at the lane's message until its delivery report is served. A client that

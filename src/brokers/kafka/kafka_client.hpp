@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// librdkafka's objects with owners, and its configuration made from a KafkaConfig.
 #pragma once
 

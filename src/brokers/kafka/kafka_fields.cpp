@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "brokers/kafka/kafka_fields.hpp"
 
 #include <algorithm>

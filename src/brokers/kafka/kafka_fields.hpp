@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The fields of a Kafka section, as docs/configuration.md lists them. Needs no librdkafka.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "brokers/kafka/kafka_headers.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The record headers of messages, in lists that are used again (docs/decisions/0016).
 #pragma once
 

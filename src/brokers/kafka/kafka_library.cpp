@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "brokers/kafka/kafka_library.hpp"
 
 #include "brokers/kafka/kafka_client.hpp"

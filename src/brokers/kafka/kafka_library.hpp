@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What the parser of configurations asks the librdkafka that is linked. This header needs none, and the functions
 /// exist only in builds with Kafka (ACTION_TRIGGERS_WITH_KAFKA).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Which of librdkafka's own properties a configuration may set. Needs no librdkafka.
 #pragma once
 

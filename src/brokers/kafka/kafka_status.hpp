@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What librdkafka says, in this library's words.
 #pragma once
 
