@@ -22,10 +22,9 @@ Status library_status(const std::string& what, int error) {
 }
 
 Status log_in(const RabbitMqConfig& config, const std::string& where, amqp_connection_state_t connection) {
-  // The server sends connection.blocked only to those who announce that they understand it.
-  std::array<amqp_table_entry_t, 3> capabilities{boolean_entry("connection.blocked", true),
-                                                 boolean_entry("consumer_cancel_notify", true),
-                                                 boolean_entry("authentication_failure_close", true)};
+  // The server sends connection.blocked only to those who announce that they understand it. To what is announced here
+  // rabbitmq-c adds authentication_failure_close, without which wrong credentials would look like a lost connection.
+  std::array<amqp_table_entry_t, 1> capabilities{boolean_entry("connection.blocked", true)};
   amqp_table_entry_t capabilities_entry{};
   capabilities_entry.key = amqp_cstring_bytes("capabilities");
   capabilities_entry.value.kind = AMQP_FIELD_KIND_TABLE;
