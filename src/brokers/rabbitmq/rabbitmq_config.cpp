@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "brokers/backends.hpp"
 #include "brokers/rabbitmq/amqp_limits.hpp"
@@ -123,9 +124,9 @@ void read_hosts(ConfigSection& from, std::string_view key, ParsedConfig& config)
   if (auto hosts = from.strings(key)) config.host_list = std::move(*hosts);
 }
 
-const FieldTable<ParsedConfig>& fields() {
+FieldTable<ParsedConfig> connection_fields() {
   using C = ParsedConfig;
-  static const FieldTable<ParsedConfig> table{
+  return {
       text_field<C>(in_conn_details, "host", &ParsedConfig::host, "localhost", "The server."),
       custom_field<C>(in_conn_details, "hosts", "list of str", "`host` or `host:port`", "",
                       "Several servers, tried in turn; instead of `host`.", read_hosts),
@@ -151,7 +152,12 @@ const FieldTable<ParsedConfig>& fields() {
           .alias("timeout"),
       text_field<C>(in_conn_details, "connection_name", &RabbitMqConfig::connection_name, "the program's name",
                     "What the server's tools show."),
+  };
+}
 
+FieldTable<ParsedConfig> destination_fields() {
+  using C = ParsedConfig;
+  return {
       custom_field<C>(in_params, "queue", "str", "", "", "Through the default exchange; required without `exchange`.",
                       read_short<&RabbitMqConfig::queue>),
       custom_field<C>(in_params, "exchange", "str", "", "", "Instead of `queue`; must exist.",
@@ -175,6 +181,14 @@ const FieldTable<ParsedConfig>& fields() {
       integer_field<C>(in_params, "priority", &RabbitMqConfig::priority, 0, 255, "",
                        "For messages that bring none; needs a queue with x-max-priority."),
   };
+}
+
+const FieldTable<ParsedConfig>& fields() {
+  static const FieldTable<ParsedConfig> table = [] {
+    FieldTable<ParsedConfig> all = connection_fields();
+    for (auto& field : destination_fields()) all.push_back(std::move(field));
+    return all;
+  }();
   return table;
 }
 
