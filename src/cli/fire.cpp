@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 
+#include "action_triggers/broker_registry.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
 #include "cli/commands.hpp"
 #include "cli/output.hpp"

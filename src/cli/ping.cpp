@@ -2,6 +2,7 @@
 #include <iostream>
 #include <thread>
 
+#include "action_triggers/broker_registry.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
 #include "cli/commands.hpp"
 #include "cli/output.hpp"

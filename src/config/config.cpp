@@ -1,7 +1,6 @@
 #include "action_triggers/config.hpp"
 
 #include <map>
-#include <ostream>
 #include <utility>
 
 #include "config/document.hpp"
@@ -29,10 +28,6 @@ std::string describe(const std::string& source, const std::vector<ConfigProblem>
 }
 
 }  // namespace
-
-BrokerConfig::~BrokerConfig() = default;
-
-std::ostream& operator<<(std::ostream& out, const Secret& secret) { return out << (secret.empty() ? "" : "***"); }
 
 ConfigError::ConfigError(const std::string& source, std::vector<ConfigProblem> problems)
     : std::runtime_error(describe(source, problems)),

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "action_triggers/broker_registry.hpp"
+#include "action_triggers/broker_type.hpp"
 
 namespace action_triggers::detail {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "action_triggers/config.hpp"
+#include "action_triggers/host_port.hpp"
 
 namespace action_triggers::detail {
 

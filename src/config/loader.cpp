@@ -149,7 +149,7 @@ class Loader {
     BrokerSection section{name, conn_details->section(), params->section(), config_.settings.require_tls};
     std::unique_ptr<BrokerConfig> broker;
     try {
-      broker = entry->parse(section);
+      broker = entry->parse ? entry->parse(section) : parse_generic(section);
     } catch (const std::exception& error) {
       add_problem(name, pointer, node.offset,
                   std::string("The broker's configuration cannot be read: ") + error.what());

@@ -8,7 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "action_triggers/broker_registry.hpp"
+#include "action_triggers/config.hpp"
+#include "action_triggers/config_section.hpp"
 #include "config/document.hpp"
 
 namespace action_triggers::detail {

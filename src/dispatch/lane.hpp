@@ -10,7 +10,8 @@
 #include <thread>
 #include <vector>
 
-#include "action_triggers/trigger_dispatcher.hpp"
+#include "action_triggers/broker_registry.hpp"
+#include "action_triggers/dispatcher_options.hpp"
 #include "dispatch/lane_core.hpp"
 #include "dispatch/mpsc_queue.hpp"
 #include "base/thread.hpp"

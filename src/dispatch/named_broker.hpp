@@ -8,7 +8,8 @@
 #include <mutex>
 #include <string>
 
-#include "action_triggers/trigger_dispatcher.hpp"
+#include "action_triggers/broker_config.hpp"
+#include "action_triggers/stats.hpp"
 #include "dispatch/latency_histogram.hpp"
 #include "dispatch/record.hpp"
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "action_triggers/broker_registry.hpp"
 #include "base/fork.hpp"
 #include "dispatch/lane.hpp"
 #include "dispatch/name_table.hpp"

@@ -14,6 +14,9 @@
 #include <string>
 
 #include "action_triggers/broker_registry.hpp"
+#include "action_triggers/kafka.hpp"
+#include "action_triggers/memory.hpp"
+#include "action_triggers/rabbitmq.hpp"
 
 namespace action_triggers {
 namespace {

@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-#include "brokers/backends.hpp"
+#include "brokers/kafka/kafka_type.hpp"
 #include "support/mock_cluster.hpp"
 
 namespace action_triggers::detail {

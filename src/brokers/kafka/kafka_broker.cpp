@@ -12,7 +12,7 @@
 #include <system_error>
 #include <utility>
 
-#include "brokers/backends.hpp"
+#include "brokers/kafka/kafka_type.hpp"
 #include "base/thread.hpp"
 
 namespace action_triggers::detail {
@@ -66,7 +66,7 @@ KafkaBroker::~KafkaBroker() {
 void KafkaBroker::start(const LaneContext& context) {
   spare_headers_.reserve(most_spare_headers);
   for (const BrokerConfig* base : context.destinations) {
-    const auto& config = dynamic_cast<const KafkaConfig&>(*base);
+    const auto& config = config_as<KafkaConfig>(*base, "Kafka");
     const auto topic = std::find(topic_names_.begin(), topic_names_.end(), config.topic);
     names_.push_back({&config, static_cast<std::size_t>(topic - topic_names_.begin())});
     if (topic == topic_names_.end()) topic_names_.push_back(config.topic);
@@ -368,9 +368,7 @@ void KafkaBroker::close(BrokerEvents& events, std::chrono::milliseconds timeout)
 }
 
 std::unique_ptr<Broker> make_kafka(const BrokerConfig& config) {
-  const auto* kafka = dynamic_cast<const KafkaConfig*>(&config);
-  if (kafka == nullptr) throw std::invalid_argument("'" + config.name + "' has no Kafka configuration");
-  return std::make_unique<KafkaBroker>(*kafka);
+  return std::make_unique<KafkaBroker>(config_as<KafkaConfig>(config, "Kafka"));
 }
 
 }  // namespace action_triggers::detail

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "action_triggers/broker.hpp"
-#include "action_triggers/config.hpp"
+#include "action_triggers/kafka.hpp"
 #include "action_triggers/status.hpp"
 
 namespace action_triggers::detail {

@@ -3,7 +3,8 @@
 #include <set>
 #include <utility>
 
-#include "brokers/backends.hpp"
+#include "action_triggers/kafka.hpp"
+#include "brokers/kafka/kafka_type.hpp"
 #include "config/hosts.hpp"
 #include "brokers/kafka/kafka_client.hpp"
 #include "brokers/kafka/kafka_properties.hpp"

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "action_triggers/config.hpp"
+#include "action_triggers/kafka.hpp"
 
 namespace action_triggers::detail {
 

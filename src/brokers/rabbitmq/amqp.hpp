@@ -17,7 +17,7 @@
 #include <string>
 #include <string_view>
 
-#include "action_triggers/config.hpp"
+#include "action_triggers/rabbitmq.hpp"
 #include "action_triggers/status.hpp"
 
 namespace action_triggers::detail {

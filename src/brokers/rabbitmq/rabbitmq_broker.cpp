@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "brokers/backends.hpp"
+#include "brokers/rabbitmq/rabbitmq_type.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -706,9 +706,7 @@ void RabbitMqBroker::close(BrokerEvents& events, std::chrono::milliseconds timeo
 }
 
 std::unique_ptr<Broker> make_rabbitmq(const BrokerConfig& config) {
-  const auto* rabbitmq = dynamic_cast<const RabbitMqConfig*>(&config);
-  if (rabbitmq == nullptr) throw std::invalid_argument("'" + config.name + "' has no RabbitMQ configuration");
-  return std::make_unique<RabbitMqBroker>(*rabbitmq);
+  return std::make_unique<RabbitMqBroker>(config_as<RabbitMqConfig>(config, "RabbitMQ"));
 }
 
 }  // namespace action_triggers::detail

@@ -1,7 +1,8 @@
 #include <algorithm>
 #include <charconv>
 
-#include "brokers/backends.hpp"
+#include "action_triggers/rabbitmq.hpp"
+#include "brokers/rabbitmq/rabbitmq_type.hpp"
 #include "config/hosts.hpp"
 #include "config/field_table.hpp"
 

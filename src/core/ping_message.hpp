@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The test message of `ping --send`.
 #pragma once
 
