@@ -2,7 +2,12 @@
 // The one list of backends. What else a backend is stands in its folder; see docs/adding-a-broker.md.
 #include "action_triggers/broker_registry.hpp"
 
-#define ACTION_TRIGGERS_BACKENDS(backend) backend(kafka) backend(rabbitmq) backend(memory)
+// clang-format off
+#define ACTION_TRIGGERS_BACKENDS(backend) \
+  backend(kafka) \
+  backend(rabbitmq) \
+  backend(memory)
+// clang-format on
 
 namespace action_triggers {
 namespace detail {
