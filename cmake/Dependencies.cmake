@@ -1,17 +1,4 @@
-# The packages the library is made of. Debian's client libraries bring pkg-config files, not CMake packages.
+# SPDX-License-Identifier: MIT
+# The packages that every build needs; those of a backend stand in its folder.
 find_package(Threads REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
-
-set(ACTION_TRIGGERS_CLIENT_LIBRARIES "")
-if(ACTION_TRIGGERS_WITH_KAFKA OR ACTION_TRIGGERS_WITH_RABBITMQ)
-  find_package(PkgConfig REQUIRED)
-endif()
-if(ACTION_TRIGGERS_WITH_KAFKA)
-  pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka>=2.0.2)
-  list(APPEND ACTION_TRIGGERS_CLIENT_LIBRARIES PkgConfig::RDKAFKA)
-endif()
-if(ACTION_TRIGGERS_WITH_RABBITMQ)
-  find_package(OpenSSL REQUIRED)
-  pkg_check_modules(RABBITMQ REQUIRED IMPORTED_TARGET librabbitmq>=0.11)
-  list(APPEND ACTION_TRIGGERS_CLIENT_LIBRARIES PkgConfig::RABBITMQ OpenSSL::SSL)
-endif()

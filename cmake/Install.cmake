@@ -13,6 +13,26 @@ endif()
 install(DIRECTORY include/action_triggers DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT action_triggers_targets NAMESPACE action_triggers:: DESTINATION ${package_dir})
 
+# What the packages say of the backends: for a static library they must name the clients that it is made of.
+set(backend_lines "")
+set(pc_private "")
+get_property(backends GLOBAL PROPERTY ACTION_TRIGGERS_BACKENDS)
+foreach(backend IN LISTS backends)
+  string(APPEND backend_lines "set(action_triggers_WITH_${backend} ${ACTION_TRIGGERS_WITH_${backend}})\n")
+  if(ACTION_TRIGGERS_WITH_${backend})
+    get_property(packages GLOBAL PROPERTY ACTION_TRIGGERS_PACKAGES_${backend})
+    list(JOIN packages " " packages)
+    if(NOT BUILD_SHARED_LIBS)
+      string(APPEND backend_lines "find_dependency(PkgConfig)\n"
+        "if(NOT TARGET PkgConfig::ACTION_TRIGGERS_${backend})\n"
+        "  pkg_check_modules(ACTION_TRIGGERS_${backend} REQUIRED IMPORTED_TARGET ${packages})\n"
+        "endif()\n")
+    endif()
+    string(REGEX REPLACE ">=[^ ]*" "" packages "${packages}")
+    string(APPEND pc_private " ${packages}")
+  endif()
+endforeach()
+
 configure_package_config_file(cmake/action_triggersConfig.cmake.in action_triggersConfig.cmake
                               INSTALL_DESTINATION ${package_dir})
 # Before 1.0 a minor version may break users.
@@ -20,13 +40,5 @@ write_basic_package_version_file(action_triggersConfigVersion.cmake COMPATIBILIT
 install(FILES ${PROJECT_BINARY_DIR}/action_triggersConfig.cmake ${PROJECT_BINARY_DIR}/action_triggersConfigVersion.cmake
         DESTINATION ${package_dir})
 
-# For a static library pkg-config must name what it is made of.
-set(pc_private "")
-if(ACTION_TRIGGERS_WITH_KAFKA)
-  string(APPEND pc_private " rdkafka")
-endif()
-if(ACTION_TRIGGERS_WITH_RABBITMQ)
-  string(APPEND pc_private " librabbitmq openssl")
-endif()
 configure_file(cmake/action_triggers.pc.in action_triggers.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/action_triggers.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

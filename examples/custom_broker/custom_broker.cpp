@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A broker type of the application's own: messages become lines of a file. With a configuration section of its own.
 #include <action_triggers/action_triggers.hpp>
 #include <cerrno>
@@ -63,7 +64,7 @@ class FileBroker final : public at::Broker {
 int main() {
   at::BrokerRegistry registry = at::BrokerRegistry::builtin();
   registry.add("file", parse_file, [](const at::BrokerConfig& config) {
-    return std::make_unique<FileBroker>(dynamic_cast<const FileConfig&>(config));
+    return std::make_unique<FileBroker>(at::config_as<FileConfig>(config));
   });
   const std::string path = "/tmp/action_triggers_custom_broker.log";
   const at::Config config =

@@ -3,7 +3,10 @@
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
-#include <action_triggers/memory_broker.hpp>
+#include <action_triggers/kafka.hpp>
+#include <action_triggers/host_port.hpp>
+#include <action_triggers/memory.hpp>
+#include <action_triggers/rabbitmq.hpp>
 #include <array>
 #include <cstdio>
 #include <cstdlib>

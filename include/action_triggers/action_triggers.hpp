@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// action_triggers: trigger-driven messages to Kafka and RabbitMQ, without blocking the hook and without losing any.
 ///
 ///     #include <action_triggers/action_triggers.hpp>
@@ -8,16 +9,20 @@
 ///     at::Delivery delivery = dispatcher.fire("orders", {.body = "…", .key = "customer-7"});
 ///     if (!delivery.wait().status.ok()) { … }                                     // or a callback
 ///
-/// The headers, in reading order: config.hpp, message.hpp, trigger_dispatcher.hpp, delivery.hpp, status.hpp;
-/// broker.hpp and broker_registry.hpp to add a broker; memory_broker.hpp and testing/ to test; json.hpp is optional.
+/// The headers, in reading order: config.hpp (with kafka.hpp, rabbitmq.hpp, memory.hpp), message.hpp,
+/// trigger_dispatcher.hpp, delivery.hpp, status.hpp, stats.hpp; broker.hpp and broker_registry.hpp to add a broker;
+/// testing/ to test; json.hpp is optional.
 #pragma once
 
 #include "action_triggers/broker.hpp"
 #include "action_triggers/broker_registry.hpp"
 #include "action_triggers/config.hpp"
 #include "action_triggers/delivery.hpp"
-#include "action_triggers/memory_broker.hpp"
+#include "action_triggers/kafka.hpp"
+#include "action_triggers/memory.hpp"
 #include "action_triggers/message.hpp"
+#include "action_triggers/rabbitmq.hpp"
 #include "action_triggers/secret.hpp"
+#include "action_triggers/stats.hpp"
 #include "action_triggers/status.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The outcome of one fire: DeliveryReport is what happened, Delivery is the handle that waits for it.
 #pragma once
 
@@ -7,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "action_triggers/clock.hpp"
 #include "action_triggers/export.hpp"
 #include "action_triggers/status.hpp"
 
@@ -21,14 +23,14 @@ struct DeliveryReport {
   Status status;
   Persistence persistence = Persistence::not_persisted;
 
-  /// How often the message was handed to the client library, or found no connection to be handed to.
+  /// How often the message was handed to the client library, or could not be for want of a connection.
   std::uint32_t attempts = 0;
 
   /// From the moment the lane picked the message up (microseconds after fire) to the outcome.
   std::chrono::nanoseconds latency{0};
 
   std::string message_id;  ///< Message::id, or the UUIDv7 made for it. Empty if the message never reached a lane.
-  std::string broker;      ///< The name that was fired at.
+  std::string broker;      ///< The destination that was fired at.
 
   std::int32_t partition = -1;  ///< Kafka only, and only when ok; otherwise -1.
   std::int64_t offset = -1;     ///< Kafka only, and only when ok; otherwise -1.
@@ -61,11 +63,15 @@ class ACTION_TRIGGERS_EXPORT Delivery {
   DeliveryReport wait() &&;  ///< By value: `const auto& report = dispatcher.fire(…).wait();` must not dangle.
 
   /// As wait(), for at most `timeout`; nullptr if the outcome is not known by then.
-  [[nodiscard]] const DeliveryReport* wait_for(std::chrono::nanoseconds timeout) const;
+  template <class Rep, class Period>
+  [[nodiscard]] const DeliveryReport* wait_for(std::chrono::duration<Rep, Period> timeout) const {
+    return wait_at_most(saturated(timeout));
+  }
 
  private:
   friend struct detail::Record;
   explicit Delivery(detail::Record* record) noexcept : record_(record) {}
+  [[nodiscard]] const DeliveryReport* wait_at_most(std::chrono::nanoseconds timeout) const;
 
   detail::Record* record_ = nullptr;
 };

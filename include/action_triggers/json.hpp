@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Optional: fire nlohmann::json values. Including this header needs nlohmann_json (and its compile time).
 ///
 ///     dispatcher.fire("orders", nlohmann::json{{"order", 42}});

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A string that cannot be printed by accident.
 #pragma once
 

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: MIT
 /// What became of a message, or of any call that can fail because of a broker.
 ///
 /// A Status is a value: a canonical code to decide on, and a text for people that says what happened and what to do.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <iosfwd>
 #include <string>
@@ -13,21 +15,50 @@
 
 namespace action_triggers {
 
-/// The outcome of a fire. `ok` means confirmed by the broker, nothing less.
+/// The outcome of a fire. `ok` means confirmed by the broker, nothing less. Of two codes that fit, take the first.
 enum class StatusCode : std::uint8_t {
-  ok,                 ///< Confirmed by the broker.
-  invalid_argument,   ///< The message cannot be sent as it is (a key or header over its limit, an invalid name).
-  not_found,          ///< No broker of that name; the exchange or topic does not exist.
-  unroutable,         ///< The exchange took the message, no queue did.
-  rejected,           ///< The broker refused it (nack, not enough replicas). Tried again by itself.
-  too_large,          ///< Over the client's or the broker's limit.
-  queue_full,         ///< Over the bounds of this named broker (max_queued_messages, max_queued_bytes).
-  unauthenticated,    ///< Wrong credentials.
-  permission_denied,  ///< The credentials are right, the rights are missing.
-  unavailable,        ///< No connection, and retry.max_attempts used up. Tried again by itself until then.
-  timed_out,          ///< The deadline came first; the text says what the message was waiting for.
-  closed,             ///< Fired after close(), or left over when close() ran out of time.
-  internal,           ///< A bug, or an error of the client library that has no better name.
+  /// Confirmed by the broker.
+  ok,
+
+  /// This message cannot be sent as it is, whatever the broker's state: an invalid name, a key or header over its
+  /// limit.
+  /// For a body over a limit prefer `too_large`.
+  invalid_argument,
+
+  /// What the message is addressed to does not exist: no destination of that name, no such exchange or topic. For an
+  /// exchange that exists, and that no queue is bound to, prefer `unroutable`.
+  not_found,
+
+  /// The exchange took the message, no queue did.
+  unroutable,
+
+  /// The broker refused the message for now: a nack, not enough replicas. Retried automatically. For a refusal that
+  /// will be repeated until somebody acts, prefer `permission_denied`, `too_large` or `invalid_argument`.
+  rejected,
+
+  /// Over the client library's or the broker's limit for one message.
+  too_large,
+
+  /// The destination is full (max_queued_messages, max_queued_bytes). The broker has not seen the message.
+  queue_full,
+
+  /// The broker does not accept the credentials, and waiting does not change that.
+  unauthenticated,
+
+  /// The credentials are accepted, and do not allow this.
+  permission_denied,
+
+  /// No connection, or lost before the confirmation. Retried automatically, until retry.max_attempts is used up.
+  unavailable,
+
+  /// The deadline came first; the text says what the message was waiting for. Set by the lane, never by a Broker.
+  timed_out,
+
+  /// Fired after close(), or left over when close() ran out of time. Set by the lane, never by a Broker.
+  closed,
+
+  /// A bug, or an error of the client library that fits nothing above.
+  internal,
 };
 
 inline constexpr std::size_t status_code_count = 13;
@@ -47,8 +78,8 @@ class [[nodiscard]] ACTION_TRIGGERS_EXPORT Status {
   /// For people: what happened, and the way out where there is one. Empty when ok. Never contains a secret.
   [[nodiscard]] const std::string& message() const noexcept { return message_; }
 
-  /// Whether trying the same message again may succeed without anyone changing anything: `rejected` and `unavailable`.
-  /// A lane retries exactly these by itself until the message's deadline or retry.max_attempts.
+  /// Whether the same message may succeed at another attempt although nobody has changed anything: `rejected` and
+  /// `unavailable`. A lane retries exactly these automatically until the message's deadline or retry.max_attempts.
   [[nodiscard]] bool retryable() const noexcept {
     return code_ == StatusCode::rejected || code_ == StatusCode::unavailable;
   }

@@ -1,20 +1,20 @@
-/// The commands of action-triggers. Each returns the exit status: 0 all well, 1 what was asked for did not succeed,
-/// 2 wrong usage or unreadable file.
+// SPDX-License-Identifier: MIT
+/// The commands of action-triggers.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
 
-namespace action_triggers::cli {
+#include "cli/exit_code.hpp"
 
-enum ExitStatus : int { all_well = 0, not_succeeded = 1, wrong_usage = 2 };
+namespace action_triggers::cli {
 
 struct CheckOptions {
   std::string file;
   bool json = false;
 };
-int check(const CheckOptions& options);
+ExitCode check(const CheckOptions& options);
 
 struct PingCommandOptions {
   std::string file;
@@ -23,7 +23,7 @@ struct PingCommandOptions {
   double timeout_secs = 10;
   bool json = false;
 };
-int ping(const PingCommandOptions& options);
+ExitCode ping(const PingCommandOptions& options);
 
 struct FireOptions {
   std::string file;
@@ -36,6 +36,6 @@ struct FireOptions {
   bool json = false;
   bool verbose = false;
 };
-int fire(const FireOptions& options);
+ExitCode fire(const FireOptions& options);
 
 }  // namespace action_triggers::cli

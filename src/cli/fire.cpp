@@ -1,15 +1,28 @@
+// SPDX-License-Identifier: MIT
+// action-triggers fire: one message, or one for each line of standard input.
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
 #include <iomanip>
 #include <iostream>
 #include <map>
 #include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 
+#include "action_triggers/broker_registry.hpp"
+#include "action_triggers/clock.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
 #include "cli/commands.hpp"
+#include "cli/load.hpp"
 #include "cli/output.hpp"
 
 namespace action_triggers::cli {
@@ -22,7 +35,7 @@ constexpr std::chrono::milliseconds progress_every{200};
 volatile std::sig_atomic_t interrupted = 0;
 
 /// Counts outcomes, and holds the reader back while too many are missing: however long the input is, memory is bounded
-/// and the broker's queue does not overflow.
+/// and the destination's bounds are not reached.
 class Outcomes {
  public:
   explicit Outcomes(const BrokerConfig& broker)
@@ -115,16 +128,8 @@ void fire_lines(TriggerDispatcher& dispatcher, const std::string& name, Message 
   if (shown) std::cerr << '\n';
 }
 
-}  // namespace
-
-int fire(const FireOptions& options) {
-  int exit_status = all_well;
-  std::optional<Config> config = load(options.file, options.json, exit_status);
-  if (!config) return exit_status;
-  if (config->find(options.name) == nullptr) {
-    std::cerr << options.file << ": there is no broker '" << options.name << "'\n";
-    return wrong_usage;
-  }
+/// The message that the options describe, without its body; nothing, and a line on standard error, if they are wrong.
+std::optional<Message> message_of(const FireOptions& options) {
   Message message;
   message.key = options.key;
   message.content_type = options.content_type;
@@ -133,46 +138,66 @@ int fire(const FireOptions& options) {
     const std::size_t equals = header.find('=');
     if (equals == 0 || equals == std::string::npos) {
       std::cerr << "--header wants NAME=VALUE, not '" << header << "'\n";
-      return wrong_usage;
+      return std::nullopt;
     }
     message.headers.push_back({header.substr(0, equals), header.substr(equals + 1)});
   }
-  const BrokerConfig& broker = *config->find(options.name);
-  Config only;
-  only.settings = config->settings;
-  only.brokers[options.name] = config->brokers.at(options.name);
-  DispatcherOptions dispatcher_options;
-  if (options.verbose) {
-    dispatcher_options.log = [](LogLevel level, std::string_view component, std::string_view text) {
-      std::cerr << std::string(to_string(level)) + " " + std::string(component) + ": " + std::string(text) + "\n";
-    };
+  return message;
+}
+
+ExitCode fire_one(TriggerDispatcher& dispatcher, const FireOptions& options, const Message& message) {
+  const DeliveryReport report = dispatcher.fire(options.name, message).wait();
+  if (options.json) {
+    std::cout << dump(to_json(report)) << '\n';
+  } else {
+    std::cout << report.status << "  " << options.name << "  id=" << report.message_id;
+    if (report.offset >= 0) std::cout << "  partition=" << report.partition << "  offset=" << report.offset;
+    std::cout << "  attempts=" << report.attempts << "  latency=" << milliseconds_text(report.latency) << '\n';
   }
-  Outcomes outcomes(broker);  // outlives the dispatcher, whose callbacks use it
-  TriggerDispatcher dispatcher(std::move(only), BrokerRegistry::builtin(), std::move(dispatcher_options));
-  if (options.body) {
-    message.body = *options.body;
-    const DeliveryReport report = dispatcher.fire(options.name, message).wait();
-    if (options.json) {
-      std::cout << dump(to_json(report)) << '\n';
-    } else {
-      std::cout << report.status << "  " << options.name << "  id=" << report.message_id;
-      if (report.offset >= 0) std::cout << "  partition=" << report.partition << "  offset=" << report.offset;
-      std::cout << "  attempts=" << report.attempts << "  latency=" << milliseconds_text(report.latency) << '\n';
-    }
-    return report.status.ok() ? all_well : not_succeeded;
-  }
+  return report.status.ok() ? ExitCode::success : ExitCode::failure;
+}
+
+ExitCode fire_all(TriggerDispatcher& dispatcher, const FireOptions& options, Message message, Outcomes& outcomes) {
   // Without SA_RESTART, so that a read from the terminal ends.
   struct sigaction action {};
   action.sa_handler = [](int) { interrupted = 1; };
   sigaction(SIGINT, &action, nullptr);
-  fire_lines(dispatcher, options.name, message, outcomes);
+  fire_lines(dispatcher, options.name, std::move(message), outcomes);
   dispatcher.close(std::chrono::seconds(5));
   if (options.json) {
     std::cout << dump(outcomes.json()) << '\n';
   } else {
     outcomes.print();
   }
-  return interrupted == 0 && outcomes.all_ok() ? all_well : not_succeeded;
+  return interrupted == 0 && outcomes.all_ok() ? ExitCode::success : ExitCode::failure;
+}
+
+}  // namespace
+
+ExitCode fire(const FireOptions& options) {
+  const auto [config, exit_code] = load(options.file, options.json);
+  if (!config) return exit_code;
+  const auto broker = config->brokers.find(options.name);
+  if (broker == config->brokers.end()) {
+    std::cerr << options.file << ": there is no broker '" << options.name << "'\n";
+    return ExitCode::wrong_usage;
+  }
+  std::optional<Message> message = message_of(options);
+  if (!message) return ExitCode::wrong_usage;
+  Config only;
+  only.settings = config->settings;
+  only.brokers.insert(*broker);
+  DispatcherOptions dispatcher_options;
+  if (options.verbose) {
+    dispatcher_options.log = [](LogLevel level, std::string_view component, std::string_view text) {
+      std::cerr << std::string(to_string(level)) + " " + std::string(component) + ": " + std::string(text) + "\n";
+    };
+  }
+  Outcomes outcomes(*broker->second);  // outlives the dispatcher, whose callbacks use it
+  TriggerDispatcher dispatcher(std::move(only), BrokerRegistry::builtin(), std::move(dispatcher_options));
+  if (!options.body) return fire_all(dispatcher, options, std::move(*message), outcomes);
+  message->body = *options.body;
+  return fire_one(dispatcher, options, *message);
 }
 
 }  // namespace action_triggers::cli

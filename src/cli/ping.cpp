@@ -1,9 +1,20 @@
-#include <algorithm>
+// SPDX-License-Identifier: MIT
+// action-triggers ping: connects, authenticates, and proves that destinations exist.
+#include <chrono>
+#include <cstdint>
 #include <iostream>
+#include <nlohmann/json.hpp>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
+#include "action_triggers/broker_registry.hpp"
+#include "action_triggers/clock.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
+#include "core/ping_message.hpp"
 #include "cli/commands.hpp"
+#include "cli/load.hpp"
 #include "cli/output.hpp"
 
 namespace action_triggers::cli {
@@ -17,11 +28,12 @@ PingReport ping_through_dispatcher(const Config& all, const std::string& name, c
   if (options.send) {
     Message message;
     message.body = R"({"action_triggers_ping": true})";
-    message.headers = {{"action-triggers-ping", "1"}};
+    message.headers = {{detail::ping_header, "1"}};
     const Delivery delivery = dispatcher.fire(name, message);
     const DeliveryReport* report = delivery.wait_for(options.timeout);
     if (report == nullptr) return {{StatusCode::timed_out, "the test message was not confirmed in time"}, {}};
-    return {report->status, "test message " + report->message_id + " confirmed"};
+    if (!report->status.ok()) return {report->status, {}};
+    return {{}, "test message " + report->message_id + " confirmed"};
   }
   const auto deadline = Clock::now() + options.timeout;
   while (dispatcher.stats().brokers.at(name).state != ConnectionState::connected) {
@@ -31,48 +43,61 @@ PingReport ping_through_dispatcher(const Config& all, const std::string& name, c
   return {{}, "connected"};
 }
 
+/// Whether the configuration has every name that was asked for; if not, says so.
+bool has_names(const Config& config, const PingCommandOptions& options) {
+  for (const std::string& name : options.names) {
+    if (config.find(name) != nullptr) continue;
+    std::cerr << options.file << ": there is no broker '" << name << "'; there are:";
+    for (const auto& [known, broker] : config.brokers) std::cerr << " " << known;
+    std::cerr << '\n';
+    return false;
+  }
+  return true;
+}
+
+nlohmann::json to_json(const BrokerConfig& broker, const PingReport& report) {
+  return {{"name", broker.name},
+          {"type", broker.broker_type},
+          {"status", to_string(report.status.code())},
+          {"message", report.status.message()},
+          {"detail", report.detail}};
+}
+
+void print(const BrokerConfig& broker, const PingReport& report) {
+  std::cout << (report.status.ok() ? "ok    " : "FAIL  ") << broker.name << " (" << broker.broker_type
+            << "): " << (report.status.ok() ? report.detail : report.status.to_string()) << std::endl;  // as it goes
+}
+
 }  // namespace
 
-int ping(const PingCommandOptions& options) {
-  int exit_status = all_well;
-  const std::optional<Config> config = load(options.file, options.json, exit_status);
-  if (!config) return exit_status;
+ExitCode ping(const PingCommandOptions& options) {
+  const auto [config, exit_code] = load(options.file, options.json);
+  if (!config) return exit_code;
+  if (!has_names(*config, options)) return ExitCode::wrong_usage;
   std::vector<std::string> names = options.names;
   if (names.empty()) {
     for (const auto& [name, broker] : config->brokers) names.push_back(name);
-  }
-  for (const std::string& name : names) {
-    if (config->find(name) != nullptr) continue;
-    std::cerr << options.file << ": there is no broker '" << name << "'; there are:";
-    for (const auto& [known, broker] : config->brokers) std::cerr << " " << known;
-    std::cerr << '\n';
-    return wrong_usage;
   }
   const BrokerRegistry registry = BrokerRegistry::builtin();
   const PingOptions ping_options{
       .timeout = std::chrono::milliseconds(static_cast<std::int64_t>(options.timeout_secs * 1000)),
       .send = options.send};
+  bool all_ok = true;
   nlohmann::json results = nlohmann::json::array();
   for (const std::string& name : names) {
     const BrokerConfig& broker = *config->find(name);
-    const BrokerRegistry::Entry* entry = registry.find(broker.broker_type);
+    const BrokerType* entry = registry.find(broker.broker_type);
     const PingReport report =
         entry->ping ? entry->ping(broker, ping_options) : ping_through_dispatcher(*config, name, ping_options);
-    if (!report.status.ok()) exit_status = not_succeeded;
+    all_ok = all_ok && report.status.ok();
     if (options.json) {
-      results.push_back({{"name", name},
-                         {"type", broker.broker_type},
-                         {"status", to_string(report.status.code())},
-                         {"message", report.status.message()},
-                         {"detail", report.detail}});
+      results.push_back(to_json(broker, report));
     } else {
-      std::cout << (report.status.ok() ? "ok    " : "FAIL  ") << name << " (" << broker.broker_type
-                << "): " << (report.status.ok() ? report.detail : report.status.to_string())
-                << std::endl;  // as it goes
+      print(broker, report);
     }
   }
-  if (options.json) std::cout << dump({{"ok", exit_status == all_well}, {"brokers", results}}) << '\n';
-  return exit_status;
+  if (options.json) std::cout << dump({{"ok", all_ok}, {"brokers", results}}) << '\n';
+  return all_ok ? ExitCode::success : ExitCode::failure;
 }
 
 }  // namespace action_triggers::cli

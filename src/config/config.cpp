@@ -1,38 +1,28 @@
+// SPDX-License-Identifier: MIT
+// What config.hpp declares.
 #include "action_triggers/config.hpp"
 
 #include <map>
-#include <ostream>
+#include <optional>
 #include <utility>
 
 #include "config/document.hpp"
+#include "config/loader.hpp"
+#include "config/problem_line.hpp"
+#include "config/read_file.hpp"
 
 namespace action_triggers {
 namespace {
 
-std::string line_of(const std::string& source, const ConfigProblem& problem) {
-  std::string text = source;
-  if (problem.line > 0) {
-    text += (text.empty() ? "" : ":") + std::to_string(problem.line) + ":" + std::to_string(problem.column);
-  }
-  if (!text.empty()) text += ": ";
-  std::string path;
-  for (const std::string& part : {problem.broker, problem.section, problem.key}) {
-    if (!part.empty()) path += (path.empty() ? "" : ".") + part;
-  }
-  return text + path + (path.empty() ? "" : ": ") + problem.text;
-}
-
 std::string describe(const std::string& source, const std::vector<ConfigProblem>& problems) {
   std::string text;
-  for (const ConfigProblem& problem : problems) text += (text.empty() ? "" : "\n") + line_of(source, problem);
+  for (const ConfigProblem& problem : problems) {
+    text += (text.empty() ? "" : "\n") + detail::problem_line(source, "", problem);
+  }
   return text;
 }
 
 }  // namespace
-
-BrokerConfig::~BrokerConfig() = default;
-
-std::ostream& operator<<(std::ostream& out, const Secret& secret) { return out << (secret.empty() ? "" : "***"); }
 
 ConfigError::ConfigError(const std::string& source, std::vector<ConfigProblem> problems)
     : std::runtime_error(describe(source, problems)),
@@ -66,5 +56,19 @@ const BrokerConfig* Config::find(std::string_view name) const noexcept {
   const auto found = brokers.find(name);
   return found == brokers.end() ? nullptr : found->second.get();
 }
+
+Config parse_config(std::string_view text, const BrokerRegistry& registry, const ConfigOptions& options) {
+  return detail::load(text, {}, registry, options);
+}
+
+Config parse_config(std::string_view text) { return parse_config(text, BrokerRegistry::builtin()); }
+
+Config load_config(const std::string& path, const BrokerRegistry& registry, const ConfigOptions& options) {
+  const std::optional<std::string> text = detail::read_file(path);
+  if (!text) throw ConfigError(path, {{.text = "The file cannot be read."}});
+  return detail::load(*text, path, registry, options);
+}
+
+Config load_config(const std::string& path) { return load_config(path, BrokerRegistry::builtin()); }
 
 }  // namespace action_triggers

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: MIT
+// JSON text to a tree with positions: comments become spaces, nlohmann's SAX parser does the rest.
 #include "config/document.hpp"
 
 #include <algorithm>
 #include <cctype>
 #include <cstddef>
-#include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -325,16 +326,6 @@ std::string canonical_text(const Node& node) {
     }
   }
   return {};
-}
-
-std::optional<std::string> read_file(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (std::error_code error; !in.is_open() || std::filesystem::is_directory(path, error)) return std::nullopt;
-  std::string bytes(max_config_bytes + 1, '\0');
-  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  if (in.bad()) return std::nullopt;
-  bytes.resize(static_cast<std::size_t>(in.gcount()));
-  return bytes;
 }
 
 }  // namespace action_triggers::detail

@@ -1,9 +1,9 @@
+// SPDX-License-Identifier: MIT
 /// JSON text as a tree that knows where everything stood. The only place that sees the JSON library.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <filesystem>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,10 +52,6 @@ class TextPositions {
 /// Parses JSON with comments. What is wrong with the text itself (syntax, duplicate keys, depth) goes to `problems`;
 /// after a syntax error the result is null.
 Node parse_document(std::string_view text, const TextPositions& positions, std::vector<ConfigProblem>& problems);
-
-/// A file's bytes, at most one more than max_config_bytes: whoever gets that many knows that it is too large. Nothing
-/// if it cannot be read.
-std::optional<std::string> read_file(const std::filesystem::path& path);
 
 /// RFC 6901: `/` and `~` in a key are escaped.
 std::string pointer_to(std::string_view parent, std::string_view key);

@@ -1,6 +1,10 @@
+// SPDX-License-Identifier: MIT
+// The keys that every broker type has, and what all tables of fields share.
 #include "config/field_table.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
 
 namespace action_triggers::detail {
 namespace {
@@ -8,24 +12,31 @@ namespace {
 constexpr double longest_seconds = 31'536'000;   // a year
 constexpr std::int64_t longest_ms = 86'400'000;  // a day
 
-/// Rows of the object params.retry; the others stand in params itself.
+std::string as_text(std::chrono::milliseconds time) { return std::to_string(time.count()); }
+std::string as_text(std::size_t number) { return std::to_string(number); }
+
+/// Rows of params itself. Defaults are those of the structs, which are what counts.
 using CommonField = Field<BrokerConfig>;
 
 const std::vector<CommonField>& plain_fields() {
+  static const BrokerConfig defaults;
+  static const std::string default_seconds =
+      std::to_string(std::chrono::duration_cast<std::chrono::seconds>(defaults.timeout).count());
   static const std::vector<CommonField> fields{
-      custom_field<BrokerConfig>(in_params, "timeout_secs", "float", "0 to 31536000", "30",
-                                 "From fire to outcome. The smaller of this and settings.max_broker_timeout counts.",
-                                 [](ConfigSection& from, std::string_view key, BrokerConfig& config) {
-                                   if (auto seconds = from.number(key, 0, longest_seconds)) {
-                                     config.timeout =
-                                         std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
-                                   }
-                                 }),
-      // Far enough below what dispatch/named_broker.hpp can count.
+      custom_field<BrokerConfig>(
+          in_params, "timeout_secs", "float", "0 to 31536000",
+          "`settings.max_broker_timeout`, or else " + default_seconds,
+          "Seconds from fire to outcome; more than `settings.max_broker_timeout` is reduced to it.",
+          [](ConfigSection& from, std::string_view key, BrokerConfig& config) {
+            if (const auto timeout = read_seconds(from, key)) config.timeout = *timeout;
+          }),
+      // Far below what the dispatcher can count.
       integer_field<BrokerConfig>(in_params, "max_queued_messages", &BrokerConfig::max_queued_messages, 1, 10'000'000,
-                                  "100000", "How many messages may wait for their outcome."),
+                                  as_text(defaults.max_queued_messages),
+                                  "How many messages may wait for their outcome."),
       integer_field<BrokerConfig>(in_params, "max_queued_bytes", &BrokerConfig::max_queued_bytes, 1, 1LL << 36,
-                                  "67108864", "How many bytes of body, key and headers they may have together."),
+                                  as_text(defaults.max_queued_bytes),
+                                  "How many bytes of body, key and headers they may have together."),
       integer_field<BrokerConfig>(in_params, "max_in_flight", &BrokerConfig::max_in_flight, 1, 10'000'000,
                                   "1000 (RabbitMQ), 40000 (Kafka), unlimited (others)",
                                   "How many messages may be handed on and unconfirmed. 1 keeps the order even when the "
@@ -43,22 +54,31 @@ const std::vector<CommonField>& plain_fields() {
   return fields;
 }
 
+/// Rows of the object params.retry.
 using RetryField = Field<RetryPolicy>;
 
 const std::vector<RetryField>& retry_fields() {
+  static const RetryPolicy defaults;
   static const std::vector<RetryField> fields{
       integer_field<RetryPolicy>(in_params, "max_attempts", &RetryPolicy::max_attempts, 1, 1'000'000, "unlimited",
                                  "How often a message is tried before its last failure is reported."),
-      integer_field<RetryPolicy>(in_params, "initial_backoff_ms", &RetryPolicy::initial_backoff, 1, longest_ms, "100",
+      integer_field<RetryPolicy>(in_params, "initial_backoff_ms", &RetryPolicy::initial_backoff, 1, longest_ms,
+                                 as_text(defaults.initial_backoff),
                                  "The longest pause after the first failure; it doubles with every further one."),
       integer_field<RetryPolicy>(
-          in_params, "max_backoff_ms", &RetryPolicy::max_backoff, 1, longest_ms, "5000",
+          in_params, "max_backoff_ms", &RetryPolicy::max_backoff, 1, longest_ms, as_text(defaults.max_backoff),
           "The longest pause of all. Pauses are drawn at random below their limit (full jitter)."),
   };
   return fields;
 }
 
 }  // namespace
+
+std::optional<std::chrono::milliseconds> read_seconds(ConfigSection& section, std::string_view key) {
+  const auto seconds = section.number(key, 0, longest_seconds);
+  if (!seconds) return std::nullopt;
+  return std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
+}
 
 std::optional<std::string> read_choice(ConfigSection& section, std::string_view key,
                                        const std::vector<std::string>& choices) {

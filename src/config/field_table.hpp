@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// One table of fields per backend: it parses, it complains, and it is the reference page.
 #pragma once
 
@@ -11,21 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include "action_triggers/broker_registry.hpp"
+#include "action_triggers/broker_config.hpp"
+#include "action_triggers/config_section.hpp"
 
 namespace action_triggers::detail {
-
-/// What a field is, for people and for the parser alike.
-struct FieldInfo {
-  std::string_view section;  // "conn_details" or "params"
-  std::string key;           // "retry.max_attempts": max_attempts in the object retry
-  std::vector<std::string> aliases;
-  std::string type;  // as the error texts call it: str, int, float, bool, …
-  std::string default_value;
-  std::string description;
-  bool required = false;
-  std::string values;  // "1 to 65535", "`a` or `b`"
-};
 
 template <class Config>
 struct Field : FieldInfo {
@@ -116,6 +106,9 @@ Field<Config> custom_field(std::string_view section, std::string key, std::strin
           std::move(read)};
 }
 
+/// Reads seconds, fractions included, from 0 to a year.
+std::optional<std::chrono::milliseconds> read_seconds(ConfigSection& section, std::string_view key);
+
 /// Reads one value out of a few; the choice that was made, or nothing.
 std::optional<std::string> read_choice(ConfigSection& section, std::string_view key,
                                        const std::vector<std::string>& choices);
@@ -151,9 +144,6 @@ std::vector<const FieldInfo*> infos(const FieldTable<Config>& table) {
 
 // The tables themselves.
 std::vector<const FieldInfo*> common_fields();
-std::vector<const FieldInfo*> kafka_fields();
-std::vector<const FieldInfo*> rabbitmq_fields();
-std::vector<const FieldInfo*> memory_fields();
 
 /// Reads the keys of params that every broker type has.
 void read_common_fields(ConfigSection& params, BrokerConfig& config);

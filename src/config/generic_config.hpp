@@ -1,12 +1,14 @@
+// SPDX-License-Identifier: MIT
+/// The parser of broker types that were registered without one.
 #pragma once
 
 #include <memory>
 
-#include "action_triggers/broker_registry.hpp"
+#include "action_triggers/broker_type.hpp"
 
 namespace action_triggers::detail {
 
-/// The parser of types that bring none: takes any key.
+/// Takes any key, and every value as text (GenericConfig).
 std::unique_ptr<BrokerConfig> parse_generic(BrokerSection& section);
 
 }  // namespace action_triggers::detail

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: MIT
 /// What a ConfigSection reads from: one object of the document, with what was asked for so far.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <set>
@@ -8,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "action_triggers/broker_registry.hpp"
+#include "action_triggers/config_section.hpp"
 #include "config/document.hpp"
 
 namespace action_triggers::detail {
@@ -16,24 +18,39 @@ namespace action_triggers::detail {
 /// Where problems and warnings of one file are gathered.
 struct Findings {
   const TextPositions& positions;
-  std::vector<ConfigProblem> problems;
-  std::vector<ConfigProblem> warnings;
+  std::vector<ConfigProblem> problems{};
+  std::vector<ConfigProblem> warnings{};
+};
+
+/// Where a section stands; `broker`, `section` and `key_prefix` ("retry.") go into its problems.
+struct SectionPlace {
+  std::string broker;
+  std::string section;
+  std::string key_prefix;
+  std::string pointer;
+  std::size_t offset = 0;
 };
 
 class SectionReader : public std::enable_shared_from_this<SectionReader> {
  public:
-  /// `object` may be nullptr: an empty section, whose problems stand at `offset`. `section` and `key_prefix` go into
-  /// problems.
-  SectionReader(Findings& findings, std::string broker, std::string section, std::string key_prefix,
-                std::string pointer, const Node* object, std::size_t offset);
+  /// `value` is an object, or a string (an element of a list), or nullptr (an empty section).
+  SectionReader(Findings& findings, SectionPlace place, const Node* value);
 
   /// The value of a key that is about to be read, which makes it known; nullptr: absent or null.
   const Node* look_up(std::string_view key);
-  [[nodiscard]] const Node* object() const { return object_; }
+  /// nullptr: there is no object.
+  [[nodiscard]] const Node* object() const;
+  /// nullptr: it is no string.
+  [[nodiscard]] const std::string* text() const;
+
   std::shared_ptr<SectionReader> nested(std::string_view key);
+  /// A reader for each element of a list: objects, and strings if they are allowed. Others are problems, and left out.
+  std::vector<std::shared_ptr<SectionReader>> elements(std::string_view key, bool strings_allowed);
 
   void problem(std::string_view key, std::string text) { add(findings_.problems, key, std::move(text)); }
   void warning(std::string_view key, std::string text) { add(findings_.warnings, key, std::move(text)); }
+  /// Whether a configuration may hold this string; if not, that is a problem at `key`, which calls the field `name`.
+  bool check_text(std::string_view key, std::string_view name, const std::string& text);
   void wrong_type(std::string_view key, std::string_view wanted);
 
   /// Reports the keys that nobody asked for, here and in nested objects.
@@ -44,23 +61,18 @@ class SectionReader : public std::enable_shared_from_this<SectionReader> {
   ConfigSection section() { return ConfigSection(shared_from_this()); }
 
  private:
+  [[nodiscard]] const Node* find(std::string_view key) const;
+  std::shared_ptr<SectionReader> add_nested(std::string_view key, const std::string& pointer, const Node* value);
   void add(std::vector<ConfigProblem>& to, std::string_view key, std::string text) const;
 
   Findings& findings_;
-  const std::string broker_;
-  const std::string section_;
-  const std::string key_prefix_;
-  const std::string pointer_;
-  const Node* const object_;
-  const std::size_t offset_;
+  const SectionPlace place_;
+  const Node* const value_;
   std::set<std::string, std::less<>> known_;
   std::vector<std::shared_ptr<SectionReader>> nested_;
 };
 
-/// "Did you mean 'queue'?", or the list of what there is.
-std::string suggestion(std::string_view wrong, const std::set<std::string, std::less<>>& known);
-
 /// For an error text: the value as the file has it, or *** if it came from a substitution.
-std::string shown(const Node& node);
+std::string redacted_text(const Node& node);
 
 }  // namespace action_triggers::detail

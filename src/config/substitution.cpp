@@ -1,8 +1,12 @@
+// SPDX-License-Identifier: MIT
+// Finds the placeholders of a string and puts their values in.
 #include "config/substitution.hpp"
 
 #include <cstdlib>
 #include <exception>
 #include <optional>
+
+#include "config/read_file.hpp"
 
 namespace action_triggers::detail {
 namespace {

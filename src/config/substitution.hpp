@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// `${ENV}`, `${ENV:-default}`, `${file:PATH}`, `${NAME:argument}` and `{{ name }}`, in parsed values.
 #pragma once
 

@@ -1,24 +1,14 @@
+// SPDX-License-Identifier: MIT
 #include "action_triggers/broker.hpp"
 
 namespace action_triggers {
 
-Message OutboundMessage::copy() const {
-  Message message;
-  message.body = body();
-  message.key = key();
-  message.content_type = content_type();
-  message.id = id();
-  message.headers.reserve(header_count());
-  for_each_header([&](HeaderView header) {
-    message.headers.push_back({.name = std::string(header.name), .value = std::string(header.value)});
-  });
-  message.expiration = expiration();
-  message.priority = priority();
-  return message;
-}
+void BrokerEvents::full() {}
 
 Broker::~Broker() = default;
 void Broker::start(const LaneContext& /*context*/) {}
+void Broker::add_destination(const BrokerConfig& /*config*/, std::size_t /*index*/) {}
+void Broker::remove_destination(std::size_t /*index*/) {}
 void Broker::connect(BrokerEvents& events) { events.connected(); }
 void Broker::poll(BrokerEvents& /*events*/) {}
 WaitRequest Broker::wait_request() const { return {}; }

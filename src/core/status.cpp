@@ -1,9 +1,8 @@
+// SPDX-License-Identifier: MIT
 #include "action_triggers/status.hpp"
 
 #include <array>
 #include <ostream>
-
-#include "action_triggers/broker.hpp"
 
 namespace action_triggers {
 
@@ -30,36 +29,6 @@ std::string_view to_string(Persistence persistence) noexcept {
       return "possibly_persisted";
     case Persistence::persisted:
       return "persisted";
-  }
-  return "unknown";
-}
-
-std::string_view to_string(LogLevel level) noexcept {
-  switch (level) {
-    case LogLevel::debug:
-      return "debug";
-    case LogLevel::info:
-      return "info";
-    case LogLevel::warning:
-      return "warning";
-    case LogLevel::error:
-      return "error";
-  }
-  return "unknown";
-}
-
-std::string_view to_string(ConnectionState state) noexcept {
-  switch (state) {
-    case ConnectionState::connecting:
-      return "connecting";
-    case ConnectionState::connected:
-      return "connected";
-    case ConnectionState::blocked:
-      return "blocked";
-    case ConnectionState::disconnected:
-      return "disconnected";
-    case ConnectionState::closed:
-      return "closed";
   }
   return "unknown";
 }

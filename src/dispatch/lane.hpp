@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// One thread and one connection: drives a LaneCore in real time.
 #pragma once
 
@@ -7,54 +8,46 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "action_triggers/trigger_dispatcher.hpp"
+#include "action_triggers/broker.hpp"
+#include "base/thread.hpp"
+#include "base/wake_fd.hpp"
+#include "dispatch/callbacks.hpp"
 #include "dispatch/lane_core.hpp"
 #include "dispatch/mpsc_queue.hpp"
-#include "base/thread.hpp"
 
 namespace action_triggers::detail {
 
-/// What all lanes of a dispatcher share: the application's hooks. Lives as long as the last lane.
-struct Hooks {
-  DispatcherOptions options;
-  std::atomic<std::uint64_t> callback_exceptions{0};
-  std::atomic<std::uint64_t> slow_callbacks{0};
-
-  void log(LogLevel level, std::string_view component, std::string_view text) noexcept;
-  /// Runs the message's callback and on_failure, here or on the executor. Drops nothing, throws nothing.
-  void run_callbacks(Record& record, const DeliveryReport& report) noexcept;
-
- private:
-  void call_all(const DeliveryCallback& callback, const DeliveryReport& report, const char* where) noexcept;
-  void call(const DeliveryCallback& callback, const DeliveryReport& report) noexcept;
-};
-
 class Lane : public std::enable_shared_from_this<Lane> {
  public:
-  Lane(std::vector<std::shared_ptr<const BrokerConfig>> configs, BrokerRegistry::Make make,
-       std::shared_ptr<Hooks> hooks, const std::string& thread_name);
-  ~Lane();
+  using MakeBroker = std::function<std::unique_ptr<Broker>(const BrokerConfig& config)>;
+  using Destinations = std::vector<std::shared_ptr<Destination>>;
 
-  [[nodiscard]] const std::vector<std::unique_ptr<NamedBroker>>& names() const { return names_; }
+  /// Throws what `make` throws, std::bad_alloc, or std::system_error without a descriptor.
+  Lane(Destinations destinations, MakeBroker make, std::shared_ptr<Callbacks> callbacks,
+       const std::string& thread_name);
+  ~Lane();
 
   /// Throws std::system_error. Once.
   void start();
 
   /// Any thread.
   void push(Record& record) noexcept;
-  /// False: the lane has ended, everything has its outcome.
-  bool push(FlushMark& mark);
+  /// False: the lane has ended, everything has its outcome; the command is still the caller's.
+  bool push(LaneCommand& command);
+  /// The wall clock as of the lane's last turn; of now if the lane sleeps. For ids.
+  [[nodiscard]] std::uint64_t unix_ms() const noexcept;
 
-  /// Waits until there may be room again, or `deadline`. There may still be none; ask again.
-  void wait_for_room(NamedBroker& named, TimePoint deadline);
+  /// One more destination, which fires may reach once this returns. Any thread but a lane's. Throws std::bad_alloc.
+  void add(const std::shared_ptr<Destination>& destination);
+  /// No further fire is taken; what is left at `deadline` is reported `closed`. Any thread. Throws std::bad_alloc.
+  void remove(Destination& destination, TimePoint deadline);
 
   void begin_close(TimePoint deadline);
   /// False: `deadline` came first.
   bool wait_until_ended(TimePoint deadline);
-  /// Waits for the thread; on the lane's own thread, lets it go instead.
+  /// Waits for the thread; on the lane's own thread, releases it instead.
   void join();
 
   [[nodiscard]] ConnectionState state() const { return core_.state(); }
@@ -63,29 +56,29 @@ class Lane : public std::enable_shared_from_this<Lane> {
   [[nodiscard]] const LaneCore::CloseCounts& close_counts() const { return core_.close_counts(); }
 
  private:
-  /// Shared with Wakers, which may outlive the lane.
-  class WakeUp;
+  class AddDestination;
+  class RemoveDestination;
 
   void run();
+  [[nodiscard]] int admit_queued();
   void sleep(bool messages_may_follow);
-  void report_resolved();
-  void wake_producers();
+  void forget(Destination& destination);
 
-  const std::shared_ptr<Hooks> hooks_;
+  const std::shared_ptr<Callbacks> callbacks_;
   const std::string thread_name_;
-  std::vector<std::unique_ptr<NamedBroker>> names_;
-  const std::shared_ptr<WakeUp> wake_up_;
+  const std::shared_ptr<WakeFd> wake_up_;  // shared with Wakers, which may outlive the lane
   LaneCore core_;
   MpscQueue queue_;
   alignas(64) std::atomic<bool> asleep_{false};
+  std::atomic<std::uint64_t> unix_ms_{0};
 
   static constexpr TimePoint::rep open = TimePoint::max().time_since_epoch().count();
-  std::atomic<TimePoint::rep> close_deadline_{open};
+  alignas(64) std::atomic<TimePoint::rep> close_deadline_{open};
 
-  std::atomic<std::uint32_t> producers_waiting_{0};
   std::mutex mutex_;
-  std::condition_variable changed_;  // room was made, or the lane has ended
-  bool ended_ = false;
+  std::condition_variable state_changed_;
+  bool ended_ = false;         // under mutex_, as is what follows
+  Destinations destinations_;
   Thread thread_;
 };
 

@@ -1,66 +1,48 @@
+// SPDX-License-Identifier: MIT
 /// The lane's logic, without a thread, clock or socket of its own: what came in, what the broker said and what is due
 /// go in; what to send, what to report and when to wake come out. Lane (lane.hpp) drives it in real time, tests in
 /// virtual time.
 ///
-/// A record's life:   admit ─► live, unsent ─► in flight ─► resolved ─► reported ─► freed
-///                                  ▲              │ retryable failure
-///                                  └──────────────┘
-/// A deadline may resolve a record that is still in flight; it is then an orphan until the broker completes it.
+/// A record's life:   admit ─► queued, unsent ─► in flight ─► resolved ─► reported ─► freed
+///                                  ▲                │ retryable failure
+///                                  └────────────────┘
+/// A deadline may resolve a record that is still in flight; the broker then holds it until it completes it, late.
 ///
-/// Memory may run out: nothing here needs any for what it must not forget. Records and names are linked through
+/// Memory may run out: nothing here needs any for what it must not forget. Records and destinations are linked through
 /// themselves, a broker that throws std::bad_alloc is replaced and its messages are sent again, an outcome whose report
 /// finds no memory waits for it, and a text that finds none is left out.
+///
+/// The parts: DestinationQueue (order, window, refused messages), ReadyList (whose turn it is), DueHeap and Deadlines
+/// (what is due), ConnectionSupervisor (when to connect), OutcomeQueue and ReportMaker (outcomes), FlushBarriers.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "action_triggers/broker.hpp"
-#include "base/message_id.hpp"
-#include "dispatch/named_broker.hpp"
+#include "core/backoff.hpp"
+#include "dispatch/connection_supervisor.hpp"
+#include "dispatch/deadlines.hpp"
+#include "dispatch/destination.hpp"
+#include "dispatch/due_heap.hpp"
+#include "dispatch/flush_barriers.hpp"
+#include "dispatch/outcome_queue.hpp"
+#include "dispatch/ready_list.hpp"
 #include "dispatch/record.hpp"
+#include "dispatch/report_maker.hpp"
 
 namespace action_triggers::detail {
 
-/// A flush() that waits for everything that was picked up before it.
-struct FlushMark : QueueNode {
-  FlushMark() { is_flush_mark = true; }
-  virtual ~FlushMark() = default;
-  virtual void reached() noexcept = 0;  // may delete this
-
-  FlushMark* next = nullptr;  // of the same epoch
-};
-
-/// A queue of names with room for a fixed number of them.
-class NameRing {
- public:
-  explicit NameRing(std::size_t room) : places_(room) {}
-
-  [[nodiscard]] bool empty() const { return count_ == 0; }
-  void push(NamedBroker& named) { places_[(first_ + count_++) % places_.size()] = &named; }
-  NamedBroker& pop() {
-    --count_;
-    return *places_[std::exchange(first_, (first_ + 1) % places_.size())];
-  }
-
- private:
-  std::vector<NamedBroker*> places_;
-  std::size_t first_ = 0;
-  std::size_t count_ = 0;
-};
-
 class LaneCore final : private BrokerEvents {
  public:
+  /// Beside Destination::abandoned_at_close.
   struct CloseCounts {
     std::size_t delivered = 0;
     std::size_t failed = 0;
-    std::vector<std::size_t> abandoned;  // per name
   };
 
   struct Environment {
@@ -69,44 +51,46 @@ class LaneCore final : private BrokerEvents {
     std::function<TimePoint()> clock;                      ///< Never goes back.
     Waker waker;
     std::uint64_t seed = 0;
-    bool failures_are_heard = false;     ///< Somebody wants to know of failures of which nobody holds a Delivery.
+    bool on_failure_is_set = false;      ///< Failures are reported even if nobody holds a Delivery.
     bool reports_outlive_calls = false;  ///< Callbacks may read a report after report() has returned.
   };
 
-  /// `names` outlive this.
-  LaneCore(std::vector<NamedBroker*> names, Environment environment);
+  explicit LaneCore(Environment environment);
   ~LaneCore();
+
+  /// Before start(), or on the lane's thread. The destination outlives this, or is removed before. Throws
+  /// std::bad_alloc, and then nothing has changed.
+  void add(Destination& destination);
+  /// Its capacity is closed. What is left at `deadline` is reported `closed`; when the broker holds nothing of it any
+  /// more, it is forgotten, and `removed(destination)` is called.
+  void remove(Destination& destination, TimePoint deadline);
+  std::function<void(Destination&)> removed;
 
   /// Makes the first broker; throws what `make_broker` throws.
   void make_broker();
   void start();
 
-  // One turn: begin it, admit and mark what the queue brought, step, report.
-  void begin_turn(std::uint64_t unix_ms);
+  // One turn: begin it, admit and run what the queue brought, step, report.
+  void begin_turn();
   void admit(Record& record);
-  void mark(FlushMark& mark);
+  void flush(FlushBarrier& barrier) { flushes_.add(barrier); }
   void step();
   /// Publishes every outcome, and calls `run_callbacks(Record&, const DeliveryReport&)` for those that somebody may
-  /// see. The message's room is given back before: whoever hears of the outcome can fire the next one.
+  /// see. The message's capacity is released before: whoever learns of the outcome can fire the next one.
   template <class RunCallbacks>
   void report(RunCallbacks&& run_callbacks) {
     out_of_memory_ = false;
-    std::size_t ahead = 0;
-    while (Record* record = first_resolved_) {
-      if (ahead == 0) ahead = give_back_room_of_next();
-      --ahead;
-      if (is_heard(*record)) {
-        const DeliveryReport* const report = report_of(*record);
-        if (report == nullptr) {
-          out_of_memory_ = true;  // later, then
-          return;
-        }
-        take_resolved();
-        if (record->report != nullptr) record->publish();
-        run_callbacks(*record, *report);
-      } else {
-        take_resolved();
+    while (Record* record = outcomes_.first()) {
+      outcomes_.release_capacity_of_first();
+      const bool is_read = reports_.needs_report(*record);
+      const DeliveryReport* const report = is_read ? reports_.report_of(*record) : nullptr;
+      if (is_read && report == nullptr) {
+        out_of_memory_ = true;  // later, then
+        return;
       }
+      outcomes_.pop();
+      if (record->report != nullptr) record->set_done();
+      if (is_read) run_callbacks(*record, *report);
       reported(*record);
     }
   }
@@ -118,103 +102,96 @@ class LaneCore final : private BrokerEvents {
   [[nodiscard]] const CloseCounts& close_counts() const { return close_counts_; }
 
   /// What to wait for before the next turn.
-  [[nodiscard]] WaitRequest wait_request() const;
+  [[nodiscard]] WaitRequest wait_request();
   /// The next turn has something to do at once.
-  [[nodiscard]] bool has_work() const { return !out_of_memory_ && (work_left_ || first_resolved_ != nullptr); }
+  [[nodiscard]] bool has_work() const { return !out_of_memory_ && (work_left_ || !outcomes_.empty()); }
 
-  [[nodiscard]] ConnectionState state() const { return state_.load(std::memory_order_relaxed); }
-  [[nodiscard]] std::string connection_error() const;
+  [[nodiscard]] ConnectionState state() const { return connection_.state(); }
+  [[nodiscard]] std::string connection_error() const { return connection_.error(); }
+
+  /// A pause of the destination, the wait of a refused message, or its time to leave is over.
+  void destination_due(Destination& destination, TimePoint now);
 
  private:
+  /// A time for the lane to wake up; its turn looks for itself what is due.
+  class Alarm final : public Due {
+    void on_due(TimePoint) override {}
+  };
+
   // BrokerEvents
   void complete(const OutboundMessage& message, Outcome outcome) override;
   void connected() override;
   void disconnected(Status why) override;
-  void blocked(bool is_blocked, std::string_view why) override;
-  void log(LogLevel level, std::string_view text) override;
+  void blocked(bool is_blocked, std::string_view why) override { connection_.blocked(is_blocked, why); }
+  void full() override { connection_full_ = true; }
+  void log(LogLevel level, std::string_view text) override { environment_.log(level, text); }
   [[nodiscard]] TimePoint now() const override { return now_; }
 
+  // The broker
   template <class Call>
-  bool guarded(const char* what, Call&& call);
+  bool call_broker(const char* what, Call&& call);
+  void start_broker();
   void replace_broker(const Status& why);
-  bool make_missing_broker();
-
-  void resolve(Record& record, Outcome&& outcome);
-  [[nodiscard]] bool is_heard(const Record& record) const;
-  const DeliveryReport* report_of(Record& record) noexcept;
-  void take_resolved();
-  void unlink_unsent(Record& record);
-  static void send_again_from(Record& record);
-  void try_again(Record& record);
-  void expire();
   void connect_if_due();
-  void send_ready();
-  std::size_t fill_batch(NamedBroker& named);
-  std::size_t send_batch(NamedBroker& named);
-  void drop_oldest_over_bounds(NamedBroker& named);
-  void make_ready(NamedBroker& named);
-  void resume_paused();
   void close_broker();
-  void finish_close_if_due();
-  std::size_t give_back_room_of_next();
-  void reported(Record& record);
-  void finish_flushes();
 
-  [[nodiscard]] TimePoint deadline_of(const Record& record) const;
-  [[nodiscard]] std::string what_it_waited_for(const Record& record) const;
+  // Sending
+  void make_ready(Destination& destination);
+  void send_ready();
+  std::size_t send_batch(Destination& destination);
+  void retry(Record& record, const Status& why);
+  void set_due(Destination& destination);
+  void drop_oldest_over_capacity(Destination& destination);
   [[nodiscard]] bool tried_enough(const Record& record) const;
-  [[nodiscard]] std::chrono::nanoseconds backoff(const RetryPolicy& policy, std::uint32_t failures);
-  [[nodiscard]] bool all_accounted_for() const;
-  [[nodiscard]] bool is_connected() const;
-  void set_state(ConnectionState state) { state_.store(state, std::memory_order_relaxed); }
 
-  const std::vector<NamedBroker*> names_;
-  std::vector<const BrokerConfig*> configs_;
+  // Outcomes
+  void resolve(Record& record, Outcome&& outcome);
+  void resolve_late(Record& record, const Outcome& outcome);
+  void resolve_all(Destination& destination, StatusCode code, const char* why);
+  void expire(Record& record);
+  void reported(Record& record);
+  void count_for_close(const Record& record);
+  [[nodiscard]] std::string what_it_waits_for(const Record& record) const;
+
+  // The end
+  void finish_removals();
+  void forget(Destination& destination);
+  void finish_close_if_due();
+  [[nodiscard]] bool all_accounted_for() const;
+
   const Environment environment_;
   std::unique_ptr<Broker> broker_;  // none: the next connect_if_due() makes one
-  RetryPolicy connection_retry_;    // the most eager of the names'
+  bool started_ = false;
 
   TimePoint now_;  // read a few times a turn, not for every message
-  std::uint64_t unix_ms_ = 0;
-  MessageIdGenerator ids_;
-  std::mt19937_64 random_;
+  Backoff backoff_;
+  DueHeap due_;
+  ConnectionSupervisor connection_;
+  Deadlines deadlines_;
+
+  std::vector<Destination*> destinations_;
+  std::vector<const BrokerConfig*> configs_;  // by Destination::index; nullptr: free
+  std::vector<Destination*> leaving_;
+  ReadyList ready_;     // with something to send
+  ReadyList unserved_;  // of which the broker took nothing in this turn
+  ReadyList served_;    // of which it took a part
 
   std::uint64_t next_sequence_ = 0;
-  std::size_t live_total_ = 0;
-  RecordList orphans_;                // resolved, and still held by the broker
-  Record* first_resolved_ = nullptr;  // with an outcome that is not reported yet, linked by next_in_queue
-  Record* last_resolved_ = nullptr;
+  std::size_t queued_total_ = 0;  // messages without an outcome
+  RecordList expired_in_flight_;  // resolved, and still held by the broker
   std::vector<const OutboundMessage*> batch_;
-  DeliveryReport passing_report_;  // of whatever message's callback is running
-
-  // Names, each at most once in each; with room for all of them.
-  NameRing ready_;
-  std::vector<NamedBroker*> stalled_;  // the broker took less than it was offered
-  std::vector<NamedBroker*> paused_;
-  TimePoint next_deadline_ = TimePoint::max();  // no deadline is earlier; it may be too early
+  OutcomeQueue outcomes_;
+  ReportMaker reports_;
+  FlushBarriers flushes_;
+  bool connection_full_ = false;
   bool work_left_ = false;
   bool out_of_memory_ = false;  // for a report
 
-  std::atomic<ConnectionState> state_{ConnectionState::connecting};
-  bool started_connecting_ = false;
-  TimePoint connect_at_ = TimePoint::min();
-  TimePoint connected_since_;
-  std::uint32_t connect_failures_ = 0;
-  mutable std::mutex connection_error_mutex_;
-  std::string connection_error_;
-  std::string blocked_why_;
-
-  struct Epoch {
-    std::size_t open = 0;
-    FlushMark* marks = nullptr;
-  };
-  std::deque<Epoch> epochs_{1};
-  std::uint32_t first_epoch_ = 0;
-
+  Alarm close_alarm_;
+  TimePoint close_deadline_;
   bool closing_ = false;
   bool broker_closed_ = false;
   bool finished_ = false;
-  TimePoint close_deadline_;
   CloseCounts close_counts_;
 };
 

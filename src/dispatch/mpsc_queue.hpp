@@ -1,7 +1,8 @@
-/// An intrusive queue for many producers and one consumer, after Dmitry Vyukov's non-intrusive MPSC design.
+// SPDX-License-Identifier: MIT
+/// An intrusive queue for many producers and one consumer, after Dmitry Vyukov's intrusive MPSC node-based queue.
 ///
 /// It keeps causal order between threads: if one push() returned before another began, they come out in that order.
-/// Queues with a sub-queue per producer do not (see docs/architecture.md).
+/// Queues with a sub-queue per producer do not (docs/decisions/0001).
 #pragma once
 
 #include <atomic>
@@ -10,7 +11,7 @@ namespace action_triggers::detail {
 
 struct QueueNode {
   std::atomic<QueueNode*> next_in_queue{nullptr};
-  bool is_flush_mark = false;  // the only other thing beside messages that a lane's queue carries
+  bool is_command = false;  // a LaneCommand; otherwise a Record
 };
 
 class MpscQueue {

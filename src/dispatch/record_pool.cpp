@@ -124,7 +124,10 @@ Cache* cache_of(std::size_t bytes) noexcept {
 
 void* allocate_record(std::size_t bytes) {
   Cache* const cache = cache_of(bytes);
-  if (cache == nullptr) return ::operator new(bytes);
+  if (cache == nullptr) {
+    // A block always has its class's size, whoever makes it: another thread may keep it when it is freed.
+    return ::operator new(pooled && bytes <= largest ? block_bytes(size_index(bytes)) : bytes);
+  }
   const std::size_t index = size_index(bytes);
   if (cache->blocks == nullptr) {
     cache->blocks = cache->full != nullptr ? std::exchange(cache->full, nullptr) : take_batch(index);

@@ -1,11 +1,10 @@
+// SPDX-License-Identifier: MIT
 #include "action_triggers/broker_registry.hpp"
 
 #include <algorithm>
 #include <cctype>
 #include <stdexcept>
-
-#include "brokers/builtin.hpp"
-#include "config/generic_config.hpp"
+#include <utility>
 
 namespace action_triggers {
 namespace {
@@ -27,30 +26,28 @@ std::string type_name(std::string_view broker_type) {
 
 BrokerRegistry::BrokerRegistry() = default;
 
-BrokerRegistry BrokerRegistry::builtin() {
-  BrokerRegistry registry;
-  detail::add_builtin(registry);
-  return registry;
-}
-
-BrokerRegistry& BrokerRegistry::add(std::string_view broker_type, Parse parse, Make make) {
-  entries_[type_name(broker_type)] = {
-      .parse = std::move(parse), .make = std::move(make), .ping = {}, .unavailable = {}};
+BrokerRegistry& BrokerRegistry::add(BrokerType type) {
+  type.name = type_name(type.name);
+  types_[type.name] = std::move(type);
   return *this;
 }
 
+BrokerRegistry& BrokerRegistry::add(std::string_view broker_type, Parse parse, Make make) {
+  return add({.name = std::string(broker_type), .parse = std::move(parse), .make = std::move(make)});
+}
+
 BrokerRegistry& BrokerRegistry::add(std::string_view broker_type, Make make) {
-  Entry& entry = entries_[type_name(broker_type)];
-  if (!entry.parse) entry.parse = detail::parse_generic;
-  entry.make = std::move(make);
-  entry.ping = {};
-  entry.unavailable.clear();
+  BrokerType& type = types_[type_name(broker_type)];
+  type.name = type_name(broker_type);
+  type.make = std::move(make);
+  type.ping = {};
+  type.unavailable.clear();
   return *this;
 }
 
 BrokerRegistry& BrokerRegistry::set_ping(std::string_view broker_type, Ping ping) {
-  const auto found = entries_.find(type_name(broker_type));
-  if (found == entries_.end()) {
+  const auto found = types_.find(type_name(broker_type));
+  if (found == types_.end()) {
     throw std::invalid_argument("set_ping: there is no broker type '" + std::string(broker_type) + "'; add() it first");
   }
   found->second.ping = std::move(ping);
@@ -58,19 +55,17 @@ BrokerRegistry& BrokerRegistry::set_ping(std::string_view broker_type, Ping ping
 }
 
 BrokerRegistry& BrokerRegistry::add_unavailable(std::string_view broker_type, Parse parse, std::string text) {
-  entries_[type_name(broker_type)] = {
-      .parse = std::move(parse), .make = {}, .ping = {}, .unavailable = std::move(text)};
-  return *this;
+  return add({.name = std::string(broker_type), .parse = std::move(parse), .unavailable = std::move(text)});
 }
 
-const BrokerRegistry::Entry* BrokerRegistry::find(std::string_view broker_type) const {
-  const auto found = entries_.find(lower(broker_type));
-  return found == entries_.end() ? nullptr : &found->second;
+const BrokerType* BrokerRegistry::find(std::string_view broker_type) const {
+  const auto found = types_.find(lower(broker_type));
+  return found == types_.end() ? nullptr : &found->second;
 }
 
 std::vector<std::string> BrokerRegistry::types() const {
   std::vector<std::string> names;
-  for (const auto& [name, entry] : entries_) names.push_back(name);
+  for (const auto& [name, type] : types_) names.push_back(name);
   return names;
 }
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The action-triggers command, as people and scripts use it. Usage: cli_test.py COMMAND [--live] [unittest's options]
 
 With --live the tests that need servers run too; the variables of `scripts/servers env` must be set."""
@@ -5,6 +6,7 @@ With --live the tests that need servers run too; the variables of `scripts/serve
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
 import tempfile
@@ -138,24 +140,20 @@ class Fire(Case):
 
     def test_progress_on_a_terminal(self):
         primary, secondary = pty.openpty()
-        slow = subprocess.Popen([COMMAND, "fire", self.memory(), "m"], stdin=subprocess.PIPE,
-                                stdout=subprocess.PIPE, stderr=secondary, text=True)
+        busy = subprocess.Popen([COMMAND, "fire", self.memory(), "m"], stdin=subprocess.PIPE,
+                                stdout=subprocess.DEVNULL, stderr=secondary)
         os.close(secondary)
         seen = b""
-        give_up = time.monotonic() + 30
-        while b"confirmed" not in seen and time.monotonic() < give_up:  # a line now and then, until it says something
-            slow.stdin.write("x\n")
-            slow.stdin.flush()
-            time.sleep(0.02)
-            os.set_blocking(primary, False)
-            try:
+        while b"confirmed" not in seen:  # lines as fast as they are taken, until the command says something
+            readable, writable, _ = select.select([primary], [busy.stdin], [], 30)
+            self.assertTrue(readable or writable, "no line was taken for 30 s")
+            if readable:
                 seen += os.read(primary, 4096)
-            except BlockingIOError:
-                pass
-        slow.stdin.close()
-        self.assertEqual(slow.wait(timeout=30), 0)
+            elif writable:
+                os.write(busy.stdin.fileno(), b"x\n" * 100)  # less than a pipe takes at once
+        busy.stdin.close()
+        self.assertEqual(busy.wait(timeout=30), 0)
         self.assertIn(b" fired, ", seen)
-        slow.stdout.close()
         os.close(primary)
 
 
@@ -165,6 +163,14 @@ class Ping(Case):
         status, out, _ = run("ping", self.memory(), "m", "--send")
         self.assertEqual(status, 0)
         self.assertRegex(out, r"^ok    m \(memory\): test message [0-9a-f-]{36} confirmed\n$")
+
+    def test_a_message_that_fails_is_not_called_confirmed(self):
+        status, out, _ = run("ping", self.memory(max_queued_bytes=1), "--send", "--json")
+        self.assertEqual(status, 1)
+        self.assertNotIn("confirmed", out)
+        found = json.loads(out)["brokers"][0]
+        self.assertNotEqual(found["status"], "ok")
+        self.assertEqual(found["detail"], "")
 
     def test_unreachable(self):
         path = self.file({"brokers": {

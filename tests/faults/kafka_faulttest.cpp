@@ -2,6 +2,8 @@
 #include "faults/faults.hpp"
 #include "faults/support.hpp"
 
+#include "action_triggers/broker_registry.hpp"
+
 namespace action_triggers::tests {
 namespace {
 

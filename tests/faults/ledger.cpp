@@ -3,12 +3,20 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <sstream>
 
 namespace action_triggers::tests {
+namespace {
+
+std::mutex reports_mutex;
+std::condition_variable reports_came;
+std::uint64_t reports = 0;  // of all ledgers
+
+}  // namespace
 
 std::string Ledger::body_of(std::size_t index) {
   std::string body = std::to_string(index) + " ";
@@ -29,7 +37,7 @@ void Ledger::fire(TriggerDispatcher& dispatcher, const std::string& name) {
   message.key = std::to_string(index % keys);
   const Clock::time_point begin = Clock::now();
   dispatcher.fire(name, message, [this, index](const DeliveryReport& report) {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     Entry& entry = entries_[index];
     ++entry.reports;
     entry.reported_at = Clock::now();
@@ -38,10 +46,19 @@ void Ledger::fire(TriggerDispatcher& dispatcher, const std::string& name) {
     entry.text = report.status.message();
     entry.partition = report.partition;
     entry.offset = report.offset;
+    lock.unlock();
+    const std::lock_guard reports_lock(reports_mutex);
+    ++reports;
+    reports_came.notify_all();
   });
   const std::chrono::nanoseconds took = Clock::now() - begin;
   const std::lock_guard lock(mutex_);
   longest_fire_ = std::max(longest_fire_, took);
+}
+
+void Ledger::wait_for_a_report(std::chrono::milliseconds at_most) {
+  std::unique_lock lock(reports_mutex);
+  reports_came.wait_for(lock, at_most, [before = reports] { return reports != before; });
 }
 
 std::uint64_t Ledger::fired() const {

@@ -21,6 +21,9 @@ class Ledger {
   /// thread.
   void fire(TriggerDispatcher& dispatcher, const std::string& name);
 
+  /// Waits until a message of any ledger is reported, at most so long.
+  static void wait_for_a_report(std::chrono::milliseconds at_most);
+
   [[nodiscard]] std::uint64_t fired() const;
   [[nodiscard]] std::uint64_t reported() const;
   [[nodiscard]] std::uint64_t count(StatusCode code) const;

@@ -3,6 +3,8 @@
 #include "faults/support.hpp"
 #include "support/mock_cluster.hpp"
 
+#include "action_triggers/broker_registry.hpp"
+
 namespace action_triggers::tests {
 namespace {
 

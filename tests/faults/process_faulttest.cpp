@@ -146,7 +146,7 @@ TEST_F(ProcessTest, ClosesAtAnyMoment) {
     while (Ledger::Clock::now() < end) {
       rabbitmq_ledger.fire(dispatcher, "rabbitmq");
       kafka_ledger.fire(dispatcher, "kafka");
-      std::this_thread::sleep_for(std::chrono::microseconds(random() % 200));
+      std::this_thread::sleep_for(std::chrono::microseconds(random() % 200));  // the pace of the load
     }
     const auto began = Ledger::Clock::now();
     const std::chrono::milliseconds grace(random() % 20);

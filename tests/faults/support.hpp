@@ -69,13 +69,14 @@ class Load {
   std::thread thread_;
 };
 
-/// Looks every few milliseconds until `condition` holds; false after `patience`.
+/// Looks at every report until `condition` holds, and sometimes between them: not all conditions are about messages.
+/// False after `patience`.
 inline bool eventually(const std::function<bool()>& condition,
                        std::chrono::seconds patience = std::chrono::seconds(180)) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    Ledger::wait_for_a_report(std::chrono::milliseconds(100));
   }
   return true;
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Any bytes as a configuration: a Config or a ConfigError with its problems, and nothing else.
 #include <cstddef>
 #include <cstdint>

@@ -8,6 +8,8 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "action_triggers/broker_registry.hpp"
+
 namespace action_triggers::tests {
 namespace {
 

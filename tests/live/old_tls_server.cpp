@@ -5,9 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <stdexcept>
-#include <thread>
 
 #include "live/certificates.hpp"
 #include "live/servers.hpp"
@@ -32,16 +30,18 @@ int free_port() {
 
 OldTlsServer::OldTlsServer() : port_(free_port()) {
   const std::string old = " -tls1_1 -cipher ALL:@SECLEVEL=0 ";
-  pid_ = run("openssl s_server -www -accept 127.0.0.1:" + std::to_string(port_) + old + "-cert " +
+  const std::string address = "127.0.0.1:" + std::to_string(port_);
+  // It says ACCEPT once it listens; `tail` ends with it.
+  pid_ = run("said=$(mktemp); openssl s_server -www -accept " + address + old + "-cert " +
              Certificates::path("server.pem") + " -key " + Certificates::path("server.key") +
-             " </dev/null >/dev/null 2>&1 & echo $!");
-  std::string said;
-  for (int attempt = 0; attempt < 100; ++attempt) {
-    said = run("openssl s_client -connect 127.0.0.1:" + std::to_string(port_) + old + "</dev/null 2>&1 || true");
-    if (said.find("Protocol  : TLSv1.1") != std::string::npos) return;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+             " </dev/null >\"$said\" 2>&1 & pid=$!; "
+             "timeout 60 bash -c 'grep -q -m1 ACCEPT <(exec tail --pid=$1 -s 0.1 -n +1 -f \"$2\")' - $pid \"$said\" "
+             ">/dev/null 2>&1; rm \"$said\"; printf %s $pid");
+  const std::string said = run("openssl s_client -connect " + address + old + "</dev/null 2>&1 || true");
+  if (said.find("Protocol  : TLSv1.1") == std::string::npos) {
+    run("kill " + pid_ + " || true");
+    throw std::runtime_error("nobody speaks TLS 1.1: " + said);
   }
-  throw std::runtime_error("nobody speaks TLS 1.1: " + said);
 }
 
 OldTlsServer::~OldTlsServer() { run("kill " + pid_); }

@@ -4,6 +4,8 @@
 #include "live/certificates.hpp"
 #include "live/support.hpp"
 
+#include "action_triggers/broker_registry.hpp"
+
 namespace action_triggers::tests {
 namespace {
 

@@ -15,12 +15,14 @@
 namespace action_triggers::tests {
 namespace {
 
-using detail::FlushMark;
+using detail::Capacity;
+using detail::Destination;
+using detail::FlushBarrier;
+using detail::LaneCommand;
 using detail::LaneCore;
 using detail::MessageParts;
-using detail::NamedBroker;
+using detail::Payload;
 using detail::QueueNode;
-using detail::Quota;
 using detail::Record;
 using namespace std::chrono_literals;
 
@@ -50,14 +52,14 @@ class Simulation {
   class SimulatedBroker;
   struct Mark;
 
-  // ---------------------------------------------------------------------------------------------------------- choices
+  // Choices
   std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
   bool chance(unsigned percent) { return below(100) < percent; }
   std::chrono::milliseconds milliseconds_below(std::uint64_t limit) {
     return std::chrono::milliseconds(static_cast<std::int64_t>(below(limit)));
   }
 
-  // ------------------------------------------------------------------------------------------------------------ record
+  // Record
   void note(const std::string& text) {
     for (const char c : text) result_.trace = (result_.trace ^ static_cast<unsigned char>(c)) * 1'099'511'628'211ULL;
     if (text_ != nullptr) text_->push_back(std::to_string((now_ - begin_) / 1us) + " us: " + text);
@@ -67,8 +69,7 @@ class Simulation {
     if (result_.violations.size() < 20) result_.violations.push_back(text);
   }
 
-  // ------------------------------------------------------------------------------------------------------- the
-  // schedule
+  // The schedule
   void make_names();
   void fire(std::size_t name);
   void push_some(std::size_t most);
@@ -81,19 +82,20 @@ class Simulation {
   static std::size_t index_of(const OutboundMessage& message) { return std::stoul(std::string(message.body())); }
 
   std::mt19937_64 random_;
+  detail::MessageIdGenerator ids_{1};
   std::vector<std::string>* const text_;
   SimulationResult result_;
 
   const TimePoint begin_ = TimePoint(1h);
   TimePoint now_ = begin_;
-  std::vector<std::unique_ptr<NamedBroker>> names_;
+  std::vector<std::unique_ptr<Destination>> destinations_;
   std::unique_ptr<LaneCore> core_;
   bool core_started_ = false;
 
   std::vector<Message> messages_;
   std::vector<Delivery> deliveries_;
   std::deque<QueueNode*> queue_;       // what the producers have pushed
-  std::vector<Record*> on_their_way_;  // room taken, not pushed yet
+  std::vector<Record*> on_their_way_;  // capacity reserved, not pushed yet
   std::size_t open_marks_ = 0;
   std::vector<std::vector<std::size_t>> arrived_;  // per name, in order of arrival, first copies
   bool closing_ = false;
@@ -151,7 +153,7 @@ class Simulation::SimulatedBroker final : public Broker {
     std::map<std::size_t, std::size_t> in_flight;
     for (const Held& held : held_) ++in_flight[held.message->destination_index()];
     for (const auto& [name, count] : in_flight) {
-      const std::size_t window = sim_.names_[name]->config->max_in_flight;
+      const std::size_t window = sim_.destinations_[name]->config->max_in_flight;
       if (window != 0 && count > window) sim_.violation("more in flight than max_in_flight");
     }
     return take;
@@ -262,7 +264,7 @@ class Simulation::SimulatedBroker final : public Broker {
   std::deque<Held> held_;
 };
 
-struct Simulation::Mark final : FlushMark {
+struct Simulation::Mark final : FlushBarrier {
   Mark(Simulation& simulation, std::size_t fires) : sim(simulation), fires_before(fires) { ++sim.open_marks_; }
   void reached() noexcept override {
     --sim.open_marks_;
@@ -290,21 +292,24 @@ void Simulation::make_names() {
     if (chance(30)) config->retry.max_attempts = 1 + static_cast<std::uint32_t>(below(4));
     config->retry.initial_backoff = 1ms + milliseconds_below(20);
     config->retry.max_backoff = config->retry.initial_backoff * static_cast<int>(1 + below(5));
-    names_.push_back(std::make_unique<NamedBroker>(std::move(config), static_cast<std::uint32_t>(i)));
+    destinations_.push_back(std::make_unique<Destination>(std::move(config)));
   }
   arrived_.resize(count);
 }
 
 void Simulation::fire(std::size_t name) {
   if (messages_.size() >= most_fires) return;
-  NamedBroker& named = *names_[name];
+  Destination& destination = *destinations_[name];
   const std::string body = std::to_string(messages_.size());
   const MessageParts parts{body, nullptr};
-  const std::size_t bytes = Record::payload_bytes(parts);
-  if (named.quota.take(bytes, named.config->overflow == Overflow::drop_oldest) != Quota::Answer::granted) return;
-  note("fired " + body + " at " + named.config->name);
-  Record* record = Record::make(parts, bytes, [](const DeliveryReport&) {});  // somebody listens: it gets a report
-  record->named = &named;
+  const std::size_t bytes = Payload::counted_bytes(parts);
+  if (destination.capacity.reserve(bytes, destination.overflow == Overflow::drop_oldest) !=
+      Capacity::Answer::reserved) {
+    return;
+  }
+  note("fired " + body + " at " + destination.name);
+  Record* record = Record::make(destination, parts, bytes, ids_.next(1'700'000'000'000),
+                                [](const DeliveryReport&) {});  // somebody reads it: it gets a report
   messages_.push_back({.name = name, .id = {}, .picked_up = {}});
   ++result_.fired;
   Delivery delivery = record->handle();
@@ -312,7 +317,7 @@ void Simulation::fire(std::size_t name) {
   on_their_way_.push_back(record);
 }
 
-/// A producer's push() comes some time after it took room. Pushes of one thread, and so of one name here, keep their
+/// A producer's push() comes some time after it reserved its capacity. Pushes of one thread, and so of one name here, keep their
 /// order.
 void Simulation::push_some(std::size_t most) {
   for (; most > 0 && !on_their_way_.empty(); --most) {
@@ -325,11 +330,10 @@ void Simulation::push_some(std::size_t most) {
 
 void Simulation::turn() {
   progress_ = false;
-  core_->begin_turn(1'700'000'000'000ULL + static_cast<std::uint64_t>((now_ - begin_) / 1ms));
+  core_->begin_turn();
   for (; !queue_.empty(); queue_.pop_front(), progress_ = true) {
-    if (queue_.front()->is_flush_mark) {
-      auto* mark = static_cast<Mark*>(queue_.front());
-      core_->mark(*mark);
+    if (queue_.front()->is_command) {
+      static_cast<LaneCommand*>(queue_.front())->run(*core_);
     } else {
       auto* record = static_cast<Record*>(queue_.front());
       messages_[index_of(*record)].picked_up = now_;
@@ -365,7 +369,7 @@ void Simulation::on_report(const Record& record, const DeliveryReport& outcome) 
     }
     if (outcome.status.message().empty()) violation("a failure without a text");
   }
-  if (outcome.latency > names_[message.name]->config->timeout + longest_busy_step)
+  if (outcome.latency > destinations_[message.name]->config->timeout + longest_busy_step)
     violation("reported after its deadline");
   if (chance(fires_again_)) fire(message.name);  // as a callback may
 }
@@ -384,7 +388,7 @@ void Simulation::advance() {
 }
 
 void Simulation::finish() {
-  for (const auto& named : names_) named->quota.close();
+  for (const auto& destination : destinations_) destination->capacity.close();
   outstanding_at_close_ = 0;
   for (const Message& message : messages_) {
     if (message.reports == 0) ++outstanding_at_close_;
@@ -403,18 +407,18 @@ void Simulation::finish() {
   if (!core_->finished()) return violation("close does not end");
   if (now_ > deadline + 1ms) violation("close ended late");
   for (; !queue_.empty(); queue_.pop_front()) {
-    if (!queue_.front()->is_flush_mark) return violation("a message was left in the queue");
-    static_cast<Mark*>(queue_.front())->reached();
+    if (!queue_.front()->is_command) return violation("a message was left in the queue");
+    static_cast<LaneCommand*>(queue_.front())->lane_ended();
   }
   const LaneCore::CloseCounts& counts = core_->close_counts();
   std::size_t accounted = counts.delivered + counts.failed;
-  for (const std::size_t abandoned : counts.abandoned) accounted += abandoned;
+  for (const auto& destination : destinations_) accounted += destination->abandoned_at_close;
   if (accounted != outstanding_at_close_) violation("close counted other than what was outstanding");
 }
 
 void Simulation::check_order() {
-  for (std::size_t name = 0; name < names_.size(); ++name) {
-    const bool strict = names_[name]->config->max_in_flight == 1;
+  for (std::size_t name = 0; name < destinations_.size(); ++name) {
+    const bool strict = destinations_[name]->config->max_in_flight == 1;
     std::optional<std::size_t> last;
     for (const std::size_t index : arrived_[name]) {
       if (messages_[index].refused && !strict) continue;
@@ -438,22 +442,19 @@ SimulationResult Simulation::run() {
   connect_fails_ = chance(50) ? static_cast<unsigned>(below(70)) : 0;
   fires_again_ = chance(20) ? static_cast<unsigned>(below(40)) : 0;
 
-  std::vector<NamedBroker*> pointers;
-  for (const auto& named : names_) pointers.push_back(named.get());
-  core_ =
-      std::make_unique<LaneCore>(pointers, LaneCore::Environment{.make_broker =
-                                                                     [this] {
-                                                                       // Not the first one: that failure is the
-                                                                       // dispatcher's constructor's.
-                                                                       if (core_started_ && chance(throws_))
-                                                                         throw std::bad_alloc();
-                                                                       return std::make_unique<SimulatedBroker>(*this);
-                                                                     },
-                                                                 .log = [](LogLevel, std::string_view) {},
-                                                                 .clock = [this] { return now_; },
-                                                                 .waker = Waker([] {}),
-                                                                 .seed = random_(),
-                                                                 .failures_are_heard = true});
+  core_ = std::make_unique<LaneCore>(LaneCore::Environment{
+      .make_broker =
+          [this] {
+            // Not the first one: that failure is the dispatcher's constructor's.
+            if (core_started_ && chance(throws_)) throw std::bad_alloc();
+            return std::make_unique<SimulatedBroker>(*this);
+          },
+      .log = [](LogLevel, std::string_view) {},
+      .clock = [this] { return now_; },
+      .waker = Waker([] {}),
+      .seed = random_(),
+      .on_failure_is_set = true});
+  for (const auto& destination : destinations_) core_->add(*destination);
   core_->make_broker();
   core_started_ = true;
   core_->start();
@@ -461,7 +462,7 @@ SimulationResult Simulation::run() {
   for (std::uint64_t actions = 20 + below(200); actions > 0 && result_.violations.empty(); --actions) {
     const std::uint64_t action = below(10);
     if (action < 4) {
-      const std::size_t name = below(names_.size());
+      const std::size_t name = below(destinations_.size());
       for (std::uint64_t n = chance(20) ? below(30) : 1; n > 0; --n) fire(name);
     }
     if (action < 6) push_some(below(on_their_way_.size() + 1));
@@ -480,12 +481,12 @@ SimulationResult Simulation::run() {
     for (std::size_t i = 0; i < messages_.size(); ++i) {
       if (messages_[i].reports != 1) violation(std::to_string(messages_[i].reports) + " reports: " + std::to_string(i));
     }
-    for (const auto& named : names_) {
-      if (named->quota.messages() != 0 || named->quota.bytes() != 0) violation("room was not given back");
-      if (named->in_flight.get() != 0) violation("in_flight is not 0 at the end");
+    for (const auto& destination : destinations_) {
+      if (destination->capacity.messages() != 0 || destination->capacity.bytes() != 0) violation("capacity was not released");
+      if (destination->counters.in_flight.get() != 0) violation("in_flight is not 0 at the end");
       std::uint64_t outcomes = 0;
-      for (const auto& counter : named->outcomes) outcomes += counter.get();
-      if (outcomes != named->picked_up.get()) violation("outcomes do not add up to what was picked up");
+      for (const auto& counter : destination->counters.outcomes) outcomes += counter.get();
+      if (outcomes != destination->counters.admitted.get()) violation("outcomes do not add up to what was picked up");
     }
     for (const Delivery& delivery : deliveries_) {
       if (!delivery.done()) violation("a Delivery without an outcome");

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// librdkafka's mock cluster, in this process: a Kafka without a network or a disk, which fails as it is told to.
 #pragma once
 

@@ -107,6 +107,7 @@ AmqpPeer::Publish AmqpPeer::next_publish() {
   while (true) {
     const Frame asked = read_frame();
     if (asked.type != method_frame) continue;
+    if (watch_) watch_(asked);
     switch (number_in(asked.payload, 0, 4)) {
       case 10 << 16 | 50:
         write(method(0, connection_close_ok));

@@ -71,6 +71,8 @@ class AmqpPeer {
   void write(const std::string& bytes);
   /// From now on `damage` may change what is written.
   void damage(std::function<void(std::string&)> damage) { damage_ = std::move(damage); }
+  /// From now on `watch` sees every method that next_publish() reads.
+  void watch(std::function<void(const Frame&)> watch) { watch_ = std::move(watch); }
   Frame read_frame();
   /// The client's first eight bytes.
   void read_protocol_header();
@@ -87,6 +89,7 @@ class AmqpPeer {
   std::string read(std::size_t bytes);
   const int fd_;
   std::function<void(std::string&)> damage_;
+  std::function<void(const Frame&)> watch_;
 };
 
 /// Serves connections on the loopback interface, one after the other, each with the script.

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "action_triggers/testing/in_memory_broker.hpp"
+#include "action_triggers/broker_registry.hpp"
+#include "action_triggers/memory.hpp"
 #include "action_triggers/testing/matchers.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
 #include "unit/configs.hpp"
@@ -206,12 +208,13 @@ TEST(AllocationTest, CloseWithoutMemoryEndsOnTimeAndReportsEverything) {
   memory->hold();
   std::vector<Delivery> deliveries;
   for (int i = 0; i < 10; ++i) deliveries.push_back(dispatcher.fire("a", std::string(100, 'x')));
+  const unsigned failed_before = failures;
   every = 1;
-  std::thread memory_comes_back([] {
-    std::this_thread::sleep_for(200ms);  // how long it lasts
+  std::thread memory_comes_back([failed_before] {
+    while (failures < failed_before + 3) std::this_thread::yield();
     every = 0;
   });
-  const CloseReport left = dispatcher.close(50ms);
+  const CloseReport left = dispatcher.close(0ms);
   memory_comes_back.join();
   EXPECT_EQ(left.abandoned_by_broker.at("a"), 10U);
   for (const Delivery& delivery : deliveries) EXPECT_EQ(delivery.wait().status.code(), StatusCode::closed);

@@ -1,7 +1,7 @@
 // The contract of broker.hpp for the brokers that need no server.
 #include "action_triggers/testing/broker_contract.hpp"
 
-#include "action_triggers/memory_broker.hpp"
+#include "action_triggers/memory.hpp"
 #include "unit/configs.hpp"
 
 namespace action_triggers {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Malformed configurations, each with exactly what a user is told: where, and what.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -27,7 +28,7 @@ std::string rendered(const ConfigProblem& problem) {
          (problem.pointer.empty() ? "-" : problem.pointer) + " " + problem.text;
 }
 
-/// One broker "b" in one line: {"brokers":{"b":{"broker_type":"…",…}}}. The broker's object begins at 1:17.
+/// One destination "b" in one line: {"brokers":{"b":{"broker_type":"…",…}}}. The broker's object begins at 1:17.
 std::string one(const std::string& type, const std::string& rest) {
   return R"({"brokers":{"b":{"broker_type":")" + type + "\"," + rest + "}}}";
 }

@@ -1,19 +1,20 @@
-// What a correct configuration becomes, and how errors are told. Malformed ones: config_problems_test.cpp.
+// SPDX-License-Identifier: MIT
+// What correct configurations of each type become, and how errors are told. Malformed ones: config_problems_test.cpp.
 #include "action_triggers/config.hpp"
+#include "action_triggers/host_port.hpp"
+#include "action_triggers/kafka.hpp"
+#include "action_triggers/rabbitmq.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <stdexcept>
 #include <string>
 
 #include "action_triggers/broker_registry.hpp"
+#include "unit/config_support.hpp"
 
 namespace action_triggers {
 namespace {
@@ -27,12 +28,11 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::Pair;
 using ::testing::SizeIs;
+using tests::Environment;
+using tests::memory_with;
+using tests::problems_of;
+using tests::TemporaryFile;
 
-/// The only broker of a configuration, of type memory with these params.
-Config memory_with(const std::string& params, const std::string& settings = "{}") {
-  return parse_config(R"({"brokers": {"b": {"broker_type": "memory", "params": )" + params + R"(}}, "settings": )" +
-                      settings + "}");
-}
 [[maybe_unused]] Config rabbit_with(const std::string& conn_details, const ConfigOptions& options = {}) {
   return parse_config(R"({"brokers": {"b": {"broker_type": "rabbitmq", "conn_details": )" + conn_details +
                           R"(, "params": {"queue": "q"}}}})",
@@ -42,52 +42,7 @@ Config memory_with(const std::string& params, const std::string& settings = "{}"
   return parse_config(R"({"brokers": {"b": {"broker_type": "kafka", "conn_details": )" + conn_details +
                       R"(, "params": {"topic": "t"}}}})");
 }
-std::vector<std::string> texts_of(const ConfigError& error) {
-  std::vector<std::string> texts;
-  for (const ConfigProblem& problem : error.problems()) texts.push_back(problem.text);
-  return texts;
-}
-/// The texts of everything that is wrong; empty if nothing is.
-template <class Parse>
-std::vector<std::string> problems_of(Parse parse) {
-  try {
-    static_cast<void>(parse());
-  } catch (const ConfigError& error) {
-    return texts_of(error);
-  }
-  return {};
-}
-
-class Environment {
- public:
-  Environment(const char* name, const char* value) : name_(name) { ::setenv(name, value, 1); }
-  Environment(const Environment&) = delete;
-  Environment& operator=(const Environment&) = delete;
-  ~Environment() { ::unsetenv(name_); }
-
- private:
-  const char* name_;
-};
-
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const std::string& content) {
-    std::string name = (std::filesystem::temp_directory_path() / "action_triggers_XXXXXX").string();
-    const int descriptor = ::mkstemp(name.data());
-    if (descriptor < 0) throw std::runtime_error("no temporary file");
-    ::close(descriptor);
-    path = name;
-    std::ofstream(path, std::ios::binary) << content;
-  }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  ~TemporaryFile() { std::filesystem::remove(path); }
-
-  std::filesystem::path path;
-};
-
-// ------------------------------------------------------------------------------------------------ the reference's
-// shape
+// The reference's shape, and the common params.
 
 #ifdef ACTION_TRIGGERS_WITH_RABBITMQ
 TEST(ConfigTest, TheReferencesExampleLoadsUnchanged) {
@@ -131,53 +86,6 @@ TEST(ConfigTest, TheReferencesExampleLoadsUnchanged) {
 }
 #endif
 
-TEST(ConfigTest, TheMapMayBeSpelledThreeWays) {
-  for (const char* text : {R"({"brokers": {"b": {"broker_type": "memory"}}})",
-                           R"({"ACTION_TRIGGERS": {"brokers": {"b": {"broker_type": "memory"}}}})",
-                           R"({"ACTION_BROKERS": {"b": {"broker_type": "memory"}}})"}) {
-    EXPECT_NE(parse_config(text).find_as<MemoryConfig>("b"), nullptr) << text;
-  }
-  const Config together = parse_config(R"({"brokers": {"a": {"broker_type": "memory"}},
-    "ACTION_TRIGGERS": {"brokers": {"b": {"broker_type": "memory"}}, "settings": {"MAX_BROKER_TIMEOUT": 2}},
-    "ACTION_BROKERS": {"c": {"broker_type": "memory"}}})");
-  EXPECT_THAT(together.brokers, SizeIs(3));
-  EXPECT_EQ(together.find("c")->timeout, 2s);
-  EXPECT_EQ(together.find("d"), nullptr);
-}
-
-TEST(ConfigTest, CommentsOfThreeKinds) {
-  const Config config = parse_config(R"(# one
-{ // two
-  "brokers": { /* three
-   { */ "b": {"broker_type": "memory", "conn_details": {"server": "a # b // c /* d */ \" // e"}} # four
-}})");
-  EXPECT_EQ(config.find_as<MemoryConfig>("b")->server, "a # b // c /* d */ \" // e");
-}
-
-TEST(ConfigTest, ByteOrderMarkAndLineEndsOfWindows) {
-  EXPECT_NE(parse_config("\xEF\xBB\xBF{\r\n\"brokers\": {\"b\": {\"broker_type\": \"memory\"}}\r\n}").find("b"),
-            nullptr);
-}
-
-TEST(ConfigTest, BrokerTypeIgnoresCase) {
-  EXPECT_EQ(parse_config(R"({"brokers": {"b": {"broker_type": "MeMoRy"}}})").find("b")->broker_type, "memory");
-}
-
-TEST(ConfigTest, NullSectionsAreEmpty) {
-  const Config config =
-      parse_config(R"({"brokers": {"b": {"broker_type": "memory", "conn_details": null, "params": null}}})");
-  EXPECT_EQ(config.find_as<MemoryConfig>("b")->server, "default");
-}
-
-TEST(ConfigTest, NoBrokersAtAllIsAConfiguration) { EXPECT_THAT(parse_config(R"({"brokers": {}})").brokers, IsEmpty()); }
-
-TEST(ConfigTest, NamesAreWhateverJsonCanHold) {
-  EXPECT_NE(parse_config(R"({"brokers": {"a/b~c é \" ": {"broker_type": "memory"}}})").find("a/b~c é \" "), nullptr);
-}
-
-// -------------------------------------------------------------------------------------------------------- common
-// params
-
 TEST(ConfigTest, CommonParamsAreRead) {
   const Config config = memory_with(R"({"timeout_secs": 1.5, "max_in_flight": 7, "max_queued_messages": 8,
     "max_queued_bytes": 9, "overflow": "block", "max_block_ms": 10,
@@ -195,20 +103,7 @@ TEST(ConfigTest, CommonParamsAreRead) {
   EXPECT_EQ(memory_with(R"({"overflow": "drop_oldest"})").find("b")->overflow, Overflow::drop_oldest);
 }
 
-TEST(ConfigTest, TheSmallerTimeoutCountsAndZeroIsLegal) {
-  const auto timeout = [](const std::string& params, const std::string& settings) {
-    return memory_with(params, settings).find("b")->timeout;
-  };
-  EXPECT_EQ(timeout("{}", "{}"), 30s);
-  EXPECT_EQ(timeout(R"({"timeout_secs": 90})", "{}"), 90s);
-  EXPECT_EQ(timeout("{}", R"({"max_broker_timeout": 60})"), 60s);
-  EXPECT_EQ(timeout(R"({"timeout_secs": 90})", R"({"max_broker_timeout": 60})"), 60s);
-  EXPECT_EQ(timeout(R"({"timeout_secs": 5})", R"({"max_broker_timeout": 60})"), 5s);
-  EXPECT_EQ(timeout(R"({"timeout_secs": 0})", R"({"max_broker_timeout": 60})"), 0s);
-  EXPECT_EQ(timeout(R"({"timeout_secs": 5})", R"({"max_broker_timeout": 0})"), 0s);
-}
-
-// ---------------------------------------------------------------------------------------------------------- RabbitMQ
+// RabbitMQ.
 
 #ifdef ACTION_TRIGGERS_WITH_RABBITMQ
 TEST(ConfigTest, RabbitMqPortsAreNumbersOrNumericStrings) {
@@ -288,7 +183,7 @@ TEST(ConfigTest, PlaintextToARemoteHostIsAWarningOrAnErrorWhereTlsIsRequired) {
 }
 #endif
 
-// -------------------------------------------------------------------------------------------------------------- Kafka
+// Kafka.
 
 #ifdef ACTION_TRIGGERS_WITH_KAFKA
 TEST(ConfigTest, KafkaIsSafeUnlessTheFileSaysOtherwise) {
@@ -356,106 +251,6 @@ TEST(ConfigTest, KafkaWithoutAnIdHeader) {
 }
 #endif
 
-// ------------------------------------------------------------------------------------------------------- substitution
-
-/// conn_details.server of a memory broker, substituted.
-std::string server_of(const std::string& value, const ConfigOptions& options = {}) {
-  return parse_config(R"({"brokers": {"b": {"broker_type": "memory", "conn_details": {"server": )" +
-                          nlohmann::json(value).dump() + "}}}}",
-                      BrokerRegistry::builtin(), options)
-      .find_as<MemoryConfig>("b")
-      ->server;
-}
-
-TEST(ConfigSubstitutionTest, EnvironmentAndDefaults) {
-  const Environment set("ACTION_TRIGGERS_TEST_SET", "value");
-  const Environment empty("ACTION_TRIGGERS_TEST_EMPTY", "");
-  EXPECT_EQ(server_of("${ACTION_TRIGGERS_TEST_SET}"), "value");
-  EXPECT_EQ(server_of("a-${ACTION_TRIGGERS_TEST_SET}-${ACTION_TRIGGERS_TEST_SET}-b"), "a-value-value-b");
-  EXPECT_EQ(server_of("${ACTION_TRIGGERS_TEST_SET:-other}"), "value");
-  EXPECT_EQ(server_of("${ACTION_TRIGGERS_TEST_EMPTY:-other}"), "other");
-  EXPECT_EQ(server_of("${ACTION_TRIGGERS_TEST_MISSING:-a default}"), "a default");
-  EXPECT_EQ(server_of("$${HOME} costs 5$"), "${HOME} costs 5$");
-  EXPECT_THAT(problems_of([] { return server_of("${ACTION_TRIGGERS_TEST_MISSING}"); }),
-              ElementsAre("The environment variable 'ACTION_TRIGGERS_TEST_MISSING' is not set; set it, or write "
-                          "${ACTION_TRIGGERS_TEST_MISSING:-default}."));
-}
-
-TEST(ConfigSubstitutionTest, HappensAfterParsingAndOnce) {
-  // What a variable holds is a value: it cannot add keys, comments or further placeholders.
-  const Environment hostile("ACTION_TRIGGERS_TEST_SET", R"(x", "other": "${HOME} {{ y }} // )");
-  EXPECT_EQ(server_of("${ACTION_TRIGGERS_TEST_SET}"), R"(x", "other": "${HOME} {{ y }} // )");
-}
-
-TEST(ConfigSubstitutionTest, Files) {
-  const TemporaryFile secret("s3cret\n");
-  EXPECT_EQ(server_of("${file:" + secret.path.string() + "}"), "s3cret");  // without the line end that editors add
-  EXPECT_THAT(problems_of([] { return server_of("${file:/nonexistent/secret}"); }),
-              ElementsAre("The file '/nonexistent/secret' cannot be read."));
-}
-
-TEST(ConfigSubstitutionTest, ResolversOfTheApplication) {
-  ConfigOptions options;
-  options.resolvers["vault"] = [](std::string_view path) -> std::optional<std::string> {
-    if (path == "broken") throw std::runtime_error("the vault is sealed");
-    if (path != "mq/password") return std::nullopt;
-    return "s3cret";
-  };
-  EXPECT_EQ(server_of("${vault:mq/password}", options), "s3cret");
-  EXPECT_THAT(problems_of([&] { return server_of("${vault:other}", options); }),
-              ElementsAre("The resolver 'vault' knows nothing of 'other'."));
-  EXPECT_THAT(problems_of([&] { return server_of("${vault:broken}", options); }),
-              ElementsAre("The resolver 'vault' failed: the vault is sealed"));
-  EXPECT_THAT(problems_of([&] { return server_of("${safe:x}", options); }),
-              ElementsAre("There is no resolver 'safe'. Known resolvers: file, vault."));
-}
-
-TEST(ConfigSubstitutionTest, NamesOfTheReference) {
-  ConfigOptions options;
-  options.names["app.settings.host"] = [] { return "h"; };
-  options.names["n"] = [] { return "{{ n }}"; };
-  EXPECT_EQ(server_of("{{ app.settings.host }}", options), "h");
-  EXPECT_EQ(server_of("{{app.settings.host}}-{{  app.settings.host  }}!", options), "h-h!");
-  EXPECT_EQ(server_of("{{ n }}", options), "{{ n }}");
-  EXPECT_EQ(server_of("{{ not closed", options), "{{ not closed");
-  EXPECT_THAT(problems_of([&] { return server_of("{{ os.system }}", options); }),
-              ElementsAre("Path 'os.system' not allowed."));
-}
-
-TEST(ConfigSubstitutionTest, ReachesNestedValuesButNotKeysNorNamesInLists) {
-  BrokerRegistry registry = BrokerRegistry::builtin();
-  registry.add("mine", [](const BrokerConfig&) { return std::unique_ptr<Broker>(); });
-  ConfigOptions options;
-  options.names["n"] = [] { return "v"; };
-  const Environment set("ACTION_TRIGGERS_TEST_SET", "e");
-  const Config config = parse_config(R"({"brokers": {"b": {"broker_type": "mine", "params":
-      {"{{ n }}": "{{ n }}", "deep": {"er": "{{ n }}"}, "list": ["{{ n }}", "${ACTION_TRIGGERS_TEST_SET}"]}}}})",
-                                     registry, options);
-  const auto* broker = config.find_as<GenericConfig>("b");
-  ASSERT_NE(broker, nullptr);
-  EXPECT_THAT(broker->params,
-              ElementsAre(Pair("deep.er", "v"), Pair("list", R"(["{{ n }}","e"])"), Pair("{{ n }}", "v")));
-}
-
-TEST(ConfigSubstitutionTest, NumbersMayComeFromTheEnvironment) {
-  const Environment port("ACTION_TRIGGERS_TEST_SET", "12");
-  EXPECT_EQ(memory_with(R"({"timeout_secs": "${ACTION_TRIGGERS_TEST_SET}"})").find("b")->timeout, 12s);
-  EXPECT_THAT(problems_of([] { return memory_with(R"({"timeout_secs": "12"})"); }), SizeIs(1));
-}
-
-// ----------------------------------------------------------------------------------------------------- shared
-// connections
-
-TEST(ConfigTest, EqualConnDetailsAreOneConnectionHoweverTheyAreWritten) {
-  const Environment server("ACTION_TRIGGERS_TEST_SET", "s");
-  const Config config = parse_config(R"({"brokers": {
-    "a": {"broker_type": "memory", "conn_details": {"server": "s"}, "params": {"timeout_secs": 1}},
-    "b": {"broker_type": "Memory", "conn_details": { "server" : "${ACTION_TRIGGERS_TEST_SET}" }},
-    "c": {"broker_type": "memory", "conn_details": {"server": "t"}}}})");
-  EXPECT_EQ(config.find("a")->connection_key, config.find("b")->connection_key);
-  EXPECT_NE(config.find("a")->connection_key, config.find("c")->connection_key);
-}
-
 #ifdef ACTION_TRIGGERS_WITH_RABBITMQ
 TEST(ConfigTest, DefaultsSpelledOutAreTheSameConnection) {
   const Config config = parse_config(R"({"brokers": {
@@ -470,62 +265,7 @@ TEST(ConfigTest, DefaultsSpelledOutAreTheSameConnection) {
 }
 #endif
 
-// ---------------------------------------------------------------------------------------------------------- own types
-
-struct PigeonConfig : BrokerConfig {
-  std::string loft;
-  std::int64_t birds = 0;
-};
-
-TEST(ConfigTest, AnApplicationsTypeReadsItsOwnSections) {
-  BrokerRegistry registry = BrokerRegistry::builtin();
-  registry.add(
-      "Pigeon",
-      [](BrokerSection& section) {
-        auto config = std::make_unique<PigeonConfig>();
-        config->loft = section.conn_details.required_string("loft");
-        config->birds = section.params.integer("birds", 1, 9).value_or(1);
-        return config;
-      },
-      [](const BrokerConfig&) { return std::unique_ptr<Broker>(); });
-  const std::string head = R"({"brokers": {"p": {"broker_type": "PIGEON", "conn_details": )";
-  const Config config =
-      parse_config(head + R"({"loft": "roof"}, "params": {"birds": 3, "timeout_secs": 7}}}})", registry);
-  const auto* pigeon = config.find_as<PigeonConfig>("p");
-  ASSERT_NE(pigeon, nullptr);
-  EXPECT_EQ(pigeon->loft, "roof");
-  EXPECT_EQ(pigeon->birds, 3);
-  EXPECT_EQ(pigeon->timeout, 7s);  // the common keys come for nothing
-  EXPECT_THAT(
-      problems_of([&] { return parse_config(head + R"({"lofts": "roof"}, "params": {"birds": 10}}}})", registry); }),
-      ElementsAre("The field 'loft' must be provided.", "Unknown field 'lofts'. Did you mean 'loft'?",
-                  "The field 'birds' must be between 1 and 9, not 10."));
-}
-
-TEST(ConfigTest, AParserThatThrowsIsAProblemOfItsBroker) {
-  BrokerRegistry registry;
-  registry.add(
-      "broken", [](BrokerSection&) -> std::unique_ptr<BrokerConfig> { throw std::runtime_error("out of luck"); },
-      [](const BrokerConfig&) { return std::unique_ptr<Broker>(); });
-  EXPECT_THAT(problems_of([&] { return parse_config(R"({"brokers": {"b": {"broker_type": "broken"}}})", registry); }),
-              ElementsAre("The broker's configuration cannot be read: out of luck"));
-}
-
-TEST(ConfigTest, ABackendThatIsCompiledOutSaysSo) {
-  BrokerRegistry registry = BrokerRegistry::builtin();
-  registry.add_unavailable(
-      "carrier", [](BrokerSection&) { return std::make_unique<BrokerConfig>(); }, "Built without carriers.");
-  const std::string text = R"({"brokers": {"b": {"broker_type": "carrier"}}})";
-  EXPECT_THAT(problems_of([&] { return parse_config(text, registry); }), ElementsAre("Built without carriers."));
-  registry.add("carrier", [](const BrokerConfig&) { return std::unique_ptr<Broker>(); });  // a double will do
-  EXPECT_NE(parse_config(text, registry).find("b"), nullptr);
-#if !defined(ACTION_TRIGGERS_WITH_KAFKA)
-  EXPECT_THAT(problems_of([] { return kafka_with(R"({"bootstrap_servers": "localhost:9092"})"); }),
-              ElementsAre(HasSubstr("ACTION_TRIGGERS_WITH_KAFKA")));
-#endif
-}
-
-// -------------------------------------------------------------------------------------------------------------- errors
+// Errors.
 
 TEST(ConfigErrorTest, ReadsLikeACompilersMessagesAndDumpsInTheReferencesShape) {
   const TemporaryFile file(R"({"brokers": {
@@ -574,26 +314,6 @@ TEST(ConfigErrorTest, FilesThatCannotBeRead) {
   const TemporaryFile endless(
       R"({"brokers": {"b": {"broker_type": "memory", "params": {"queue": "${file:/dev/zero}"}}}})");
   EXPECT_THAT(what(endless.path), HasSubstr("The file '/dev/zero' is larger than 1 MiB."));
-}
-
-TEST(ConfigErrorTest, AMillionBracketsAreOneProblem) {
-  EXPECT_THAT(problems_of([] { return parse_config(std::string(1'000'000, '[')); }),
-              ElementsAre("Nested deeper than 64 levels."));
-  std::string deep;
-  for (int i = 0; i < 150'000; ++i) deep += "{\"a\":";
-  EXPECT_THAT(problems_of([&] { return parse_config(deep); }), ElementsAre("Nested deeper than 64 levels."));
-}
-
-TEST(ConfigErrorTest, SixtyFourLevelsAreFine) {
-  BrokerRegistry registry;
-  registry.add("mine", [](const BrokerConfig&) { return std::unique_ptr<Broker>(); });
-  const auto text = [](std::size_t lists) {  // params is the fourth level
-    return R"({"brokers": {"b": {"broker_type": "mine", "params": {"k": )" + std::string(lists, '[') +
-           std::string(lists, ']') + "}}}}";
-  };
-  EXPECT_THAT(problems_of([&] { return parse_config(text(60), registry); }), IsEmpty());
-  EXPECT_THAT(problems_of([&] { return parse_config(text(61), registry); }),
-              ElementsAre("Nested deeper than 64 levels."));
 }
 
 #if defined(ACTION_TRIGGERS_WITH_KAFKA) && defined(ACTION_TRIGGERS_WITH_RABBITMQ)

@@ -98,18 +98,17 @@ class LaneCoreTest : public ::testing::Test {
   }
 
   void make(std::initializer_list<std::string> names, const std::function<void(BrokerConfig&)>& adjust = {}) {
-    for (const auto& [name, config] : tests::config_of(names, adjust).brokers) {
-      names_.push_back(std::make_unique<NamedBroker>(config, static_cast<std::uint32_t>(names_.size())));
-    }
-    std::vector<NamedBroker*> pointers;
-    for (const auto& named : names_) pointers.push_back(named.get());
     core_ = std::make_unique<LaneCore>(
-        pointers, LaneCore::Environment{.make_broker = [this] { return std::make_unique<ScriptedBroker>(script_); },
+        LaneCore::Environment{.make_broker = [this] { return std::make_unique<ScriptedBroker>(script_); },
                                         .log = [this](LogLevel, std::string_view text) { log_.emplace_back(text); },
                                         .clock = [this] { return now_; },
                                         .waker = Waker([] {}),
                                         .seed = 1,
-                                        .failures_are_heard = true});
+                                        .on_failure_is_set = true});
+    for (const auto& [name, config] : tests::config_of(names, adjust).brokers) {
+      destinations_.push_back(std::make_unique<Destination>(config));
+      core_->add(*destinations_.back());
+    }
     core_->make_broker();
     core_->start();
     step();
@@ -120,10 +119,11 @@ class LaneCoreTest : public ::testing::Test {
     message.body = body;
     message.id = id;
     const MessageParts parts{message.body, &message};
-    const std::size_t bytes = Record::payload_bytes(parts);
-    EXPECT_EQ(names_[name]->quota.take(bytes, true), Quota::Answer::granted);
-    Record* record = Record::make(parts, bytes, [](const DeliveryReport&) {});  // somebody listens: it gets a report
-    record->named = names_[name].get();
+    const std::size_t bytes = Payload::counted_bytes(parts);
+    Destination& destination = *destinations_[name];
+    EXPECT_EQ(destination.capacity.reserve(bytes, true), Capacity::Answer::reserved);
+    Record* record = Record::make(destination, parts, bytes, next_message_id(1'700'000'000'000),
+                                  [](const DeliveryReport&) {});  // somebody reads it: it gets a report
     Delivery delivery = record->handle();
     core_->admit(*record);
     return delivery;
@@ -131,11 +131,11 @@ class LaneCoreTest : public ::testing::Test {
 
   void step(std::chrono::nanoseconds later = {}) {
     now_ += later;
-    core_->begin_turn(1'700'000'000'000);
+    core_->begin_turn();
     do {
       core_->step();
       core_->report([&](Record& record, const DeliveryReport& report) {
-        reports_.push_back({std::string(record.body()), report, record.attempts(), std::string(record.id())});
+        reports_.push_back({std::string(record.body()), report, record.attempt(), std::string(record.id())});
       });
     } while (core_->has_work() && !core_->finished());
   }
@@ -164,11 +164,11 @@ class LaneCoreTest : public ::testing::Test {
     });
   }
   void close_now() {
-    for (const auto& named : names_) named->quota.close();
+    for (const auto& destination : destinations_) destination->capacity.close();
     core_->begin_close(now_);
     step();
     EXPECT_TRUE(core_->finished());
-    for (const auto& named : names_) EXPECT_EQ(named->quota.messages(), 0U) << "a message was not freed";
+    for (const auto& destination : destinations_) EXPECT_EQ(destination->capacity.messages(), 0U) << "a message was not freed";
     core_.reset();
   }
   [[nodiscard]] std::vector<std::string> reported_bodies() const {
@@ -179,7 +179,7 @@ class LaneCoreTest : public ::testing::Test {
 
   TimePoint now_ = TimePoint(1h);
   ScriptedBroker::Script script_;
-  std::vector<std::unique_ptr<NamedBroker>> names_;
+  std::vector<std::unique_ptr<Destination>> destinations_;
   std::vector<std::string> log_;
   std::unique_ptr<LaneCore> core_;
   std::vector<Report> reports_;
@@ -352,12 +352,12 @@ TEST_F(LaneCoreTest, ALateConfirmationIsCountedAndNotReported) {
   fire("1");
   step();
   step(10ms);
-  EXPECT_EQ(names_[0]->quota.messages(), 1U) << "the client still holds its bytes";
+  EXPECT_EQ(destinations_[0]->capacity.messages(), 1U) << "the client still holds its bytes";
   confirm_all();
   step();
   EXPECT_EQ(reports_.size(), 1U);
-  EXPECT_EQ(names_[0]->late_outcomes.get(), 1U);
-  EXPECT_EQ(names_[0]->quota.messages(), 0U);
+  EXPECT_EQ(destinations_[0]->counters.late_outcomes.get(), 1U);
+  EXPECT_EQ(destinations_[0]->capacity.messages(), 0U);
 }
 
 TEST_F(LaneCoreTest, ATimeOutSaysWhatItWaitedFor) {
@@ -407,7 +407,7 @@ TEST_F(LaneCoreTest, DropOldestDropsWhatWasNotHandedOn) {
   EXPECT_EQ(reports_[0].outcome.persistence, Persistence::not_persisted);
 }
 
-TEST_F(LaneCoreTest, OneNameThatIsStuckDoesNotHoldUpAnother) {
+TEST_F(LaneCoreTest, OneDestinationThatIsStuckDoesNotHoldUpAnother) {
   make({"a", "b"}, [](BrokerConfig& config) { config.retry.initial_backoff = config.retry.max_backoff = 10s; });
   script_.answer_at_once = [](const OutboundMessage& message) -> std::optional<Outcome> {
     if (message.destination().name == "a") return Outcome::failed({StatusCode::rejected, "nack"});
@@ -417,17 +417,17 @@ TEST_F(LaneCoreTest, OneNameThatIsStuckDoesNotHoldUpAnother) {
   step();
   for (int i = 0; i < 5; ++i) fire("to b", 1);
   step();
-  EXPECT_EQ(names_[1]->outcomes[0].get(), 5U);
+  EXPECT_EQ(destinations_[1]->counters.outcomes[0].get(), 5U);
 }
 
-TEST_F(LaneCoreTest, ManyNamesTakeTurns) {
+TEST_F(LaneCoreTest, ManyDestinationsTakeTurns) {
   make({"a", "b"});
   for (int i = 0; i < 1'000; ++i) fire("a", 0);
   fire("b", 1);
   step();
   const auto at = std::find(script_.sent.begin(), script_.sent.end(), "b");
   ASSERT_NE(at, script_.sent.end());
-  EXPECT_LE(at - script_.sent.begin(), 256) << "a backlog of one name must not delay the other";
+  EXPECT_LE(at - script_.sent.begin(), 256) << "a backlog of one destination must not delay the other";
 }
 
 TEST_F(LaneCoreTest, AWindowOfOneKeepsTheOrderAlsoOfWhatIsRefusedWithinSend) {
@@ -478,7 +478,7 @@ TEST_F(LaneCoreTest, CloseWaitsForConfirmationsThenReportsTheRest) {
   fire("in flight");
   fire("waiting");
   step();
-  for (const auto& named : names_) named->quota.close();
+  for (const auto& destination : destinations_) destination->capacity.close();
   core_->begin_close(now_ + 1s);
   step(500ms);
   EXPECT_FALSE(core_->finished());
@@ -490,20 +490,21 @@ TEST_F(LaneCoreTest, CloseWaitsForConfirmationsThenReportsTheRest) {
   EXPECT_EQ(reports_[0].outcome.status.code(), StatusCode::closed);
   EXPECT_EQ(reports_[0].outcome.persistence, Persistence::possibly_persisted);
   EXPECT_EQ(reports_[1].outcome.persistence, Persistence::not_persisted);
-  EXPECT_EQ(core_->close_counts().abandoned[0], 2U);
+  EXPECT_EQ(destinations_[0]->abandoned_at_close, 2U);
   core_.reset();
 }
 
-// Decision 8: room is given back before an outcome is heard, for several messages at once, but never for much memory.
-TEST_F(LaneCoreTest, RoomIsGivenBackBeforeTheReportAndNotForMuchMoreThanThat) {
+// Decision 8: capacity is released before an outcome is reported, for several messages at once, but never for much
+// memory.
+TEST_F(LaneCoreTest, CapacityIsReleasedBeforeTheReportAndNotForMuchMoreThanThat) {
   const auto messages_counted = [&](std::size_t body_bytes) {
     for (int i = 0; i < 3; ++i) fire(std::string(body_bytes, 'x'));
     step();
     confirm_all();
-    core_->begin_turn(0);
+    core_->begin_turn();
     core_->step();
     std::vector<std::uint64_t> counted;
-    core_->report([&](Record&, const DeliveryReport&) { counted.push_back(names_[0]->quota.messages()); });
+    core_->report([&](Record&, const DeliveryReport&) { counted.push_back(destinations_[0]->capacity.messages()); });
     return counted;
   };
   make({"a"});
@@ -511,18 +512,18 @@ TEST_F(LaneCoreTest, RoomIsGivenBackBeforeTheReportAndNotForMuchMoreThanThat) {
   EXPECT_THAT(messages_counted(100'000), ElementsAre(2U, 1U, 0U));
 }
 
-TEST_F(LaneCoreTest, CloseWaitsForAProducerThatIsStillOnItsWay) {
+TEST_F(LaneCoreTest, CloseWaitsForAFireThatIsStillOnItsWay) {
   make({"a"});
   const MessageParts parts{"late", nullptr};
-  const std::size_t bytes = Record::payload_bytes(parts);
-  ASSERT_EQ(names_[0]->quota.take(bytes, false), Quota::Answer::granted);  // between taking room and pushing
-  names_[0]->quota.close();
+  const std::size_t bytes = Payload::counted_bytes(parts);
+  // Between reserving its capacity and pushing:
+  ASSERT_EQ(destinations_[0]->capacity.reserve(bytes, false), Capacity::Answer::reserved);
+  destinations_[0]->capacity.close();
   core_->begin_close(now_);
-  core_->begin_turn(0);
+  core_->begin_turn();
   for (int i = 0; i < 5; ++i) core_->step();
   EXPECT_FALSE(core_->finished());
-  Record* record = Record::make(parts, bytes, {});
-  record->named = names_[0].get();
+  Record* record = Record::make(*destinations_[0], parts, bytes, next_message_id(1), {});
   const Delivery delivery = record->handle();
   core_->admit(*record);
   step();
@@ -531,8 +532,8 @@ TEST_F(LaneCoreTest, CloseWaitsForAProducerThatIsStillOnItsWay) {
   core_.reset();
 }
 
-struct CountedMark final : FlushMark {
-  explicit CountedMark(int& counter) : reached_count(counter) {}
+struct CountedBarrier final : FlushBarrier {
+  explicit CountedBarrier(int& counter) : reached_count(counter) {}
   void reached() noexcept override {
     ++reached_count;
     delete this;
@@ -544,19 +545,19 @@ TEST_F(LaneCoreTest, AFlushWaitsForWhatWasFiredBeforeAndForNothingElse) {
   make({"a"});
   int reached = 0;
   fire("before");
-  core_->mark(*new CountedMark(reached));
+  core_->flush(*new CountedBarrier(reached));
   step();
   EXPECT_EQ(reached, 0);
   confirm_all();
   fire("after");
   step();
   EXPECT_EQ(reached, 1);
-  core_->mark(*new CountedMark(reached));
+  core_->flush(*new CountedBarrier(reached));
   EXPECT_EQ(reached, 1) << "\"after\" is still under way";
   confirm_all();
   step();
   EXPECT_EQ(reached, 2);
-  core_->mark(*new CountedMark(reached));
+  core_->flush(*new CountedBarrier(reached));
   EXPECT_EQ(reached, 3) << "nothing to wait for";
 }
 

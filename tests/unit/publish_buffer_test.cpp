@@ -39,15 +39,15 @@ struct Sockets {
 };
 
 bool add(PublishBuffer& buffer, const std::string& queue, const std::string& body, const std::string& id = "id") {
-  amqp_basic_publish_t method{};
-  method.exchange = amqp_empty_bytes;
-  method.routing_key = to_amqp(queue);
-  method.mandatory = 1;
-  amqp_basic_properties_t properties{};
-  properties._flags = AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG;
-  properties.message_id = to_amqp(id);
-  properties.delivery_mode = 2;
-  return buffer.add(channel, method, properties, body, frame_payload);
+  Publish publish;
+  publish.method.exchange = amqp_empty_bytes;
+  publish.method.routing_key = to_amqp(queue);
+  publish.method.mandatory = 1;
+  publish.properties._flags = AMQP_BASIC_DELIVERY_MODE_FLAG;
+  publish.properties.delivery_mode = 2;
+  set_message_id(publish.properties, id);
+  publish.body = body;
+  return buffer.add(channel, publish, frame_payload);
 }
 
 /// What is written, until the writer shuts its end down.
@@ -86,7 +86,7 @@ class Frames {
  private:
   std::string bytes_;
   std::size_t at_ = 0;
-  AmqpConnection state_{amqp_new_connection()};
+  AmqpHandle state_{amqp_new_connection()};
 };
 
 TEST(PublishBufferTest, WritesTheFramesOfEachMessageInOrder) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // docs/configuration.md has the tables that the loader reads by. After a change:
 //     ACTION_TRIGGERS_UPDATE_DOCS=1 action_triggers_unit_tests --gtest_filter='ReferencePage*'
 #include <gmock/gmock.h>
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "action_triggers/broker_registry.hpp"
 #include "action_triggers/status.hpp"
 #include "config/field_table.hpp"
 
@@ -41,9 +43,8 @@ void check_table(const std::string& name, const std::vector<const FieldInfo*>& f
 
 TEST(ReferencePageTest, HasTheLoadersTables) {
   check_table("common", common_fields());
-  check_table("kafka", kafka_fields());
-  check_table("rabbitmq", rabbitmq_fields());
-  check_table("memory", memory_fields());
+  const BrokerRegistry registry = BrokerRegistry::builtin();
+  for (const std::string& type : registry.types()) check_table(type, registry.find(type)->fields());
 }
 
 TEST(ReferencePageTest, EveryStatusIsExplained) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A test suite that every Broker must pass: the rules at the top of broker.hpp, checked through a real lane.
 ///
 /// In one source file of a GoogleTest program:
@@ -22,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "action_triggers/broker_registry.hpp"
 #include "action_triggers/testing/matchers.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
 

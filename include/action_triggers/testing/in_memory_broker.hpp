@@ -1,7 +1,8 @@
-/// The in-process broker with scripted faults, under the name that tests look for.
+// SPDX-License-Identifier: MIT
+/// The former place of InMemoryBroker, kept for one release: include memory.hpp instead.
 #pragma once
 
-#include "action_triggers/memory_broker.hpp"
+#include "action_triggers/memory.hpp"
 
 namespace action_triggers::testing {
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// GoogleMock matchers for messages and reports, and how they print.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A GoogleMock broker: say what a hook must send, and what the broker answers.
 ///
 ///     auto mock = std::make_shared<at::testing::NiceMockBroker>();

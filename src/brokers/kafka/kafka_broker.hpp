@@ -1,11 +1,10 @@
-/// Kafka over librdkafka: one client a lane, produced to and polled from the lane's thread alone.
+// SPDX-License-Identifier: MIT
+/// Kafka over librdkafka: one client for each lane, produced to and polled on the lane's thread alone.
 ///
-/// Bodies are not copied on the way down: librdkafka points at the lane's record until its delivery report is served.
-/// A client that is of no use any more (fatal error, refused credentials) is purged, serves its reports and is replaced
-/// by connect(); the lane sends what came back again, in order.
+/// Bodies are not copied: librdkafka points at the lane's message until its delivery report is served. A client that
+/// cannot go on (a fatal error, refused credentials) is purged and serves its reports, then connect() makes another
+/// one; the lane sends again, in order, what came back.
 #pragma once
-
-#include <sys/types.h>
 
 #include <cstdint>
 #include <optional>
@@ -13,7 +12,9 @@
 #include <vector>
 
 #include "action_triggers/broker.hpp"
+#include "base/wake_fd.hpp"
 #include "brokers/kafka/kafka_client.hpp"
+#include "brokers/kafka/kafka_headers.hpp"
 
 namespace action_triggers::detail {
 
@@ -24,6 +25,17 @@ class KafkaBroker final : public Broker {
   ~KafkaBroker() override;
 
   void start(const LaneContext& context) override;
+
+  /// A destination that comes while the lane runs. `index` is the next one, or that of a destination which was removed;
+  /// `config` outlives it. If a client is connected, and its topic is new, the topic is looked up at once.
+  ///
+  /// librdkafka fixes a topic's message timeout when the topic is first used. If the new destination shares a topic and
+  /// has a longer timeout, the client reports its late messages as `unavailable` before their deadline, and the lane
+  /// sends them again.
+  void add_destination(const BrokerConfig& config, std::size_t index) override;
+  /// None of its messages may be in flight. Its configuration is not used afterwards.
+  void remove_destination(std::size_t index) override;
+
   void connect(BrokerEvents& events) override;
   std::size_t send(std::span<const OutboundMessage* const> batch, BrokerEvents& events) override;
   void poll(BrokerEvents& events) override;
@@ -31,37 +43,45 @@ class KafkaBroker final : public Broker {
   void close(BrokerEvents& events, std::chrono::milliseconds timeout) override;
 
  private:
-  struct Name {
-    const KafkaConfig* config;
-    std::size_t topic;  // of topic_names_ and topics_
+  /// What a destination needs for sending.
+  struct Target {
+    const KafkaConfig* config = nullptr;  // nullptr: removed
+    std::size_t topic = 0;                // its position in topics_
+  };
+  /// Destinations share it if their topic is the same.
+  struct Topic {
+    std::string name;     // empty: no destination uses it
+    KafkaTopic handle{};  // of client_; empty without one
   };
 
+  [[nodiscard]] bool make_client(BrokerEvents& events);
+  [[nodiscard]] Status make_topic_handle(std::size_t topic);
+  [[nodiscard]] std::size_t topic_position(const std::string& name);
+  [[nodiscard]] std::chrono::milliseconds longest_timeout(std::size_t topic) const;
+  [[nodiscard]] bool has_attempt_limit() const;
+  [[nodiscard]] KafkaError produce(const Target& target, const OutboundMessage& message, std::int64_t timestamp);
+
   void serve_events(BrokerEvents& events);
-  static Outcome unproven();
   void serve_reports(rd_kafka_event_t* event, BrokerEvents& events);
   void serve_error(rd_kafka_resp_err_t error, const std::string& text, BrokerEvents& events);
+  void serve_all_brokers_down(const std::string& text, BrokerEvents& events);
+
   void give_up_client(Status why, BrokerEvents& events);
   void free_client(bool in_background);
-  [[nodiscard]] KafkaError produce(const Name& name, const OutboundMessage& message, std::int64_t timestamp);
-  [[nodiscard]] KafkaHeaders headers_of(const KafkaConfig& config, const OutboundMessage& message);
-  void keep_headers(const rd_kafka_message_t& report, const OutboundMessage& message);
-  [[nodiscard]] std::chrono::milliseconds longest_timeout(std::size_t topic) const;
-  /// Threads do not survive a fork: in the child the client is not to be touched.
+  /// False in a child of fork(). The client's threads are not there, so it may be neither used nor destroyed.
   [[nodiscard]] bool is_ours() const;
 
   const KafkaConfig config_;
-  std::vector<Name> names_;
-  std::vector<std::string> topic_names_;
-  bool report_down_ = false;  // a name limits its attempts, so an unreachable cluster counts as one
+  std::vector<Target> targets_;  // by OutboundMessage::destination_index()
+  std::vector<Topic> topics_;
 
-  const int event_fd_;
-  pid_t pid_ = 0;
+  const WakeFd has_events_;       // librdkafka's threads wake it when queue_ has something
+  std::uint32_t generation_ = 0;  // fork_generation() when client_ was made
   rd_kafka_t* client_ = nullptr;
   KafkaQueue queue_;
-  std::vector<KafkaTopic> topics_;
-  std::vector<KafkaHeaders> spare_headers_;  // of messages that had only an id
-  std::optional<Status> given_up_;           // why; the client is only waited for
-  bool down_ = false;
+  KafkaHeaderLists header_lists_;
+  std::optional<Status> given_up_;  // why client_ was given up; until its last report is served it stays
+  bool down_ = false;               // no broker of the cluster can be reached
   std::string last_error_;
   bool more_events_ = false;
   TimePoint last_poll_;

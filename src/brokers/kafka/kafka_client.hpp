@@ -1,4 +1,5 @@
-/// librdkafka behind small types of ours. Internal.
+// SPDX-License-Identifier: MIT
+/// librdkafka's objects with owners, and its configuration made from a KafkaConfig.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -6,9 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "action_triggers/broker.hpp"
-#include "action_triggers/config.hpp"
-#include "action_triggers/status.hpp"
+#include "action_triggers/kafka.hpp"
 
 namespace action_triggers::detail {
 
@@ -28,18 +27,15 @@ using KafkaEvent = std::unique_ptr<rd_kafka_event_t, KafkaDeleter<rd_kafka_event
 using KafkaHeaders = std::unique_ptr<rd_kafka_headers_t, KafkaDeleter<rd_kafka_headers_destroy>>;
 using KafkaError = std::unique_ptr<rd_kafka_error_t, KafkaDeleter<rd_kafka_error_destroy>>;
 
+/// Throws std::invalid_argument if it is the configuration of another type.
+const KafkaConfig& kafka_config_of(const BrokerConfig& config);
+
+/// Sets one property; returns librdkafka's reason if it does not accept it, else nothing. The reason may repeat the
+/// value.
+std::string set_kafka_property(rd_kafka_conf_t* conf, const std::string& property, const std::string& value);
+
 /// A configuration with every property of `config`, logs and events on queues. Throws std::runtime_error with
 /// librdkafka's reason.
 KafkaConf make_kafka_conf(const KafkaConfig& config);
-
-/// Why this librdkafka cannot log in to Apache Kafka 4 with SCRAM; empty if it can. Before 2.6.1 it repeats its nonce,
-/// which older brokers let pass (confluentinc/librdkafka#4895).
-std::string why_scram_fails();
-
-/// librdkafka's error as an outcome, with what to do about it. `topic` may be empty.
-Status kafka_status(rd_kafka_resp_err_t error, const std::string& text, const std::string& topic);
-
-/// librdkafka's syslog level as ours.
-LogLevel kafka_log_level(int syslog_level) noexcept;
 
 }  // namespace action_triggers::detail

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -5,9 +6,10 @@
 #include <string>
 #include <utility>
 
-#include "brokers/backends.hpp"
+#include "brokers/kafka/kafka_type.hpp"
 #include "brokers/kafka/kafka_client.hpp"
-#include "brokers/ping_message.hpp"
+#include "brokers/kafka/kafka_status.hpp"
+#include "core/ping_message.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -147,10 +149,9 @@ class Ping {
 }  // namespace
 
 PingReport ping_kafka(const BrokerConfig& config, const PingOptions& options) {
-  const auto* kafka = dynamic_cast<const KafkaConfig*>(&config);
-  if (kafka == nullptr) throw std::invalid_argument("'" + config.name + "' has no Kafka configuration");
+  const KafkaConfig& kafka = kafka_config_of(config);
   try {
-    return {.status = {}, .detail = Ping(*kafka, options).run()};
+    return {.status = {}, .detail = Ping(kafka, options).run()};
   } catch (const Status& status) {
     return {.status = status, .detail = {}};
   } catch (const std::runtime_error& error) {

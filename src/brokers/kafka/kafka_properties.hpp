@@ -1,14 +1,31 @@
+// SPDX-License-Identifier: MIT
+/// Which of librdkafka's own properties a configuration may set. Needs no librdkafka.
 #pragma once
 
-#include <string>
-#include <utility>
-#include <vector>
-
-#include "action_triggers/config.hpp"
+#include <cstdint>
+#include <span>
+#include <string_view>
 
 namespace action_triggers::detail {
 
-/// What librdkafka does not accept, with its reason; values of secrets are left out. In builds with Kafka only.
-std::vector<std::pair<std::string, std::string>> wrong_properties(const KafkaConfig& config);
+enum class KafkaPropertyRule : std::uint8_t {
+  allowed,
+  secret,   ///< Allowed, and its value is kept out of logs and error texts.
+  refused,  ///< A problem in the configuration; KafkaProperty::why is its text.
+};
+
+/// A property under one of its names. A property that is not in the table is refused as an unknown key.
+struct KafkaProperty {
+  std::string_view name;
+  std::string_view canonical;  ///< The name that KafkaConfig uses for it; another than `name` if that is an alias.
+  KafkaPropertyRule rule;
+  std::string_view why;  ///< A sentence; empty unless refused.
+};
+
+/// The whole table, sorted by name.
+std::span<const KafkaProperty> kafka_properties() noexcept;
+
+/// nullptr: not in the table.
+const KafkaProperty* find_kafka_property(std::string_view name) noexcept;
 
 }  // namespace action_triggers::detail

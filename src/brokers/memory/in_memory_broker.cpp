@@ -1,4 +1,5 @@
-#include "action_triggers/memory_broker.hpp"
+// SPDX-License-Identifier: MIT
+#include "action_triggers/memory.hpp"
 
 #include <deque>
 #include <map>
@@ -6,7 +7,7 @@
 #include <optional>
 #include <utility>
 
-#include "brokers/backends.hpp"
+#include "brokers/memory/memory_type.hpp"
 
 namespace action_triggers {
 
@@ -17,7 +18,7 @@ struct InMemoryBroker::State {
     Fault fault;
     Status status;
     std::size_t left;
-    std::string broker;  // empty: any
+    std::string destination;  // empty: any
   };
 
   std::mutex mutex;
@@ -25,7 +26,7 @@ struct InMemoryBroker::State {
   std::size_t size = 0;
   std::deque<Planned> planned;
   std::optional<Status> down;
-  std::uint64_t epoch = 0;  // raised by disconnect()
+  std::uint64_t generation = 0;  // raised by disconnect()
   bool holding = false;
   bool blocked = false;
   std::chrono::milliseconds delay{0};
@@ -39,10 +40,10 @@ struct InMemoryBroker::State {
     for (const auto& [client, waker] : clients) waker.wake();
   }
 
-  /// The next planned fault for this broker, if any. The lock is held.
-  std::optional<Planned> next_fault(std::string_view broker) {
+  /// The next planned fault for this destination, if any. The lock is held.
+  std::optional<Planned> next_fault(std::string_view destination) {
     for (auto at = planned.begin(); at != planned.end(); ++at) {
-      if (!at->broker.empty() && at->broker != broker) continue;
+      if (!at->destination.empty() && at->destination != destination) continue;
       Planned fault = *at;
       if (--at->left == 0) planned.erase(at);
       return fault;
@@ -51,12 +52,10 @@ struct InMemoryBroker::State {
   }
 };
 
-namespace {
-
-using State = InMemoryBroker::State;
-
 /// The broker of one lane: its connection to the shared state.
 class MemoryClient final : public Broker {
+  using State = InMemoryBroker::State;
+
  public:
   explicit MemoryClient(std::shared_ptr<State> state) : state_(std::move(state)) {}
   ~MemoryClient() override {
@@ -74,7 +73,7 @@ class MemoryClient final : public Broker {
     {
       const std::lock_guard lock(state_->mutex);
       down = state_->down;
-      epoch_ = state_->epoch;
+      generation_ = state_->generation;
     }
     connected_ = !down;
     if (down) {
@@ -91,7 +90,10 @@ class MemoryClient final : public Broker {
       bool confirm_now = false;
       {
         const std::lock_guard lock(state_->mutex);
-        if (state_->blocked || lost()) return i;  // poll() says why
+        if (state_->blocked || lost()) {  // poll() says why
+          events.full();
+          return i;
+        }
         fault = state_->next_fault(message.destination().name);
         if (!fault || fault->fault == State::Fault::lose_confirmation) {
           state_->messages[message.destination().name].push_back(message.copy());
@@ -160,7 +162,7 @@ class MemoryClient final : public Broker {
     TimePoint due;
   };
 
-  [[nodiscard]] bool lost() const { return state_->down.has_value() || epoch_ != state_->epoch; }
+  [[nodiscard]] bool lost() const { return state_->down.has_value() || generation_ != state_->generation; }
 
   void fail_held(BrokerEvents& events, const Status& why) {
     for (const Held& held : std::exchange(held_, {})) {
@@ -178,13 +180,11 @@ class MemoryClient final : public Broker {
   const std::shared_ptr<State> state_;
   std::deque<Held> held_;
   TimePoint due_;
-  std::uint64_t epoch_ = 0;
+  std::uint64_t generation_ = 0;
   bool connected_ = false;
   bool holding_ = false;
   bool said_blocked_ = false;
 };
-
-}  // namespace
 
 InMemoryBroker::InMemoryBroker() : state_(std::make_shared<State>()) {}
 InMemoryBroker::~InMemoryBroker() = default;
@@ -202,9 +202,9 @@ BrokerRegistry::Make InMemoryBroker::maker() const {
   return [state = state_](const BrokerConfig&) { return std::make_unique<MemoryClient>(state); };
 }
 
-std::vector<Message> InMemoryBroker::messages(std::string_view broker) const {
+std::vector<Message> InMemoryBroker::messages(std::string_view destination) const {
   const std::lock_guard lock(state_->mutex);
-  const auto found = state_->messages.find(broker);
+  const auto found = state_->messages.find(destination);
   return found == state_->messages.end() ? std::vector<Message>() : found->second;
 }
 
@@ -219,28 +219,28 @@ void InMemoryBroker::clear() {
   state_->size = 0;
 }
 
-void InMemoryBroker::fail_next(Status status, std::size_t count, std::string_view broker) {
+void InMemoryBroker::fail_next(Status status, std::size_t count, std::string_view destination) {
   if (count == 0) return;
   const std::lock_guard lock(state_->mutex);
-  state_->planned.push_back({State::Fault::fail, std::move(status), count, std::string(broker)});
+  state_->planned.push_back({State::Fault::fail, std::move(status), count, std::string(destination)});
 }
 
-void InMemoryBroker::nack_next(std::size_t count, std::string_view broker) {
-  fail_next({StatusCode::rejected, "the in-memory broker refused the message, as it was told to"}, count, broker);
+void InMemoryBroker::nack_next(std::size_t count, std::string_view destination) {
+  fail_next({StatusCode::rejected, "the in-memory broker refused the message, as it was told to"}, count, destination);
 }
 
-void InMemoryBroker::unroutable_next(std::size_t count, std::string_view broker) {
-  fail_next({StatusCode::unroutable, "the in-memory broker found no queue, as it was told to"}, count, broker);
+void InMemoryBroker::unroutable_next(std::size_t count, std::string_view destination) {
+  fail_next({StatusCode::unroutable, "the in-memory broker found no queue, as it was told to"}, count, destination);
 }
 
-void InMemoryBroker::lose_confirmation_next(std::size_t count, std::string_view broker) {
+void InMemoryBroker::lose_confirmation_next(std::size_t count, std::string_view destination) {
   if (count == 0) return;
   const std::lock_guard lock(state_->mutex);
-  state_->planned.push_back({State::Fault::lose_confirmation, {}, count, std::string(broker)});
+  state_->planned.push_back({State::Fault::lose_confirmation, {}, count, std::string(destination)});
 }
 
 void InMemoryBroker::disconnect() {
-  state_->change([&] { ++state_->epoch; });
+  state_->change([&] { ++state_->generation; });
 }
 void InMemoryBroker::go_down(Status why) {
   state_->change([&] { state_->down = std::move(why); });
@@ -267,7 +267,7 @@ void InMemoryBroker::unblock() {
 namespace detail {
 
 std::unique_ptr<Broker> make_memory(const BrokerConfig& config) {
-  const auto* memory = dynamic_cast<const MemoryConfig*>(&config);
+  const auto* memory = dynamic_cast<const MemoryConfig*>(&config);  // may be made by hand, without a server
   return InMemoryBroker::named(memory != nullptr ? memory->server : "default")->maker()(config);
 }
 

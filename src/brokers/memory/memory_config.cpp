@@ -1,4 +1,6 @@
-#include "brokers/backends.hpp"
+// SPDX-License-Identifier: MIT
+#include "action_triggers/memory.hpp"
+#include "brokers/memory/memory_type.hpp"
 #include "config/field_table.hpp"
 
 namespace action_triggers::detail {

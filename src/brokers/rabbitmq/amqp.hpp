@@ -1,4 +1,4 @@
-/// rabbitmq-c behind small types of ours. Internal.
+/// rabbitmq-c's headers, and what makes its types safe to use from C++.
 #pragma once
 
 #if __has_include(<rabbitmq-c/amqp.h>)  // 0.12 moved its headers
@@ -13,11 +13,13 @@
 #include <amqp_tcp_socket.h>
 #endif
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 
-#include "action_triggers/config.hpp"
+#include "action_triggers/rabbitmq.hpp"
 #include "action_triggers/status.hpp"
 
 namespace action_triggers::detail {
@@ -25,10 +27,8 @@ namespace action_triggers::detail {
 struct AmqpDeleter {
   void operator()(amqp_connection_state_t_* connection) const noexcept { amqp_destroy_connection(connection); }
 };
-/// Destroying it closes the socket without a word to the peer.
-using AmqpConnection = std::unique_ptr<amqp_connection_state_t_, AmqpDeleter>;
-
-constexpr std::size_t amqp_short_string_limit = 255;  // AMQP 0-9-1, 4.2.5.3
+/// rabbitmq-c's connection. Destroying it closes the socket and sends no connection.close.
+using AmqpHandle = std::unique_ptr<amqp_connection_state_t_, AmqpDeleter>;
 
 inline amqp_bytes_t to_amqp(std::string_view text) noexcept {
   return {text.size(), const_cast<char*>(text.data())};  // rabbitmq-c only reads it
@@ -43,12 +43,13 @@ inline timeval to_timeval(std::chrono::milliseconds time) noexcept {
   return result;
 }
 
-/// What a connection.close or channel.close of the broker means for a message; with what to do about it.
-Status status_of_close(int reply_code, std::string_view reply_text);
+/// An entry of a table; `key` and `text` are referred to, not copied.
+amqp_table_entry_t text_entry(std::string_view key, std::string_view text) noexcept;
+amqp_table_entry_t integer_entry(std::string_view key, std::int64_t value) noexcept;
+amqp_table_entry_t boolean_entry(std::string_view key, bool value) noexcept;
 
-/// Connects to one host and logs in; blocks for at most config.connect_timeout (and the name look-up, which no option
-/// of the system bounds). ok: `connection` is set.
-Status open_amqp_connection(const RabbitMqConfig& config, const HostPort& host, AmqpConnection& connection);
+/// What a connection.close or channel.close of the broker means for a message, and what to do about it.
+Status status_of_close(int reply_code, std::string_view reply_text);
 
 std::string to_string(const HostPort& host);
 

@@ -4,10 +4,9 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <mutex>
 
-#include "brokers/rabbitmq/amqp.hpp"
 #include "base/thread.hpp"
+#include "brokers/rabbitmq/amqp.hpp"
 
 namespace action_triggers::detail {
 
@@ -15,7 +14,7 @@ namespace action_triggers::detail {
 class AmqpConnector {
  public:
   struct Result {
-    AmqpConnection connection;
+    AmqpHandle connection;
     Status status;
     std::size_t host_index = 0;
   };
@@ -23,7 +22,8 @@ class AmqpConnector {
   /// Starts at once, with the host at `first_host`. `done` is called on the connector's thread.
   AmqpConnector(const RabbitMqConfig& config, std::size_t first_host, std::function<void()> done);
 
-  /// An attempt that still runs is left to itself: it ends within its timeouts, and frees what it made.
+  /// Does not wait for an attempt that still runs: that one ends within its timeouts, and frees what it made. `done` is
+  /// still called then.
   ~AmqpConnector();
 
   /// True when the attempt has ended; call it no more then.

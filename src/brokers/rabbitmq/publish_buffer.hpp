@@ -2,20 +2,16 @@
 #pragma once
 
 #include <cstddef>
-#include <string_view>
 #include <system_error>
 #include <vector>
 
-#include "brokers/rabbitmq/amqp.hpp"
+#include "brokers/rabbitmq/message_encoder.hpp"
 #include "brokers/rabbitmq/watchdog.hpp"
 
 namespace action_triggers::detail {
 
-constexpr std::size_t frame_overhead = 8;  // AMQP 0-9-1, 4.2.3
-
-/// Collects the frames of small messages, encoded by rabbitmq-c, and writes them together. amqp_basic_publish() makes
-/// three system calls of each message, which is most of what publishing costs. Not for TLS: rabbitmq-c has the only way
-/// in there.
+/// Collects the frames of small messages and writes them together. amqp_basic_publish() makes three system calls of
+/// each message, which is most of what publishing costs. Not for TLS, where only rabbitmq-c can encrypt.
 ///
 /// What is in it must be written before anything else is sent on the same channel.
 class PublishBuffer {
@@ -24,12 +20,11 @@ class PublishBuffer {
 
   [[nodiscard]] bool empty() const noexcept { return used_ == 0; }
 
-  /// False, and nothing changed: there is no room for it (now, or ever).
-  bool add(amqp_channel_t channel, amqp_basic_publish_t& method, amqp_basic_properties_t& properties,
-           std::string_view body, std::size_t frame_payload);
+  /// False, and nothing changed: it does not fit, now or ever. `frame_payload`: what the body may have.
+  bool add(amqp_channel_t channel, Publish& publish, std::size_t frame_payload);
 
-  /// Writes everything to the socket, waiting under the watchdog's eye while the peer takes nothing. Empty afterwards,
-  /// even on an error.
+  /// Writes everything to the socket, guarded by the watchdog while the peer takes nothing. Empty afterwards, even on
+  /// an error.
   std::error_code write_to(int fd, Watchdog& watchdog);
 
  private:

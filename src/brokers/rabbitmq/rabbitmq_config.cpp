@@ -1,9 +1,14 @@
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
-#include "brokers/backends.hpp"
-#include "config/hosts.hpp"
+#include "action_triggers/rabbitmq.hpp"
+#include "brokers/rabbitmq/rabbitmq_type.hpp"
+#include "brokers/rabbitmq/amqp_limits.hpp"
+#include "config/connection_key.hpp"
 #include "config/field_table.hpp"
+#include "config/hosts.hpp"
+#include "config/plaintext.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -11,17 +16,16 @@ namespace {
 constexpr std::uint16_t plain_port = 5672;
 constexpr std::uint16_t tls_port = 5671;
 constexpr std::size_t default_max_in_flight = 1'000;
-constexpr std::size_t short_string = 255;  // AMQP 0-9-1, 4.2.5.3
 
-/// What the file says before it is put together.
-struct Raw : RabbitMqConfig {
+/// The keys of the file that become something else in RabbitMqConfig: its hosts.
+struct ParsedConfig : RabbitMqConfig {
   std::string host = "localhost";
   std::vector<std::string> host_list;
   std::optional<std::uint16_t> port;
   std::string url;
 };
 
-void read_port(ConfigSection& from, std::string_view key, Raw& config) {
+void read_port(ConfigSection& from, std::string_view key, ParsedConfig& config) {
   // A numeric string is as good as a number: the reference hands either to its client.
   if (const auto text = from.scalar(key)) {
     std::int64_t number = 0;
@@ -38,7 +42,7 @@ void read_port(ConfigSection& from, std::string_view key, Raw& config) {
 
 void read_short_text(ConfigSection& from, std::string_view key, std::string& to) {
   if (auto text = from.string(key)) {
-    if (text->size() > short_string) {
+    if (text->size() > amqp_short_string_limit) {
       from.problem(
           key, "The field '" + std::string(key) + "' has " + std::to_string(text->size()) + " bytes; AMQP allows 255.");
     } else {
@@ -48,7 +52,7 @@ void read_short_text(ConfigSection& from, std::string_view key, std::string& to)
 }
 
 template <std::string RabbitMqConfig::*Member>
-void read_short(ConfigSection& from, std::string_view key, Raw& config) {
+void read_short(ConfigSection& from, std::string_view key, ParsedConfig& config) {
   read_short_text(from, key, config.*Member);
 }
 
@@ -56,7 +60,7 @@ void refuse_unverified(ConfigSection& section, std::string_view key, std::string
   if (section.has(key)) section.problem(key, std::string(text));
 }
 
-void read_tls(ConfigSection& from, std::string_view key, Raw& config) {
+void read_tls(ConfigSection& from, std::string_view key, ParsedConfig& config) {
   if (key == "ssl" && from.is_boolean(key)) {
     if (from.boolean(key).value_or(false)) {
       if (!config.tls) config.tls.emplace();
@@ -86,7 +90,7 @@ void read_tls(ConfigSection& from, std::string_view key, Raw& config) {
   config.tls = std::move(tls);
 }
 
-void read_declare(ConfigSection& from, std::string_view key, Raw& config) {
+void read_declare(ConfigSection& from, std::string_view key, ParsedConfig& config) {
   if (from.is_boolean(key)) {
     if (from.boolean(key).value_or(false)) config.declare.emplace();
     return;
@@ -100,7 +104,7 @@ void read_declare(ConfigSection& from, std::string_view key, Raw& config) {
   }
   ConfigSection arguments = object.object("arguments");
   for (const std::string& name : arguments.keys()) {
-    if (name.empty() || name.size() > short_string) {
+    if (name.empty() || name.size() > amqp_short_string_limit) {
       arguments.problem(name, "The name of an argument has 1 to 255 bytes.");
     } else if (arguments.is_boolean(name)) {
       if (auto flag = arguments.boolean(name)) declare.boolean_arguments[name] = *flag;
@@ -113,20 +117,20 @@ void read_declare(ConfigSection& from, std::string_view key, Raw& config) {
   config.declare = std::move(declare);
 }
 
-void read_connect_timeout(ConfigSection& from, std::string_view key, Raw& config) {
+void read_connect_timeout(ConfigSection& from, std::string_view key, ParsedConfig& config) {
   if (auto seconds = from.number(key, 0.001, 3'600)) {
     config.connect_timeout = std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
   }
 }
 
-void read_hosts(ConfigSection& from, std::string_view key, Raw& config) {
+void read_hosts(ConfigSection& from, std::string_view key, ParsedConfig& config) {
   if (auto hosts = from.strings(key)) config.host_list = std::move(*hosts);
 }
 
-const FieldTable<Raw>& fields() {
-  using C = Raw;
-  static const FieldTable<Raw> table{
-      text_field<C>(in_conn_details, "host", &Raw::host, "localhost", "The server."),
+FieldTable<ParsedConfig> connection_fields() {
+  using C = ParsedConfig;
+  return {
+      text_field<C>(in_conn_details, "host", &ParsedConfig::host, "localhost", "The server."),
       custom_field<C>(in_conn_details, "hosts", "list of str", "`host` or `host:port`", "",
                       "Several servers, tried in turn; instead of `host`.", read_hosts),
       custom_field<C>(in_conn_details, "port", "int", "1 to 65535", "5672, with TLS 5671",
@@ -137,7 +141,7 @@ const FieldTable<Raw>& fields() {
                       "Best as `${file:…}` or `${ENV}`."),
       custom_field<C>(in_conn_details, "virtual_host", "str", "", "/", "", read_short<&RabbitMqConfig::virtual_host>)
           .alias("virtualhost"),
-      text_field<C>(in_conn_details, "url", &Raw::url, "",
+      text_field<C>(in_conn_details, "url", &ParsedConfig::url, "",
                     "`amqp://user:password@host:port/vhost`, or `amqps://`; instead of the keys above."),
       custom_field<C>(in_conn_details, "ssl_options", "dict", "", "",
                       "`ca_file`, `cert_file`, `key_file`: PEM files. Switches TLS on.", read_tls),
@@ -151,7 +155,12 @@ const FieldTable<Raw>& fields() {
           .alias("timeout"),
       text_field<C>(in_conn_details, "connection_name", &RabbitMqConfig::connection_name, "the program's name",
                     "What the server's tools show."),
+  };
+}
 
+FieldTable<ParsedConfig> destination_fields() {
+  using C = ParsedConfig;
+  return {
       custom_field<C>(in_params, "queue", "str", "", "", "Through the default exchange; required without `exchange`.",
                       read_short<&RabbitMqConfig::queue>),
       custom_field<C>(in_params, "exchange", "str", "", "", "Instead of `queue`; must exist.",
@@ -175,6 +184,14 @@ const FieldTable<Raw>& fields() {
       integer_field<C>(in_params, "priority", &RabbitMqConfig::priority, 0, 255, "",
                        "For messages that bring none; needs a queue with x-max-priority."),
   };
+}
+
+const FieldTable<ParsedConfig>& fields() {
+  static const FieldTable<ParsedConfig> table = [] {
+    FieldTable<ParsedConfig> all = connection_fields();
+    for (auto& field : destination_fields()) all.push_back(std::move(field));
+    return all;
+  }();
   return table;
 }
 
@@ -196,7 +213,7 @@ std::optional<std::string> percent_decoded(std::string_view text) {
 }
 
 /// https://www.rabbitmq.com/docs/uri-spec, except that an empty path is the virtual host "/", as other clients have it.
-bool read_url(Raw& config) {
+bool read_url(ParsedConfig& config) {
   std::string_view rest = config.url;
   if (rest.starts_with("amqps://")) {
     if (!config.tls) config.tls.emplace();
@@ -230,7 +247,7 @@ bool read_url(Raw& config) {
   return true;
 }
 
-void collect_hosts(ConfigSection& conn, Raw& config) {
+void collect_hosts(ConfigSection& conn, ParsedConfig& config) {
   if (!config.url.empty()) {
     for (const char* key : {"host", "hosts", "port", "username", "login", "password", "virtual_host", "virtualhost"}) {
       if (conn.has(key)) conn.problem(key, "The field '" + std::string(key) + "' is part of 'url'; give one of them.");
@@ -255,7 +272,7 @@ void collect_hosts(ConfigSection& conn, Raw& config) {
   }
 }
 
-void check_destination(ConfigSection& params, const Raw& config) {
+void check_destination(ConfigSection& params, const ParsedConfig& config) {
   const bool has_queue = params.has("queue");
   const bool has_exchange = params.has("exchange");
   if (!has_queue && !has_exchange) params.problem("queue", "The field 'queue' must be provided.");
@@ -275,24 +292,14 @@ void check_destination(ConfigSection& params, const Raw& config) {
   }
 }
 
-/// Equal texts, equal connections.
+/// Configurations with equal keys share a connection.
 std::string connection_key(const RabbitMqConfig& config) {
-  std::string key;
-  const auto add = [&](std::string_view text) { key += std::to_string(text.size()) + ":" + std::string(text); };
-  for (const HostPort& host : config.hosts) add(host.host + ":" + std::to_string(host.port));
-  add(config.username);
-  add(config.password.reveal());
-  add(config.virtual_host);
-  add(config.connection_name);
-  add(std::to_string(config.heartbeat.count()));
-  add(std::to_string(config.connect_timeout.count()));
-  if (config.tls) {
-    add("tls");
-    add(config.tls->ca_file);
-    add(config.tls->cert_file);
-    add(config.tls->key_file);
-  }
-  return key;
+  ConnectionKey key;
+  for (const HostPort& host : config.hosts) key.add(host.host + ":" + std::to_string(host.port));
+  key.add(config.username).add(config.password.reveal()).add(config.virtual_host).add(config.connection_name);
+  key.add(std::to_string(config.heartbeat.count())).add(std::to_string(config.connect_timeout.count()));
+  if (config.tls) key.add("tls").add(config.tls->ca_file).add(config.tls->cert_file).add(config.tls->key_file);
+  return key.text();
 }
 
 }  // namespace
@@ -300,29 +307,22 @@ std::string connection_key(const RabbitMqConfig& config) {
 std::vector<const FieldInfo*> rabbitmq_fields() { return infos(fields()); }
 
 std::unique_ptr<BrokerConfig> parse_rabbitmq(BrokerSection& section) {
-  Raw raw;
-  raw.max_in_flight = default_max_in_flight;
+  ParsedConfig parsed;
+  parsed.max_in_flight = default_max_in_flight;
   for (const char* unsafe : {"no_verify_ssl", "verify_ssl"}) {
     refuse_unverified(section.conn_details, unsafe, "Certificates and host names are always verified.");
   }
-  read_fields(fields(), section, raw);
-  collect_hosts(section.conn_details, raw);
-  check_destination(section.params, raw);
-  if (!raw.tls) {
-    const auto remote =
-        std::find_if(raw.hosts.begin(), raw.hosts.end(), [](const HostPort& host) { return !is_loopback(host.host); });
-    if (remote != raw.hosts.end()) {
-      const char* key = !raw.url.empty() ? "url" : raw.host_list.empty() ? "host" : "hosts";
-      const std::string text = remote->host + ": " + std::string(plaintext_text);
-      if (section.require_tls) {
-        section.conn_details.problem(key, text);
-      } else {
-        section.conn_details.warning(key, text);
-      }
+  read_fields(fields(), section, parsed);
+  collect_hosts(section.conn_details, parsed);
+  check_destination(section.params, parsed);
+  if (!parsed.tls) {
+    const char* key = !parsed.url.empty() ? "url" : parsed.host_list.empty() ? "host" : "hosts";
+    for (const HostPort& host : parsed.hosts) {
+      if (report_plaintext(section, key, host.host, host.host)) break;  // once is enough
     }
   }
-  raw.connection_key = connection_key(raw);
-  return std::make_unique<RabbitMqConfig>(static_cast<const RabbitMqConfig&>(raw));
+  parsed.connection_key = connection_key(parsed);
+  return std::make_unique<RabbitMqConfig>(static_cast<const RabbitMqConfig&>(parsed));
 }
 
 }  // namespace action_triggers::detail

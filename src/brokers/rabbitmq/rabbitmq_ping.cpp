@@ -1,10 +1,12 @@
 #include <algorithm>
-#include <cstring>
+#include <array>
 #include <stdexcept>
 
-#include "brokers/backends.hpp"
-#include "brokers/ping_message.hpp"
+#include "brokers/rabbitmq/rabbitmq_type.hpp"
+#include "core/ping_message.hpp"
 #include "brokers/rabbitmq/amqp.hpp"
+#include "brokers/rabbitmq/amqp_login.hpp"
+#include "brokers/rabbitmq/message_encoder.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -89,17 +91,14 @@ class Ping {
   void publish_and_wait(const PingMessage& message) {
     amqp_confirm_select(connection_.get(), channel);
     check("switch on confirms");
-    amqp_table_entry_t mark{};
-    mark.key = amqp_cstring_bytes(ping_header);
-    mark.value.kind = AMQP_FIELD_KIND_BOOLEAN;
-    mark.value.value.boolean = 1;
+    std::array<amqp_table_entry_t, 1> headers{boolean_entry(ping_header, true)};
     amqp_basic_properties_t properties{};
-    properties._flags = AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_CONTENT_TYPE_FLAG;
-    properties.message_id = to_amqp(message.id);
-    properties.content_type = amqp_cstring_bytes("application/json");
-    properties.headers = {1, &mark};
-    const std::string& key = config_.exchange.empty() ? config_.queue : config_.routing_key;
-    if (const int error = amqp_basic_publish(connection_.get(), channel, to_amqp(config_.exchange), to_amqp(key), 1, 0,
+    set_message_id(properties, message.id);
+    set_content_type(properties, "application/json");
+    set_headers(properties, headers);
+    const amqp_basic_publish_t to = publish_method(config_, {});
+    constexpr amqp_boolean_t mandatory = 1;  // whatever the configuration says: a ping is to find out
+    if (const int error = amqp_basic_publish(connection_.get(), channel, to.exchange, to.routing_key, mandatory, 0,
                                              &properties, to_amqp(message.body));
         error != AMQP_STATUS_OK) {
       throw Status(StatusCode::unavailable, std::string("publishing: ") + amqp_error_string2(error));
@@ -166,7 +165,7 @@ class Ping {
   RabbitMqConfig config_;
   const Clock::time_point deadline_;
   const bool send_;
-  AmqpConnection connection_;
+  AmqpHandle connection_;
 };
 
 }  // namespace

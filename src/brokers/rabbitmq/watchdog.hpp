@@ -10,8 +10,8 @@
 
 namespace action_triggers::detail {
 
-/// rabbitmq-c's writes have no time limit (traps: a peer that stops reading holds the writer for ever). While armed,
-/// the watchdog shuts the socket down when the peer has taken nothing for `patience`; the write then fails.
+/// rabbitmq-c's writes have no time limit: a peer that stops reading would hold the writer for ever. While armed, the
+/// watchdog shuts the socket down when the peer has taken nothing for `patience`; the write then fails.
 class Watchdog {
  public:
   explicit Watchdog(std::chrono::milliseconds patience) : patience_(patience) {}

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+# What makes a backend of a folder. All that the build knows of it stands in the folder's call of this function.
+#
+#   action_triggers_backend(NAME [PACKAGES pkg-config module…] SOURCES file… ALWAYS file…)
+#
+# With PACKAGES there is an option ACTION_TRIGGERS_WITH_<NAME>, ON unless set: SOURCES, the packages and the definition of
+# the same name are part of the build only where it is on; the installed packages ask for PACKAGES too. ALWAYS is part of
+# every build and includes no header of a package: the backend's type and the reading of its configuration.
+function(action_triggers_backend name)
+  cmake_parse_arguments(PARSE_ARGV 1 backend "" "" "PACKAGES;SOURCES;ALWAYS")
+  string(TOUPPER ${name} upper)
+  action_triggers_load_time_sources(${backend_ALWAYS})
+  if(backend_PACKAGES)
+    list(JOIN backend_PACKAGES ", " packages)
+    option(ACTION_TRIGGERS_WITH_${upper} "Build the ${name} backend (needs ${packages})" ON)
+    set_property(GLOBAL APPEND PROPERTY ACTION_TRIGGERS_BACKENDS ${upper})
+    if(NOT ACTION_TRIGGERS_WITH_${upper})
+      return()
+    endif()
+    find_package(PkgConfig REQUIRED)
+    pkg_check_modules(ACTION_TRIGGERS_${upper} REQUIRED IMPORTED_TARGET GLOBAL ${backend_PACKAGES})
+    target_link_libraries(action_triggers_objects PRIVATE PkgConfig::ACTION_TRIGGERS_${upper})
+    target_compile_definitions(action_triggers_objects PUBLIC ACTION_TRIGGERS_WITH_${upper})
+    set_property(GLOBAL PROPERTY ACTION_TRIGGERS_PACKAGES_${upper} ${backend_PACKAGES})
+    set_property(GLOBAL APPEND PROPERTY ACTION_TRIGGERS_CLIENT_LIBRARIES PkgConfig::ACTION_TRIGGERS_${upper})
+  endif()
+  target_sources(action_triggers_objects PRIVATE ${backend_SOURCES})
+endfunction()
+
+# Sources that run once, at load: they need not be fast, and small they leave the cache to what runs for every message.
+function(action_triggers_load_time_sources)
+  target_sources(action_triggers_objects PRIVATE ${ARGN})
+  set_source_files_properties(${ARGN} TARGET_DIRECTORY action_triggers_objects
+    PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-Os>")
+endfunction()

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+/// What can be configured for every destination, whatever its broker type. Backends derive their configuration from it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "action_triggers/export.hpp"
+
+namespace action_triggers {
+
+/// What fire() does when a destination is full: max_queued_messages or max_queued_bytes is reached.
+enum class Overflow : std::uint8_t {
+  reject,       ///< fire() reports queue_full at once.
+  block,        ///< fire() waits up to max_block for capacity, then reports queue_full.
+  drop_oldest,  ///< The oldest message that was not yet handed to the client library is reported queue_full instead.
+};
+
+/// How failed attempts are repeated: only on retryable statuses (see Status::retryable), until the deadline, after a
+/// pause drawn at random between zero and a limit that doubles with every failure ("full jitter").
+struct RetryPolicy {
+  std::optional<std::uint32_t> max_attempts;  ///< Absent: unlimited. 1: never retried.
+  std::chrono::milliseconds initial_backoff{100};
+  std::chrono::milliseconds max_backoff{5'000};
+};
+
+/// One entry of the brokers map: a destination that messages are fired at.
+struct ACTION_TRIGGERS_EXPORT BrokerConfig {
+  BrokerConfig() = default;
+  BrokerConfig(const BrokerConfig&) = default;
+  BrokerConfig(BrokerConfig&&) = default;
+  BrokerConfig& operator=(const BrokerConfig&) = default;
+  BrokerConfig& operator=(BrokerConfig&&) = default;
+  virtual ~BrokerConfig();
+
+  std::string name;         ///< The key in the brokers map.
+  std::string broker_type;  ///< Lower case: "kafka", "rabbitmq", "memory", or the application's own.
+
+  /// From fire to outcome: params.timeout_secs if given, at most settings.max_broker_timeout; without it
+  /// settings.max_broker_timeout if set, else 30 s.
+  std::chrono::milliseconds timeout{30'000};
+
+  std::size_t max_queued_messages = 100'000;  ///< Counted from fire until the client library releases the message.
+  std::size_t max_queued_bytes = std::size_t{64} << 20U;  ///< Bytes of body, key and headers.
+  std::size_t max_in_flight = 0;  ///< Handed to the client library and unconfirmed at once. 0: no limit of its own.
+  Overflow overflow = Overflow::reject;
+  std::chrono::milliseconds max_block{0};  ///< Only with Overflow::block.
+  RetryPolicy retry;
+
+  /// Destinations with an equal broker_type and an equal, non-empty connection_key share one lane and one connection.
+  /// The loader makes it from the resolved conn_details unless the type's parser has set it. May contain credentials:
+  /// compare it, never print it. Empty (in a configuration made by hand): a connection of its own.
+  std::string connection_key;
+};
+
+}  // namespace action_triggers

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+/// A message as a Broker sees it: views into the lane's one copy.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "action_triggers/broker_config.hpp"
+#include "action_triggers/export.hpp"
+#include "action_triggers/message.hpp"
+
+namespace action_triggers {
+
+struct HeaderView {
+  std::string_view name;
+  std::string_view value;
+};
+
+namespace detail {
+class Payload;
+}
+
+/// A message on its way out: views into the lane's one copy. Valid until the broker completes it.
+class ACTION_TRIGGERS_EXPORT OutboundMessage {
+ public:
+  OutboundMessage(const OutboundMessage&) = delete;
+  OutboundMessage& operator=(const OutboundMessage&) = delete;
+
+  [[nodiscard]] std::string_view body() const noexcept;
+  [[nodiscard]] std::string_view key() const noexcept;
+  /// Empty if the application gave none; the destination may have a default.
+  [[nodiscard]] std::string_view content_type() const noexcept;
+  /// The application's id, or a UUIDv7. The same at every attempt.
+  [[nodiscard]] std::string_view id() const noexcept;
+
+  [[nodiscard]] std::size_t header_count() const noexcept;
+  /// Calls `visit(HeaderView)` for each header in order.
+  template <class Visitor>
+  void for_each_header(Visitor&& visit) const {
+    const char* at = nullptr;
+    for (std::size_t left = header_count(); left > 0; --left) visit(next_header(at));
+  }
+
+  [[nodiscard]] std::optional<std::chrono::milliseconds> expiration() const noexcept;
+  [[nodiscard]] std::optional<std::uint8_t> priority() const noexcept;
+
+  /// All of it as a value, for a broker that keeps messages.
+  [[nodiscard]] Message copy() const;
+
+  /// The destination that this message was fired at, and its position in LaneContext::destinations.
+  [[nodiscard]] const BrokerConfig& destination() const noexcept;
+  [[nodiscard]] std::size_t destination_index() const noexcept;
+
+  /// 1 for the first time the message is handed on.
+  [[nodiscard]] std::uint32_t attempt() const noexcept;
+
+ protected:
+  OutboundMessage() = default;
+  ~OutboundMessage() = default;
+
+  const detail::Payload* payload_ = nullptr;
+  const BrokerConfig* destination_ = nullptr;
+  std::uint32_t destination_index_ = 0;
+  std::uint32_t attempts_ = 0;
+
+ private:
+  /// The header at `at` (nullptr: the first); `at` is moved behind it.
+  HeaderView next_header(const char*& at) const noexcept;
+};
+
+}  // namespace action_triggers

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+/// What the dispatcher counts: per destination, in all, and at its close.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "action_triggers/export.hpp"
+#include "action_triggers/status.hpp"
+
+namespace action_triggers {
+
+/// The state of a lane's connection.
+enum class ConnectionState : std::uint8_t {
+  connecting,
+  connected,
+  blocked,       ///< Connected, but the server accepts nothing for now (RabbitMQ's connection.blocked).
+  disconnected,  ///< The lane will connect again.
+  closed,
+};
+
+ACTION_TRIGGERS_EXPORT std::string_view to_string(ConnectionState state) noexcept;
+
+/// One destination since the dispatcher was made. Counts of messages unless said otherwise.
+struct BrokerStats {
+  std::uint64_t fired = 0;                                   ///< Every fire() at it, refused ones included.
+  std::uint64_t delivered = 0;                               ///< Reported ok.
+  std::uint64_t failed = 0;                                  ///< Reported not ok.
+  std::array<std::uint64_t, status_code_count> by_status{};  ///< Index: StatusCode.
+  std::uint64_t retried = 0;                                 ///< Handed to the client library again.
+  std::uint64_t late_outcomes = 0;  ///< The outcome arrived after the deadline had been reported.
+  std::uint64_t queued = 0;         ///< Not yet reported, or still held by the client library: what capacity counts.
+  std::uint64_t queued_bytes = 0;
+  std::uint64_t in_flight = 0;  ///< Of those, handed to the client library.
+  ConnectionState state = ConnectionState::connecting;
+  std::string last_error;  ///< The latest failure of a message or of the connection; empty if none.
+
+  /// Latency of delivered messages (see DeliveryReport::latency); within 12.5 %. Zero if none.
+  std::chrono::nanoseconds latency_p50{0};
+  std::chrono::nanoseconds latency_p99{0};
+  std::chrono::nanoseconds latency_max{0};
+};
+
+/// What TriggerDispatcher::stats() returns.
+struct Stats {
+  std::map<std::string, BrokerStats, std::less<>> brokers;  ///< By destination.
+  std::uint64_t unknown_broker = 0;       ///< Fires at destinations that the configuration does not have.
+  std::uint64_t callback_exceptions = 0;  ///< Thrown by callbacks, on_failure, executor or log callback, and caught.
+  std::uint64_t slow_callbacks = 0;       ///< Took longer than DispatcherOptions::slow_callback.
+  std::size_t lanes = 0;
+};
+
+/// What TriggerDispatcher::close() found. delivered + failed + abandoned is what was waiting when it began.
+struct CloseReport {
+  std::size_t delivered = 0;
+  std::size_t failed = 0;
+  std::size_t abandoned = 0;  ///< Ran out of time: each one was reported `closed`.
+  std::map<std::string, std::size_t, std::less<>> abandoned_by_broker;  ///< By destination.
+
+  /// Not reported yet, because a callback holds up the lane: they will be, but are in none of the counts above.
+  std::size_t unfinished = 0;
+
+  [[nodiscard]] bool complete() const noexcept { return failed == 0 && abandoned == 0 && unfinished == 0; }
+};
+
+}  // namespace action_triggers

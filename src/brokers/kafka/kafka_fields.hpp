@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+/// The fields of a Kafka section, as docs/configuration.md lists them. Needs no librdkafka.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "action_triggers/kafka.hpp"
+#include "config/field_table.hpp"
+
+namespace action_triggers::detail {
+
+/// A KafkaConfig while its section is read, with what only the checks after reading need.
+struct ParsedKafkaConfig : KafkaConfig {
+  struct Server {
+    std::string host;
+    std::string text;  // as the file has it: host or host:port
+  };
+  std::vector<Server> servers;         // those of bootstrap_servers
+  bool idempotence_asked_for = false;  // the file itself says enable_idempotence: true
+};
+
+const FieldTable<ParsedKafkaConfig>& kafka_field_table();
+
+/// Reads acks, or librdkafka's name for it, and warns of values that confirm nothing.
+void read_kafka_acks(ConfigSection& from, std::string_view key, ParsedKafkaConfig& config);
+
+}  // namespace action_triggers::detail

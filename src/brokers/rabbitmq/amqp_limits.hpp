@@ -1,0 +1,10 @@
+/// Limits of AMQP 0-9-1 that both the configuration and the messages have to keep. Needs no client library.
+#pragma once
+
+#include <cstddef>
+
+namespace action_triggers::detail {
+
+constexpr std::size_t amqp_short_string_limit = 255;  // bytes; AMQP 0-9-1, 4.2.5.3
+
+}  // namespace action_triggers::detail

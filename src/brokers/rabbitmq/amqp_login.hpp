@@ -1,0 +1,12 @@
+/// From a host's name to a connection that is logged in.
+#pragma once
+
+#include "brokers/rabbitmq/amqp.hpp"
+
+namespace action_triggers::detail {
+
+/// Connects to one host and logs in; blocks for at most config.connect_timeout, and the name look-up, which no option
+/// of the system bounds. ok: `connection` is set.
+Status open_amqp_connection(const RabbitMqConfig& config, const HostPort& host, AmqpHandle& connection);
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,107 @@
+/// What has to be there before messages are published: queues that are declared, exchanges that have to exist.
+///
+/// They are asked for on a control channel of their own, because a refusal closes the channel on which it was asked.
+/// One at a time: a channel.close does not say which of several requests it answers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "action_triggers/broker.hpp"
+#include "brokers/rabbitmq/amqp.hpp"
+
+namespace action_triggers::detail {
+
+/// A status that holds for a time: what was refused is not asked again for every message.
+class Refusal {
+ public:
+  void set(Status status, TimePoint now);
+  void clear() { until_ = TimePoint::min(); }
+  /// nullptr: nothing is refused now.
+  [[nodiscard]] const Status* at(TimePoint now) const { return now < until_ ? &status_ : nullptr; }
+
+ private:
+  Status status_;
+  TimePoint until_ = TimePoint::min();
+};
+
+class Declarations {
+ public:
+  enum class Kind : std::uint8_t { queue, exchange };
+
+  /// A queue or an exchange by its number; queues and exchanges are numbered apart.
+  struct Subject {
+    Kind kind;
+    std::size_t index;
+    friend bool operator==(const Subject&, const Subject&) = default;
+  };
+
+  /// What Declarations needs of its owner.
+  class Owner {
+   public:
+    virtual void send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) = 0;
+    /// An exchange that was asked for exists.
+    virtual void exchange_exists(std::size_t index) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  Declarations(Owner& owner, amqp_channel_t control_channel) : owner_(owner), control_channel_(control_channel) {}
+
+  /// Says what to ask for under this number. `config` is referred to until remove(); a queue without `declare` is taken
+  /// to exist.
+  void set_queue(std::size_t index, const RabbitMqConfig& config);
+  /// Changes nothing if it is set already.
+  void set_exchange(std::size_t index, std::string exchange);
+  /// The number may be set again, for something else. An answer that is still to come is ignored.
+  void remove(Subject subject);
+
+  /// The connection is a new one: nothing was asked for or refused on it.
+  void reset();
+  /// Asks, also where an earlier answer was yes; not if an answer is still to come.
+  void request(Subject subject);
+  /// False: to be requested, or the answer is not here yet. Always true of a queue without `declare`.
+  [[nodiscard]] bool exists(Subject subject) const;
+  /// Until it expires, messages that need the subject have this status.
+  void refuse(Subject subject, const Status& status, TimePoint now);
+  [[nodiscard]] const Status* refused(Subject subject, TimePoint now) const;
+
+  /// A method arrived on the control channel.
+  void on_method(const amqp_method_t& method, TimePoint now);
+
+ private:
+  enum class State : std::uint8_t { unknown, requested, exists };
+  struct Entry {
+    const RabbitMqConfig* config = nullptr;  // of a queue
+    std::string exchange;
+    State state = State::unknown;
+    Refusal refusal;
+  };
+
+  [[nodiscard]] Entry& entry(Subject subject);
+  [[nodiscard]] const Entry& entry(Subject subject) const;
+  void send_next();
+  void declare_queue(const RabbitMqConfig& config);
+  void probe_exchange(const std::string& exchange);
+  void answered(const Status& status, TimePoint now);
+
+  Owner& owner_;
+  const amqp_channel_t control_channel_;
+  bool channel_is_open_ = false;
+  std::vector<Entry> queues_;
+  std::vector<Entry> exchanges_;
+
+  struct Sent {
+    Subject subject;
+    bool removed = false;
+  };
+  std::optional<Sent> sent_;  // not answered yet
+  std::deque<Subject> waiting_;
+};
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,171 @@
+#include "brokers/rabbitmq/message_encoder.hpp"
+
+#include <charconv>
+#include <cstdint>
+#include <cstring>
+#include <ctime>
+#include <string>
+#include <utility>
+
+#include "brokers/rabbitmq/amqp_limits.hpp"
+
+namespace action_triggers::detail {
+namespace {
+
+/// Appends to a range of bytes until it is full. Numbers are big-endian (AMQP 0-9-1, 4.2).
+class FrameWriter {
+ public:
+  explicit FrameWriter(std::span<char> to) : begin_(to.data()), at_(begin_), end_(begin_ + to.size()) {}
+
+  [[nodiscard]] bool failed() const { return failed_; }
+  [[nodiscard]] std::size_t written() const { return static_cast<std::size_t>(at_ - begin_); }
+
+  void number(std::uint64_t value, std::size_t bytes) {
+    if (!fits(bytes)) return;
+    for (std::size_t i = bytes; i-- > 0; value >>= 8U) at_[i] = static_cast<char>(value & 0xFFU);
+    at_ += bytes;
+  }
+  void text(std::string_view text) {
+    if (!fits(text.size())) return;
+    std::memcpy(at_, text.data(), text.size());
+    at_ += text.size();
+  }
+  /// What one of rabbitmq-c's encoders makes: a number of bytes, or an error.
+  template <class Encode>
+  void encoded(Encode&& encode) {
+    if (failed_) return;
+    const int size = encode(amqp_bytes_t{capacity(), at_});
+    if (size <= 0) {
+      failed_ = true;
+    } else {
+      at_ += size;
+    }
+  }
+  /// AMQP 0-9-1, 2.3.5: type, channel, size, payload, end.
+  template <class WritePayload>
+  void frame(int type, amqp_channel_t channel, WritePayload&& write_payload) {
+    number(static_cast<std::uint64_t>(type), 1);
+    number(channel, 2);
+    char* const size_at = at_;
+    number(0, 4);
+    write_payload();
+    if (failed_) return;
+    const auto size = static_cast<std::uint64_t>(at_ - size_at) - 4;
+    FrameWriter({size_at, 4}).number(size, 4);
+    number(AMQP_FRAME_END, 1);
+  }
+
+ private:
+  [[nodiscard]] std::size_t capacity() const { return static_cast<std::size_t>(end_ - at_); }
+  bool fits(std::size_t bytes) {
+    failed_ = failed_ || bytes > capacity();
+    return !failed_;
+  }
+
+  char* const begin_;
+  char* at_;
+  char* const end_;
+  bool failed_ = false;
+};
+
+Status invalid(std::string text) { return {StatusCode::invalid_argument, std::move(text)}; }
+
+std::optional<Status> check_length(const char* what, std::string_view text) {
+  if (text.size() <= amqp_short_string_limit) return std::nullopt;
+  return invalid(std::string("the ") + what + " has " + std::to_string(text.size()) + " bytes; AMQP allows 255");
+}
+
+std::optional<Status> check_headers(const OutboundMessage& message, std::size_t frame_max) {
+  constexpr std::size_t around_header = 6;  // the lengths of name and value, and the value's type
+  std::size_t bytes = envelope_estimate + message.id().size() + message.content_type().size();
+  std::optional<Status> problem;
+  message.for_each_header([&](HeaderView header) {
+    bytes += header.name.size() + header.value.size() + around_header;
+    if (header.name.empty()) problem = invalid("a header has no name");
+    if (auto too_long = check_length("name of a header", header.name)) problem = std::move(too_long);
+  });
+  if (problem || bytes <= frame_max) return problem;
+  return invalid("the headers take about " + std::to_string(bytes) + " bytes; they must fit one frame of " +
+                 std::to_string(frame_max));
+}
+
+}  // namespace
+
+void set_message_id(amqp_basic_properties_t& properties, std::string_view id) {
+  properties._flags |= AMQP_BASIC_MESSAGE_ID_FLAG;
+  properties.message_id = to_amqp(id);
+}
+
+void set_content_type(amqp_basic_properties_t& properties, std::string_view content_type) {
+  properties._flags |= AMQP_BASIC_CONTENT_TYPE_FLAG;
+  properties.content_type = to_amqp(content_type);
+}
+
+void set_headers(amqp_basic_properties_t& properties, std::span<amqp_table_entry_t> entries) {
+  properties._flags |= AMQP_BASIC_HEADERS_FLAG;
+  properties.headers = {static_cast<int>(entries.size()), entries.data()};
+}
+
+amqp_basic_publish_t publish_method(const RabbitMqConfig& config, std::string_view key) {
+  std::string_view routing_key = config.exchange.empty() ? config.queue : config.routing_key;
+  if (config.key_as_routing_key && !key.empty()) routing_key = key;
+  amqp_basic_publish_t method{};
+  method.exchange = to_amqp(config.exchange);
+  method.routing_key = to_amqp(routing_key);
+  method.mandatory = config.mandatory ? 1 : 0;
+  return method;
+}
+
+std::optional<Status> check_message(const RabbitMqConfig& config, const OutboundMessage& message,
+                                    std::size_t frame_max) {
+  std::optional<Status> problem;
+  if (config.key_as_routing_key) problem = check_length("key (used as routing key)", message.key());
+  if (!problem) problem = check_length("message id", message.id());
+  if (!problem) problem = check_length("content type", message.content_type());
+  return problem ? problem : check_headers(message, frame_max);
+}
+
+Publish& MessageEncoder::encode(const RabbitMqConfig& config, const OutboundMessage& message) {
+  amqp_basic_properties_t& properties = publish_.properties;
+  properties._flags = AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_TIMESTAMP_FLAG;
+  properties.delivery_mode = config.persistent ? 2 : 1;
+  properties.timestamp = static_cast<std::uint64_t>(std::time(nullptr));
+  set_message_id(properties, message.id());
+  const std::string_view content_type = message.content_type().empty() ? config.content_type : message.content_type();
+  if (!content_type.empty()) set_content_type(properties, content_type);
+  if (const auto priority = message.priority() ? message.priority() : config.priority) {
+    properties._flags |= AMQP_BASIC_PRIORITY_FLAG;
+    properties.priority = *priority;
+  }
+  if (const auto time = message.expiration() ? message.expiration() : config.expiration) {
+    const auto end = std::to_chars(std::begin(expiration_), std::end(expiration_), time->count()).ptr;
+    properties._flags |= AMQP_BASIC_EXPIRATION_FLAG;
+    properties.expiration = to_amqp({expiration_, static_cast<std::size_t>(end - expiration_)});
+  }
+  if (message.header_count() > 0) {
+    headers_.clear();
+    message.for_each_header([&](HeaderView header) { headers_.push_back(text_entry(header.name, header.value)); });
+    set_headers(properties, headers_);
+  }
+  publish_.method = publish_method(config, message.key());
+  publish_.body = message.body();
+  return publish_;
+}
+
+std::size_t encode_frames(std::span<char> to, amqp_channel_t channel, Publish& publish) {
+  FrameWriter writer(to);
+  writer.frame(AMQP_FRAME_METHOD, channel, [&] {
+    writer.number(AMQP_BASIC_PUBLISH_METHOD, 4);
+    writer.encoded([&](amqp_bytes_t at) { return amqp_encode_method(AMQP_BASIC_PUBLISH_METHOD, &publish.method, at); });
+  });
+  writer.frame(AMQP_FRAME_HEADER, channel, [&] {
+    writer.number(AMQP_BASIC_CLASS, 2);
+    writer.number(0, 2);  // "weight", unused
+    writer.number(publish.body.size(), 8);
+    writer.encoded([&](amqp_bytes_t at) { return amqp_encode_properties(AMQP_BASIC_CLASS, &publish.properties, at); });
+  });
+  if (!publish.body.empty()) writer.frame(AMQP_FRAME_BODY, channel, [&] { writer.text(publish.body); });
+  return writer.failed() ? 0 : writer.written();
+}
+
+}  // namespace action_triggers::detail

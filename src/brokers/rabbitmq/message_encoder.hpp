@@ -1,0 +1,53 @@
+/// A message as AMQP 0-9-1 has it: what basic.publish says, the properties, and the frames of both and of the body.
+#pragma once
+
+#include <cstddef>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "action_triggers/broker.hpp"
+#include "brokers/rabbitmq/amqp.hpp"
+
+namespace action_triggers::detail {
+
+constexpr std::size_t frame_overhead = 8;       // AMQP 0-9-1, 4.2.3: type, channel, size and end
+constexpr std::size_t envelope_estimate = 512;  // method and header frames without the application's headers
+
+/// What rabbitmq-c's encoders read. Everything is referred to, nothing copied.
+struct Publish {
+  amqp_basic_publish_t method{};
+  amqp_basic_properties_t properties{};
+  std::string_view body;
+};
+
+// A property and the flag that says that it is set.
+void set_message_id(amqp_basic_properties_t& properties, std::string_view id);
+void set_content_type(amqp_basic_properties_t& properties, std::string_view content_type);
+void set_headers(amqp_basic_properties_t& properties, std::span<amqp_table_entry_t> entries);
+
+/// Where a message with this key goes, as the configuration has it. Refers to both.
+amqp_basic_publish_t publish_method(const RabbitMqConfig& config, std::string_view key);
+
+/// Why AMQP cannot carry the message, if it cannot. rabbitmq-c would cut what is too long.
+std::optional<Status> check_message(const RabbitMqConfig& config, const OutboundMessage& message,
+                                    std::size_t frame_max);
+
+class MessageEncoder {
+ public:
+  /// Refers to `config`, `message` and the encoder; valid until the next call.
+  Publish& encode(const RabbitMqConfig& config, const OutboundMessage& message);
+
+ private:
+  Publish publish_;
+  std::vector<amqp_table_entry_t> headers_;
+  char expiration_[24] = {};
+};
+
+/// Writes the frames of a message whose body fits one frame. Returns how many bytes they are; 0: they do not fit `to`,
+/// or AMQP's limits.
+std::size_t encode_frames(std::span<char> to, amqp_channel_t channel, Publish& publish);
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+// One destination after another: its type, its sections, and the keys that every type has.
+#include "config/generic_config.hpp"
+#include "config/broker_loader.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "base/text.hpp"
+#include "config/field_table.hpp"
+
+namespace action_triggers::detail {
+namespace {
+
+/// One destination while it is being read.
+class BrokerReader {
+ public:
+  BrokerReader(LoadContext& context, std::string name, Node& node, std::string pointer)
+      : context_(context), name_(std::move(name)), node_(node), pointer_(std::move(pointer)) {}
+
+  void read() {
+    const std::set<std::string, std::less<>> known{"broker_type", "conn_details", "params"};
+    for (const Member& member : node_.members) {
+      if (!known.contains(member.key)) context_.add_unknown_field(member, pointer_, known, name_);
+    }
+    const auto conn_details = section("conn_details");
+    const auto params = section("params");
+    const BrokerType* entry = find_type();
+    if (entry == nullptr || !conn_details || !params) return;
+    std::unique_ptr<BrokerConfig> broker = parse(*entry, *conn_details, *params);
+    ConfigSection common = params->section();
+    read_common_fields(common, *broker);
+    conn_details->report_unknown_keys();
+    params->report_unknown_keys();
+    // Without timeout_secs the maximum is the timeout; without both it stays what the type's parser left.
+    if (const auto cap = context_.config.settings.max_broker_timeout) {
+      broker->timeout = common.has("timeout_secs") ? std::min(broker->timeout, *cap) : *cap;
+    }
+    broker->name = name_;
+    broker->broker_type = ascii_lower(node_.find("broker_type")->string);
+    if (broker->connection_key.empty()) {
+      broker->connection_key = conn_details->object() == nullptr ? "{}" : canonical_text(*conn_details->object());
+    }
+    context_.config.brokers.emplace(name_, std::move(broker));
+  }
+
+ private:
+  /// conn_details or params; nullptr: it is not an object.
+  std::shared_ptr<SectionReader> section(const char* key) {
+    const auto found = std::find_if(node_.members.begin(), node_.members.end(),
+                                    [&](const Member& member) { return member.key == key; });
+    Node* value = found == node_.members.end() || found->value.is(Node::Kind::null) ? nullptr : &found->value;
+    const std::string at = pointer_to(pointer_, key);
+    if (value != nullptr && !value->is(Node::Kind::object)) {
+      context_.add_problem(value->offset, {.broker = name_,
+                                           .section = key,
+                                           .pointer = at,
+                                           .text = "The field '" + std::string(key) + "' must be of type dict."});
+      return nullptr;
+    }
+    if (value != nullptr) context_.substitute_in(*value, name_, key, at);
+    SectionPlace place{.broker = name_,
+                       .section = key,
+                       .key_prefix = {},
+                       .pointer = value == nullptr ? pointer_ : at,
+                       .offset = value == nullptr ? node_.offset : value->offset};
+    return std::make_shared<SectionReader>(context_.findings, std::move(place), value);
+  }
+
+  const BrokerType* find_type() {
+    const Node* type = node_.find("broker_type");
+    const auto fail = [&](std::string text) {
+      const bool absent = type == nullptr || type->is(Node::Kind::null);
+      context_.add_problem(absent ? node_.offset : type->offset,
+                           {.broker = name_,
+                            .key = "broker_type",
+                            .pointer = absent ? pointer_ : pointer_to(pointer_, "broker_type"),
+                            .text = std::move(text)});
+      return nullptr;
+    };
+    if (type == nullptr || type->is(Node::Kind::null)) return fail("`broker_type` not set for broker " + name_);
+    if (!type->is(Node::Kind::string)) return fail("The field 'broker_type' must be of type str.");
+    const BrokerType* entry = context_.registry.find(type->string);
+    if (entry == nullptr) {
+      std::string types;
+      for (const std::string& known : context_.registry.types()) types += (types.empty() ? "" : ", ") + known;
+      return fail("Invalid `broker_type` provided for broker " + name_ + ": " + type->string +
+                  ". Valid broker types are: [" + types + "]");
+    }
+    if (!entry->unavailable.empty()) fail(entry->unavailable);  // what else is wrong is told too
+    return entry;
+  }
+
+  /// What the type's parser makes of the sections; never nullptr, so that the common keys have their problems too.
+  std::unique_ptr<BrokerConfig> parse(const BrokerType& entry, SectionReader& conn_details,
+                                      SectionReader& params) {
+    const auto fail = [&](std::string text) {
+      context_.add_problem(node_.offset, {.broker = name_, .pointer = pointer_, .text = std::move(text)});
+    };
+    const std::size_t problems_before = context_.findings.problems.size();
+    BrokerSection section{name_, conn_details.section(), params.section(), context_.config.settings.require_tls};
+    std::unique_ptr<BrokerConfig> broker;
+    try {
+      broker = entry.parse ? entry.parse(section) : parse_generic(section);
+    } catch (const std::exception& error) {
+      fail(std::string("The broker's configuration cannot be read: ") + error.what());
+    }
+    if (broker) return broker;
+    if (context_.findings.problems.size() == problems_before) fail("The parser of this broker type returned nothing.");
+    return std::make_unique<BrokerConfig>();
+  }
+
+  LoadContext& context_;
+  const std::string name_;
+  Node& node_;
+  const std::string pointer_;
+};
+
+void read_brokers(LoadContext& context, Member& map, const std::string& pointer) {
+  if (!context.check_object(map, pointer)) return;
+  for (Member& broker : map.value.members) {
+    const std::string at = pointer_to(pointer, broker.key);
+    if (broker.key.empty()) {
+      context.add_problem(broker.key_offset, {.pointer = at, .text = "A broker needs a name."});
+    } else if (const auto [seen, is_new] = context.names_seen.emplace(broker.key, &map); !is_new) {
+      if (seen->second == &map) continue;  // a duplicate key, reported by the parser
+      context.add_problem(
+          broker.key_offset,
+          {.broker = broker.key, .pointer = at, .text = "The broker name '" + broker.key + "' is used twice."});
+    } else if (!broker.value.is(Node::Kind::object)) {
+      context.add_problem(broker.value.offset,
+                          {.broker = broker.key,
+                           .pointer = at,
+                           .text = "A broker must be of type dict, with broker_type, conn_details and params."});
+    } else {
+      BrokerReader(context, broker.key, broker.value, at).read();
+    }
+  }
+}
+
+}  // namespace
+
+RootSection brokers_section() {
+  return {.key = "brokers",
+          .aliases = {"ACTION_BROKERS"},
+          .order = 1,  // after the settings, which hold for every destination
+          .missing =
+              "There is no brokers map. Expected {\"brokers\": {…}}, {\"ACTION_TRIGGERS\": {\"brokers\": {…}}} "
+              "or {\"ACTION_BROKERS\": {…}}.",
+          .read = read_brokers};
+}
+
+}  // namespace action_triggers::detail

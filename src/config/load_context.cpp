@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// Problems with their positions, and sections that are read as a ConfigSection.
+#include "config/load_context.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "config/substitution.hpp"
+#include "config/suggestion.hpp"
+
+namespace action_triggers::detail {
+
+void LoadContext::add_problem(std::size_t offset, ConfigProblem problem) {
+  positions.locate(offset, problem);
+  findings.problems.push_back(std::move(problem));
+}
+
+void LoadContext::add_unknown_field(const Member& member, const std::string& pointer,
+                                    const std::set<std::string, std::less<>>& known, const std::string& broker) {
+  add_problem(member.key_offset, {.broker = broker,
+                                  .key = member.key,
+                                  .pointer = pointer_to(pointer, member.key),
+                                  .text = "Unknown field '" + member.key + "'. " + suggestion(member.key, known)});
+}
+
+bool LoadContext::check_object(const Member& member, const std::string& pointer) {
+  if (member.value.is(Node::Kind::object)) return true;
+  if (!member.value.is(Node::Kind::null)) {
+    add_problem(
+        member.value.offset,
+        {.key = member.key, .pointer = pointer, .text = "The field '" + member.key + "' must be of type dict."});
+  }
+  return false;
+}
+
+void LoadContext::substitute_in(Node& object, const std::string& broker, const std::string& section,
+                                const std::string& pointer) {
+  substitute(object, options, pointer, [&](const std::string& at, std::size_t offset, std::string text) {
+    std::string key = at.substr(pointer.size() + 1);
+    std::replace(key.begin(), key.end(), '/', '.');
+    add_problem(offset,
+                {.broker = broker, .section = section, .key = std::move(key), .pointer = at, .text = std::move(text)});
+  });
+}
+
+void LoadContext::read_section(Member& member, const std::string& pointer,
+                               const std::function<void(ConfigSection&)>& read) {
+  if (!check_object(member, pointer)) return;
+  substitute_in(member.value, {}, member.key, pointer);
+  SectionPlace place{
+      .broker = {}, .section = member.key, .key_prefix = {}, .pointer = pointer, .offset = member.value.offset};
+  const auto reader = std::make_shared<SectionReader>(findings, std::move(place), &member.value);
+  ConfigSection section = reader->section();
+  read(section);
+  reader->report_unknown_keys();
+}
+
+}  // namespace action_triggers::detail

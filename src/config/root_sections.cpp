@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// The one list of a configuration file's sections.
+#include "config/broker_loader.hpp"
+#include "config/root_section.hpp"
+#include "config/settings_loader.hpp"
+
+namespace action_triggers::detail {
+
+std::vector<RootSection> root_sections() {
+  return {
+      settings_section(),
+      brokers_section(),
+  };
+}
+
+}  // namespace action_triggers::detail

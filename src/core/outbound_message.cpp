@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#include "action_triggers/outbound_message.hpp"
+
+#include <cstring>
+
+#include "core/payload.hpp"
+
+namespace action_triggers {
+
+std::string_view OutboundMessage::body() const noexcept { return payload_->body(); }
+std::string_view OutboundMessage::key() const noexcept { return payload_->key(); }
+std::string_view OutboundMessage::content_type() const noexcept { return payload_->content_type(); }
+std::string_view OutboundMessage::id() const noexcept { return payload_->id(); }
+std::size_t OutboundMessage::header_count() const noexcept { return payload_->header_count(); }
+
+HeaderView OutboundMessage::next_header(const char*& at) const noexcept {
+  if (at == nullptr) at = payload_->headers();
+  std::uint32_t sizes[2];
+  std::memcpy(sizes, at, sizeof sizes);
+  const char* const name = at + sizeof sizes;
+  at = name + sizes[0] + sizes[1];
+  return {{name, sizes[0]}, {name + sizes[0], sizes[1]}};
+}
+
+std::optional<std::chrono::milliseconds> OutboundMessage::expiration() const noexcept {
+  const std::int64_t ms = payload_->expiration_ms();
+  return ms < 0 ? std::nullopt : std::optional(std::chrono::milliseconds(ms));
+}
+
+std::optional<std::uint8_t> OutboundMessage::priority() const noexcept {
+  const std::int16_t priority = payload_->priority();
+  return priority < 0 ? std::nullopt : std::optional(static_cast<std::uint8_t>(priority));
+}
+
+Message OutboundMessage::copy() const {
+  Message message;
+  message.body = body();
+  message.key = key();
+  message.content_type = content_type();
+  message.id = id();
+  message.headers.reserve(header_count());
+  for_each_header([&](HeaderView header) {
+    message.headers.push_back({.name = std::string(header.name), .value = std::string(header.value)});
+  });
+  message.expiration = expiration();
+  message.priority = priority();
+  return message;
+}
+
+const BrokerConfig& OutboundMessage::destination() const noexcept { return *destination_; }
+std::size_t OutboundMessage::destination_index() const noexcept { return destination_index_; }
+std::uint32_t OutboundMessage::attempt() const noexcept { return attempts_; }
+
+}  // namespace action_triggers

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+/// The bytes of one fired message: shared by the records of all destinations that it goes to.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "action_triggers/message.hpp"
+#include "base/message_id.hpp"
+
+namespace action_triggers::detail {
+
+/// What fire() was given, before it is copied.
+struct MessageParts {
+  std::string_view body;
+  const Message* rest = nullptr;  // key, headers and so on; nullptr: only a body
+};
+
+/// Lies in memory of the owner's, followed by its bytes: body, key, content type, id, then for each header two sizes
+/// and two strings. Written by the thread that fires; unchanged afterwards, but for the id's text.
+class Payload {
+ public:
+  /// What capacity counts of a message: body, key, content type, id and headers.
+  static std::size_t counted_bytes(const MessageParts& parts) noexcept;
+
+  /// What a payload needs behind the object itself. `counted` = counted_bytes(parts).
+  static std::size_t trailing_bytes(const MessageParts& parts, std::size_t counted) noexcept {
+    return counted + (has_own_id(parts) ? 0 : MessageId::text_size);
+  }
+
+  /// `memory` has sizeof(Payload) + trailing_bytes(). A message that brings no id gets `id`.
+  static Payload* make_at(void* memory, const MessageParts& parts, const MessageId& id) noexcept;
+
+  static bool has_own_id(const MessageParts& parts) noexcept {
+    return parts.rest != nullptr && !parts.rest->id.empty();
+  }
+
+  [[nodiscard]] std::string_view body() const noexcept { return {bytes(), body_size_}; }
+  [[nodiscard]] std::string_view key() const noexcept { return {bytes() + body_size_, key_size_}; }
+  [[nodiscard]] std::string_view content_type() const noexcept {
+    return {bytes() + body_size_ + key_size_, content_type_size_};
+  }
+  /// Only after write_id().
+  [[nodiscard]] std::string_view id() const noexcept { return {id_place(), id_size_}; }
+  [[nodiscard]] std::size_t header_count() const noexcept { return header_count_; }
+  [[nodiscard]] std::int64_t expiration_ms() const noexcept { return expiration_ms_; }  // -1: none
+  [[nodiscard]] std::int16_t priority() const noexcept { return priority_; }            // -1: none
+  [[nodiscard]] const char* headers() const noexcept { return id_place() + id_size_; }
+
+  /// Writes the text of an id that was made in fire(). Once, by whoever has the payload to itself: the one lane that it
+  /// goes to, or the thread that fires.
+  void write_id() noexcept {
+    if (!id_is_binary_) return;
+    MessageId id;
+    std::memcpy(&id, id_place(), sizeof id);
+    id.write_text(const_cast<char*>(id_place()));
+    id_is_binary_ = false;
+  }
+
+  [[nodiscard]] std::size_t trailing_bytes() const noexcept { return trailing_bytes_; }
+
+  void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  /// True: it was the last one.
+  bool drop_reference() noexcept {
+    // Who holds the only reference need not tell the others.
+    return references_.load(std::memory_order_acquire) == 1 ||
+           references_.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  }
+
+ private:
+  Payload() = default;
+
+  [[nodiscard]] const char* bytes() const noexcept { return reinterpret_cast<const char*>(this + 1); }
+  [[nodiscard]] const char* id_place() const noexcept { return bytes() + body_size_ + key_size_ + content_type_size_; }
+
+  std::atomic<std::uint32_t> references_{1};
+  std::uint32_t body_size_ = 0;
+  std::uint32_t key_size_ = 0;
+  std::uint32_t content_type_size_ = 0;
+  std::uint32_t id_size_ = 0;
+  std::uint32_t header_count_ = 0;
+  std::uint32_t trailing_bytes_ = 0;
+  std::int16_t priority_ = -1;
+  bool id_is_binary_ = false;  // the id's place has the MessageId, and not yet its text
+  std::int64_t expiration_ms_ = -1;
+};
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#include "dispatch/callbacks.hpp"
+
+#include <chrono>
+#include <ctime>
+#include <string>
+#include <utility>
+
+namespace action_triggers::detail {
+namespace {
+
+/// Right to a few milliseconds, for a tenth of what Clock costs: enough to tell a callback that takes too long.
+std::chrono::nanoseconds coarse_now() noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+/// on_failure runs on this thread. A fire in it that is refused at once does not call it again: that could go on for
+/// ever. Its own callback and its Delivery have the outcome.
+thread_local bool in_on_failure = false;
+
+}  // namespace
+
+void Callbacks::log(LogLevel level, std::string_view component, std::string_view text) noexcept {
+  if (!options.log) return;
+  try {
+    options.log(level, component, text);
+  } catch (...) {
+    exceptions.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+void Callbacks::run(Record& record, const DeliveryReport& report) noexcept {
+  const bool failure = !report.status.ok() && options.on_failure;
+  if (!record.callback && !failure) return;
+  if (options.executor) {
+    try {
+      record.add_reference();
+      options.executor([self = shared_from_this(), delivery = record.handle(), callback = &record.callback] {
+        self->call_all(*callback, delivery.wait(), "on the executor");
+      });
+      return;
+    } catch (...) {  // it did not take the task: run it here rather than lose it
+      exceptions.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
+  call_all(record.callback, report, "on the lane's thread, and held it up");
+}
+
+void Callbacks::call_all(const DeliveryCallback& callback, const DeliveryReport& report, const char* where) noexcept {
+  const auto begin = coarse_now();
+  if (callback) call(callback, report);
+  if (!report.status.ok() && options.on_failure && !std::exchange(in_on_failure, true)) {
+    call(options.on_failure, report);
+    in_on_failure = false;
+  }
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(coarse_now() - begin);
+  if (took > options.slow_callback) {
+    slow.fetch_add(1, std::memory_order_relaxed);
+    try {
+      log(LogLevel::warning, "dispatcher",
+          "a callback for '" + report.broker + "' took " + std::to_string(took.count()) + " ms " + where);
+    } catch (...) {  // no memory for the text; it is counted
+    }
+  }
+}
+
+void Callbacks::call(const DeliveryCallback& callback, const DeliveryReport& report) noexcept {
+  try {
+    callback(report);
+  } catch (...) {
+    exceptions.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+/// What a dispatcher calls in the application: message callbacks, on_failure, the log, the executor.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "action_triggers/dispatcher_options.hpp"
+#include "dispatch/record.hpp"
+
+namespace action_triggers::detail {
+
+/// Shared by all lanes of a dispatcher, and by tasks on the executor: lives as long as the last of them.
+class Callbacks : public std::enable_shared_from_this<Callbacks> {
+ public:
+  explicit Callbacks(DispatcherOptions given) : options(std::move(given)) {}
+
+  void log(LogLevel level, std::string_view component, std::string_view text) noexcept;
+
+  /// Runs the message's callback and on_failure, here or on the executor. Loses none, throws nothing.
+  void run(Record& record, const DeliveryReport& report) noexcept;
+
+  const DispatcherOptions options;
+  std::atomic<std::uint64_t> exceptions{0};
+  std::atomic<std::uint64_t> slow{0};
+
+ private:
+  void call_all(const DeliveryCallback& callback, const DeliveryReport& report, const char* where) noexcept;
+  void call(const DeliveryCallback& callback, const DeliveryReport& report) noexcept;
+};
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+/// How many messages and bytes a destination may hold without an outcome: reserved by fire(), released by the lane.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/futex.hpp"
+
+namespace action_triggers::detail {
+
+/// A count and a sum of bytes in one atomic, so that a fire pays for one read-modify-write.
+class Capacity {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  enum class Answer : std::uint8_t { reserved, full, too_large, closed };
+
+  Capacity(std::size_t max_messages, std::size_t max_bytes) : max_messages_(max_messages), max_bytes_(max_bytes) {}
+
+  /// Any thread. For one message. `slack` doubles the capacity: with Overflow::drop_oldest the lane drops messages for
+  /// the newer ones.
+  Answer reserve(std::size_t bytes, bool slack) noexcept {
+    if (bytes > max_bytes_) return Answer::too_large;
+    const std::uint64_t before = used_.fetch_add(one_message + bytes, std::memory_order_seq_cst);
+    const unsigned factor = slack ? 2 : 1;
+    Answer answer = Answer::reserved;
+    if ((before & closed_bit) != 0) {
+      answer = Answer::closed;
+    } else if (messages_in(before) >= factor * max_messages_ || bytes_in(before) + bytes > factor * max_bytes_) {
+      answer = Answer::full;
+    }
+    if (answer != Answer::reserved) release(1, bytes);
+    return answer;
+  }
+
+  /// Any thread.
+  void release(std::uint64_t messages, std::uint64_t bytes) noexcept {
+    used_.fetch_sub(messages * one_message + bytes, std::memory_order_seq_cst);
+    if (waiting_.load(std::memory_order_seq_cst) != 0) wake_if_enough();
+  }
+
+  /// Waits until an eighth of what is reserved has been released, 10 ms have passed, the capacity was closed, or
+  /// `deadline` has come: not for each message released. There may still be none; reserve() again.
+  void wait(TimePoint deadline) noexcept {
+    waiting_.fetch_add(1, std::memory_order_seq_cst);
+    const std::uint32_t seen = released_.load(std::memory_order_seq_cst);
+    const std::uint64_t before = used_.load(std::memory_order_seq_cst);
+    const std::uint64_t messages = messages_in(before);
+    wake_at_.store(messages - std::min(messages, std::max<std::uint64_t>(messages / 8, 1)), std::memory_order_seq_cst);
+    const TimePoint latest = std::min(deadline, std::chrono::steady_clock::now() + longest_wait);
+    if (messages != 0 && (before & closed_bit) == 0) futex_wait(released_, seen, latest);
+    waiting_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+
+  /// From here on reserve() says closed; what was reserved before still counts until it is released. That is how a
+  /// closing lane knows that a thread that fires is still on its way to the queue.
+  void close() noexcept {
+    used_.fetch_or(closed_bit, std::memory_order_seq_cst);
+    wake();
+  }
+
+  [[nodiscard]] std::uint64_t messages() const noexcept { return messages_in(used_.load(std::memory_order_seq_cst)); }
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_in(used_.load(std::memory_order_relaxed)); }
+
+ private:
+  // closed: 1 bit | messages: 25 bits | bytes: 38 bits. The loader keeps the limits far enough below for `slack`.
+  static constexpr std::uint64_t closed_bit = 1ULL << 63U;
+  static constexpr std::uint64_t one_message = 1ULL << 38U;
+  static constexpr std::chrono::milliseconds longest_wait{10};
+  static std::uint64_t messages_in(std::uint64_t used) noexcept { return (used & ~closed_bit) / one_message; }
+  static std::uint64_t bytes_in(std::uint64_t used) noexcept { return used & (one_message - 1); }
+
+  void wake_if_enough() noexcept {
+    if (messages() <= wake_at_.load(std::memory_order_seq_cst)) wake();
+  }
+  void wake() noexcept {
+    released_.fetch_add(1, std::memory_order_seq_cst);
+    if (waiting_.load(std::memory_order_seq_cst) != 0) futex_wake_all(released_);
+  }
+
+  std::atomic<std::uint64_t> used_{0};
+  const std::size_t max_messages_;
+  const std::size_t max_bytes_;
+  std::atomic<std::uint32_t> waiting_{0};   // threads in wait()
+  std::atomic<std::uint32_t> released_{0};  // changes when they should look again
+  std::atomic<std::uint64_t> wake_at_{0};   // they are woken when no more messages than these are left
+};
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#include "dispatch/connection_supervisor.hpp"
+
+#include <algorithm>
+
+#include "dispatch/out_of_memory.hpp"
+
+namespace action_triggers::detail {
+namespace {
+
+// Wrong credentials do not mend themselves, and servers lock accounts out.
+constexpr std::chrono::milliseconds least_permanent_backoff{1'000};
+
+}  // namespace
+
+void ConnectionSupervisor::connecting() noexcept {
+  connecting_ = true;
+  heap_.clear(*this);
+  set_state(ConnectionState::connecting);
+}
+
+void ConnectionSupervisor::connected(TimePoint now) noexcept {
+  connecting_ = false;
+  connected_since_ = now;
+  heap_.clear(*this);
+  set_state(ConnectionState::connected);
+  const std::lock_guard lock(error_mutex_);
+  error_.clear();
+}
+
+bool ConnectionSupervisor::disconnected(const Status& why, TimePoint now) noexcept {
+  const bool was_connected = is_connected();
+  connecting_ = false;
+  set_state(ConnectionState::disconnected);
+  if (was_connected && now - connected_since_ >= policy_.max_backoff) failures_ = 0;
+  std::chrono::nanoseconds pause = backoff_.after(policy_, ++failures_);
+  if (!why.retryable()) pause = std::max<std::chrono::nanoseconds>(pause, least_permanent_backoff);
+  connect_at_ = now + pause;
+  heap_.set(*this, connect_at_);
+  if_memory_allows([&] {
+    const std::lock_guard lock(error_mutex_);
+    error_ = why.to_string();
+  });
+  return was_connected;
+}
+
+void ConnectionSupervisor::blocked(bool is_blocked, std::string_view why) noexcept {
+  if (!is_connected()) return;
+  set_state(is_blocked ? ConnectionState::blocked : ConnectionState::connected);
+  if_memory_allows([&] { blocked_why_ = why; });
+}
+
+std::string ConnectionSupervisor::error() const {
+  const std::lock_guard lock(error_mutex_);
+  return error_;
+}
+
+std::string ConnectionSupervisor::why_waiting() const {
+  switch (state()) {
+    case ConnectionState::disconnected:
+    case ConnectionState::connecting: {
+      const std::string last = error();
+      return "waiting for a connection" + (last.empty() ? std::string() : "; the last try failed: " + last);
+    }
+    case ConnectionState::blocked:
+      return "the broker accepts nothing for now: " + blocked_why_;
+    default:
+      return {};
+  }
+}
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+/// The state of a lane's connection, and when to connect again.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "action_triggers/stats.hpp"
+#include "action_triggers/status.hpp"
+#include "core/backoff.hpp"
+#include "dispatch/due_heap.hpp"
+
+namespace action_triggers::detail {
+
+/// As a Due: the time of the next attempt to connect. State and error may be read from any thread.
+class ConnectionSupervisor final : public Due {
+ public:
+  ConnectionSupervisor(DueHeap& heap, Backoff& backoff) : heap_(heap), backoff_(backoff) { heap_.make_place(); }
+
+  /// Pauses between attempts follow the shortest of the destinations' policies.
+  void set_policy(const RetryPolicy& policy) { policy_ = policy; }
+
+  [[nodiscard]] bool should_connect(TimePoint now) const noexcept {
+    return !is_connected() && !connecting_ && now >= connect_at_;
+  }
+  void connecting() noexcept;
+  void connected(TimePoint now) noexcept;
+  /// The connection is lost, or could not be made; an attempt will be due after a pause. True: it was connected.
+  bool disconnected(const Status& why, TimePoint now) noexcept;
+  void blocked(bool is_blocked, std::string_view why) noexcept;
+  void closed() noexcept { set_state(ConnectionState::closed); }
+  /// The broker was replaced: as if there had been no connection yet.
+  void reset() noexcept { set_state(ConnectionState::connecting); }
+  /// A message was confirmed: the next pause is a short one again.
+  void delivered() noexcept { failures_ = 0; }
+
+  [[nodiscard]] ConnectionState state() const noexcept { return state_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool is_connected() const noexcept {
+    return state() == ConnectionState::connected || state() == ConnectionState::blocked;
+  }
+  [[nodiscard]] std::string error() const;
+  /// Why a message that is not in flight waits, if it is because of the connection; otherwise empty.
+  [[nodiscard]] std::string why_waiting() const;
+
+ private:
+  void on_due(TimePoint) override {}  // the lane's turn looks at should_connect()
+  void set_state(ConnectionState state) noexcept { state_.store(state, std::memory_order_relaxed); }
+
+  DueHeap& heap_;
+  Backoff& backoff_;
+  RetryPolicy policy_;
+  std::atomic<ConnectionState> state_{ConnectionState::connecting};
+  bool connecting_ = false;
+  TimePoint connect_at_ = TimePoint::min();
+  TimePoint connected_since_;
+  std::uint32_t failures_ = 0;
+  std::string blocked_why_;
+  mutable std::mutex error_mutex_;
+  std::string error_;
+};
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+/// One destination (an entry of the brokers map) as the threads that fire, its lane and stats() see it.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "action_triggers/broker_config.hpp"
+#include "action_triggers/status.hpp"
+#include "dispatch/capacity.hpp"
+#include "dispatch/counter.hpp"
+#include "dispatch/destination_queue.hpp"
+#include "dispatch/due_heap.hpp"
+#include "dispatch/latency_histogram.hpp"
+#include "dispatch/ready_list.hpp"
+
+namespace action_triggers::detail {
+
+class DeadlineList;
+class Lane;
+class LaneCore;
+
+/// Written by the lane and by fire(), read by stats() on any thread.
+struct DestinationCounters {
+  Counter admitted;  // by the lane
+  Counter held;      // admitted, and not yet released by lane and client library
+  Counter in_flight;
+  Counter retried;
+  Counter late_outcomes;
+  std::array<Counter, status_code_count> outcomes;
+  LatencyHistogram latency;
+};
+
+class Destination final : public ReadyNode, public Due {
+ public:
+  /// Far below the clock's end: a deadline can be added to any time.
+  static constexpr std::chrono::hours longest_timeout{24 * 365 * 100};
+
+  explicit Destination(std::shared_ptr<const BrokerConfig> broker_config)
+      : config(std::move(broker_config)),
+        name(config->name),
+        overflow(config->overflow),
+        capacity(config->max_queued_messages, config->max_queued_bytes),
+        queue(config->max_in_flight) {}
+
+  [[nodiscard]] std::chrono::nanoseconds timeout() const noexcept {
+    return std::clamp<std::chrono::nanoseconds>(
+        std::min<std::chrono::milliseconds>(config->timeout, longest_timeout), std::chrono::nanoseconds::zero(),
+        longest_timeout);
+  }
+
+  void set_last_error(const std::string& text) {
+    const std::lock_guard lock(last_error_mutex_);
+    last_error_ = text;
+  }
+  [[nodiscard]] std::string last_error() const {
+    const std::lock_guard lock(last_error_mutex_);
+    return last_error_;
+  }
+
+  // What fire() reads. Names of up to 15 characters lie in the string itself.
+  const std::shared_ptr<const BrokerConfig> config;
+  const std::string name;
+  const Overflow overflow;
+  Lane* lane = nullptr;
+
+  // What fire() writes.
+  alignas(64) Capacity capacity;
+  std::array<std::atomic<std::uint64_t>, status_code_count> refused{};  // outcomes that were known in fire()
+
+  // The lane's only.
+  alignas(64) DestinationQueue queue;
+  std::size_t index = 0;  // OutboundMessage::destination_index()
+  LaneCore* core = nullptr;
+  DeadlineList* deadlines = nullptr;
+  TimePoint pause_until = TimePoint::min();  // a refused message waits, and order forbids to overtake it
+  bool paused = false;
+  bool delivered_since_pause = false;  // since it began
+  TimePoint leave_by = TimePoint::max();  // it is being removed: what is left then is reported closed
+  std::string last_refusal;            // of a message that is sent again
+  std::size_t abandoned_at_close = 0;  // reported closed; read when the lane has ended
+
+  DestinationCounters counters;
+
+ private:
+  friend class DueHeap;
+  void on_due(TimePoint now) override;
+
+  mutable std::mutex last_error_mutex_;
+  std::string last_error_;
+};
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+#include "dispatch/dispatcher.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "base/fork.hpp"
+#include "base/message_id.hpp"
+#include "dispatch/flush_request.hpp"
+#include "dispatch/lane_thread.hpp"
+#include "dispatch/record.hpp"
+#include "dispatch/stats_of.hpp"
+
+namespace action_triggers::detail {
+namespace {
+
+constexpr const char* in_child_text =
+    "this dispatcher belongs to the parent process and has none of its threads here; make one after fork()";
+constexpr std::size_t largest_message = 1UL << 30U;  // beyond every broker's limit; keeps sizes in 32 bits
+constexpr std::chrono::seconds grace_after_close{2};
+constexpr std::chrono::hours longest_wait{24 * 365};  // far below the clock's end: a grace period can still be added
+
+/// Destinations share a lane if their type and connection are equal.
+std::string lane_key(const BrokerConfig& config) {
+  const std::string own = "=" + config.name;
+  return config.broker_type + '\n' + (config.connection_key.empty() ? own : ":" + config.connection_key);
+}
+
+TimePoint later(std::chrono::nanoseconds timeout) {
+  return Clock::now() + std::clamp<std::chrono::nanoseconds>(timeout, std::chrono::nanoseconds::zero(), longest_wait);
+}
+
+Status why_refused(Capacity::Answer answer, const Destination& destination, std::size_t bytes) {
+  const std::string& name = destination.name;
+  switch (answer) {
+    case Capacity::Answer::closed:
+      return {StatusCode::closed, "fired at '" + name + "' after close()"};
+    case Capacity::Answer::too_large:
+      return {StatusCode::too_large, "a message of " + std::to_string(bytes) + " bytes can never fit '" + name +
+                                         "'; raise params.max_queued_bytes"};
+    default:
+      return {StatusCode::queue_full,
+              "'" + name + "' holds " + std::to_string(destination.capacity.messages()) + " messages (" +
+                  std::to_string(destination.capacity.bytes()) +
+                  " bytes) without an outcome; the broker is too slow or away, or raise params.max_queued_messages / "
+                  "max_queued_bytes"};
+  }
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(const Configs& configs, const BrokerRegistry& registry, DispatcherOptions options)
+    : callbacks_(std::make_shared<Callbacks>(std::move(options))),
+      process_((watch_forks(), fork_generation())),
+      nowhere_(std::make_unique<Destination>(std::make_shared<BrokerConfig>())) {
+  std::map<std::string, Lane::Destinations> groups;
+  for (const auto& [name, config] : configs) {
+    if (config == nullptr) throw std::invalid_argument("broker '" + name + "' has no configuration (nullptr)");
+    if (config->name != name) {
+      throw std::invalid_argument("broker '" + name + "' has a configuration of another name, '" + config->name + "'");
+    }
+    destinations_.push_back(std::make_shared<Destination>(config));
+    groups[lane_key(*config)].push_back(destinations_.back());
+  }
+  for (auto& [key, destinations] : groups) {
+    const std::size_t count = destinations.size();
+    lanes_.push_back({key, make_lane(std::move(destinations), registry), count});
+  }
+  publish_table();
+  std::size_t started = 0;
+  try {
+    for (; started < lanes_.size(); ++started) lanes_[started].lane->start();
+  } catch (...) {
+    lanes_.resize(started);  // the others have no thread to wait for
+    end(std::chrono::nanoseconds::zero());
+    throw;
+  }
+}
+
+Dispatcher::~Dispatcher() {
+  if (is_in_child()) {
+    // Not even destroyed: their threads are the parent's, and what they were doing at the fork is half done here.
+    static_cast<void>(new std::vector<LaneEntry>(std::move(lanes_)));
+    static_cast<void>(new std::vector<std::shared_ptr<Lane>>(std::move(ended_lanes_)));
+    return;
+  }
+  end(callbacks_->options.close_timeout);
+  for (const LaneEntry& entry : lanes_) entry.lane->join();
+  for (const auto& lane : ended_lanes_) lane->join();
+}
+
+bool Dispatcher::is_in_child() const noexcept { return process_ != fork_generation(); }
+
+std::shared_ptr<Lane> Dispatcher::make_lane(Lane::Destinations destinations, const BrokerRegistry& registry) const {
+  const BrokerConfig& first = *destinations.front()->config;
+  const auto* type = registry.find(first.broker_type);
+  if (type == nullptr || !type->make) {
+    throw std::runtime_error("broker '" + first.name + "': the registry cannot make brokers of type '" +
+                             first.broker_type + "'; was the configuration loaded with another registry?");
+  }
+  return std::make_shared<Lane>(std::move(destinations), type->make, callbacks_, "at-" + first.broker_type);
+}
+
+// --------------------------------------------------------------------------------------------------------------- fire
+
+Delivery Dispatcher::fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback) {
+  if (Destination* const destination = find(name)) return fire(*destination, parts, std::move(callback));
+  if (is_in_child()) {
+    return refuse(nullptr, name, parts, std::move(callback), nullptr, {StatusCode::closed, in_child_text});
+  }
+  unknown_broker_.fetch_add(1, std::memory_order_relaxed);
+  return refuse(nullptr, name, parts, std::move(callback), nullptr,
+                {StatusCode::not_found, "no broker is named '" + std::string(name) + "' in the configuration"});
+}
+
+Delivery Dispatcher::fire(Destination& destination, const MessageParts& parts, DeliveryCallback&& callback,
+                          OutcomeObserver* observer) {
+  const auto refuse_with = [&](Status status) {
+    return refuse(&destination, destination.name, parts, std::move(callback), observer, std::move(status));
+  };
+  if (is_in_child()) {
+    return refuse(nullptr, destination.name, parts, std::move(callback), observer, {StatusCode::closed, in_child_text});
+  }
+  const std::size_t bytes = Payload::counted_bytes(parts);
+  if (bytes > largest_message) return refuse_with({StatusCode::too_large, "messages of over 1 GiB cannot be sent"});
+  if (const auto answer = reserve(destination, bytes); answer != Capacity::Answer::reserved) {
+    return refuse_with(why_refused(answer, destination, bytes));
+  }
+  Record* record = nullptr;
+  try {
+    const MessageId id =
+        Payload::has_own_id(parts) ? MessageId() : next_message_id(destination.lane->unix_ms());
+    record = Record::make(destination, parts, bytes, id, std::move(callback));
+  } catch (...) {
+    destination.capacity.release(1, bytes);
+    throw;
+  }
+  record->observer = observer;
+  Delivery delivery = record->handle();
+  destination.lane->push(*record);
+  return delivery;
+}
+
+/// With Overflow::block it waits, but not on a lane's thread, which would have to make the room.
+Capacity::Answer Dispatcher::reserve(Destination& destination, std::size_t bytes) {
+  const bool drop_oldest = destination.overflow == Overflow::drop_oldest;
+  Capacity::Answer answer = destination.capacity.reserve(bytes, drop_oldest);
+  if (answer != Capacity::Answer::full || destination.overflow != Overflow::block || on_lane_thread) return answer;
+  const TimePoint deadline = later(std::min<std::chrono::milliseconds>(destination.config->max_block, longest_wait));
+  while (answer == Capacity::Answer::full && Clock::now() < deadline) {
+    destination.capacity.wait(deadline);
+    answer = destination.capacity.reserve(bytes, false);
+  }
+  return answer;
+}
+
+/// An outcome that is known at once: no lane has to do with it. nullptr: of no destination.
+Delivery Dispatcher::refuse(Destination* destination, std::string_view name, const MessageParts& parts,
+                            DeliveryCallback&& callback, OutcomeObserver* observer, Status status) {
+  if (destination != nullptr) {
+    destination->refused[static_cast<std::size_t>(status.code())].fetch_add(1, std::memory_order_relaxed);
+  }
+  const auto callbacks = callbacks_;  // a callback may destroy the dispatcher
+  // The message itself is not kept, only its id.
+  Message only_id;
+  if (Payload::has_own_id(parts)) only_id.id = parts.rest->id;
+  const MessageParts id_parts{{}, &only_id};
+  Record* const record = Record::make(destination != nullptr ? *destination : *nowhere_, id_parts,
+                                      Payload::counted_bytes(id_parts), next_message_id(coarse_unix_ms()),
+                                      std::move(callback));
+  record->drop_reference();  // the lane's
+  Delivery delivery = record->handle();
+  record->write_id();
+  auto report = std::make_unique<DeliveryReport>();
+  report->status = std::move(status);
+  report->broker = name;
+  report->message_id = record->id();
+  record->report = std::move(report);
+  record->set_done();
+  if (observer != nullptr) {
+    observer->resolved(*record, record->report->status.code(), Persistence::not_persisted);
+  }
+  callbacks->run(*record, *record->report);
+  return delivery;
+}
+
+// ------------------------------------------------------------------------------------- destinations that come and go
+
+void Dispatcher::publish_table() {
+  std::vector<Destination*> all;
+  for (const auto& destination : destinations_) all.push_back(destination.get());
+  tables_.push_back(std::make_unique<const DestinationTable>(all));
+  table_.store(tables_.back().get(), std::memory_order_release);
+}
+
+Destination& Dispatcher::add(std::shared_ptr<const BrokerConfig> config, const BrokerRegistry& registry) {
+  const std::lock_guard lock(mutex_);
+  if (find(config->name) != nullptr) {
+    throw std::invalid_argument("there is a broker named '" + config->name + "' already");
+  }
+  const std::string key = lane_key(*config);
+  const auto destination = std::make_shared<Destination>(std::move(config));
+  const auto same = std::find_if(lanes_.begin(), lanes_.end(), [&](const LaneEntry& entry) { return entry.key == key; });
+  if (same != lanes_.end()) {
+    same->lane->add(destination);
+    ++same->destinations;
+  } else {
+    lanes_.push_back({key, make_lane({destination}, registry), 1});
+    try {
+      lanes_.back().lane->start();
+    } catch (...) {
+      lanes_.pop_back();
+      throw;
+    }
+  }
+  destinations_.push_back(destination);
+  publish_table();
+  return *destination;
+}
+
+bool Dispatcher::remove(std::string_view name, TimePoint deadline) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(destinations_.begin(), destinations_.end(),
+                                  [&](const auto& destination) { return destination->name == name; });
+  if (found == destinations_.end()) return false;
+  const std::shared_ptr<Destination> destination = *found;
+  removed_.push_back(destination);
+  destinations_.erase(found);
+  publish_table();
+  const auto entry = std::find_if(lanes_.begin(), lanes_.end(),
+                                  [&](const LaneEntry& one) { return one.lane.get() == destination->lane; });
+  if (--entry->destinations == 0) {
+    entry->lane->begin_close(deadline);
+    ended_lanes_.push_back(entry->lane);
+    lanes_.erase(entry);
+  } else {
+    destination->lane->remove(*destination, deadline);
+  }
+  return true;
+}
+
+std::vector<std::shared_ptr<Lane>> Dispatcher::lanes() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<Lane>> all = ended_lanes_;
+  for (const LaneEntry& entry : lanes_) all.push_back(entry.lane);
+  return all;
+}
+
+// -------------------------------------------------------------------------------------------------- flush, close, stats
+
+bool Dispatcher::flush(std::chrono::nanoseconds timeout) {
+  refuse_on_lane_thread("TriggerDispatcher::flush");
+  if (is_in_child()) return false;
+  const TimePoint deadline = later(timeout);
+  const auto all = lanes();
+  const auto progress = std::make_shared<FlushProgress>(all.size());
+  for (const auto& lane : all) {
+    auto barrier = std::make_unique<LaneFlush>(progress);
+    if (lane->push(*barrier)) {
+      static_cast<void>(barrier.release());  // the lane's now
+    } else {
+      progress->lane_done();
+    }
+  }
+  return progress->wait_until(deadline);
+}
+
+CloseReport Dispatcher::close(std::chrono::nanoseconds timeout) {
+  refuse_on_lane_thread("TriggerDispatcher::close");
+  if (is_in_child()) return {};
+  return end(timeout);
+}
+
+CloseReport Dispatcher::end(std::chrono::nanoseconds timeout) {
+  Lane::Destinations destinations;
+  bool is_first = false;
+  {
+    const std::lock_guard lock(mutex_);
+    is_first = !std::exchange(closed_, true);
+    destinations = destinations_;
+    destinations.insert(destinations.end(), removed_.begin(), removed_.end());
+  }
+  const TimePoint deadline = later(timeout);
+  const auto all = lanes();
+  if (is_first) {
+    for (const auto& lane : all) lane->begin_close(deadline);
+  }
+  CloseReport report;
+  for (const auto& lane : all) {
+    const bool ended = !on_lane_thread && lane->wait_until_ended(is_first ? deadline + grace_after_close : deadline);
+    if (ended && is_first) {
+      report.delivered += lane->close_counts().delivered;
+      report.failed += lane->close_counts().failed;
+    }
+    for (const auto& destination : destinations) {
+      if (destination->lane != lane.get()) continue;
+      if (!ended) {
+        report.unfinished += destination->capacity.messages();
+      } else if (is_first && destination->abandoned_at_close > 0) {
+        report.abandoned += destination->abandoned_at_close;
+        report.abandoned_by_broker[destination->name] += destination->abandoned_at_close;
+      }
+    }
+  }
+  return report;
+}
+
+Stats Dispatcher::stats() const {
+  Stats stats;
+  if (is_in_child()) return stats;
+  const std::lock_guard lock(mutex_);
+  for (const auto& destination : destinations_) stats.brokers.emplace(destination->name, stats_of(*destination));
+  stats.unknown_broker = unknown_broker_.load(std::memory_order_relaxed);
+  stats.callback_exceptions = callbacks_->exceptions.load(std::memory_order_relaxed);
+  stats.slow_callbacks = callbacks_->slow.load(std::memory_order_relaxed);
+  stats.lanes = lanes_.size();
+  return stats;
+}
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+/// Destinations and their lanes: what TriggerDispatcher stands on, and what an outbox's relay fires through.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "action_triggers/broker_registry.hpp"
+#include "action_triggers/dispatcher_options.hpp"
+#include "action_triggers/stats.hpp"
+#include "core/payload.hpp"
+#include "dispatch/callbacks.hpp"
+#include "dispatch/destination_table.hpp"
+#include "dispatch/lane.hpp"
+
+namespace action_triggers::detail {
+
+/// Threads: every member from any thread, the destructor when no other thread is inside a member. In a child of fork()
+/// it does nothing: it has none of its parent's threads there.
+class Dispatcher {
+ public:
+  using Configs = std::map<std::string, std::shared_ptr<const BrokerConfig>, std::less<>>;
+
+  /// One lane for each connection; begins to connect. Throws std::runtime_error if the registry cannot make a broker,
+  /// std::system_error if a thread cannot be started.
+  Dispatcher(const Configs& configs, const BrokerRegistry& registry, DispatcherOptions options);
+  ~Dispatcher();
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
+
+  /// nullptr: there is none. Valid until the dispatcher ends, also after it was removed.
+  [[nodiscard]] Destination* find(std::string_view name) const noexcept {
+    return table_.load(std::memory_order_acquire)->find(name);
+  }
+
+  /// By name; an unknown one is reported `not_found`.
+  Delivery fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback);
+  /// `observer` outlives the message.
+  Delivery fire(Destination& destination, const MessageParts& parts, DeliveryCallback&& callback,
+                OutcomeObserver* observer = nullptr);
+
+  /// A destination more, on the lane of its connection or on a new one. Its name must be new. Throws as the
+  /// constructor, and std::invalid_argument for a name that is taken.
+  Destination& add(std::shared_ptr<const BrokerConfig> config, const BrokerRegistry& registry);
+  /// Fires at it are refused from now on (`not_found`); what it holds is delivered, or reported `closed` at `deadline`.
+  /// A lane without destinations ends. False: there is none of that name.
+  bool remove(std::string_view name, TimePoint deadline);
+
+  bool flush(std::chrono::nanoseconds timeout);
+  CloseReport close(std::chrono::nanoseconds timeout);
+  [[nodiscard]] Stats stats() const;
+
+  [[nodiscard]] Callbacks& callbacks() noexcept { return *callbacks_; }
+
+ private:
+  struct LaneEntry {
+    std::string key;  // broker type and connection
+    std::shared_ptr<Lane> lane;
+    std::size_t destinations = 0;
+  };
+
+  [[nodiscard]] bool is_in_child() const noexcept;
+  static Capacity::Answer reserve(Destination& destination, std::size_t bytes);
+  Delivery refuse(Destination* destination, std::string_view name, const MessageParts& parts,
+                  DeliveryCallback&& callback, OutcomeObserver* observer, Status status);
+  std::shared_ptr<Lane> make_lane(Lane::Destinations destinations, const BrokerRegistry& registry) const;
+  void publish_table();
+  [[nodiscard]] std::vector<std::shared_ptr<Lane>> lanes() const;
+  CloseReport end(std::chrono::nanoseconds timeout);
+
+  const std::shared_ptr<Callbacks> callbacks_;
+  const std::uint32_t process_;  // fork_generation() of the process that made this
+  std::atomic<const DestinationTable*> table_{nullptr};
+  std::atomic<std::uint64_t> unknown_broker_{0};
+  const std::unique_ptr<Destination> nowhere_;  // of fires that reach no destination
+
+  mutable std::mutex mutex_;  // of what follows; not taken by fire()
+  std::vector<LaneEntry> lanes_;
+  std::vector<std::shared_ptr<Lane>> ended_lanes_;
+  Lane::Destinations destinations_;  // those that can be found
+  // What a fire() may still be looking at. They are small, and there is one for each change.
+  std::vector<std::unique_ptr<const DestinationTable>> tables_;
+  Lane::Destinations removed_;
+  bool closed_ = false;
+};
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+/// The dispatcher's own ear for outcomes, below the application's callbacks: for what keeps a message until its fate is
+/// known for certain (an outbox's relay).
+#pragma once
+
+#include "action_triggers/status.hpp"
+
+namespace action_triggers::detail {
+
+struct Record;
+
+class OutcomeObserver {
+ public:
+  /// The message's one outcome is decided. On the lane's thread, before callbacks; also for a refused fire, then inside
+  /// fire(). Must be short, and fire nothing.
+  virtual void resolved(const Record& record, StatusCode code, Persistence persistence) noexcept = 0;
+
+  /// The broker spoke after the deadline had decided the outcome. On the lane's thread. `code` is ok: it arrived after
+  /// all.
+  virtual void resolved_late(const Record& record, StatusCode code, Persistence persistence) noexcept = 0;
+
+ protected:
+  ~OutcomeObserver() = default;
+};
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#include "dispatch/record.hpp"
+
+#include <new>
+#include <utility>
+
+#include "base/futex.hpp"
+#include "dispatch/record_pool.hpp"
+
+namespace action_triggers::detail {
+namespace {
+
+/// A payload that came with the first of its records lies right behind it.
+void* behind(const Record* record) { return const_cast<Record*>(record) + 1; }
+
+void free_payload(Payload& payload) noexcept {
+  const std::size_t bytes = sizeof(Record) + sizeof(Payload) + payload.trailing_bytes();
+  void* const block = reinterpret_cast<char*>(&payload) - sizeof(Record);
+  payload.~Payload();
+  free_record(block, bytes);
+}
+
+}  // namespace
+
+static_assert(sizeof(Record) % alignof(Payload) == 0);
+
+Record::Record(Destination& destination, Payload& payload, DeliveryCallback&& to_call) noexcept
+    : dest(&destination), callback(std::move(to_call)) {
+  payload_ = &payload;
+}
+
+Record::~Record() = default;
+
+Record* Record::make(Destination& destination, const MessageParts& parts, std::size_t counted_bytes,
+                     const MessageId& id, DeliveryCallback&& callback) {
+  const std::size_t bytes =
+      sizeof(Record) + sizeof(Payload) + Payload::trailing_bytes(parts, counted_bytes);
+  void* const memory = allocate_record(bytes);
+  Payload* const payload = Payload::make_at(static_cast<char*>(memory) + sizeof(Record), parts, id);
+  auto* const record = ::new (memory) Record(destination, *payload, std::move(callback));
+  record->capacity_bytes = static_cast<std::uint32_t>(counted_bytes);
+  return record;
+}
+
+Record* Record::share(Destination& destination, const Record& original, DeliveryCallback&& callback) {
+  void* const memory = allocate_record(sizeof(Record));
+  auto* const record = ::new (memory) Record(destination, original.payload(), std::move(callback));
+  record->payload().add_reference();
+  record->capacity_bytes = original.capacity_bytes;
+  return record;
+}
+
+void Record::drop_reference() noexcept {
+  if (references.load(std::memory_order_acquire) != 1 && references.fetch_sub(1, std::memory_order_acq_rel) != 1) {
+    return;
+  }
+  Payload& bytes = payload();
+  const bool brought_payload = &bytes == behind(this);
+  this->~Record();
+  if (!brought_payload) free_record(this, sizeof(Record));
+  if (bytes.drop_reference()) free_payload(bytes);
+}
+
+void Record::set_done() noexcept {
+  // `this` may end as soon as somebody sees that it is done; the kernel only compares addresses.
+  if (state.exchange(is_done, std::memory_order_acq_rel) == has_waiters) futex_wake_all(state);
+}
+
+bool Record::wait_until(TimePoint until) noexcept {
+  for (;;) {
+    std::uint32_t seen = is_pending;
+    state.compare_exchange_strong(seen, has_waiters, std::memory_order_acq_rel, std::memory_order_acquire);
+    if (seen == is_done) return true;
+    futex_wait(state, has_waiters, until);
+    if (done()) return true;
+    if (until != TimePoint::max() && Clock::now() >= until) return false;
+  }
+}
+
+void Record::set_destination(const BrokerConfig& config, std::size_t index) noexcept {
+  destination_ = &config;
+  destination_index_ = static_cast<std::uint32_t>(index);
+}
+
+void Record::count_attempt(int change) noexcept {
+  attempts_ = static_cast<std::uint32_t>(static_cast<int>(attempts_) + change);
+}
+
+}  // namespace action_triggers::detail

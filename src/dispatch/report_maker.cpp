@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#include "dispatch/report_maker.hpp"
+
+#include <memory>
+#include <new>
+#include <utility>
+
+#include "dispatch/destination.hpp"
+#include "dispatch/out_of_memory.hpp"
+
+namespace action_triggers::detail {
+namespace {
+
+void fill(DeliveryReport& report, const Record& record) {
+  report.message_id = record.id();
+  report.broker = record.dest->name;
+  report.status = record.outcome_code == StatusCode::ok ? Status() : Status(record.outcome_code, no_memory);
+  report.persistence = record.outcome_persistence;
+  report.attempts = record.attempt();
+  report.latency = record.latency;
+  report.partition = record.partition;
+  report.offset = record.offset;
+}
+
+/// A report that lasts as long as the record. Throws std::bad_alloc, and then there is none.
+DeliveryReport& keep_report(Record& record) {
+  auto report = std::make_unique<DeliveryReport>();
+  fill(*report, record);
+  record.report = std::move(report);
+  return *record.report;
+}
+
+}  // namespace
+
+bool ReportMaker::needs_report(const Record& record) const noexcept {
+  return record.callback || record.references.load(std::memory_order_acquire) > 1 ||
+         (on_failure_is_set_ && record.outcome_code != StatusCode::ok);
+}
+
+void ReportMaker::keep_text(Record& record, Status&& status) const noexcept {
+  if_memory_allows([&] { keep_report(record).status = std::move(status); });
+}
+
+const DeliveryReport* ReportMaker::report_of(Record& record) noexcept {
+  if (record.report != nullptr) return record.report.get();
+  try {
+    if (reports_outlive_calls_ || record.references.load(std::memory_order_acquire) > 1) return &keep_report(record);
+    fill(shared_, record);
+    return &shared_;
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
+}  // namespace action_triggers::detail

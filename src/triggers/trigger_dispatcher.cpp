@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#include "action_triggers/trigger_dispatcher.hpp"
+
+#include <utility>
+
+#include "action_triggers/broker_registry.hpp"
+#include "dispatch/dispatcher.hpp"
+
+namespace action_triggers {
+
+class TriggerDispatcher::Impl {
+ public:
+  Impl(const Config& config, const BrokerRegistry& registry, DispatcherOptions options)
+      : dispatcher(config.brokers, registry, std::move(options)) {
+    for (const ConfigProblem& warning : config.warnings) {
+      dispatcher.callbacks().log(LogLevel::warning, "config",
+                                 warning.broker.empty() ? warning.text : warning.broker + ": " + warning.text);
+    }
+  }
+
+  detail::Dispatcher dispatcher;
+};
+
+TriggerDispatcher::TriggerDispatcher(Config config)
+    : TriggerDispatcher(std::move(config), BrokerRegistry::builtin(), DispatcherOptions()) {}
+
+TriggerDispatcher::TriggerDispatcher(Config config, const BrokerRegistry& registry, DispatcherOptions options)
+    : impl_(std::make_unique<Impl>(std::move(config), registry, std::move(options))) {}
+
+TriggerDispatcher::~TriggerDispatcher() = default;
+
+Delivery TriggerDispatcher::fire(std::string_view broker, const Message& message) {
+  return impl_->dispatcher.fire(broker, {message.body, &message}, {});
+}
+
+Delivery TriggerDispatcher::fire(std::string_view broker, std::string_view body) {
+  return impl_->dispatcher.fire(broker, {body, nullptr}, {});
+}
+
+Delivery TriggerDispatcher::fire(std::string_view broker, const Message& message, DeliveryCallback callback) {
+  return impl_->dispatcher.fire(broker, {message.body, &message}, std::move(callback));
+}
+
+Delivery TriggerDispatcher::fire(std::string_view broker, std::string_view body, DeliveryCallback callback) {
+  return impl_->dispatcher.fire(broker, {body, nullptr}, std::move(callback));
+}
+
+bool TriggerDispatcher::flush_within(std::chrono::nanoseconds timeout) { return impl_->dispatcher.flush(timeout); }
+CloseReport TriggerDispatcher::close_within(std::chrono::nanoseconds timeout) { return impl_->dispatcher.close(timeout); }
+Stats TriggerDispatcher::stats() const { return impl_->dispatcher.stats(); }
+
+}  // namespace action_triggers

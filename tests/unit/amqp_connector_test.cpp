@@ -1,0 +1,174 @@
+// Connecting in the background: which host, what a failure says, and an attempt that nobody waits for.
+#include "brokers/rabbitmq/amqp_connector.hpp"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <future>
+#include <stdexcept>
+
+#include "action_triggers/testing/matchers.hpp"
+#include "action_triggers/host_port.hpp"
+#include "action_triggers/rabbitmq.hpp"
+#include "support/scripted_amqp_server.hpp"
+
+namespace action_triggers::detail {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace tests;
+using testing::HasCode;
+using ::testing::HasSubstr;
+using testing::IsOk;
+using ::testing::Not;
+
+/// A port at which nobody listens: bound, so that nobody else can take it.
+class DeadPort {
+ public:
+  DeadPort() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* const generic = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(socket_, generic, size) != 0 || ::getsockname(socket_, generic, &size) != 0) {
+      throw std::runtime_error("no port");
+    }
+    host = {"127.0.0.1", ntohs(address.sin_port)};
+  }
+  DeadPort(const DeadPort&) = delete;
+  DeadPort& operator=(const DeadPort&) = delete;
+  ~DeadPort() { ::close(socket_); }
+
+  HostPort host;
+
+ private:
+  int socket_;
+};
+
+HostPort host_of(const ScriptedAmqpServer& server) { return {"127.0.0.1", static_cast<std::uint16_t>(server.port())}; }
+
+RabbitMqConfig config_for(std::vector<HostPort> hosts) {
+  RabbitMqConfig config;
+  config.hosts = std::move(hosts);
+  config.connect_timeout = 2s;
+  config.connection_name = "the test";
+  return config;
+}
+
+AmqpConnector::Result connect(const RabbitMqConfig& config, std::size_t first_host = 0) {
+  std::promise<void> done;
+  AmqpConnector connector(config, first_host, [&] { done.set_value(); });
+  done.get_future().wait();
+  AmqpConnector::Result result;
+  EXPECT_TRUE(connector.take(result));
+  return result;
+}
+
+ScriptedAmqpServer::Script accept_everybody() {
+  return [](AmqpPeer& peer) {
+    peer.log_in();
+    peer.read_on();
+  };
+}
+
+/// Refuses what the client sends after start-ok, as RabbitMQ refuses credentials.
+ScriptedAmqpServer::Script refuse_login(std::atomic<int>& attempts) {
+  return [&attempts](AmqpPeer& peer) {
+    ++attempts;
+    peer.read_protocol_header();
+    peer.write(start_method());
+    peer.read_frame();
+    peer.write(
+        method(0, connection_close,
+               short_number(403) + short_string("ACCESS_REFUSED - bad password") + short_number(0) + short_number(0)));
+    peer.read_on();
+  };
+}
+
+TEST(AmqpConnectorTest, ConnectsToTheFirstHostThatAnswers) {
+  const DeadPort dead;
+  ScriptedAmqpServer alive(accept_everybody());
+  const AmqpConnector::Result result = connect(config_for({dead.host, host_of(alive)}));
+  EXPECT_THAT(result.status, IsOk());
+  EXPECT_EQ(result.host_index, 1U);
+  EXPECT_TRUE(result.connection);
+}
+
+TEST(AmqpConnectorTest, BeginsWithTheHostThatItIsTold) {
+  ScriptedAmqpServer first(accept_everybody());
+  ScriptedAmqpServer second(accept_everybody());
+  const DeadPort third;
+  const RabbitMqConfig config = config_for({host_of(first), host_of(second), third.host});
+  EXPECT_EQ(connect(config, 0).host_index, 0U);
+  EXPECT_EQ(connect(config, 1).host_index, 1U);
+  EXPECT_EQ(connect(config, 2).host_index, 0U) << "after the last comes the first";
+}
+
+TEST(AmqpConnectorTest, SaysOfEveryHostWhyItFailed) {
+  const DeadPort first;
+  const DeadPort second;
+  const AmqpConnector::Result result = connect(config_for({first.host, second.host}));
+  EXPECT_THAT(result.status, HasCode(StatusCode::unavailable));
+  EXPECT_THAT(result.status.message(), HasSubstr("connect to " + to_string(first.host)));
+  EXPECT_THAT(result.status.message(), HasSubstr("; connect to " + to_string(second.host)));
+  EXPECT_FALSE(result.connection);
+}
+
+TEST(AmqpConnectorTest, WrongCredentialsAreNotTriedElsewhere) {
+  std::atomic<int> attempts = 0;
+  ScriptedAmqpServer first(refuse_login(attempts));
+  ScriptedAmqpServer second(refuse_login(attempts));
+  const AmqpConnector::Result result = connect(config_for({host_of(first), host_of(second)}));
+  EXPECT_THAT(result.status, HasCode(StatusCode::unauthenticated));
+  EXPECT_THAT(result.status.message(), HasSubstr("refused user 'guest'"));
+  EXPECT_THAT(result.status.message(), HasSubstr("conn_details.username and password"));
+  EXPECT_EQ(attempts, 1);
+}
+
+TEST(AmqpConnectorTest, AServerThatSaysNothingTimesOut) {
+  ScriptedAmqpServer silent([](AmqpPeer& peer) { peer.stop_reading(); });
+  RabbitMqConfig config = config_for({host_of(silent)});
+  config.connect_timeout = 100ms;
+  const AmqpConnector::Result result = connect(config);
+  EXPECT_THAT(result.status, HasCode(StatusCode::unavailable));
+  EXPECT_THAT(result.status.message(), HasSubstr("log in to " + to_string(config.hosts[0])));
+}
+
+TEST(AmqpConnectorTest, AnnouncesWhatAPublisherNeeds) {
+  std::promise<std::string> start_ok;
+  ScriptedAmqpServer server([&](AmqpPeer& peer) {
+    peer.read_protocol_header();
+    peer.write(start_method());
+    start_ok.set_value(peer.read_frame().payload);
+  });
+  connect(config_for({host_of(server)}));
+  const std::string announced = start_ok.get_future().get();
+  EXPECT_THAT(announced, HasSubstr("connection.blocked"));
+  EXPECT_THAT(announced, HasSubstr("authentication_failure_close")) << "by rabbitmq-c";
+  EXPECT_THAT(announced, Not(HasSubstr("consumer_cancel_notify")));
+  EXPECT_THAT(announced, HasSubstr("the test"));
+}
+
+TEST(AmqpConnectorTest, NobodyWaitsForAnAbandonedAttempt) {
+  ScriptedAmqpServer silent([](AmqpPeer& peer) { peer.stop_reading(); });
+  RabbitMqConfig config = config_for({host_of(silent)});
+  config.connect_timeout = 500ms;
+  auto done = std::make_shared<std::promise<void>>();
+  std::future<void> ended = done->get_future();
+  {
+    AmqpConnector connector(config, 0, [done] { done->set_value(); });
+    AmqpConnector::Result result;
+    EXPECT_FALSE(connector.take(result));
+  }
+  EXPECT_EQ(ended.wait_for(0s), std::future_status::timeout) << "the attempt goes on";
+  ended.wait();  // and ends
+}
+
+}  // namespace
+}  // namespace action_triggers::detail

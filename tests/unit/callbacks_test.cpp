@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+// Callbacks, on_failure and the executor: where they run, and what they may do there.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "action_triggers/testing/matchers.hpp"
+#include "action_triggers/broker_registry.hpp"
+#include "support/dispatcher_test.hpp"
+#include "support/gate.hpp"
+
+namespace action_triggers {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasCode;
+using ::testing::HasSubstr;
+using testing::IsOk;
+using ::testing::SizeIs;
+using tests::hearing_failures;
+
+class CallbacksTest : public tests::DispatcherTest {};
+
+TEST_F(CallbacksTest, CallbacksRunOnceOnTheLanesThread) {
+  auto& dispatcher = make({"a"});
+  std::atomic<int> calls{0};
+  std::thread::id where;
+  static_cast<void>(dispatcher.fire("a", "x", [&](const DeliveryReport& report) {
+    EXPECT_THAT(report, IsOk());
+    where = std::this_thread::get_id();
+    ++calls;
+  }));
+  ASSERT_TRUE(dispatcher.flush(30s));
+  EXPECT_EQ(calls, 1);
+  EXPECT_NE(where, std::this_thread::get_id());
+}
+
+TEST_F(CallbacksTest, OnFailureHearsOfForgottenFires) {
+  std::mutex mutex;
+  std::vector<DeliveryReport> failures;
+  auto& dispatcher = make({"a"}, {}, hearing_failures([&](const DeliveryReport& report) {
+                            const std::lock_guard lock(mutex);
+                            failures.push_back(report);
+                          }));
+  memory_->unroutable_next();
+  dispatcher.fire("a", "lost");
+  dispatcher.fire("a", "kept");
+  ASSERT_TRUE(dispatcher.flush(30s));
+  const std::lock_guard lock(mutex);
+  ASSERT_THAT(failures, SizeIs(1));
+  EXPECT_THAT(failures[0], HasCode(StatusCode::unroutable));
+  EXPECT_EQ(failures[0].message_id.size(), 36U);
+}
+
+TEST_F(CallbacksTest, ExceptionsInCallbacksAreCaughtAndCounted) {
+  auto& dispatcher = make({"a"}, {}, hearing_failures([](const DeliveryReport&) { throw 42; }));
+  static_cast<void>(dispatcher.fire("a", "x", [](const DeliveryReport&) { throw std::runtime_error("oops"); }));
+  memory_->unroutable_next(1, "a");
+  ASSERT_TRUE(dispatcher.flush(30s));
+  EXPECT_THAT(dispatcher.fire("nobody", "x").wait(), HasCode(StatusCode::not_found));
+  EXPECT_GE(dispatcher.stats().callback_exceptions, 2U);
+  EXPECT_THAT(dispatcher.fire("a", "still alive").wait_for(30s), ::testing::NotNull());
+}
+
+TEST_F(CallbacksTest, NothingHangsInACallback) {
+  auto& dispatcher = make({"a"}, [](BrokerConfig& config) {
+    config.max_queued_messages = 1;
+    config.overflow = Overflow::block;
+    config.max_block = 60s;
+  });
+  tests::Gate done;
+  static_cast<void>(dispatcher.fire("a", "x", [&](const DeliveryReport&) {
+    EXPECT_THROW(dispatcher.flush(1s), std::logic_error);
+    EXPECT_THROW(dispatcher.close(1s), std::logic_error);
+    const Delivery takes_the_room = dispatcher.fire("a", "y");
+    EXPECT_FALSE(takes_the_room.done());
+    // On any other thread this would block.
+    const Delivery refused = dispatcher.fire("a", "z");
+    ASSERT_TRUE(refused.done());
+    EXPECT_THAT(refused.wait(), HasCode(StatusCode::queue_full));
+    done.open();
+  }));
+  EXPECT_TRUE(done.wait());
+}
+
+TEST_F(CallbacksTest, WaitingInACallbackThrows) {
+  auto& dispatcher = make({"a"});
+  tests::Gate done;
+  static_cast<void>(dispatcher.fire("a", "x", [&](const DeliveryReport&) {
+    const Delivery other = dispatcher.fire("a", "y");
+    EXPECT_THROW(static_cast<void>(other.wait()), std::logic_error);
+    EXPECT_THROW(static_cast<void>(other.wait_for(1s)), std::logic_error);
+    EXPECT_EQ(other.wait_for(0s), nullptr);
+    done.open();
+  }));
+  EXPECT_TRUE(done.wait());
+}
+
+TEST_F(CallbacksTest, AnExecutorTakesCallbacksOffTheLane) {
+  std::mutex mutex;
+  std::vector<std::function<void()>> tasks;
+  DispatcherOptions options;
+  options.executor = [&](std::function<void()> task) {
+    const std::lock_guard lock(mutex);
+    tasks.push_back(std::move(task));
+  };
+  auto& dispatcher = make({"a"}, {}, std::move(options));
+  int calls = 0;
+  static_cast<void>(dispatcher.fire("a", "x", [&](const DeliveryReport& report) {
+    EXPECT_THAT(report, IsOk());
+    ++calls;
+  }));
+  ASSERT_TRUE(dispatcher.flush(30s));
+  EXPECT_EQ(calls, 0);
+  const std::lock_guard lock(mutex);
+  ASSERT_THAT(tasks, SizeIs(1));
+  tasks[0]();
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_F(CallbacksTest, ASlowCallbackIsCountedAndLogged) {
+  std::mutex mutex;
+  std::vector<std::string> log;
+  DispatcherOptions options;
+  options.slow_callback = 0ms;
+  options.log = [&](LogLevel, std::string_view, std::string_view text) {
+    const std::lock_guard lock(mutex);
+    log.emplace_back(text);
+  };
+  auto& dispatcher = make({"a"}, {}, std::move(options));
+  // How slow it is: several ticks of the clock that measures it.
+  static_cast<void>(dispatcher.fire("a", "x", [](const DeliveryReport&) { std::this_thread::sleep_for(20ms); }));
+  ASSERT_TRUE(dispatcher.flush(30s));
+  EXPECT_EQ(dispatcher.stats().slow_callbacks, 1U);
+  const std::lock_guard lock(mutex);
+  EXPECT_THAT(log, ::testing::Contains(HasSubstr("a callback for 'a' took")));
+}
+
+TEST_F(CallbacksTest, MayBeDestroyedInItsOwnCallback) {
+  BrokerRegistry registry;
+  registry.add("subject", memory_->maker());
+  auto dispatcher = std::make_unique<TriggerDispatcher>(tests::config_of({"a"}), registry);
+  tests::Gate done;
+  const Delivery delivery = dispatcher->fire("a", "x", [&](const DeliveryReport&) {
+    dispatcher.reset();
+    done.open();
+  });
+  EXPECT_TRUE(done.wait());
+  EXPECT_THAT(delivery.wait(), IsOk());
+}
+
+}  // namespace
+}  // namespace action_triggers

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+// KafkaBroker against librdkafka's mock cluster: what becomes of the connection, and of messages when it ends.
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include "brokers/kafka/kafka_broker.hpp"
+#include "brokers/kafka/kafka_client.hpp"
+#include "support/kafka_lane.hpp"
+#include "support/mock_cluster.hpp"
+#include "support/refusing_kafka_server.hpp"
+
+#include "action_triggers/kafka.hpp"
+
+namespace action_triggers::detail {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+using tests::config_for;
+using tests::KafkaLane;
+using tests::message_of;
+using tests::MockCluster;
+using tests::refused;
+using tests::RefusingKafkaServer;
+using tests::TestMessage;
+
+// -----------------------------------------------------------------------------------------------------------------
+// connection
+
+TEST(KafkaConnectionTest, AWrongPropertyDisconnectsWithTheReasonAndWithoutTheSecret) {
+  KafkaConfig config = config_for(refused);
+  config.properties["acks"] = "several";
+  KafkaLane lane({config});
+  lane.connect();
+  ASSERT_THAT(lane.disconnects, SizeIs(1));
+  EXPECT_EQ(lane.disconnects[0].code(), StatusCode::invalid_argument);
+  EXPECT_THAT(lane.disconnects[0].message(), HasSubstr("acks"));
+
+  KafkaConfig secretive = config_for(refused);
+  secretive.secret_properties["acks"] = Secret("hunter2");
+  KafkaLane other({secretive});
+  other.connect();
+  ASSERT_THAT(other.disconnects, SizeIs(1));
+  EXPECT_THAT(other.disconnects[0].message(), Not(HasSubstr("hunter2")));
+}
+
+TEST(KafkaConnectionTest, TheClientReconnectsAfterThePausesOfRetry) {
+  KafkaConfig config = config_for(refused);
+  config.retry.initial_backoff = 70ms;
+  config.retry.max_backoff = 700ms;
+  const auto value_of = [&](const char* property) {
+    std::array<char, 64> value{};
+    std::size_t size = value.size();
+    EXPECT_EQ(rd_kafka_conf_get(make_kafka_conf(config).get(), property, value.data(), &size), RD_KAFKA_CONF_OK);
+    return std::string(value.data());
+  };
+  EXPECT_EQ(value_of("reconnect.backoff.ms"), "70");
+  EXPECT_EQ(value_of("reconnect.backoff.max.ms"), "700");
+  config.properties["reconnect.backoff.max.ms"] = "900";
+  EXPECT_EQ(value_of("reconnect.backoff.max.ms"), "900");
+  config.retry.initial_backoff = 24h;  // more than librdkafka takes
+  EXPECT_EQ(value_of("reconnect.backoff.ms"), "3600000");
+}
+
+TEST(KafkaConnectionTest, AnUnreachableClusterBlocksUntilItAnswers) {
+  MockCluster cluster;
+  KafkaLane lane({config_for(cluster.bootstrap())});
+  lane.connect();
+  ASSERT_TRUE(lane.deliver(message_of("x")).status.ok());
+  cluster.set_down();
+  ASSERT_TRUE(lane.run_until([&] { return !lane.blocks.empty(); }));
+  EXPECT_TRUE(lane.blocks[0].first);
+  EXPECT_THAT(lane.blocks[0].second, HasSubstr(cluster.bootstrap()));
+  EXPECT_THAT(lane.disconnects, IsEmpty());
+  lane.add(message_of("waits"));
+  EXPECT_FALSE(lane.run_until_completed(200ms));
+  cluster.set_up();
+  ASSERT_TRUE(lane.run_until_completed(20s));
+  EXPECT_TRUE(lane.messages.back()->outcomes[0].status.ok());
+  ASSERT_THAT(lane.blocks, SizeIs(2));
+  EXPECT_FALSE(lane.blocks[1].first);
+}
+
+TEST(KafkaConnectionTest, AnUnreachableClusterIsUnavailableWhereAttemptsAreLimited) {
+  KafkaConfig config = config_for(refused);
+  config.retry.max_attempts = 2;
+  KafkaLane lane({config});
+  lane.connect();
+  lane.add(message_of("x"));
+  ASSERT_TRUE(lane.run_until_disconnected());
+  EXPECT_EQ(lane.disconnects[0].code(), StatusCode::unavailable);
+  EXPECT_THAT(lane.disconnects[0].message(), HasSubstr(refused));
+  // The message may have been taken before the refusal was served; then it came back before the disconnect.
+  ASSERT_EQ(lane.completed + lane.unsent(), 1U);
+  for (const Outcome& outcome : lane.messages[0]->outcomes) {
+    EXPECT_EQ(outcome.status.code(), StatusCode::unavailable);
+    EXPECT_EQ(outcome.persistence, Persistence::not_persisted);
+  }
+}
+
+TEST(KafkaConnectionTest, SaysNothingOnStandardError) {
+  ::testing::internal::CaptureStderr();
+  {
+    KafkaConfig config = config_for(refused);
+    config.properties["debug"] = "broker";
+    KafkaLane lane({config});
+    lane.connect();
+    EXPECT_TRUE(lane.run_until([&] { return !lane.blocks.empty(); }));
+    EXPECT_THAT(lane.logs, Contains(HasSubstr("refused")));
+  }
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+}
+
+TEST(KafkaConnectionTest, ARefusedLoginIsReportedAtOnce) {
+  RefusingKafkaServer server;
+  KafkaConfig config = config_for(server.bootstrap());
+  config.properties["security.protocol"] = "SASL_PLAINTEXT";
+  config.properties["sasl.mechanism"] = "PLAIN";
+  config.properties["sasl.username"] = "user";
+  config.secret_properties["sasl.password"] = Secret("hunter2");
+  KafkaLane lane({config});
+  lane.connect();
+  lane.add(message_of("x"));
+  ASSERT_TRUE(lane.run_until([&] { return lane.unsent() == 0; }));  // the client has it
+  server.begin_to_answer();
+  const TimePoint begin = Clock::now();
+  ASSERT_TRUE(lane.run_until_disconnected());
+  EXPECT_LT(Clock::now() - begin, 3s);
+  EXPECT_EQ(lane.disconnects[0].code(), StatusCode::unauthenticated) << lane.disconnects[0];
+  EXPECT_THAT(lane.disconnects[0].message(), Not(HasSubstr("hunter2")));
+  // Not `unavailable`: with retry.max_attempts the lane would report that instead.
+  ASSERT_EQ(lane.completed, 1U);
+  EXPECT_EQ(lane.messages[0]->outcomes[0].status.code(), StatusCode::unauthenticated);
+}
+
+// -----------------------------------------------------------------------------------------------------------------
+// fatal errors
+
+TEST(KafkaConnectionTest, AFatalErrorGivesEverythingBackAndANewClientGoesOn) {
+  MockCluster cluster;
+  KafkaLane lane({config_for(cluster.bootstrap())});
+  lane.connect();
+  ASSERT_TRUE(lane.deliver(message_of("before", "key")).status.ok());
+  cluster.fail_produce({RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER});
+  for (int i = 0; i < 1'000; ++i) lane.add(message_of(std::to_string(i), "key"));
+  ASSERT_TRUE(lane.run_until_disconnected());
+  EXPECT_EQ(lane.disconnects[0].code(), StatusCode::unavailable) << lane.disconnects[0];
+  EXPECT_THAT(lane.disconnects[0].message(), HasSubstr("fatal"));
+  std::size_t held = 0;
+  for (const auto& message : lane.messages) {
+    ASSERT_LE(message->outcomes.size(), 1U);
+    if (message->outcomes.empty()) continue;
+    ++held;
+    EXPECT_TRUE(message->outcomes[0].status.ok() || message->outcomes[0].status.retryable())
+        << message->outcomes[0].status;
+  }
+  EXPECT_EQ(held + lane.unsent(), lane.messages.size());  // completed, or never taken
+
+  lane.connect();
+  lane.offer_failed_again();
+  ASSERT_TRUE(lane.run_until([&] {
+    return std::all_of(lane.messages.begin(), lane.messages.end(), [](const auto& message) {
+      return !message->outcomes.empty() && message->outcomes.back().status.ok();
+    });
+  }));
+}
+
+// -----------------------------------------------------------------------------------------------------------------
+// close
+
+TEST(KafkaConnectionTest, CloseIsBoundedAndForgetsEverythingWhileBrokersAreDown) {
+  MockCluster cluster(3);
+  KafkaLane lane({config_for(cluster.bootstrap())});
+  lane.connect();
+  ASSERT_TRUE(lane.deliver(message_of("x")).status.ok());
+  for (int broker = 1; broker <= 3; ++broker) cluster.set_down(broker);
+  for (int i = 0; i < 10'000; ++i) lane.add(message_of(std::string(1'000, 'x')));
+  ASSERT_TRUE(lane.run_until([&] { return lane.unsent() == 0; }));
+  const TimePoint begin = Clock::now();
+  lane.broker->close(lane, 1'500ms);
+  EXPECT_LT(Clock::now() - begin, 2'500ms);
+  EXPECT_EQ(lane.completed, lane.messages.size());
+  for (const auto& message : lane.messages) EXPECT_THAT(message->outcomes, SizeIs(1));
+  lane.messages.clear();  // sanitizers would see a touch
+  lane.broker.reset();
+}
+
+TEST(KafkaConnectionTest, CloseTakesBackWhatIsOnTheWire) {
+  MockCluster cluster;
+  KafkaLane lane({config_for(cluster.bootstrap())});
+  lane.connect();
+  ASSERT_TRUE(lane.deliver(message_of("x")).status.ok());
+  cluster.set_round_trip(60s);
+  for (int i = 0; i < 20; ++i) lane.add(message_of(std::string(100'000, 'x'), "key"));
+  EXPECT_FALSE(lane.run_until_completed(100ms));
+  const TimePoint begin = Clock::now();
+  lane.broker->close(lane, 1'500ms);
+  EXPECT_LT(Clock::now() - begin, 2'500ms);
+  EXPECT_EQ(lane.completed, lane.messages.size());
+  EXPECT_EQ(lane.messages[1]->outcomes[0].persistence, Persistence::possibly_persisted);
+  lane.messages.clear();
+  lane.broker.reset();
+}
+
+/// In a child of fork(): what went wrong, 0 if nothing did.
+int use_in_child(KafkaLane& lane, const TestMessage& message) {
+  alarm(10);  // a client without its threads can wait for ever
+  const OutboundMessage* const batch[] = {&message};
+  lane.broker->poll(lane);
+  if (lane.broker->send(batch, lane) != 0) return 1;  // the client took it, though nobody will send it
+  const TimePoint begin = Clock::now();
+  lane.broker->close(lane, 1'500ms);
+  if (Clock::now() - begin > 1s) return 2;  // it waited for the message that the client holds
+  lane.broker.reset();
+  return 0;
+}
+
+TEST(KafkaConnectionTest, AChildOfForkLeavesTheClientAlone) {
+  MockCluster cluster;
+  KafkaLane lane({config_for(cluster.bootstrap())});
+  lane.connect();
+  ASSERT_TRUE(lane.deliver(message_of("x")).status.ok());
+  cluster.set_round_trip(500ms);  // so that the client holds the next message for a while
+  TestMessage& message = lane.add(message_of("y"));
+  ASSERT_TRUE(lane.run_until([&] { return lane.unsent() == 0; }));
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) _exit(use_in_child(lane, message));
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0) << (WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+  ASSERT_TRUE(lane.run_until_completed());
+  EXPECT_TRUE(message.outcomes.at(0).status.ok());
+}
+
+}  // namespace
+}  // namespace action_triggers::detail

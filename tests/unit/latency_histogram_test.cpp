@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#include "dispatch/latency_histogram.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdint>
+
+namespace action_triggers::detail {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// `exact`, or up to 12.5 % more.
+void expect_within_a_bucket(std::chrono::nanoseconds actual, std::chrono::nanoseconds exact) {
+  EXPECT_GE(actual, exact);
+  EXPECT_LE(static_cast<double>(actual.count()), static_cast<double>(exact.count()) * 1.125 + 1) << exact.count();
+}
+
+TEST(LatencyHistogramTest, WithoutLatenciesEverythingIsZero) {
+  const LatencyHistogram histogram;
+  EXPECT_EQ(histogram.max(), 0ns);
+  for (const double share : {0.0, 0.5, 1.0}) EXPECT_EQ(histogram.quantile(share), 0ns);
+}
+
+TEST(LatencyHistogramTest, IsRightWithinABucketFromANanosecondToFiveMinutes) {
+  for (std::int64_t ns = 1; ns < std::chrono::nanoseconds(5min).count(); ns += ns / 7 + 1) {
+    LatencyHistogram histogram;
+    histogram.record(std::chrono::nanoseconds(ns));
+    histogram.record(10min);  // so that the largest one does not cap the quantile
+    expect_within_a_bucket(histogram.quantile(0), std::chrono::nanoseconds(ns));
+  }
+}
+
+TEST(LatencyHistogramTest, APowerOfTwoAndItsNeighboursLieInTheirOwnBuckets) {
+  for (int bit = 4; bit < 38; ++bit) {
+    for (const std::int64_t off : {-1, 0, 1}) {
+      LatencyHistogram histogram;
+      const std::chrono::nanoseconds latency((std::int64_t{1} << bit) + off);
+      histogram.record(latency);
+      histogram.record(10min);
+      expect_within_a_bucket(histogram.quantile(0), latency);
+    }
+  }
+}
+
+TEST(LatencyHistogramTest, QuantilesAreThoseOfTheLatencies) {
+  LatencyHistogram histogram;
+  for (int ms = 1; ms <= 1'000; ++ms) histogram.record(std::chrono::milliseconds(ms));
+  expect_within_a_bucket(histogram.quantile(0), 1ms);
+  expect_within_a_bucket(histogram.quantile(0.5), 500ms);
+  expect_within_a_bucket(histogram.quantile(0.99), 990ms);
+  EXPECT_EQ(histogram.quantile(1), 1s) << "no more than the largest";
+}
+
+TEST(LatencyHistogramTest, RareOutliersShowInTheTailOnly) {
+  LatencyHistogram histogram;
+  for (int i = 0; i < 999; ++i) histogram.record(1ms);
+  histogram.record(10s);
+  expect_within_a_bucket(histogram.quantile(0.5), 1ms);
+  expect_within_a_bucket(histogram.quantile(0.99), 1ms);
+  EXPECT_EQ(histogram.quantile(1), 10s);
+}
+
+TEST(LatencyHistogramTest, TheLargestIsExact) {
+  LatencyHistogram histogram;
+  for (const auto latency : {3ns, 123'456'789ns, 77ns}) histogram.record(latency);
+  EXPECT_EQ(histogram.max(), 123'456'789ns);
+  EXPECT_EQ(histogram.quantile(1), 123'456'789ns);
+}
+
+TEST(LatencyHistogramTest, ANegativeLatencyIsNone) {
+  LatencyHistogram histogram;
+  histogram.record(-5ns);
+  EXPECT_EQ(histogram.max(), 0ns);
+  EXPECT_EQ(histogram.quantile(1), 0ns);
+}
+
+TEST(LatencyHistogramTest, WhatIsLongerThanTheLastBucketIsCountedThere) {
+  LatencyHistogram histogram;
+  histogram.record(std::chrono::nanoseconds::max());
+  EXPECT_EQ(histogram.max(), std::chrono::nanoseconds::max());
+  EXPECT_GT(histogram.quantile(0.5), 9min);
+}
+
+}  // namespace
+}  // namespace action_triggers::detail

@@ -1,0 +1,158 @@
+// A message's properties, its routing key, and the limits of AMQP.
+#include "brokers/rabbitmq/message_encoder.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <ctime>
+
+#include "unit/rabbitmq_support.hpp"
+
+#include "action_triggers/rabbitmq.hpp"
+
+namespace action_triggers::detail {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using tests::OfferedMessage;
+
+constexpr std::size_t frame_max = 131'072;
+
+Message content(const std::string& body = "body") {
+  Message message;
+  message.body = body;
+  message.id = "id";
+  return message;
+}
+
+RabbitMqConfig to_queue(const std::string& queue) {
+  RabbitMqConfig config;
+  config.queue = queue;
+  return config;
+}
+
+RabbitMqConfig to_exchange(const std::string& exchange, const std::string& routing_key) {
+  RabbitMqConfig config;
+  config.exchange = exchange;
+  config.routing_key = routing_key;
+  return config;
+}
+
+TEST(MessageEncoderTest, AQueueIsReachedThroughTheDefaultExchange) {
+  const RabbitMqConfig config = to_queue("orders");
+  const amqp_basic_publish_t method = publish_method(config, "key");
+  EXPECT_EQ(from_amqp(method.exchange), "");
+  EXPECT_EQ(from_amqp(method.routing_key), "orders");
+  EXPECT_EQ(method.mandatory, 1);
+}
+
+TEST(MessageEncoderTest, AnExchangeHasARoutingKeyThatTheMessagesMayOverride) {
+  RabbitMqConfig config = to_exchange("events", "default");
+  config.mandatory = false;
+  EXPECT_EQ(from_amqp(publish_method(config, "key").routing_key), "default");
+  EXPECT_EQ(from_amqp(publish_method(config, "key").exchange), "events");
+  EXPECT_EQ(publish_method(config, "key").mandatory, 0);
+  config.key_as_routing_key = true;
+  EXPECT_EQ(from_amqp(publish_method(config, "key").routing_key), "key");
+  EXPECT_EQ(from_amqp(publish_method(config, "").routing_key), "default");
+}
+
+TEST(MessageEncoderTest, APlainMessageHasAnIdATimeAndADeliveryMode) {
+  MessageEncoder encoder;
+  RabbitMqConfig config = to_queue("orders");
+  const OfferedMessage message(content());
+  const Publish& publish = encoder.encode(config, message);
+  EXPECT_EQ(publish.properties._flags,
+            AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_TIMESTAMP_FLAG);
+  EXPECT_EQ(from_amqp(publish.properties.message_id), "id");
+  EXPECT_EQ(publish.properties.delivery_mode, 2);
+  EXPECT_NEAR(static_cast<double>(publish.properties.timestamp), static_cast<double>(std::time(nullptr)), 5);
+  EXPECT_EQ(publish.body, "body");
+  config.persistent = false;
+  EXPECT_EQ(encoder.encode(config, message).properties.delivery_mode, 1);
+}
+
+TEST(MessageEncoderTest, AMessagesPropertiesComeBeforeTheConfigurations) {
+  MessageEncoder encoder;
+  RabbitMqConfig config = to_queue("orders");
+  config.content_type = "text/plain";
+  config.priority = 3;
+  config.expiration = 5s;
+  const OfferedMessage plain(content());
+  Message own = content();
+  own.content_type = "application/json";
+  own.priority = 7;
+  own.expiration = 250ms;
+  own.headers = {{"a", "1"}, {"b", ""}};
+  const OfferedMessage rich(own);
+  {
+    const amqp_basic_properties_t& properties = encoder.encode(config, rich).properties;
+    EXPECT_EQ(from_amqp(properties.content_type), "application/json");
+    EXPECT_EQ(properties.priority, 7);
+    EXPECT_EQ(from_amqp(properties.expiration), "250");
+    ASSERT_EQ(properties.headers.num_entries, 2);
+    EXPECT_EQ(from_amqp(properties.headers.entries[0].key), "a");
+    EXPECT_EQ(from_amqp(properties.headers.entries[0].value.value.bytes), "1");
+    EXPECT_EQ(from_amqp(properties.headers.entries[1].key), "b");
+  }
+  const amqp_basic_properties_t& properties = encoder.encode(config, plain).properties;
+  EXPECT_EQ(from_amqp(properties.content_type), "text/plain");
+  EXPECT_EQ(properties.priority, 3);
+  EXPECT_EQ(from_amqp(properties.expiration), "5000");
+  EXPECT_EQ(properties._flags & AMQP_BASIC_HEADERS_FLAG, 0U) << "those of the message before it";
+}
+
+TEST(MessageEncoderTest, WhatIsTooLongIsRefusedAndNotCut) {
+  const std::string longest(255, 'x');
+  const std::string too_long(256, 'x');
+  const auto problem = [](const RabbitMqConfig& config, const Message& message) {
+    const auto status = check_message(config, OfferedMessage(message), frame_max);
+    return status ? status->message() : std::string();
+  };
+  RabbitMqConfig queue = to_queue("orders");
+  RabbitMqConfig by_key = to_exchange("events", "default");
+  by_key.key_as_routing_key = true;
+
+  Message message = content();
+  message.key = message.id = message.content_type = longest;
+  message.headers = {{longest, std::string(1'000, 'x')}};
+  EXPECT_EQ(problem(by_key, message), "");
+
+  message = content();
+  message.key = too_long;
+  EXPECT_EQ(problem(queue, message), "") << "the key is not sent";
+  EXPECT_EQ(problem(by_key, message), "the key (used as routing key) has 256 bytes; AMQP allows 255");
+  message = content();
+  message.id = too_long;
+  EXPECT_THAT(problem(queue, message), HasSubstr("the message id has 256 bytes"));
+  message = content();
+  message.content_type = too_long;
+  EXPECT_THAT(problem(queue, message), HasSubstr("the content type has 256 bytes"));
+  message = content();
+  message.headers = {{"fine", ""}, {too_long, ""}};
+  EXPECT_THAT(problem(queue, message), HasSubstr("the name of a header has 256 bytes"));
+  message.headers = {{"", "x"}};
+  EXPECT_EQ(problem(queue, message), "a header has no name");
+  message.headers = {{"h", std::string(frame_max, 'x')}};
+  EXPECT_THAT(problem(queue, message), HasSubstr("must fit one frame of 131072"));
+}
+
+TEST(MessageEncoderTest, FramesHaveTheSizeThatTheyNeed) {
+  MessageEncoder encoder;
+  const RabbitMqConfig config = to_queue("orders");
+  const OfferedMessage message(content("12345"));
+  Publish& publish = encoder.encode(config, message);
+  std::string bytes(1'000, '\0');
+  const std::size_t size = encode_frames(bytes, 7, publish);
+  ASSERT_GT(size, 0U);
+  EXPECT_EQ(bytes.substr(size - 6, 5), "12345");
+  EXPECT_EQ(static_cast<unsigned char>(bytes[size - 1]), AMQP_FRAME_END);
+  for (std::size_t less = 0; less < size; ++less) {
+    EXPECT_EQ(encode_frames(std::span(bytes).first(less), 7, publish), 0U);
+  }
+  EXPECT_EQ(encode_frames(std::span(bytes).first(size), 7, publish), size);
+}
+
+}  // namespace
+}  // namespace action_triggers::detail
