@@ -94,7 +94,10 @@ RabbitMqConfig minimal_rabbitmq() { return minimal<RabbitMqConfig>("rabbitmq", R
 #if defined(ACTION_TRIGGERS_WITH_KAFKA) && defined(ACTION_TRIGGERS_WITH_RABBITMQ)
 TEST(FieldDefaultsTest, OfEveryType) {
   const Printers<BrokerConfig> printers{
-      {"timeout_secs", [](const auto& config) { return std::to_string(config.timeout.count() / 1000); }},
+      {"timeout_secs",
+       [](const auto& config) {
+         return "`settings.max_broker_timeout`, or else " + std::to_string(config.timeout.count() / 1000);
+       }},
       {"max_queued_messages", [](const auto& config) { return std::to_string(config.max_queued_messages); }},
       {"max_queued_bytes", [](const auto& config) { return std::to_string(config.max_queued_bytes); }},
       {"max_in_flight",
