@@ -69,8 +69,13 @@ class Deadlines {
         return list;
       }
     }
-    heap_.make_place();
     DeadlineList& list = lists_.emplace_back(timeout, heap_, expire_);
+    try {
+      heap_.make_place();
+    } catch (...) {
+      lists_.pop_back();
+      throw;
+    }
     ++list.destinations;
     return list;
   }

@@ -36,7 +36,10 @@ class Due {
 class DueHeap {
  public:
   /// Makes place for one more Due; throws std::bad_alloc, so that set() need not.
-  void make_place() { heap_.reserve(++places_); }
+  void make_place() {
+    heap_.reserve(places_ + 1);
+    ++places_;
+  }
   void drop_place() noexcept { --places_; }
 
   void set(Due& due, TimePoint at) noexcept;

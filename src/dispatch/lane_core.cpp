@@ -20,16 +20,6 @@ Record& record_of(const OutboundMessage& message) {
   return const_cast<Record&>(static_cast<const Record&>(message));
 }
 
-/// The shortest pauses that any of the destinations wants.
-RetryPolicy shortest_pauses(const std::vector<Destination*>& destinations) {
-  RetryPolicy policy = destinations.empty() ? RetryPolicy() : destinations.front()->config->retry;
-  for (const Destination* destination : destinations) {
-    policy.initial_backoff = std::min(policy.initial_backoff, destination->config->retry.initial_backoff);
-    policy.max_backoff = std::min(policy.max_backoff, destination->config->retry.max_backoff);
-  }
-  return policy;
-}
-
 }  // namespace
 
 void FlushBarrier::run(LaneCore& core) noexcept { core.flush(*this); }
@@ -41,6 +31,7 @@ LaneCore::LaneCore(Environment environment)
       backoff_(environment_.seed),
       connection_(due_, backoff_),
       deadlines_(due_, [this](Record& record) { expire(record); }),
+      destinations_(due_, deadlines_),
       reports_(environment_.on_failure_is_set, environment_.reports_outlive_calls) {
   due_.make_place();  // close_alarm_
   batch_.reserve(batch_size);
@@ -51,57 +42,35 @@ LaneCore::~LaneCore() = default;
 // ------------------------------------------------------------------------------------------------------- destinations
 
 void LaneCore::add(Destination& destination) {
-  destinations_.reserve(destinations_.size() + 1);
-  leaving_.reserve(destinations_.size() + 1);
-  const auto free = std::find(configs_.begin(), configs_.end(), nullptr);
-  const auto index = static_cast<std::size_t>(free - configs_.begin());
-  if (free == configs_.end()) configs_.push_back(nullptr);
-  due_.make_place();
-  destination.deadlines = &deadlines_.acquire(destination.timeout());
-  destination.index = index;
-  destination.core = this;
-  configs_[index] = destination.config.get();
-  destinations_.push_back(&destination);
-  connection_.set_policy(shortest_pauses(destinations_));
-  if (started_ && broker_) {
-    call_broker("the broker's add_destination()", [&] { broker_->add_destination(*destination.config, index); });
-  }
+  destinations_.add(destination, *this);
+  connection_.set_policy(destinations_.shortest_pauses());
+  if (!started_ || broker_ == nullptr) return;
+  call_broker("the broker's add_destination()",
+              [&] { broker_->add_destination(*destination.config, destination.index); });
 }
 
 void LaneCore::remove(Destination& destination, TimePoint deadline) {
-  destination.leave_by = deadline;
-  leaving_.push_back(&destination);
+  destinations_.begin_removal(destination, deadline);
   set_due(destination);
 }
 
 void LaneCore::finish_removals() {
-  for (std::size_t i = 0; i < leaving_.size();) {
-    Destination& destination = *leaving_[i];
-    if (!destination.queue.empty() && now_ >= destination.leave_by) {
-      resolve_all(destination, StatusCode::closed, "the destination was removed");
-    }
+  for (std::size_t i = 0; i < destinations_.leaving().size();) {
+    Destination& destination = *destinations_.leaving()[i];
+    if (now_ >= destination.leave_by) resolve_all(destination, "the destination was removed");
     // Also what a thread that fires has reserved and not pushed yet, and what the broker holds beyond its deadline.
     if (destination.capacity.messages() != 0 || destination.counters.held.get() != 0) {
       ++i;
       continue;
     }
-    leaving_.erase(leaving_.begin() + static_cast<std::ptrdiff_t>(i));
-    forget(destination);
+    order_.remove(destination);
+    destinations_.forget(destination);
+    connection_.set_policy(destinations_.shortest_pauses());
+    if (broker_ && !broker_closed_) {
+      call_broker("the broker's remove_destination()", [&] { broker_->remove_destination(destination.index); });
+    }
+    if (removed) removed(destination);
   }
-}
-
-void LaneCore::forget(Destination& destination) {
-  configs_[destination.index] = nullptr;
-  std::erase(destinations_, &destination);
-  ReadyList().remove(destination);
-  due_.clear(destination);
-  due_.drop_place();
-  deadlines_.release(*destination.deadlines);
-  if (broker_) {
-    call_broker("the broker's remove_destination()", [&] { broker_->remove_destination(destination.index); });
-  }
-  connection_.set_policy(shortest_pauses(destinations_));
-  if (removed) removed(destination);
 }
 
 // ---------------------------------------------------------------------------------------------------------- one turn
@@ -118,7 +87,7 @@ void LaneCore::admit(Record& record) {
   destination.queue.push(record);
   destination.deadlines->add(record, now_);
   ++queued_total_;
-  make_ready(destination);
+  order_.make_ready(destination);
   if (destination.overflow == Overflow::drop_oldest) drop_oldest_over_capacity(destination);
 }
 
@@ -144,7 +113,7 @@ void LaneCore::step() {
     now_ = environment_.clock();
     send_ready();
   }
-  if (!leaving_.empty()) finish_removals();
+  if (!destinations_.leaving().empty()) finish_removals();
   if (closing_) finish_close_if_due();
 }
 
@@ -163,7 +132,7 @@ WaitRequest LaneCore::wait_request() {
 void LaneCore::destination_due(Destination& destination, TimePoint now) {
   if (destination.paused && now >= destination.pause_until) destination.paused = false;
   destination.queue.return_waiting(now);
-  make_ready(destination);
+  order_.make_ready(destination);
   set_due(destination);
 }
 
@@ -176,34 +145,22 @@ void LaneCore::set_due(Destination& destination) {
 
 // ------------------------------------------------------------------------------------------------------- what goes out
 
-void LaneCore::make_ready(Destination& destination) {
-  if (!destination.paused && destination.queue.has_unsent()) ready_.push(destination);
-}
-
-/// Destinations take turns, a batch each. Of whom the broker takes less than it was offered is offered again in the
-/// next turn; first those of whom it took nothing, so that a broker that takes little serves all of them alike.
 void LaneCore::send_ready() {
-  ready_.append(unserved_);
-  ready_.append(served_);
+  order_.begin();
   connection_full_ = false;
-  for (std::size_t sent = 0; !ready_.empty() && connection_.is_connected() && !connection_full_;) {
+  for (std::size_t sent = 0; connection_.is_connected() && !connection_full_;) {
     if (sent >= most_per_step) {
       work_left_ = true;
       return;
     }
-    auto& destination = static_cast<Destination&>(ready_.front());
-    ready_.remove(destination);
-    destination.queue.fill_batch(*destination.config, destination.index, batch_, batch_size);
+    Destination* const destination = order_.next();
+    if (destination == nullptr) return;
+    destination->queue.fill_batch(*destination->config, destination->index, batch_, batch_size);
     if (batch_.empty()) continue;  // the window is full: complete() makes the destination ready again
-    destination.counters.in_flight.add(batch_.size());
-    const std::size_t taken = send_batch(destination);
+    destination->counters.in_flight.add(batch_.size());
+    const std::size_t taken = send_batch(*destination);
+    order_.put_back(*destination, batch_.size(), taken);
     sent += taken;
-    if (destination.paused || !destination.queue.has_unsent() || destination.is_ready()) continue;
-    if (taken == batch_.size()) {
-      ready_.push(destination);
-    } else {
-      (taken == 0 ? unserved_ : served_).push(destination);
-    }
   }
 }
 
@@ -280,11 +237,11 @@ void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
           status_of(StatusCode::closed, [&] { return "close() ran out of time: " + outcome.status.message(); });
     } else if (!tried_enough(record)) {
       retry(record, outcome.status);
-      return make_ready(destination);
+      return order_.make_ready(destination);
     }
   }
   resolve(record, std::move(outcome));
-  make_ready(destination);
+  order_.make_ready(destination);
 }
 
 void LaneCore::connected() { connection_.connected(now_); }
@@ -294,7 +251,7 @@ void LaneCore::disconnected(Status why) {
   if_memory_allows([&] {
     log(LogLevel::warning, std::string(was_connected ? "connection lost" : "cannot connect") + ": " + why.message());
   });
-  for (Destination* destination : destinations_) {
+  for (Destination* destination : destinations_.all()) {
     // What waits for the connection waits for nothing else.
     destination->paused = false;
     destination->queue.return_waiting(TimePoint::max());
@@ -308,7 +265,7 @@ void LaneCore::disconnected(Status why) {
       }
       record = newer;
     }
-    make_ready(*destination);
+    order_.make_ready(*destination);
     set_due(*destination);
   }
 }
@@ -330,20 +287,15 @@ void LaneCore::start() {
 }
 
 void LaneCore::start_broker() {
-  // The broker learns of destinations without gaps. It holds no message yet, so numbers may change.
-  std::erase(configs_, nullptr);
-  for (std::size_t i = 0; i < destinations_.size(); ++i) {
-    destinations_[i]->index = i;
-    configs_[i] = destinations_[i]->config.get();
-  }
+  destinations_.number_anew();
   started_ = true;
-  broker_->start(LaneContext{.destinations = configs_, .waker = environment_.waker});
+  broker_->start(LaneContext{.destinations = destinations_.configs(), .waker = environment_.waker});
 }
 
 void LaneCore::replace_broker(const Status& why) {
   log(LogLevel::error, why.message());
   broker_.reset();
-  for (Destination* destination : destinations_) {
+  for (Destination* destination : destinations_.all()) {
     for (Record* record = destination->queue.oldest(); record != nullptr;) {
       Record* const newer = record->newer;
       if (record->in_flight) complete(*record, Outcome::failed(copy_of(why), Persistence::possibly_persisted));
@@ -425,17 +377,17 @@ void LaneCore::resolve_late(Record& record, const Outcome& outcome) {
   if (record.observer != nullptr) {
     record.observer->resolved_late(record, outcome.status.code(), outcome.persistence);
   }
-  make_ready(destination);
+  order_.make_ready(destination);
   if (record.reported) {
     release_capacity(destination, 1, record.capacity_bytes);
     record.drop_reference();
   }
 }
 
-void LaneCore::resolve_all(Destination& destination, StatusCode code, const char* why) {
+void LaneCore::resolve_all(Destination& destination, const char* why) {
   destination.queue.return_waiting(TimePoint::max());
   while (Record* oldest = destination.queue.oldest()) {
-    resolve(*oldest, Outcome::failed(status_of(code, [&] { return why + (": " + what_it_waits_for(*oldest)); })));
+    resolve(*oldest, Outcome::failed(status_of(StatusCode::closed, [&] { return why + (": " + what_it_waits_for(*oldest)); })));
   }
 }
 
@@ -463,12 +415,6 @@ void LaneCore::count_for_close(const Record& record) {
   }
 }
 
-bool LaneCore::all_accounted_for() const {
-  return std::all_of(destinations_.begin(), destinations_.end(), [](const Destination* destination) {
-    return destination->capacity.messages() == destination->counters.held.get();
-  });
-}
-
 void LaneCore::close_broker() {
   if (broker_closed_) return;
   broker_closed_ = true;
@@ -481,14 +427,14 @@ void LaneCore::close_broker() {
 void LaneCore::finish_close_if_due() {
   if (queued_total_ > 0 && now_ >= close_deadline_) {
     close_broker();  // the last chance for what is in flight; fires that were on their way end here too
-    for (Destination* destination : destinations_) {
-      resolve_all(*destination, StatusCode::closed, "close() ran out of time");
+    for (Destination* destination : destinations_.all()) {
+      resolve_all(*destination, "close() ran out of time");
     }
   }
   if (queued_total_ > 0) return;
   work_left_ = true;                // until everything has been reported, and
   if (!outcomes_.empty()) return;   // no thread that fires is between reserving its capacity and pushing
-  if (!all_accounted_for()) return;
+  if (!destinations_.all_accounted_for()) return;
   close_broker();
   broker_.reset();
   while (!expired_in_flight_.empty()) complete(*expired_in_flight_.oldest(), {});

@@ -12,7 +12,7 @@
 /// themselves, a broker that throws std::bad_alloc is replaced and its messages are sent again, an outcome whose report
 /// finds no memory waits for it, and a text that finds none is left out.
 ///
-/// The parts: DestinationQueue (order, window, refused messages), ReadyList (whose turn it is), DueHeap and Deadlines
+/// The parts: DestinationQueue (order, window, refused messages), TurnOrder (whose turn it is), DestinationSet, DueHeap and Deadlines
 /// (what is due), ConnectionSupervisor (when to connect), OutcomeQueue and ReportMaker (outcomes), FlushBarriers.
 #pragma once
 
@@ -28,12 +28,13 @@
 #include "dispatch/connection_supervisor.hpp"
 #include "dispatch/deadlines.hpp"
 #include "dispatch/destination.hpp"
+#include "dispatch/destination_set.hpp"
 #include "dispatch/due_heap.hpp"
 #include "dispatch/flush_barriers.hpp"
 #include "dispatch/outcome_queue.hpp"
-#include "dispatch/ready_list.hpp"
 #include "dispatch/record.hpp"
 #include "dispatch/report_maker.hpp"
+#include "dispatch/turn_order.hpp"
 
 namespace action_triggers::detail {
 
@@ -136,7 +137,6 @@ class LaneCore final : private BrokerEvents {
   void close_broker();
 
   // Sending
-  void make_ready(Destination& destination);
   void send_ready();
   std::size_t send_batch(Destination& destination);
   void retry(Record& record, const Status& why);
@@ -147,7 +147,7 @@ class LaneCore final : private BrokerEvents {
   // Outcomes
   void resolve(Record& record, Outcome&& outcome);
   void resolve_late(Record& record, const Outcome& outcome);
-  void resolve_all(Destination& destination, StatusCode code, const char* why);
+  void resolve_all(Destination& destination, const char* why);
   void expire(Record& record);
   void reported(Record& record);
   void count_for_close(const Record& record);
@@ -155,9 +155,7 @@ class LaneCore final : private BrokerEvents {
 
   // The end
   void finish_removals();
-  void forget(Destination& destination);
   void finish_close_if_due();
-  [[nodiscard]] bool all_accounted_for() const;
 
   const Environment environment_;
   std::unique_ptr<Broker> broker_;  // none: the next connect_if_due() makes one
@@ -169,12 +167,8 @@ class LaneCore final : private BrokerEvents {
   ConnectionSupervisor connection_;
   Deadlines deadlines_;
 
-  std::vector<Destination*> destinations_;
-  std::vector<const BrokerConfig*> configs_;  // by Destination::index; nullptr: free
-  std::vector<Destination*> leaving_;
-  ReadyList ready_;     // with something to send
-  ReadyList unserved_;  // of which the broker took nothing in this turn
-  ReadyList served_;    // of which it took a part
+  DestinationSet destinations_;
+  TurnOrder order_;
 
   std::uint64_t next_sequence_ = 0;
   std::size_t queued_total_ = 0;  // messages without an outcome

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#include "dispatch/destination_set.hpp"
+
+#include <algorithm>
+
+namespace action_triggers::detail {
+
+void DestinationSet::add(Destination& destination, LaneCore& core) {
+  all_.reserve(all_.size() + 1);
+  leaving_.reserve(all_.size() + 1);
+  const auto free = std::find(configs_.begin(), configs_.end(), nullptr);
+  const auto index = static_cast<std::size_t>(free - configs_.begin());
+  if (free == configs_.end()) configs_.push_back(nullptr);  // a free number, if what follows throws
+  due_.make_place();
+  try {
+    destination.deadlines = &deadlines_.acquire(destination.timeout());
+  } catch (...) {
+    due_.drop_place();
+    throw;
+  }
+  destination.index = index;
+  destination.core = &core;
+  configs_[index] = destination.config.get();
+  all_.push_back(&destination);
+}
+
+void DestinationSet::begin_removal(Destination& destination, TimePoint deadline) {
+  destination.leave_by = deadline;
+  leaving_.push_back(&destination);  // add() has reserved it
+}
+
+void DestinationSet::forget(Destination& destination) {
+  std::erase(leaving_, &destination);
+  std::erase(all_, &destination);
+  configs_[destination.index] = nullptr;
+  due_.clear(destination);
+  due_.drop_place();
+  deadlines_.release(*destination.deadlines);
+}
+
+void DestinationSet::number_anew() {
+  std::erase(configs_, nullptr);
+  for (std::size_t i = 0; i < all_.size(); ++i) {
+    all_[i]->index = i;
+    configs_[i] = all_[i]->config.get();
+  }
+}
+
+RetryPolicy DestinationSet::shortest_pauses() const {
+  RetryPolicy policy = all_.empty() ? RetryPolicy() : all_.front()->config->retry;
+  for (const Destination* destination : all_) {
+    policy.initial_backoff = std::min(policy.initial_backoff, destination->config->retry.initial_backoff);
+    policy.max_backoff = std::min(policy.max_backoff, destination->config->retry.max_backoff);
+  }
+  return policy;
+}
+
+bool DestinationSet::all_accounted_for() const noexcept {
+  return std::all_of(all_.begin(), all_.end(), [](const Destination* destination) {
+    return destination->capacity.messages() == destination->counters.held.get();
+  });
+}
+
+}  // namespace action_triggers::detail
