@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A broker that confirms at once: what is left is the hook's and the lane's own cost.
 #pragma once
 

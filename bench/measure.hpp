@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What the measuring programs share: one command line, one way to measure, one line of JSON as the result. Whoever
 /// compares two of them compares the same work.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a message costs in the long run, hook and lane together, by threads, names and sizes; Google Benchmark keeps the
 // time.
 #include <benchmark/benchmark.h>

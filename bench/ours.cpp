@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // action_triggers as applications use it: fire() with a callback for every report, defaults for the rest.
 #include <algorithm>
 #include <atomic>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // librdkafka as applications use it: produce in the application's threads, a thread that polls, a callback a report.
 #include <librdkafka/rdkafka.h>
 

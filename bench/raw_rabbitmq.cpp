@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // rabbitmq-c at its best: one thread, confirms pipelined, the same properties as ours.
 #include <poll.h>
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # What holds for our own build and never reaches a user's: warnings as errors, sanitizers.
 function(action_triggers_developer_flags target)
   if(NOT ACTION_TRIGGERS_DEVELOPER)

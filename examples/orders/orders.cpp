@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A small shop: every row that changes in its database fires a message to Kafka and one to RabbitMQ.
 //
 //     action_triggers_example_orders brokers.json              with the brokers that the file names

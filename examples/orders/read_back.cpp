@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: MIT
 #include "read_back.hpp"
 
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
-#include <action_triggers/kafka.hpp>
 #include <action_triggers/host_port.hpp>
+#include <action_triggers/kafka.hpp>
 #include <action_triggers/memory.hpp>
 #include <action_triggers/rabbitmq.hpp>
 #include <array>

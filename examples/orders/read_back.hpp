@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The other end: reads back what arrived, with clients that are not ours.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Takes every message out of a queue: one line each, id and body. Usage: read_queue.py HOST PORT QUEUE"""
 import sys
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <action_triggers/action_triggers.hpp>
 #include <iostream>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How an application tests its hook: the real code and configuration, an in-memory broker behind them.
 #include <action_triggers/action_triggers.hpp>
 #include <action_triggers/testing/in_memory_broker.hpp>

@@ -85,8 +85,8 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   }
 
   /// Refuses further fires (they report `closed`), waits up to `timeout` for what is under way, then reports the rest
-  /// as `closed`. Returns `timeout` + 2 s later at most. A second call counts only what is unfinished. In a callback: throws
-  /// std::logic_error.
+  /// as `closed`. Returns `timeout` + 2 s later at most. A second call counts only what is unfinished. In a callback:
+  /// throws std::logic_error.
   template <class Rep, class Period>
   CloseReport close(std::chrono::duration<Rep, Period> timeout) {
     return close_within(saturated(timeout));

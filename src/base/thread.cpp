@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/thread.hpp"
 
 #include <pthread.h>

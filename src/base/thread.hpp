@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A named thread with a stack of its own size.
 #pragma once
 

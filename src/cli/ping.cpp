@@ -12,10 +12,10 @@
 #include "action_triggers/broker_registry.hpp"
 #include "action_triggers/clock.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
-#include "core/ping_message.hpp"
 #include "cli/commands.hpp"
 #include "cli/load.hpp"
 #include "cli/output.hpp"
+#include "core/ping_message.hpp"
 
 namespace action_triggers::cli {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One destination after another: its type, its sections, and the keys that every type has.
-#include "config/generic_config.hpp"
 #include "config/broker_loader.hpp"
+#include "config/generic_config.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -97,8 +97,7 @@ class BrokerReader {
   }
 
   /// What the type's parser makes of the sections; never nullptr, so that the common keys have their problems too.
-  std::unique_ptr<BrokerConfig> parse(const BrokerType& entry, SectionReader& conn_details,
-                                      SectionReader& params) {
+  std::unique_ptr<BrokerConfig> parse(const BrokerType& entry, SectionReader& conn_details, SectionReader& params) {
     const auto fail = [&](std::string text) {
       context_.add_problem(node_.offset, {.broker = name_, .pointer = pointer_, .text = std::move(text)});
     };

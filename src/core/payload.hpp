@@ -66,8 +66,7 @@ class Payload {
   /// True: it was the last one.
   bool drop_reference() noexcept {
     // Who holds the only reference need not tell the others.
-    return references_.load(std::memory_order_acquire) == 1 ||
-           references_.fetch_sub(1, std::memory_order_acq_rel) == 1;
+    return references_.load(std::memory_order_acquire) == 1 || references_.fetch_sub(1, std::memory_order_acq_rel) == 1;
   }
 
  private:

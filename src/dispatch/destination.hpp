@@ -51,9 +51,8 @@ class Destination final : public ReadyNode, public Due {
         queue(config->max_in_flight) {}
 
   [[nodiscard]] std::chrono::nanoseconds timeout() const noexcept {
-    return std::clamp<std::chrono::nanoseconds>(
-        std::min<std::chrono::milliseconds>(config->timeout, longest_timeout), std::chrono::nanoseconds::zero(),
-        longest_timeout);
+    return std::clamp<std::chrono::nanoseconds>(std::min<std::chrono::milliseconds>(config->timeout, longest_timeout),
+                                                std::chrono::nanoseconds::zero(), longest_timeout);
   }
 
   void set_last_error(const std::string& text) {
@@ -82,10 +81,10 @@ class Destination final : public ReadyNode, public Due {
   DeadlineList* deadlines = nullptr;
   TimePoint pause_until = TimePoint::min();  // a refused message waits, and order forbids to overtake it
   bool paused = false;
-  bool delivered_since_pause = false;  // since it began
+  bool delivered_since_pause = false;     // since it began
   TimePoint leave_by = TimePoint::max();  // it is being removed: what is left then is reported closed
-  std::string last_refusal;            // of a message that is sent again
-  std::size_t abandoned_at_close = 0;  // reported closed; read when the lane has ended
+  std::string last_refusal;               // of a message that is sent again
+  std::size_t abandoned_at_close = 0;     // reported closed; read when the lane has ended
 
   DestinationCounters counters;
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Finds a destination broker by its name. Filled once, then read from any thread.
 #pragma once
 

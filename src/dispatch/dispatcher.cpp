@@ -129,8 +129,7 @@ Delivery Dispatcher::fire(Destination& destination, const MessageParts& parts, D
   }
   Record* record = nullptr;
   try {
-    const MessageId id =
-        Payload::has_own_id(parts) ? MessageId() : next_message_id(destination.lane->unix_ms());
+    const MessageId id = Payload::has_own_id(parts) ? MessageId() : next_message_id(destination.lane->unix_ms());
     record = Record::make(destination, parts, bytes, id, std::move(callback));
   } catch (...) {
     destination.capacity.release(1, bytes);
@@ -166,9 +165,9 @@ Delivery Dispatcher::refuse(Destination* destination, std::string_view name, con
   Message only_id;
   if (Payload::has_own_id(parts)) only_id.id = parts.rest->id;
   const MessageParts id_parts{{}, &only_id};
-  Record* const record = Record::make(destination != nullptr ? *destination : *nowhere_, id_parts,
-                                      Payload::counted_bytes(id_parts), next_message_id(coarse_unix_ms()),
-                                      std::move(callback));
+  Record* const record =
+      Record::make(destination != nullptr ? *destination : *nowhere_, id_parts, Payload::counted_bytes(id_parts),
+                   next_message_id(coarse_unix_ms()), std::move(callback));
   record->drop_reference();  // the lane's
   Delivery delivery = record->handle();
   record->write_id();
@@ -201,7 +200,8 @@ Destination& Dispatcher::add(std::shared_ptr<const BrokerConfig> config, const B
   }
   const std::string key = lane_key(*config);
   const auto destination = std::make_shared<Destination>(std::move(config));
-  const auto same = std::find_if(lanes_.begin(), lanes_.end(), [&](const LaneEntry& entry) { return entry.key == key; });
+  const auto same =
+      std::find_if(lanes_.begin(), lanes_.end(), [&](const LaneEntry& entry) { return entry.key == key; });
   if (same != lanes_.end()) {
     same->lane->add(destination);
     ++same->destinations;
@@ -247,7 +247,8 @@ std::vector<std::shared_ptr<Lane>> Dispatcher::lanes() const {
   return all;
 }
 
-// -------------------------------------------------------------------------------------------------- flush, close, stats
+// -------------------------------------------------------------------------------------------------- flush, close,
+// stats
 
 bool Dispatcher::flush(std::chrono::nanoseconds timeout) {
   refuse_on_lane_thread("TriggerDispatcher::flush");

@@ -26,7 +26,9 @@ constexpr std::chrono::microseconds idle_grace{150};
 class Lane::AddDestination final : public LaneCommand {
  public:
   AddDestination(Lane& lane, Destination& destination) : lane_(lane), destination_(destination) {}
-  void run(LaneCore& core) noexcept override { finish(thrown_by("", [&] { core.add(destination_); }).has_value()); }
+  void run(LaneCore& core) noexcept override {
+    finish(thrown_by("", [&] { core.add(destination_); }).has_value());
+  }
   void lane_ended() noexcept override { done = true; }  // under the lane's mutex
 
   bool done = false;  // under the lane's mutex
@@ -64,8 +66,7 @@ Lane::Lane(Destinations destinations, MakeBroker make, std::shared_ptr<Callbacks
     : callbacks_(std::move(callbacks)),
       thread_name_(thread_name),
       wake_up_(std::make_shared<WakeFd>()),
-      core_({.make_broker = [make = std::move(make),
-                             config = destinations.front()->config] { return make(*config); },
+      core_({.make_broker = [make = std::move(make), config = destinations.front()->config] { return make(*config); },
              .log = [this, component = destinations.front()->config->broker_type](
                         LogLevel level, std::string_view text) { callbacks_->log(level, component, text); },
              .clock = Clock::now,

@@ -77,7 +77,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
 
   std::mutex mutex_;
   std::condition_variable state_changed_;
-  bool ended_ = false;         // under mutex_, as is what follows
+  bool ended_ = false;  // under mutex_, as is what follows
   Destinations destinations_;
   Thread thread_;
 };

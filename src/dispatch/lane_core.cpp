@@ -16,9 +16,7 @@ constexpr std::chrono::milliseconds broker_close_time{1'500};
 constexpr std::chrono::milliseconds memory_pause{10};
 
 /// Every OutboundMessage that a broker of this lane has is a Record.
-Record& record_of(const OutboundMessage& message) {
-  return const_cast<Record&>(static_cast<const Record&>(message));
-}
+Record& record_of(const OutboundMessage& message) { return const_cast<Record&>(static_cast<const Record&>(message)); }
 
 }  // namespace
 
@@ -387,7 +385,8 @@ void LaneCore::resolve_late(Record& record, const Outcome& outcome) {
 void LaneCore::resolve_all(Destination& destination, const char* why) {
   destination.queue.return_waiting(TimePoint::max());
   while (Record* oldest = destination.queue.oldest()) {
-    resolve(*oldest, Outcome::failed(status_of(StatusCode::closed, [&] { return why + (": " + what_it_waits_for(*oldest)); })));
+    resolve(*oldest,
+            Outcome::failed(status_of(StatusCode::closed, [&] { return why + (": " + what_it_waits_for(*oldest)); })));
   }
 }
 
@@ -432,8 +431,8 @@ void LaneCore::finish_close_if_due() {
     }
   }
   if (queued_total_ > 0) return;
-  work_left_ = true;                // until everything has been reported, and
-  if (!outcomes_.empty()) return;   // no thread that fires is between reserving its capacity and pushing
+  work_left_ = true;               // until everything has been reported, and
+  if (!outcomes_.empty()) return;  // no thread that fires is between reserving its capacity and pushing
   if (!destinations_.all_accounted_for()) return;
   close_broker();
   broker_.reset();

@@ -12,8 +12,9 @@
 /// themselves, a broker that throws std::bad_alloc is replaced and its messages are sent again, an outcome whose report
 /// finds no memory waits for it, and a text that finds none is left out.
 ///
-/// The parts: DestinationQueue (order, window, refused messages), TurnOrder (whose turn it is), DestinationSet, DueHeap and Deadlines
-/// (what is due), ConnectionSupervisor (when to connect), OutcomeQueue and ReportMaker (outcomes), FlushBarriers.
+/// The parts: DestinationQueue (order, window, refused messages), TurnOrder (whose turn it is), DestinationSet, DueHeap
+/// and Deadlines (what is due), ConnectionSupervisor (when to connect), OutcomeQueue and ReportMaker (outcomes),
+/// FlushBarriers.
 #pragma once
 
 #include <cstdint>

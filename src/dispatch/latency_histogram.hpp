@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Latencies in buckets that are 12.5 % wide; one writer, any readers.
 #pragma once
 

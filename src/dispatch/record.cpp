@@ -33,8 +33,7 @@ Record::~Record() = default;
 
 Record* Record::make(Destination& destination, const MessageParts& parts, std::size_t counted_bytes,
                      const MessageId& id, DeliveryCallback&& callback) {
-  const std::size_t bytes =
-      sizeof(Record) + sizeof(Payload) + Payload::trailing_bytes(parts, counted_bytes);
+  const std::size_t bytes = sizeof(Record) + sizeof(Payload) + Payload::trailing_bytes(parts, counted_bytes);
   void* const memory = allocate_record(bytes);
   Payload* const payload = Payload::make_at(static_cast<char*>(memory) + sizeof(Record), parts, id);
   auto* const record = ::new (memory) Record(destination, *payload, std::move(callback));

@@ -66,13 +66,13 @@ struct Record final : OutboundMessage, QueueNode {
   Record* due_after = nullptr;
   std::uint64_t sequence = 0;  // its place in the order of firing
   TimePoint deadline{};
-  TimePoint retry_at{};         // while it waits apart from the others
-  std::uint32_t failures = 0;   // how often the broker refused it
-  bool in_flight = false;       // the broker holds it
-  bool waits_apart = false;     // in DestinationQueue's list of refused messages, not in the order
-  bool resolved = false;        // its outcome is decided
-  bool reported = false;        // and has been reported
-  bool holds_capacity = true;   // until it is released
+  TimePoint retry_at{};           // while it waits apart from the others
+  std::uint32_t failures = 0;     // how often the broker refused it
+  bool in_flight = false;         // the broker holds it
+  bool waits_apart = false;       // in DestinationQueue's list of refused messages, not in the order
+  bool resolved = false;          // its outcome is decided
+  bool reported = false;          // and has been reported
+  bool holds_capacity = true;     // until it is released
   bool may_have_arrived = false;  // by an earlier attempt
 
   // Once resolved.

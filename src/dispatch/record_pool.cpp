@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dispatch/record_pool.hpp"
 
 #include <array>
@@ -126,7 +127,7 @@ void* allocate_record(std::size_t bytes) {
   Cache* const cache = cache_of(bytes);
   if (cache == nullptr) {
     // A block always has its class's size, whoever makes it: another thread may keep it when it is freed.
-    return ::operator new(pooled && bytes <= largest ? block_bytes(size_index(bytes)) : bytes);
+    return ::operator new(pooled&& bytes <= largest ? block_bytes(size_index(bytes)) : bytes);
   }
   const std::size_t index = size_index(bytes);
   if (cache->blocks == nullptr) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Memory for records. They are made by the threads that fire and freed by lanes, which is what malloc is worst at:
 /// here freed blocks go back to the firing threads in batches.
 ///

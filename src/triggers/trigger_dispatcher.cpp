@@ -46,7 +46,9 @@ Delivery TriggerDispatcher::fire(std::string_view broker, std::string_view body,
 }
 
 bool TriggerDispatcher::flush_within(std::chrono::nanoseconds timeout) { return impl_->dispatcher.flush(timeout); }
-CloseReport TriggerDispatcher::close_within(std::chrono::nanoseconds timeout) { return impl_->dispatcher.close(timeout); }
+CloseReport TriggerDispatcher::close_within(std::chrono::nanoseconds timeout) {
+  return impl_->dispatcher.close(timeout);
+}
 Stats TriggerDispatcher::stats() const { return impl_->dispatcher.stats(); }
 
 }  // namespace action_triggers

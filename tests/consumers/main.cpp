@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What an application does, compiled against the library as a user gets it.
 #include <action_triggers/action_triggers.hpp>
 #include <chrono>

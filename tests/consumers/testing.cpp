@@ -1,5 +1,6 @@
-#include <action_triggers/testing/broker_contract.hpp>
+// SPDX-License-Identifier: MIT
 #include <action_triggers/memory.hpp>
+#include <action_triggers/testing/broker_contract.hpp>
 #include <action_triggers/testing/in_memory_broker.hpp>
 #include <action_triggers/testing/mock_broker.hpp>
 

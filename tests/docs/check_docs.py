@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Checks that README.md and docs/ are true. Usage: check_docs.py SOURCE_DIR COMMAND (the action-triggers binary)
 
 Every fenced block has a kind, and every kind is checked:

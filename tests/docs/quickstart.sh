@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # The README's program with the README's configuration, on real servers. Usage: quickstart.sh PROGRAM SOURCE_DIR
 set -euo pipefail
 eval "$("$2/scripts/servers" env)"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The snippets of docs/, as they stand there (tests/docs/check_docs.py compares them), inside tests that run them.
 #include <action_triggers/action_triggers.hpp>
 #include <action_triggers/json.hpp>

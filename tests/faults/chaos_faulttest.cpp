@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Both brokers under load, and something random goes wrong with one of them all the time.
 #include <cstdlib>
 #include <random>

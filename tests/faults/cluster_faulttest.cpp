@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Clusters of three real nodes: the leader dies, and so do too many of the rest.
 #include <csignal>
 

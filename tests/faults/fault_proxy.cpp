@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "faults/fault_proxy.hpp"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A TCP proxy on the loopback interface that misbehaves on demand.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What can go wrong with a broker or on the way to it, and how it is put right again.
 #pragma once
 

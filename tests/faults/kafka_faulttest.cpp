@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A real Apache Kafka with faults, under load, held against the ledger.
 #include "faults/faults.hpp"
 #include "faults/support.hpp"

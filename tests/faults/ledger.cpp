@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "faults/ledger.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The oracle of every fault test: what was fired, what was reported, and what the broker has in the end.
 #pragma once
 

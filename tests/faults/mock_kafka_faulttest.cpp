@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Errors that a real Kafka gives too rarely to wait for, from librdkafka's mock cluster, under load.
 #include "faults/faults.hpp"
 #include "faults/support.hpp"

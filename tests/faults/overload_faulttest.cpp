@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Both brokers away, and 10,000 messages a second for each of them all the same.
 #include <cstdlib>
 #include <fstream>

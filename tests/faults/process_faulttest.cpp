@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What happens to a process: it forks, signals interrupt it, it closes at any moment.
 #include <sys/time.h>
 #include <sys/wait.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A real RabbitMQ with faults in front of it and inside it, under load, held against the ledger.
 #include "faults/faults.hpp"
 #include "faults/support.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A load while something goes wrong.
 #pragma once
 

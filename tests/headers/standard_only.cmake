@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Fails if a public header (json.hpp and testing/ excepted) includes anything but ours and the standard library's.
 file(GLOB headers ${HEADERS}/action_triggers/*.hpp)
 list(FILTER headers EXCLUDE REGEX "/json\\.hpp$")

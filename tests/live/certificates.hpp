@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A private certificate authority, made with openssl, and certificates good and bad.
 #pragma once
 

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: MIT
 // The contract of broker.hpp against the real servers.
-#include "action_triggers/testing/broker_contract.hpp"
 #include "action_triggers/broker_registry.hpp"
 #include "action_triggers/kafka.hpp"
 #include "action_triggers/rabbitmq.hpp"
+#include "action_triggers/testing/broker_contract.hpp"
 
 #include "live/support.hpp"
 

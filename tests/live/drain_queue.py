@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Takes out every message that is in a queue and prints one JSON object a line.
 
 Usage: drain_queue.py HOST PORT VHOST QUEUE

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Apache Kafka, the real one.
 #include "live/support.hpp"
 

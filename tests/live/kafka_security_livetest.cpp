@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // TLS and SASL to a real Kafka: what is verified, what is refused, and how a refusal is reported.
 #include <map>
 #include <mutex>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "live/old_tls_server.hpp"
 
 #include <arpa/inet.h>

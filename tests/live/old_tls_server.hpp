@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A server that speaks TLS 1.1 and nothing newer (openssl s_server, with its security level lowered to allow that).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // RabbitMQ, the real one: what is fired arrives, and what cannot arrive says why.
 #include "live/support.hpp"
 

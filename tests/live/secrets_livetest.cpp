@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Passwords appear in nothing that the library says, however much it is asked to say.
 #include <mutex>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "live/servers.hpp"
 
 #include <librdkafka/rdkafka.h>

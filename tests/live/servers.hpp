@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The real servers that live tests talk to, and independent consumers that read back what arrived.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Two hundred names on one connection, ten of them bad: the others do not notice.
 #include <algorithm>
 #include <fstream>

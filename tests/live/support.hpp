@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Configurations and checks that the live tests share.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // TLS to a real RabbitMQ: what is verified, and what is refused.
 #include "live/certificates.hpp"
 #include "live/old_tls_server.hpp"

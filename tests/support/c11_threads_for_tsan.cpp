@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // librdkafka uses C11 threads. ThreadSanitizer does not know them and crashes in a thread that it has not seen begin,
 // so in its builds this takes their place and forwards to POSIX threads, which it knows. In glibc the types are the
 // same.

@@ -11,8 +11,8 @@
 #include <string>
 #include <utility>
 
-#include "action_triggers/testing/in_memory_broker.hpp"
 #include "action_triggers/memory.hpp"
+#include "action_triggers/testing/in_memory_broker.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
 #include "support/registries.hpp"
 #include "unit/configs.hpp"

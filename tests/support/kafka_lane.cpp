@@ -4,8 +4,8 @@
 #include <array>
 #include <chrono>
 
-#include "brokers/kafka/kafka_type.hpp"
 #include "brokers/kafka/kafka_client.hpp"
+#include "brokers/kafka/kafka_type.hpp"
 
 #include "action_triggers/kafka.hpp"
 

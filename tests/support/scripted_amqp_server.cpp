@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "support/scripted_amqp_server.hpp"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A server that speaks as much AMQP 0-9-1 as a publisher needs, and then whatever a test makes it say.
 #pragma once
 

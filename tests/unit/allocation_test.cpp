@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Memory that runs out. In fire(): std::bad_alloc, and nothing was fired. On a lane's thread: outcomes come later, and
 // none is lost. A program of its own: it replaces operator new.
 #include <gmock/gmock.h>
@@ -11,9 +12,9 @@
 #include <thread>
 #include <vector>
 
-#include "action_triggers/testing/in_memory_broker.hpp"
 #include "action_triggers/broker_registry.hpp"
 #include "action_triggers/memory.hpp"
+#include "action_triggers/testing/in_memory_broker.hpp"
 #include "action_triggers/testing/matchers.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
 #include "unit/configs.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Connecting in the background: which host, what a failure says, and an attempt that nobody waits for.
 #include "brokers/rabbitmq/amqp_connector.hpp"
 
@@ -12,9 +13,9 @@
 #include <future>
 #include <stdexcept>
 
-#include "action_triggers/testing/matchers.hpp"
 #include "action_triggers/host_port.hpp"
 #include "action_triggers/rabbitmq.hpp"
+#include "action_triggers/testing/matchers.hpp"
 #include "support/scripted_amqp_server.hpp"
 
 namespace action_triggers::detail {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The contract of broker.hpp for the brokers that need no server.
 #include "action_triggers/testing/broker_contract.hpp"
 

@@ -11,8 +11,8 @@
 #include <thread>
 #include <vector>
 
-#include "action_triggers/testing/matchers.hpp"
 #include "action_triggers/broker_registry.hpp"
+#include "action_triggers/testing/matchers.hpp"
 #include "support/dispatcher_test.hpp"
 #include "support/gate.hpp"
 

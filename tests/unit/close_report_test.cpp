@@ -6,8 +6,8 @@
 #include <atomic>
 #include <memory>
 
-#include "action_triggers/testing/in_memory_broker.hpp"
 #include "action_triggers/memory.hpp"
+#include "action_triggers/testing/in_memory_broker.hpp"
 #include "action_triggers/testing/matchers.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
 #include "support/gate.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Configurations made by hand, for tests that are not about the loader.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Queues that are declared and exchanges that are asked for, without a server.
 #include "brokers/rabbitmq/declarations.hpp"
 

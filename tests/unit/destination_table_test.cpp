@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dispatch/destination_table.hpp"
 
 #include <gtest/gtest.h>

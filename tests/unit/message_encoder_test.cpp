@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A message's properties, its routing key, and the limits of AMQP.
 #include "brokers/rabbitmq/message_encoder.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Confirmations, returns, and what happens after trouble, without a server.
 #include "brokers/rabbitmq/publish_channel.hpp"
 

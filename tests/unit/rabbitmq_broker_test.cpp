@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Destinations that come and go while the connection lives, against a scripted server.
 #include "brokers/rabbitmq/rabbitmq_broker.hpp"
 

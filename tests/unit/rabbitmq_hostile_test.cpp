@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Servers that break AMQP: a clear error, no crash, no hang, every message reported.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -12,8 +12,8 @@
 #include "base/clock.hpp"
 #include "base/fork.hpp"
 #include "base/thread.hpp"
-#include "brokers/kafka/kafka_type.hpp"
 #include "brokers/kafka/kafka_status.hpp"
+#include "brokers/kafka/kafka_type.hpp"
 
 namespace action_triggers::detail {
 namespace {

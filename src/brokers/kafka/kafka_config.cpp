@@ -3,10 +3,10 @@
 #include <string>
 #include <utility>
 
-#include "brokers/kafka/kafka_type.hpp"
 #include "brokers/kafka/kafka_fields.hpp"
 #include "brokers/kafka/kafka_library.hpp"
 #include "brokers/kafka/kafka_properties.hpp"
+#include "brokers/kafka/kafka_type.hpp"
 #include "config/connection_key.hpp"
 #include "config/field_table.hpp"
 #include "config/plaintext.hpp"

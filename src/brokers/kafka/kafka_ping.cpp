@@ -6,9 +6,9 @@
 #include <string>
 #include <utility>
 
-#include "brokers/kafka/kafka_type.hpp"
 #include "brokers/kafka/kafka_client.hpp"
 #include "brokers/kafka/kafka_status.hpp"
+#include "brokers/kafka/kafka_type.hpp"
 #include "core/ping_message.hpp"
 
 namespace action_triggers::detail {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "brokers/rabbitmq/amqp.hpp"
 
 namespace action_triggers::detail {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// rabbitmq-c's headers, and what makes its types safe to use from C++.
 #pragma once
 

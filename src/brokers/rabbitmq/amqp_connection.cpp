@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "brokers/rabbitmq/amqp_connection.hpp"
 
 #include <netinet/in.h>

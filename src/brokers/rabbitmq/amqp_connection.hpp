@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// One connection to a RabbitMQ server, from login to close: what is written to its socket and read from it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Connects in the background, so that the lane keeps its deadlines while a host does not answer.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Limits of AMQP 0-9-1 that both the configuration and the messages have to keep. Needs no client library.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "brokers/rabbitmq/amqp_login.hpp"
 
 #include <errno.h>  // program_invocation_short_name

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// From a host's name to a connection that is logged in.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What has to be there before messages are published: queues that are declared, exchanges that have to exist.
 ///
 /// They are asked for on a control channel of their own, because a refusal closes the channel on which it was asked.

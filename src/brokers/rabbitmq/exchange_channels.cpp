@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "brokers/rabbitmq/exchange_channels.hpp"
 
 namespace action_triggers::detail {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The publish channels of a connection: one for each exchange that destinations publish through.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "brokers/rabbitmq/message_encoder.hpp"
 
 #include <charconv>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A message as AMQP 0-9-1 has it: what basic.publish says, the properties, and the frames of both and of the body.
 #pragma once
 

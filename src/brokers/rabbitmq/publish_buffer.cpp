@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "brokers/rabbitmq/publish_buffer.hpp"
 
 #include <poll.h>

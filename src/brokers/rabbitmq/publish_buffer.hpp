@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Many basic.publish in one write.
 #pragma once
 

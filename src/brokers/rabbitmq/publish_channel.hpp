@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What one AMQP channel knows of the messages published on it: which are unconfirmed, which were returned, and what
 /// happens to messages that are sent again after trouble. Needs no socket: the broker feeds it with what arrives, and
 /// asks it before it publishes.

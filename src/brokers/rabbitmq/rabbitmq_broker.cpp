@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "brokers/rabbitmq/rabbitmq_broker.hpp"
 
 #include <stdexcept>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// RabbitMQ over rabbitmq-c: pipelined publisher confirms, one connection a lane, one channel an exchange.
 ///
 /// Exchanges have channels of their own because what is wrong with an exchange (missing, refused) closes a channel and

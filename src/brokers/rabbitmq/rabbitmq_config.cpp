@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <charconv>
 #include <utility>
 
 #include "action_triggers/rabbitmq.hpp"
-#include "brokers/rabbitmq/rabbitmq_type.hpp"
 #include "brokers/rabbitmq/amqp_limits.hpp"
+#include "brokers/rabbitmq/rabbitmq_type.hpp"
 #include "config/connection_key.hpp"
 #include "config/field_table.hpp"
 #include "config/hosts.hpp"

@@ -1,12 +1,13 @@
+// SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <array>
 #include <stdexcept>
 
-#include "brokers/rabbitmq/rabbitmq_type.hpp"
-#include "core/ping_message.hpp"
 #include "brokers/rabbitmq/amqp.hpp"
 #include "brokers/rabbitmq/amqp_login.hpp"
 #include "brokers/rabbitmq/message_encoder.hpp"
+#include "brokers/rabbitmq/rabbitmq_type.hpp"
+#include "core/ping_message.hpp"
 
 namespace action_triggers::detail {
 namespace {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "brokers/rabbitmq/watchdog.hpp"
 
 #include <linux/tcp.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Frees a thread that rabbitmq-c holds in a write.
 #pragma once
 
