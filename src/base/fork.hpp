@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/// Whether this process is a child that was forked since.
 #pragma once
 
 #include <cstdint>
