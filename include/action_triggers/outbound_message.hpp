@@ -21,7 +21,8 @@ struct HeaderView {
 
 namespace detail {
 class Payload;
-}
+struct DestinationRef;
+}  // namespace detail
 
 /// A message on its way out: views into the lane's one copy. Valid until the broker completes it.
 class ACTION_TRIGGERS_EXPORT OutboundMessage {
@@ -62,8 +63,7 @@ class ACTION_TRIGGERS_EXPORT OutboundMessage {
   ~OutboundMessage() = default;
 
   const detail::Payload* payload_ = nullptr;
-  const BrokerConfig* destination_ = nullptr;
-  std::uint32_t destination_index_ = 0;
+  const detail::DestinationRef* destination_ = nullptr;
   std::uint32_t attempts_ = 0;
 
  private:

@@ -8,15 +8,14 @@
 #include <system_error>
 
 namespace action_triggers::detail {
+
+constinit std::atomic<std::uint32_t> forks_seen{0};
+
 namespace {
 
-std::atomic<std::uint32_t> generation{0};
-
-void count_fork() { generation.fetch_add(1, std::memory_order_relaxed); }
+void count_fork() { forks_seen.fetch_add(1, std::memory_order_relaxed); }
 
 }  // namespace
-
-std::uint32_t fork_generation() noexcept { return generation.load(std::memory_order_relaxed); }
 
 void watch_forks() {
   static std::once_flag once;

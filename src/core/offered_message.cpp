@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "action_triggers/testing/outbound_message.hpp"
 #include "base/message_id.hpp"
+#include "core/destination_ref.hpp"
 #include "core/payload.hpp"
 
 namespace action_triggers::testing {
@@ -14,8 +15,8 @@ OfferedMessage::OfferedMessage(const Message& message, const BrokerConfig& desti
       detail::Payload::make_at(memory_.get(), parts, detail::next_message_id(detail::coarse_unix_ms()));
   payload->write_id();
   payload_ = payload;
-  destination_ = &destination;
-  destination_index_ = static_cast<std::uint32_t>(index);
+  destination_ref_ = std::make_unique<detail::DestinationRef>(detail::DestinationRef{&destination, index});
+  destination_ = destination_ref_.get();
   attempts_ = attempt;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "core/destination_ref.hpp"
 #include "core/payload.hpp"
 
 namespace action_triggers {
@@ -23,8 +24,8 @@ HeaderView OutboundMessage::next_header(const char*& at) const noexcept {
 }
 
 std::optional<std::chrono::milliseconds> OutboundMessage::expiration() const noexcept {
-  const std::int64_t ms = payload_->expiration_ms();
-  return ms < 0 ? std::nullopt : std::optional(std::chrono::milliseconds(ms));
+  const auto ms = payload_->expiration_ms();
+  return ms ? std::optional(std::chrono::milliseconds(*ms)) : std::nullopt;
 }
 
 std::optional<std::uint8_t> OutboundMessage::priority() const noexcept {
@@ -47,8 +48,8 @@ Message OutboundMessage::copy() const {
   return message;
 }
 
-const BrokerConfig& OutboundMessage::destination() const noexcept { return *destination_; }
-std::size_t OutboundMessage::destination_index() const noexcept { return destination_index_; }
+const BrokerConfig& OutboundMessage::destination() const noexcept { return *destination_->broker_config; }
+std::size_t OutboundMessage::destination_index() const noexcept { return destination_->index; }
 std::uint32_t OutboundMessage::attempt() const noexcept { return attempts_; }
 
 }  // namespace action_triggers

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string_view>
 
 #include "action_triggers/message.hpp"
@@ -19,20 +20,26 @@ struct MessageParts {
   const Message* rest = nullptr;  // key, headers and so on; nullptr: only a body
 };
 
-/// Lies in memory of the owner's, followed by its bytes: body, key, content type, id, then for each header two sizes
-/// and two strings. Written by the thread that fires; unchanged afterwards, but for the id's text.
+/// Lies in memory of the owner's, followed by its bytes: body, key, content type, id, expiration if there is one, then
+/// for each header two sizes and two strings. Written by the thread that fires; unchanged afterwards, but for the id's
+/// text.
 class Payload {
  public:
   /// What capacity counts of a message: body, key, content type, id and headers.
-  static std::size_t counted_bytes(const MessageParts& parts) noexcept;
+  static std::size_t counted_bytes(const MessageParts& parts) noexcept {
+    return parts.body.size() + (parts.rest == nullptr ? 0 : counted_bytes_of_rest(*parts.rest));
+  }
 
   /// What a payload needs behind the object itself. `counted` = counted_bytes(parts).
   static std::size_t trailing_bytes(const MessageParts& parts, std::size_t counted) noexcept {
-    return counted + (has_own_id(parts) ? 0 : MessageId::text_size);
+    return counted + (has_own_id(parts) ? 0 : MessageId::text_size) +
+           (parts.rest != nullptr && parts.rest->expiration ? sizeof(std::int64_t) : 0);
   }
 
-  /// `memory` has sizeof(Payload) + trailing_bytes(). A message that brings no id gets `id`.
-  static Payload* make_at(void* memory, const MessageParts& parts, const MessageId& id) noexcept;
+  /// `memory` has sizeof(Payload) + trailing_bytes(). A message that brings no id gets `id`. `size_class` is for
+  /// whoever frees it.
+  static Payload* make_at(void* memory, const MessageParts& parts, const MessageId& id,
+                          std::uint8_t size_class = 0) noexcept;
 
   static bool has_own_id(const MessageParts& parts) noexcept {
     return parts.rest != nullptr && !parts.rest->id.empty();
@@ -46,9 +53,16 @@ class Payload {
   /// Only after write_id().
   [[nodiscard]] std::string_view id() const noexcept { return {id_place(), id_size_}; }
   [[nodiscard]] std::size_t header_count() const noexcept { return header_count_; }
-  [[nodiscard]] std::int64_t expiration_ms() const noexcept { return expiration_ms_; }  // -1: none
-  [[nodiscard]] std::int16_t priority() const noexcept { return priority_; }            // -1: none
-  [[nodiscard]] const char* headers() const noexcept { return id_place() + id_size_; }
+  [[nodiscard]] std::optional<std::int64_t> expiration_ms() const noexcept {
+    if (!has_expiration_) return std::nullopt;
+    std::int64_t ms = 0;
+    std::memcpy(&ms, id_place() + id_size_, sizeof ms);
+    return ms;
+  }
+  [[nodiscard]] std::int16_t priority() const noexcept { return priority_; }  // -1: none
+  [[nodiscard]] const char* headers() const noexcept {
+    return id_place() + id_size_ + (has_expiration_ ? sizeof(std::int64_t) : 0);
+  }
 
   /// Writes the text of an id that was made in fire(). Once, by whoever has the payload to itself: the one lane that it
   /// goes to, or the thread that fires.
@@ -60,7 +74,7 @@ class Payload {
     id_is_binary_ = false;
   }
 
-  [[nodiscard]] std::size_t trailing_bytes() const noexcept { return trailing_bytes_; }
+  [[nodiscard]] std::uint8_t size_class() const noexcept { return size_class_; }
 
   void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
   /// True: it was the last one.
@@ -71,20 +85,22 @@ class Payload {
 
  private:
   Payload() = default;
+  static std::size_t counted_bytes_of_rest(const Message& rest) noexcept;
 
   [[nodiscard]] const char* bytes() const noexcept { return reinterpret_cast<const char*>(this + 1); }
   [[nodiscard]] const char* id_place() const noexcept { return bytes() + body_size_ + key_size_ + content_type_size_; }
 
+  // 28 bytes: with its record, an id and a body of 256 bytes it fits the smallest block (dispatch/record_pool.cpp).
   std::atomic<std::uint32_t> references_{1};
   std::uint32_t body_size_ = 0;
   std::uint32_t key_size_ = 0;
   std::uint32_t content_type_size_ = 0;
   std::uint32_t id_size_ = 0;
   std::uint32_t header_count_ = 0;
-  std::uint32_t trailing_bytes_ = 0;
   std::int16_t priority_ = -1;
-  bool id_is_binary_ = false;  // the id's place has the MessageId, and not yet its text
-  std::int64_t expiration_ms_ = -1;
+  std::uint8_t size_class_ = 0;
+  bool id_is_binary_ : 1 = false;  // the id's place has the MessageId, and not yet its text
+  bool has_expiration_ : 1 = false;
 };
 
 }  // namespace action_triggers::detail

@@ -24,27 +24,29 @@ class DeadlineList final : public Due {
 
   /// Sets the record's deadline, counted from `now`, and watches it.
   void add(Record& record, TimePoint now) noexcept {
-    record.deadline = now + timeout_;
-    record.due_before = last_;
-    record.due_after = nullptr;
-    (last_ != nullptr ? last_->due_after : first_) = &record;
+    record.queued.deadline = now + timeout_;
+    record.queued.due_before = last_;
+    record.queued.due_after = nullptr;
+    (last_ != nullptr ? last_->queued.due_after : first_) = &record;
     last_ = &record;
-    if (!is_set()) heap_.set(*this, record.deadline);
+    if (!is_set()) heap_.set(*this, record.queued.deadline);
   }
   /// The heap may then have a time that is too early; on_due() looks for itself.
   void remove(Record& record) noexcept {
-    (record.due_before != nullptr ? record.due_before->due_after : first_) = record.due_after;
-    (record.due_after != nullptr ? record.due_after->due_before : last_) = record.due_before;
+    (record.queued.due_before != nullptr ? record.queued.due_before->queued.due_after : first_) =
+        record.queued.due_after;
+    (record.queued.due_after != nullptr ? record.queued.due_after->queued.due_before : last_) =
+        record.queued.due_before;
   }
 
   /// Corrects a time that is too early, so that the lane is not woken for nothing.
-  void refresh() noexcept { heap_.set(*this, first_ == nullptr ? TimePoint::max() : first_->deadline); }
+  void refresh() noexcept { heap_.set(*this, first_ == nullptr ? TimePoint::max() : first_->queued.deadline); }
 
   std::size_t destinations = 0;  // that use it
 
  private:
   void on_due(TimePoint now) override {
-    while (first_ != nullptr && first_->deadline <= now) expire_(*first_);  // which removes it
+    while (first_ != nullptr && first_->queued.deadline <= now) expire_(*first_);  // which removes it
     refresh();
   }
 

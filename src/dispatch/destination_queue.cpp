@@ -39,15 +39,13 @@ std::size_t DestinationQueue::open_window(std::size_t most) const noexcept {
   return std::min(most, open);
 }
 
-void DestinationQueue::fill_batch(const BrokerConfig& config, std::size_t index,
-                                  std::vector<const OutboundMessage*>& batch, std::size_t most) noexcept {
+void DestinationQueue::fill_batch(std::vector<const OutboundMessage*>& batch, std::size_t most) noexcept {
   batch.clear();
   most = open_window(most);
   Record* next = next_unsent_;
   for (; next != nullptr && batch.size() < most; next = next->newer) {
     if (next->in_flight) continue;
     next->in_flight = true;
-    next->set_destination(config, index);
     next->count_attempt(+1);
     batch.push_back(next);
   }
@@ -56,7 +54,7 @@ void DestinationQueue::fill_batch(const BrokerConfig& config, std::size_t index,
 }
 
 void DestinationQueue::send_again(Record& record) noexcept {
-  if (next_unsent_ == nullptr || record.sequence < next_unsent_->sequence) next_unsent_ = &record;
+  if (next_unsent_ == nullptr || record.queued.sequence < next_unsent_->queued.sequence) next_unsent_ = &record;
 }
 
 void DestinationQueue::wait_apart(Record& record, TimePoint until) noexcept {
@@ -64,19 +62,20 @@ void DestinationQueue::wait_apart(Record& record, TimePoint until) noexcept {
   live_.remove(record);
   waiting_apart_.push_newest(record);
   record.waits_apart = true;
-  record.retry_at = until;
+  record.queued.retry_at = until;
 }
 
 void DestinationQueue::return_waiting(TimePoint now) noexcept {
   Record* placed = nullptr;  // the one before; they are mostly in order
   for (Record* record = waiting_apart_.oldest(); record != nullptr;) {
     Record* const next = record->newer;
-    if (record->retry_at <= now) {
+    if (record->queued.retry_at <= now) {
       waiting_apart_.remove(*record);
       record->waits_apart = false;
       // It is among the oldest.
-      Record* newer = placed != nullptr && placed->sequence < record->sequence ? placed->newer : live_.oldest();
-      while (newer != nullptr && newer->sequence < record->sequence) newer = newer->newer;
+      Record* newer =
+          placed != nullptr && placed->queued.sequence < record->queued.sequence ? placed->newer : live_.oldest();
+      while (newer != nullptr && newer->queued.sequence < record->queued.sequence) newer = newer->newer;
       live_.insert_before(newer, *record);
       send_again(*record);
       placed = record;
@@ -88,7 +87,7 @@ void DestinationQueue::return_waiting(TimePoint now) noexcept {
 TimePoint DestinationQueue::next_return() const noexcept {
   TimePoint next = TimePoint::max();
   for (const Record* record = waiting_apart_.oldest(); record != nullptr; record = record->newer) {
-    next = std::min(next, record->retry_at);
+    next = std::min(next, record->queued.retry_at);
   }
   return next;
 }

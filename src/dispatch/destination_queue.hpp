@@ -26,10 +26,9 @@ class DestinationQueue {
   /// Takes a message out for good: it has its outcome. What is in flight stays so.
   void remove(Record& record) noexcept;
 
-  /// Collects the oldest unsent messages, at most `most`, as far as the window allows, and marks them as in flight, as
-  /// messages to the broker's destination `index`. `batch` has memory for `most`.
-  void fill_batch(const BrokerConfig& config, std::size_t index, std::vector<const OutboundMessage*>& batch,
-                  std::size_t most) noexcept;
+  /// Collects the oldest unsent messages, at most `most`, as far as the window allows, and marks them as in flight.
+  /// `batch` has memory for `most`.
+  void fill_batch(std::vector<const OutboundMessage*>& batch, std::size_t most) noexcept;
   /// The broker holds it no more, and it is to be sent again at its place.
   void send_again(Record& record) noexcept;
   /// The broker has said what became of it.

@@ -7,7 +7,6 @@
 #include <new>
 #include <utility>
 
-#include "base/message_id.hpp"
 #include "base/random_seed.hpp"
 #include "dispatch/lane_thread.hpp"
 #include "dispatch/out_of_memory.hpp"
@@ -103,10 +102,6 @@ bool Lane::push(LaneCommand& command) {
   queue_.push(&command);
   wake_up_->wake();
   return true;
-}
-
-std::uint64_t Lane::unix_ms() const noexcept {
-  return asleep_.load(std::memory_order_relaxed) ? coarse_unix_ms() : unix_ms_.load(std::memory_order_relaxed);
 }
 
 void Lane::add(const std::shared_ptr<Destination>& destination) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "action_triggers/broker.hpp"
+#include "base/message_id.hpp"
 #include "base/thread.hpp"
 #include "base/wake_fd.hpp"
 #include "dispatch/callbacks.hpp"
@@ -37,7 +38,9 @@ class Lane : public std::enable_shared_from_this<Lane> {
   /// False: the lane has ended, everything has its outcome; the command is still the caller's.
   bool push(LaneCommand& command);
   /// The wall clock as of the lane's last turn; of now if the lane sleeps. For ids.
-  [[nodiscard]] std::uint64_t unix_ms() const noexcept;
+  [[nodiscard]] std::uint64_t unix_ms() const noexcept {
+    return asleep_.load(std::memory_order_relaxed) ? coarse_unix_ms() : unix_ms_.load(std::memory_order_relaxed);
+  }
 
   /// One more destination, which fires may reach once this returns. Any thread but a lane's. Throws std::bad_alloc.
   void add(const std::shared_ptr<Destination>& destination);

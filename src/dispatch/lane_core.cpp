@@ -76,9 +76,9 @@ void LaneCore::finish_removals() {
 void LaneCore::begin_turn() { now_ = environment_.clock(); }
 
 void LaneCore::admit(Record& record) {
-  Destination& destination = *record.dest;
+  Destination& destination = record.dest();
   record.write_id();
-  record.sequence = next_sequence_++;
+  record.queued.sequence = next_sequence_++;
   record.flush_group = flushes_.join();
   destination.counters.admitted.add(1);
   destination.counters.held.add(1);
@@ -153,7 +153,7 @@ void LaneCore::send_ready() {
     }
     Destination* const destination = order_.next();
     if (destination == nullptr) return;
-    destination->queue.fill_batch(*destination->config, destination->index, batch_, batch_size);
+    destination->queue.fill_batch(batch_, batch_size);
     if (batch_.empty()) continue;  // the window is full: complete() makes the destination ready again
     destination->counters.in_flight.add(batch_.size());
     const std::size_t taken = send_batch(*destination);
@@ -188,16 +188,16 @@ std::size_t LaneCore::send_batch(Destination& destination) {
 /// A retryable failure. The message keeps its place, and its destination pauses before it is sent again, so that newer
 /// ones do not overtake it; but what the broker refuses again while it takes others waits apart from them.
 void LaneCore::retry(Record& record, const Status& why) {
-  Destination& destination = *record.dest;
+  Destination& destination = record.dest();
   if_memory_allows([&] {
     destination.last_refusal = why.to_string();
     destination.set_last_error(destination.last_refusal);
   });
-  ++record.failures;
+  ++record.queued.failures;
   destination.queue.send_again(record);
   if (destination.paused) return;
-  const TimePoint until = now_ + backoff_.after(destination.config->retry, record.failures);
-  if (why.code() == StatusCode::rejected && record.failures > 1 && destination.delivered_since_pause &&
+  const TimePoint until = now_ + backoff_.after(destination.config->retry, record.queued.failures);
+  if (why.code() == StatusCode::rejected && record.queued.failures > 1 && destination.delivered_since_pause &&
       destination.queue.may_wait_apart()) {
     destination.queue.wait_apart(record, until);
   } else {
@@ -209,7 +209,7 @@ void LaneCore::retry(Record& record, const Status& why) {
 }
 
 bool LaneCore::tried_enough(const Record& record) const {
-  const auto& most = record.dest->config->retry.max_attempts;
+  const auto& most = record.dest().config->retry.max_attempts;
   return most && record.attempt() >= *most;
 }
 
@@ -217,7 +217,7 @@ bool LaneCore::tried_enough(const Record& record) const {
 
 void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
   Record& record = record_of(message);
-  Destination& destination = *record.dest;
+  Destination& destination = record.dest();
   if (!record.in_flight) {
     log(LogLevel::error, "the broker completed a message that it does not hold; this is a bug in the broker");
     return;
@@ -328,7 +328,7 @@ void LaneCore::connect_if_due() {
 void LaneCore::expire(Record& record) {
   resolve(record, Outcome::failed(status_of(StatusCode::timed_out, [&] {
             return "no outcome within " +
-                   seconds_text(std::chrono::duration_cast<std::chrono::milliseconds>(record.dest->timeout())) + ": " +
+                   seconds_text(std::chrono::duration_cast<std::chrono::milliseconds>(record.dest().timeout())) + ": " +
                    what_it_waits_for(record);
           })));
 }
@@ -336,12 +336,12 @@ void LaneCore::expire(Record& record) {
 std::string LaneCore::what_it_waits_for(const Record& record) const {
   if (std::string why = connection_.why_waiting(); !why.empty()) return why;
   if (record.in_flight) return "sent, and waiting for the broker's confirmation";
-  if (record.attempt() > 0) return "waiting to be tried again; the last try failed: " + record.dest->last_refusal;
-  return "waiting behind earlier messages of '" + record.dest->name + "'";
+  if (record.attempt() > 0) return "waiting to be tried again; the last try failed: " + record.dest().last_refusal;
+  return "waiting behind earlier messages of '" + record.dest().name + "'";
 }
 
 void LaneCore::resolve(Record& record, Outcome&& outcome) {
-  Destination& destination = *record.dest;
+  Destination& destination = record.dest();
   destination.queue.remove(record);
   destination.deadlines->remove(record);
   --queued_total_;
@@ -350,26 +350,26 @@ void LaneCore::resolve(Record& record, Outcome&& outcome) {
   if (!outcome.status.ok() && (record.in_flight || record.may_have_arrived)) {
     outcome.persistence = Persistence::possibly_persisted;
   }
-  record.outcome_code = outcome.status.code();
-  record.outcome_persistence = outcome.persistence;
-  record.partition = outcome.partition;
-  record.offset = outcome.offset;
-  record.latency = now_ - (record.deadline - destination.timeout());
-  destination.counters.outcomes[static_cast<std::size_t>(record.outcome_code)].add(1);
+  record.result = Record::Result{.latency = now_ - (record.queued.deadline - destination.timeout()),
+                                 .offset = outcome.offset,
+                                 .partition = outcome.partition,
+                                 .code = outcome.status.code(),
+                                 .persistence = outcome.persistence};
+  destination.counters.outcomes[static_cast<std::size_t>(record.result.code)].add(1);
   if (closing_) count_for_close(record);
   if (outcome.status.ok()) {
-    destination.counters.latency.record(record.latency);
+    destination.counters.latency.record(record.result.latency);
   } else {
     if_memory_allows([&] { destination.set_last_error(outcome.status.to_string()); });
     if (reports_.needs_report(record)) reports_.keep_text(record, std::move(outcome.status));
   }
-  if (record.observer != nullptr) record.observer->resolved(record, record.outcome_code, record.outcome_persistence);
+  if (record.observer != nullptr) record.observer->resolved(record, record.result.code, record.result.persistence);
   outcomes_.push(record);
 }
 
 /// The deadline was faster: its outcome stands, but the bytes are free now.
 void LaneCore::resolve_late(Record& record, const Outcome& outcome) {
-  Destination& destination = *record.dest;
+  Destination& destination = record.dest();
   expired_in_flight_.remove(record);
   destination.counters.late_outcomes.add(1);
   if (record.observer != nullptr) {
@@ -405,10 +405,10 @@ void LaneCore::begin_close(TimePoint deadline) {
 }
 
 void LaneCore::count_for_close(const Record& record) {
-  if (record.outcome_code == StatusCode::ok) {
+  if (record.result.code == StatusCode::ok) {
     ++close_counts_.delivered;
-  } else if (record.outcome_code == StatusCode::closed) {
-    ++record.dest->abandoned_at_close;
+  } else if (record.result.code == StatusCode::closed) {
+    ++record.dest().abandoned_at_close;
   } else {
     ++close_counts_.failed;
   }

@@ -42,10 +42,10 @@ void OutcomeQueue::release_capacity_of_first() noexcept {
   if (released_ > 0) return;
   std::size_t bytes = 0;
   for (Record* record = first_; record != nullptr && bytes < most_uncounted_bytes;) {
-    Destination& destination = *record->dest;
+    Destination& destination = record->dest();
     std::uint64_t messages_of_it = 0;
     std::uint64_t bytes_of_it = 0;
-    for (; record != nullptr && record->dest == &destination && bytes < most_uncounted_bytes;
+    for (; record != nullptr && &record->dest() == &destination && bytes < most_uncounted_bytes;
          record = next_of(*record)) {
       ++released_;
       // What the client library still holds keeps its capacity until it is released there.

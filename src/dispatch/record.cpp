@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/futex.hpp"
+#include "dispatch/destination.hpp"
 #include "dispatch/record_pool.hpp"
 
 namespace action_triggers::detail {
@@ -14,19 +15,25 @@ namespace {
 void* behind(const Record* record) { return const_cast<Record*>(record) + 1; }
 
 void free_payload(Payload& payload) noexcept {
-  const std::size_t bytes = sizeof(Record) + sizeof(Payload) + payload.trailing_bytes();
+  const std::uint8_t size_class = payload.size_class();
   void* const block = reinterpret_cast<char*>(&payload) - sizeof(Record);
   payload.~Payload();
-  free_record(block, bytes);
+  free_record(block, size_class);
 }
 
 }  // namespace
 
 static_assert(sizeof(Record) % alignof(Payload) == 0);
+static_assert(sizeof(Record) + sizeof(Payload) + MessageId::text_size + 256 <= smallest_block);
 
-Record::Record(Destination& destination, Payload& payload, DeliveryCallback&& to_call) noexcept
-    : dest(&destination), callback(std::move(to_call)) {
+Record::Record(const Destination& destination, Payload& payload, DeliveryCallback&& to_call) noexcept
+    : callback(std::move(to_call)) {
   payload_ = &payload;
+  destination_ = &destination;
+}
+
+Destination& Record::dest() const noexcept {
+  return const_cast<Destination&>(static_cast<const Destination&>(*destination_));  // as the constructor got it
 }
 
 Record::~Record() = default;
@@ -35,7 +42,8 @@ Record* Record::make(Destination& destination, const MessageParts& parts, std::s
                      const MessageId& id, DeliveryCallback&& callback) {
   const std::size_t bytes = sizeof(Record) + sizeof(Payload) + Payload::trailing_bytes(parts, counted_bytes);
   void* const memory = allocate_record(bytes);
-  Payload* const payload = Payload::make_at(static_cast<char*>(memory) + sizeof(Record), parts, id);
+  Payload* const payload =
+      Payload::make_at(static_cast<char*>(memory) + sizeof(Record), parts, id, size_class_of(bytes));
   auto* const record = ::new (memory) Record(destination, *payload, std::move(callback));
   record->capacity_bytes = static_cast<std::uint32_t>(counted_bytes);
   return record;
@@ -56,7 +64,7 @@ void Record::drop_reference() noexcept {
   Payload& bytes = payload();
   const bool brought_payload = &bytes == behind(this);
   this->~Record();
-  if (!brought_payload) free_record(this, sizeof(Record));
+  if (!brought_payload) free_record(this, size_class_of(sizeof(Record)));
   if (bytes.drop_reference()) free_payload(bytes);
 }
 
@@ -74,11 +82,6 @@ bool Record::wait_until(TimePoint until) noexcept {
     if (done()) return true;
     if (until != TimePoint::max() && Clock::now() >= until) return false;
   }
-}
-
-void Record::set_destination(const BrokerConfig& config, std::size_t index) noexcept {
-  destination_ = &config;
-  destination_index_ = static_cast<std::uint32_t>(index);
 }
 
 void Record::count_attempt(int change) noexcept {

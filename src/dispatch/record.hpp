@@ -45,11 +45,36 @@ struct Record final : OutboundMessage, QueueNode {
   bool wait_until(TimePoint deadline) noexcept;
 
   void write_id() noexcept { payload().write_id(); }
-  void set_destination(const BrokerConfig& config, std::size_t index) noexcept;
   void count_attempt(int change) noexcept;
 
-  // First what the thread that fires and the lane's turn touch.
-  Destination* const dest;
+  [[nodiscard]] Destination& dest() const noexcept;
+
+  /// Until the outcome is decided; the lane's only.
+  struct Queued {
+    Record* due_before = nullptr;  // neighbours in the DeadlineList
+    Record* due_after = nullptr;
+    TimePoint deadline{};
+    TimePoint retry_at{};        // while it waits apart from the others
+    std::uint64_t sequence = 0;  // its place in the order of firing
+    std::uint32_t failures = 0;  // how often an attempt has failed
+  };
+  /// Afterwards.
+  struct Result {
+    std::chrono::nanoseconds latency{0};
+    std::int64_t offset = -1;
+    std::int32_t partition = -1;
+    StatusCode code = StatusCode::ok;
+    Persistence persistence = Persistence::not_persisted;
+  };
+
+  // The lane's only. (Small ones first: they lie in the padding of what is before.)
+  bool in_flight = false;         // the broker holds it
+  bool waits_apart = false;       // in DestinationQueue's list of refused messages, not in the order
+  bool resolved = false;          // its outcome is decided: `result` instead of `queued`
+  bool reported = false;          // and has been reported
+  bool holds_capacity = true;     // until it is released
+  bool may_have_arrived = false;  // by an earlier attempt
+
   const DeliveryCallback callback;
   OutcomeObserver* observer = nullptr;  // the relay's; outlives the record
   std::uint32_t capacity_bytes = 0;     // what was reserved of the destination's capacity
@@ -62,29 +87,14 @@ struct Record final : OutboundMessage, QueueNode {
   std::uint32_t flush_group = 0;
   Record* older = nullptr;  // neighbours in the destination's list
   Record* newer = nullptr;
-  Record* due_before = nullptr;  // neighbours in the DeadlineList
-  Record* due_after = nullptr;
-  std::uint64_t sequence = 0;  // its place in the order of firing
-  TimePoint deadline{};
-  TimePoint retry_at{};           // while it waits apart from the others
-  std::uint32_t failures = 0;     // how often the broker refused it
-  bool in_flight = false;         // the broker holds it
-  bool waits_apart = false;       // in DestinationQueue's list of refused messages, not in the order
-  bool resolved = false;          // its outcome is decided
-  bool reported = false;          // and has been reported
-  bool holds_capacity = true;     // until it is released
-  bool may_have_arrived = false;  // by an earlier attempt
-
-  // Once resolved.
-  StatusCode outcome_code = StatusCode::ok;
-  Persistence outcome_persistence = Persistence::not_persisted;
-  std::int32_t partition = -1;
-  std::int64_t offset = -1;
-  std::chrono::nanoseconds latency{0};
+  union {
+    Queued queued{};
+    Result result;
+  };
   std::unique_ptr<DeliveryReport> report;  // written before set_done(), if somebody may look at it afterwards
 
  private:
-  Record(Destination& destination, Payload& payload, DeliveryCallback&& to_call) noexcept;
+  Record(const Destination& destination, Payload& payload, DeliveryCallback&& to_call) noexcept;
   ~Record();
   [[nodiscard]] Payload& payload() const noexcept { return *const_cast<Payload*>(payload_); }
 };

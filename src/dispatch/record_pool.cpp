@@ -116,20 +116,26 @@ ThreadCaches::~ThreadCaches() {
   }
 }
 
-Cache* cache_of(std::size_t bytes) noexcept {
-  if (!pooled || bytes > largest || caches_ended) return nullptr;
-  return &caches.of_size[size_index(bytes)];
+constexpr std::uint8_t not_pooled = sizes;
+
+/// nullptr: this thread has none, or none of this size.
+Cache* cache_of(std::uint8_t size_class) noexcept {
+  return size_class == not_pooled || caches_ended ? nullptr : &caches.of_size[size_class];
 }
 
 }  // namespace
 
+std::uint8_t size_class_of(std::size_t bytes) noexcept {
+  return !pooled || bytes > largest ? not_pooled : static_cast<std::uint8_t>(size_index(bytes));
+}
+
 void* allocate_record(std::size_t bytes) {
-  Cache* const cache = cache_of(bytes);
+  const std::uint8_t index = size_class_of(bytes);
+  Cache* const cache = cache_of(index);
   if (cache == nullptr) {
     // A block always has its class's size, whoever makes it: another thread may keep it when it is freed.
     return ::operator new(pooled&& bytes <= largest ? block_bytes(size_index(bytes)) : bytes);
   }
-  const std::size_t index = size_index(bytes);
   if (cache->blocks == nullptr) {
     cache->blocks = cache->full != nullptr ? std::exchange(cache->full, nullptr) : take_batch(index);
     if (cache->blocks == nullptr) return ::operator new(block_bytes(index));
@@ -139,14 +145,14 @@ void* allocate_record(std::size_t bytes) {
   return std::exchange(cache->blocks, cache->blocks->next);
 }
 
-void free_record(void* memory, std::size_t bytes) noexcept {
-  Cache* const cache = cache_of(bytes);
+void free_record(void* memory, std::uint8_t size_class) noexcept {
+  Cache* const cache = cache_of(size_class);
   if (cache == nullptr) {
     ::operator delete(memory);
     return;
   }
   if (cache->count == batch_blocks) {
-    if (cache->full != nullptr) give_batch(size_index(bytes), cache->full);
+    if (cache->full != nullptr) give_batch(size_class, cache->full);
     cache->full = std::exchange(cache->blocks, nullptr);
     cache->count = 0;
   }

@@ -7,13 +7,20 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace action_triggers::detail {
+
+/// What the smallest blocks hold.
+constexpr std::size_t smallest_block = 512 - 24;
+
+/// Which of the sizes `bytes` take: what free_record() wants to know.
+std::uint8_t size_class_of(std::size_t bytes) noexcept;
 
 /// Any thread, also while it ends. Throws std::bad_alloc.
 void* allocate_record(std::size_t bytes);
 
-/// `bytes` as allocate_record() was given.
-void free_record(void* memory, std::size_t bytes) noexcept;
+/// `size_class` of what allocate_record() was given.
+void free_record(void* memory, std::uint8_t size_class) noexcept;
 
 }  // namespace action_triggers::detail

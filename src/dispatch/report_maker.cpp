@@ -13,13 +13,13 @@ namespace {
 
 void fill(DeliveryReport& report, const Record& record) {
   report.message_id = record.id();
-  report.broker = record.dest->name;
-  report.status = record.outcome_code == StatusCode::ok ? Status() : Status(record.outcome_code, no_memory);
-  report.persistence = record.outcome_persistence;
+  report.broker = record.dest().name;
+  report.status = record.result.code == StatusCode::ok ? Status() : Status(record.result.code, no_memory);
+  report.persistence = record.result.persistence;
   report.attempts = record.attempt();
-  report.latency = record.latency;
-  report.partition = record.partition;
-  report.offset = record.offset;
+  report.latency = record.result.latency;
+  report.partition = record.result.partition;
+  report.offset = record.result.offset;
 }
 
 /// A report that lasts as long as the record. Throws std::bad_alloc, and then there is none.
@@ -34,7 +34,7 @@ DeliveryReport& keep_report(Record& record) {
 
 bool ReportMaker::needs_report(const Record& record) const noexcept {
   return record.callback || record.references.load(std::memory_order_acquire) > 1 ||
-         (on_failure_is_set_ && record.outcome_code != StatusCode::ok);
+         (on_failure_is_set_ && record.result.code != StatusCode::ok);
 }
 
 void ReportMaker::keep_text(Record& record, Status&& status) const noexcept {

@@ -23,6 +23,7 @@ class ACTION_TRIGGERS_EXPORT OfferedMessage : public OutboundMessage {
 
  private:
   std::unique_ptr<std::byte[]> memory_;
+  std::unique_ptr<const detail::DestinationRef> destination_ref_;
 };
 
 }  // namespace action_triggers::testing
