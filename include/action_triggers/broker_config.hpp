@@ -20,7 +20,7 @@ enum class Overflow : std::uint8_t {
 };
 
 /// How failed attempts are repeated: only on retryable statuses (see Status::retryable), until the deadline, after a
-/// pause drawn at random between zero and a limit that doubles with every failure ("full jitter").
+/// pause drawn at random between a tenth of a limit and the limit, which doubles with every failure ("full jitter").
 struct RetryPolicy {
   std::optional<std::uint32_t> max_attempts;  ///< Absent: unlimited. 1: never retried.
   std::chrono::milliseconds initial_backoff{100};

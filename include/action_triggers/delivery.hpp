@@ -29,7 +29,7 @@ struct DeliveryReport {
   /// From the moment the lane picked the message up (microseconds after fire) to the outcome.
   std::chrono::nanoseconds latency{0};
 
-  std::string message_id;  ///< Message::id, or the UUIDv7 made for it. Empty if the message never reached a lane.
+  std::string message_id;  ///< Message::id, or the UUIDv7 that fire() made for it.
   std::string broker;      ///< The destination that was fired at.
 
   std::int32_t partition = -1;  ///< Kafka only, and only when ok; otherwise -1.

@@ -33,7 +33,7 @@ struct Message {
   /// A MIME type. Kafka: header `content-type`; RabbitMQ: the content-type property. Empty: `params.content_type`.
   std::string content_type{};
 
-  /// Identifies the message across retries, so that a consumer can drop duplicates. Empty: the lane makes a UUIDv7.
+  /// Identifies the message across retries, so that a consumer can drop duplicates. Empty: fire() makes a UUIDv7.
   std::string id{};
 
   /// RabbitMQ only: how long the broker keeps the message (AMQP `expiration`). Absent: `params.expiration_ms`.

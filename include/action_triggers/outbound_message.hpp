@@ -51,7 +51,8 @@ class ACTION_TRIGGERS_EXPORT OutboundMessage {
   /// All of it as a value, for a broker that keeps messages.
   [[nodiscard]] Message copy() const;
 
-  /// The destination that this message was fired at, and its position in LaneContext::destinations.
+  /// The destination that this message was fired at, and its number: its position in LaneContext::destinations, or
+  /// the index of add_destination().
   [[nodiscard]] const BrokerConfig& destination() const noexcept;
   [[nodiscard]] std::size_t destination_index() const noexcept;
 

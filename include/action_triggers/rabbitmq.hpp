@@ -35,7 +35,7 @@ struct RabbitMqQueueDeclaration {
   friend bool operator==(const RabbitMqQueueDeclaration&, const RabbitMqQueueDeclaration&) = default;
 };
 
-// The names of both before 0.2.
+// Their former names.
 using TlsConfig = RabbitMqTls;
 using QueueDeclaration = RabbitMqQueueDeclaration;
 

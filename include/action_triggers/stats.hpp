@@ -62,7 +62,7 @@ struct CloseReport {
   std::size_t abandoned = 0;  ///< Ran out of time: each one was reported `closed`.
   std::map<std::string, std::size_t, std::less<>> abandoned_by_broker;  ///< By destination.
 
-  /// Not reported yet, because a callback holds up the lane: they will be, but are in none of the counts above.
+  /// Not reported yet when close() returned, because a callback or the client library holds up the lane. They will be.
   std::size_t unfinished = 0;
 
   [[nodiscard]] bool complete() const noexcept { return failed == 0 && abandoned == 0 && unfinished == 0; }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Wall-clock time as protocols want it. Durations and deadlines use the steady Clock of action_triggers/broker.hpp.
+/// Wall-clock time as protocols want it. Durations and deadlines use the steady Clock of action_triggers/clock.hpp.
 #pragma once
 
 #include <chrono>

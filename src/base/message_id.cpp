@@ -2,6 +2,7 @@
 #include "base/message_id.hpp"
 
 #include <ctime>
+#include <system_error>
 
 #include "base/fork.hpp"
 #include "base/random_seed.hpp"
@@ -17,6 +18,18 @@ struct ThreadGenerator {
 // Without a constructor that runs and without a destructor: a thread may make ids until its last moment.
 constinit thread_local ThreadGenerator generator;
 
+/// A system without random numbers is no reason to lose a message.
+std::uint64_t seed() noexcept {
+  try {
+    return random_seed();
+  } catch (const std::system_error&) {
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec) +
+           reinterpret_cast<std::uintptr_t>(&generator);
+  }
+}
+
 }  // namespace
 
 std::uint64_t coarse_unix_ms() noexcept {
@@ -25,9 +38,9 @@ std::uint64_t coarse_unix_ms() noexcept {
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000U + static_cast<std::uint64_t>(now.tv_nsec) / 1'000'000U;
 }
 
-MessageId next_message_id(std::uint64_t unix_ms) {
+MessageId next_message_id(std::uint64_t unix_ms) noexcept {
   if (const std::uint32_t process = fork_generation() + 1; generator.made_in != process) [[unlikely]] {
-    generator.ids = MessageIdGenerator(random_seed());
+    generator.ids = MessageIdGenerator(seed());
     generator.made_in = process;
   }
   return generator.ids.next(unix_ms);

@@ -84,8 +84,8 @@ class MessageIdGenerator {
 };
 
 /// A new id from the calling thread's generator. `unix_ms` is the wall clock, as near as the caller has it. A child of
-/// fork() goes on with a generator of its own. Throws std::system_error if the system has no random numbers.
-MessageId next_message_id(std::uint64_t unix_ms);
+/// fork() goes on with a generator of its own.
+MessageId next_message_id(std::uint64_t unix_ms) noexcept;
 
 /// The wall clock, right to a few milliseconds: CLOCK_REALTIME_COARSE costs a fifth of the exact one.
 std::uint64_t coarse_unix_ms() noexcept;

@@ -42,7 +42,7 @@ class Outcomes {
       : most_waiting_(std::min(most_without_outcome, broker.max_queued_messages)),
         most_bytes_(broker.max_queued_bytes / 2) {}
 
-  void wait_for_room(std::size_t bytes) {
+  void wait_for_capacity(std::size_t bytes) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock,
                   [&] { return waiting_ == 0 || (waiting_ < most_waiting_ && waiting_bytes_ + bytes <= most_bytes_); });
@@ -109,7 +109,7 @@ void fire_lines(TriggerDispatcher& dispatcher, const std::string& name, Message 
   bool shown = false;
   while (interrupted == 0 && std::getline(std::cin, message.body)) {
     const std::size_t bytes = message.body.size();
-    outcomes.wait_for_room(bytes);
+    outcomes.wait_for_capacity(bytes);
     dispatcher.fire(name, message,
                     [&outcomes, bytes](const DeliveryReport& report) { outcomes.report(report, bytes); });
     if (on_terminal && Clock::now() >= next_progress) {

@@ -49,7 +49,7 @@ const std::vector<CommonField>& plain_fields() {
                                    if (choice == "drop_oldest") config.overflow = Overflow::drop_oldest;
                                  }),
       integer_field<BrokerConfig>(in_params, "max_block_ms", &BrokerConfig::max_block, 1, longest_ms, "",
-                                  "How long fire waits for room; required with `block`, refused otherwise."),
+                                  "How long fire waits for capacity; required with `block`, refused otherwise."),
   };
   return fields;
 }

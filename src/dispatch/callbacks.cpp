@@ -32,28 +32,30 @@ void Callbacks::log(LogLevel level, std::string_view component, std::string_view
 }
 
 void Callbacks::run(Record& record, const DeliveryReport& report) noexcept {
-  const bool failure = !report.status.ok() && options.on_failure;
+  const bool failure = !report.status.ok() && options.on_failure && !in_on_failure;
   if (!record.callback && !failure) return;
   if (options.executor) {
     try {
       record.add_reference();
-      options.executor([self = shared_from_this(), delivery = record.handle(), callback = &record.callback] {
-        self->call_all(*callback, delivery.wait(), "on the executor");
+      options.executor([self = shared_from_this(), delivery = record.handle(), callback = &record.callback, failure] {
+        self->call_all(*callback, delivery.wait(), failure, "on the executor");
       });
       return;
     } catch (...) {  // it did not take the task: run it here rather than lose it
       exceptions.fetch_add(1, std::memory_order_relaxed);
     }
   }
-  call_all(record.callback, report, "on the lane's thread, and held it up");
+  call_all(record.callback, report, failure, "on the lane's thread, and held it up");
 }
 
-void Callbacks::call_all(const DeliveryCallback& callback, const DeliveryReport& report, const char* where) noexcept {
+void Callbacks::call_all(const DeliveryCallback& callback, const DeliveryReport& report, bool failure,
+                         const char* where) noexcept {
   const auto begin = coarse_now();
   if (callback) call(callback, report);
-  if (!report.status.ok() && options.on_failure && !std::exchange(in_on_failure, true)) {
+  if (failure) {
+    const bool outer = std::exchange(in_on_failure, true);
     call(options.on_failure, report);
-    in_on_failure = false;
+    in_on_failure = outer;
   }
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(coarse_now() - begin);
   if (took > options.slow_callback) {

@@ -19,7 +19,8 @@ class Callbacks : public std::enable_shared_from_this<Callbacks> {
 
   void log(LogLevel level, std::string_view component, std::string_view text) noexcept;
 
-  /// Runs the message's callback and on_failure, here or on the executor. Loses none, throws nothing.
+  /// Runs the message's callback and on_failure, here or on the executor. on_failure is not called for a fire
+  /// inside on_failure that is refused at once. Throws nothing.
   void run(Record& record, const DeliveryReport& report) noexcept;
 
   const DispatcherOptions options;
@@ -27,7 +28,8 @@ class Callbacks : public std::enable_shared_from_this<Callbacks> {
   std::atomic<std::uint64_t> slow{0};
 
  private:
-  void call_all(const DeliveryCallback& callback, const DeliveryReport& report, const char* where) noexcept;
+  void call_all(const DeliveryCallback& callback, const DeliveryReport& report, bool failure,
+                const char* where) noexcept;
   void call(const DeliveryCallback& callback, const DeliveryReport& report) noexcept;
 };
 

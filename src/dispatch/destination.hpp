@@ -31,10 +31,12 @@ class LaneCore;
 /// Written by the lane and by fire(), read by stats() on any thread.
 struct DestinationCounters {
   Counter admitted;  // by the lane
-  Counter held;      // admitted, and not yet released by lane and client library
+  Counter reported;
+  Counter held;  // admitted, and not yet released by lane and client library
   Counter in_flight;
   Counter retried;
   Counter late_outcomes;
+  Counter abandoned_at_close;  // reported `closed`
   std::array<Counter, status_code_count> outcomes;
   LatencyHistogram latency;
 };
@@ -55,6 +57,15 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   [[nodiscard]] std::chrono::nanoseconds timeout() const noexcept {
     return std::clamp<std::chrono::nanoseconds>(std::min<std::chrono::milliseconds>(config->timeout, longest_timeout),
                                                 std::chrono::nanoseconds::zero(), longest_timeout);
+  }
+
+  /// Messages that were fired and not reported yet. Any thread.
+  [[nodiscard]] std::uint64_t unreported() const noexcept {
+    const std::uint64_t reported = counters.reported.get();
+    const std::uint64_t reserved = capacity.messages();
+    const std::uint64_t held = counters.held.get();
+    const std::uint64_t admitted = counters.admitted.get();
+    return admitted - reported + (reserved > held ? reserved - held : 0);
   }
 
   void set_last_error(const std::string& text) {
@@ -85,7 +96,6 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   bool delivered_since_pause = false;     // since it began
   TimePoint leave_by = TimePoint::max();  // it is being removed: what is left then is reported closed
   std::string last_refusal;               // of a message that is sent again
-  std::size_t abandoned_at_close = 0;     // reported closed; read when the lane has ended
 
   DestinationCounters counters;
 

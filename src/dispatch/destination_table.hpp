@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Finds a destination broker by its name. Filled once, then read from any thread.
+/// Finds a destination by its name. Filled once, then read from any thread.
 #pragma once
 
 #include <bit>
@@ -17,10 +17,10 @@ namespace action_triggers::detail {
 /// the 40 that a fire takes in all (one name as well as a thousand; bench/ours hook).
 class DestinationTable {
  public:
-  /// `names` are different from each other, and outlive this.
-  explicit DestinationTable(const std::vector<Destination*>& names = {})
-      : slots_(std::bit_ceil(2 * names.size() + 2)), shift_(64 - std::countr_zero(slots_.size())) {
-    for (Destination* destination : names) {
+  /// Their names are different from each other; they outlive this.
+  explicit DestinationTable(const std::vector<Destination*>& destinations = {})
+      : slots_(std::bit_ceil(2 * destinations.size() + 2)), shift_(64 - std::countr_zero(slots_.size())) {
+    for (Destination* destination : destinations) {
       const std::uint64_t hash = hash_of(destination->name);
       std::size_t at = slot_of(hash);
       while (slots_[at].destination != nullptr) at = after(at);

@@ -141,7 +141,7 @@ Delivery Dispatcher::fire(Destination& destination, const MessageParts& parts, D
   return delivery;
 }
 
-/// With Overflow::block it waits, but not on a lane's thread, which would have to make the room.
+/// With Overflow::block it waits, but not on a lane's thread, which would have to release capacity meanwhile.
 Capacity::Answer Dispatcher::reserve(Destination& destination, std::size_t bytes) {
   const bool drop_oldest = destination.overflow == Overflow::drop_oldest;
   Capacity::Answer answer = destination.capacity.reserve(bytes, drop_oldest);
@@ -289,19 +289,18 @@ CloseReport Dispatcher::end(std::chrono::nanoseconds timeout) {
   }
   CloseReport report;
   for (const auto& lane : all) {
-    const bool ended = !on_lane_thread && lane->wait_until_ended(is_first ? deadline + grace_after_close : deadline);
-    if (ended && is_first) {
-      report.delivered += lane->close_counts().delivered;
-      report.failed += lane->close_counts().failed;
+    if (!on_lane_thread) lane->wait_until_ended(is_first ? deadline + grace_after_close : deadline);
+    if (is_first) {
+      report.delivered += lane->close_counts().delivered.get();
+      report.failed += lane->close_counts().failed.get();
     }
     for (const auto& destination : destinations) {
       if (destination->lane != lane.get()) continue;
-      if (!ended) {
-        report.unfinished += destination->capacity.messages();
-      } else if (is_first && destination->abandoned_at_close > 0) {
-        report.abandoned += destination->abandoned_at_close;
-        report.abandoned_by_broker[destination->name] += destination->abandoned_at_close;
-      }
+      report.unfinished += destination->unreported();
+      const std::size_t abandoned = is_first ? destination->counters.abandoned_at_close.get() : 0;
+      if (abandoned == 0) continue;
+      report.abandoned += abandoned;
+      report.abandoned_by_broker[destination->name] += abandoned;
     }
   }
   return report;

@@ -55,7 +55,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
 
   [[nodiscard]] ConnectionState state() const { return core_.state(); }
   [[nodiscard]] std::string connection_error() const { return core_.connection_error(); }
-  /// After the lane has ended.
+  /// So far.
   [[nodiscard]] const LaneCore::CloseCounts& close_counts() const { return core_.close_counts(); }
 
  private:

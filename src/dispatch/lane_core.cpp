@@ -392,6 +392,7 @@ void LaneCore::resolve_all(Destination& destination, const char* why) {
 
 void LaneCore::reported(Record& record) {
   record.reported = true;
+  record.dest().counters.reported.add(1);
   flushes_.leave(record.flush_group);
   if (!record.in_flight) record.drop_reference();
 }
@@ -406,11 +407,11 @@ void LaneCore::begin_close(TimePoint deadline) {
 
 void LaneCore::count_for_close(const Record& record) {
   if (record.result.code == StatusCode::ok) {
-    ++close_counts_.delivered;
+    close_counts_.delivered.add(1);
   } else if (record.result.code == StatusCode::closed) {
-    ++record.dest().abandoned_at_close;
+    record.dest().counters.abandoned_at_close.add(1);
   } else {
-    ++close_counts_.failed;
+    close_counts_.failed.add(1);
   }
 }
 

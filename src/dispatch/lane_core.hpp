@@ -41,10 +41,10 @@ namespace action_triggers::detail {
 
 class LaneCore final : private BrokerEvents {
  public:
-  /// Beside Destination::abandoned_at_close.
+  /// Of what was reported since begin_close(), beside each destination's abandoned_at_close. Read from any thread.
   struct CloseCounts {
-    std::size_t delivered = 0;
-    std::size_t failed = 0;
+    Counter delivered;
+    Counter failed;
   };
 
   struct Environment {

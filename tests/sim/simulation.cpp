@@ -317,8 +317,8 @@ void Simulation::fire(std::size_t name) {
   on_their_way_.push_back(record);
 }
 
-/// A producer's push() comes some time after it reserved its capacity. Pushes of one thread, and so of one name here, keep their
-/// order.
+/// A producer's push() comes some time after it reserved its capacity. Pushes of one thread, and so of one name here,
+/// keep their order.
 void Simulation::push_some(std::size_t most) {
   for (; most > 0 && !on_their_way_.empty(); --most) {
     Record* record = on_their_way_.front();
@@ -411,8 +411,8 @@ void Simulation::finish() {
     static_cast<LaneCommand*>(queue_.front())->lane_ended();
   }
   const LaneCore::CloseCounts& counts = core_->close_counts();
-  std::size_t accounted = counts.delivered + counts.failed;
-  for (const auto& destination : destinations_) accounted += destination->abandoned_at_close;
+  std::size_t accounted = counts.delivered.get() + counts.failed.get();
+  for (const auto& destination : destinations_) accounted += destination->counters.abandoned_at_close.get();
   if (accounted != outstanding_at_close_) violation("close counted other than what was outstanding");
 }
 
@@ -442,18 +442,19 @@ SimulationResult Simulation::run() {
   connect_fails_ = chance(50) ? static_cast<unsigned>(below(70)) : 0;
   fires_again_ = chance(20) ? static_cast<unsigned>(below(40)) : 0;
 
-  core_ = std::make_unique<LaneCore>(LaneCore::Environment{
-      .make_broker =
-          [this] {
-            // Not the first one: that failure is the dispatcher's constructor's.
-            if (core_started_ && chance(throws_)) throw std::bad_alloc();
-            return std::make_unique<SimulatedBroker>(*this);
-          },
-      .log = [](LogLevel, std::string_view) {},
-      .clock = [this] { return now_; },
-      .waker = Waker([] {}),
-      .seed = random_(),
-      .on_failure_is_set = true});
+  core_ = std::make_unique<LaneCore>(LaneCore::Environment{.make_broker =
+                                                               [this] {
+                                                                 // Not the first one: that failure is the dispatcher's
+                                                                 // constructor's.
+                                                                 if (core_started_ && chance(throws_))
+                                                                   throw std::bad_alloc();
+                                                                 return std::make_unique<SimulatedBroker>(*this);
+                                                               },
+                                                           .log = [](LogLevel, std::string_view) {},
+                                                           .clock = [this] { return now_; },
+                                                           .waker = Waker([] {}),
+                                                           .seed = random_(),
+                                                           .on_failure_is_set = true});
   for (const auto& destination : destinations_) core_->add(*destination);
   core_->make_broker();
   core_started_ = true;
@@ -482,7 +483,8 @@ SimulationResult Simulation::run() {
       if (messages_[i].reports != 1) violation(std::to_string(messages_[i].reports) + " reports: " + std::to_string(i));
     }
     for (const auto& destination : destinations_) {
-      if (destination->capacity.messages() != 0 || destination->capacity.bytes() != 0) violation("capacity was not released");
+      if (destination->capacity.messages() != 0 || destination->capacity.bytes() != 0)
+        violation("capacity was not released");
       if (destination->counters.in_flight.get() != 0) violation("in_flight is not 0 at the end");
       std::uint64_t outcomes = 0;
       for (const auto& counter : destination->counters.outcomes) outcomes += counter.get();

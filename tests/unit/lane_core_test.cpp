@@ -100,11 +100,11 @@ class LaneCoreTest : public ::testing::Test {
   void make(std::initializer_list<std::string> names, const std::function<void(BrokerConfig&)>& adjust = {}) {
     core_ = std::make_unique<LaneCore>(
         LaneCore::Environment{.make_broker = [this] { return std::make_unique<ScriptedBroker>(script_); },
-                                        .log = [this](LogLevel, std::string_view text) { log_.emplace_back(text); },
-                                        .clock = [this] { return now_; },
-                                        .waker = Waker([] {}),
-                                        .seed = 1,
-                                        .on_failure_is_set = true});
+                              .log = [this](LogLevel, std::string_view text) { log_.emplace_back(text); },
+                              .clock = [this] { return now_; },
+                              .waker = Waker([] {}),
+                              .seed = 1,
+                              .on_failure_is_set = true});
     for (const auto& [name, config] : tests::config_of(names, adjust).brokers) {
       destinations_.push_back(std::make_unique<Destination>(config));
       core_->add(*destinations_.back());
@@ -168,7 +168,8 @@ class LaneCoreTest : public ::testing::Test {
     core_->begin_close(now_);
     step();
     EXPECT_TRUE(core_->finished());
-    for (const auto& destination : destinations_) EXPECT_EQ(destination->capacity.messages(), 0U) << "a message was not freed";
+    for (const auto& destination : destinations_)
+      EXPECT_EQ(destination->capacity.messages(), 0U) << "a message was not freed";
     core_.reset();
   }
   [[nodiscard]] std::vector<std::string> reported_bodies() const {
@@ -490,7 +491,7 @@ TEST_F(LaneCoreTest, CloseWaitsForConfirmationsThenReportsTheRest) {
   EXPECT_EQ(reports_[0].outcome.status.code(), StatusCode::closed);
   EXPECT_EQ(reports_[0].outcome.persistence, Persistence::possibly_persisted);
   EXPECT_EQ(reports_[1].outcome.persistence, Persistence::not_persisted);
-  EXPECT_EQ(destinations_[0]->abandoned_at_close, 2U);
+  EXPECT_EQ(destinations_[0]->counters.abandoned_at_close.get(), 2U);
   core_.reset();
 }
 

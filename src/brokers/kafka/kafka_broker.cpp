@@ -183,7 +183,10 @@ std::size_t KafkaBroker::send(std::span<const OutboundMessage* const> batch, Bro
     const KafkaError error = produce(target, *batch[i], now);
     if (!error) continue;
     const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
-    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return i;  // offered again when reports have freed some of the queue
+    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {  // offered again when reports have freed some of the queue
+      events.full();
+      return i;
+    }
     if (code == RD_KAFKA_RESP_ERR__FATAL) {
       serve_error(code, rd_kafka_error_string(error.get()), events);
       return i;

@@ -172,7 +172,10 @@ std::size_t RabbitMqBroker::send(std::span<const OutboundMessage* const> batch, 
     for (const OutboundMessage* message : batch) events.complete(*message, Outcome::failed(status));
     return batch.size();
   }
-  if (blocked_) return 0;
+  if (blocked_) {
+    events.full();
+    return 0;
+  }
   const RabbitMqConfig& config = *targets_[destination].config;
   PublishChannel& channel = channels_[targets_[destination].channel];
   std::size_t taken = 0;
@@ -183,7 +186,10 @@ std::size_t RabbitMqBroker::send(std::span<const OutboundMessage* const> batch, 
       events.complete(message, Outcome::failed(std::move(*problem)));
       continue;
     }
-    if (!connection_->reserve(message.body().size() + envelope_estimate)) break;
+    if (!connection_->reserve(message.body().size() + envelope_estimate)) {
+      events.full();
+      break;
+    }
     channel.published(message);
     connection_->publish(channel.id(), encoder_.encode(config, message));
   }
