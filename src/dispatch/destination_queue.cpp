@@ -63,9 +63,12 @@ void DestinationQueue::wait_apart(Record& record, TimePoint until) noexcept {
   waiting_apart_.push_newest(record);
   record.waits_apart = true;
   record.queued.retry_at = until;
+  next_return_ = std::min(next_return_, until);
 }
 
 void DestinationQueue::return_waiting(TimePoint now) noexcept {
+  if (now < next_return_) return;
+  next_return_ = TimePoint::max();
   Record* placed = nullptr;  // the one before; they are mostly in order
   for (Record* record = waiting_apart_.oldest(); record != nullptr;) {
     Record* const next = record->newer;
@@ -79,17 +82,11 @@ void DestinationQueue::return_waiting(TimePoint now) noexcept {
       live_.insert_before(newer, *record);
       send_again(*record);
       placed = record;
+    } else {
+      next_return_ = std::min(next_return_, record->queued.retry_at);
     }
     record = next;
   }
-}
-
-TimePoint DestinationQueue::next_return() const noexcept {
-  TimePoint next = TimePoint::max();
-  for (const Record* record = waiting_apart_.oldest(); record != nullptr; record = record->newer) {
-    next = std::min(next, record->queued.retry_at);
-  }
-  return next;
 }
 
 }  // namespace action_triggers::detail

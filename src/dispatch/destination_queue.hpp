@@ -43,7 +43,7 @@ class DestinationQueue {
   /// Puts messages whose wait is over back at their place.
   void return_waiting(TimePoint now) noexcept;
   /// When return_waiting() has something to do next; max(): nothing waits apart.
-  [[nodiscard]] TimePoint next_return() const noexcept;
+  [[nodiscard]] TimePoint next_return() const noexcept { return next_return_; }
 
   [[nodiscard]] bool has_unsent() const noexcept { return next_unsent_ != nullptr; }
   [[nodiscard]] Record* next_unsent() const noexcept { return next_unsent_; }
@@ -57,10 +57,11 @@ class DestinationQueue {
   [[nodiscard]] std::size_t open_window(std::size_t most) const noexcept;
 
   const std::size_t window_;
-  RecordList live_;                // in order; those that the broker holds are marked in_flight
-  RecordList waiting_apart_;       // refused, in the order of their refusals
-  Record* next_unsent_ = nullptr;  // the oldest of live_ that the broker does not hold
-  std::size_t count_ = 0;          // of both lists
+  RecordList live_;                           // in order; those that the broker holds are marked in_flight
+  RecordList waiting_apart_;                  // refused, in the order of their refusals
+  TimePoint next_return_ = TimePoint::max();  // none of waiting_apart_ is earlier; it may be too early
+  Record* next_unsent_ = nullptr;             // the oldest of live_ that the broker does not hold
+  std::size_t count_ = 0;                     // of both lists
   std::size_t bytes_ = 0;
   std::size_t in_flight_ = 0;
 };

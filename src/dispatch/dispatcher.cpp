@@ -194,7 +194,10 @@ void Dispatcher::publish_table() {
 }
 
 Destination& Dispatcher::add(std::shared_ptr<const BrokerConfig> config, const BrokerRegistry& registry) {
-  const std::lock_guard lock(mutex_);
+  if (is_in_child()) throw std::logic_error(in_child_text);
+  const std::lock_guard one_change(change_mutex_);
+  std::unique_lock lock(mutex_);
+  if (closed_) throw std::logic_error("a destination was added after close()");
   if (find(config->name) != nullptr) {
     throw std::invalid_argument("there is a broker named '" + config->name + "' already");
   }
@@ -203,7 +206,11 @@ Destination& Dispatcher::add(std::shared_ptr<const BrokerConfig> config, const B
   const auto same =
       std::find_if(lanes_.begin(), lanes_.end(), [&](const LaneEntry& entry) { return entry.key == key; });
   if (same != lanes_.end()) {
-    same->lane->add(destination);
+    const auto lane = same->lane;
+    lock.unlock();  // a callback on the lane may be in stats()
+    lane->add(destination);
+    lock.lock();
+    if (closed_) destination->capacity.close();  // close() came meanwhile
     ++same->destinations;
   } else {
     lanes_.push_back({key, make_lane({destination}, registry), 1});
@@ -220,7 +227,12 @@ Destination& Dispatcher::add(std::shared_ptr<const BrokerConfig> config, const B
 }
 
 bool Dispatcher::remove(std::string_view name, TimePoint deadline) {
+  if (is_in_child()) return false;
+  const std::lock_guard one_change(change_mutex_);
   const std::lock_guard lock(mutex_);
+  for (const auto& lane : ended_lanes_) {
+    if (lane->wait_until_ended(Clock::now())) lane->join();  // its thread is done: that costs nothing
+  }
   const auto found = std::find_if(destinations_.begin(), destinations_.end(),
                                   [&](const auto& destination) { return destination->name == name; });
   if (found == destinations_.end()) return false;

@@ -80,6 +80,7 @@ class Dispatcher {
   std::atomic<std::uint64_t> unknown_broker_{0};
   const std::unique_ptr<Destination> nowhere_;  // of fires that reach no destination
 
+  std::mutex change_mutex_;   // held by add() and remove(), also while they wait for a lane
   mutable std::mutex mutex_;  // of what follows; not taken by fire()
   std::vector<LaneEntry> lanes_;
   std::vector<std::shared_ptr<Lane>> ended_lanes_;

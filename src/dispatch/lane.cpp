@@ -73,6 +73,7 @@ Lane::Lane(Destinations destinations, MakeBroker make, std::shared_ptr<Callbacks
              .seed = random_seed(),
              .on_failure_is_set = callbacks_->options.on_failure != nullptr,
              .reports_outlive_calls = callbacks_->options.executor != nullptr}),
+      unix_ms_(coarse_unix_ms()),
       destinations_(std::move(destinations)) {
   for (const auto& destination : destinations_) {
     destination->lane = this;
@@ -139,7 +140,10 @@ void Lane::begin_close(TimePoint deadline) {
     const std::lock_guard lock(mutex_);
     for (const auto& destination : destinations_) destination->capacity.close();
   }
-  close_deadline_.store(deadline.time_since_epoch().count(), std::memory_order_release);
+  const TimePoint::rep wanted = deadline.time_since_epoch().count();
+  for (auto now = close_deadline_.load(std::memory_order_relaxed);
+       wanted < now && !close_deadline_.compare_exchange_weak(now, wanted, std::memory_order_release);) {
+  }
   wake_up_->wake();
 }
 
@@ -161,20 +165,20 @@ void Lane::run() {
   on_lane_thread = true;
   unix_ms_.store(coarse_unix_ms(), std::memory_order_relaxed);
   core_.start();
-  bool closing = false;
+  TimePoint::rep closing_by = open;
   while (!core_.finished()) {
     core_.begin_turn();
     if (const std::uint64_t now = coarse_unix_ms(); now != unix_ms_.load(std::memory_order_relaxed)) {
       unix_ms_.store(now, std::memory_order_relaxed);
     }
     const int admitted = admit_queued();
-    if (const auto deadline = close_deadline_.load(std::memory_order_acquire); !closing && deadline != open) {
-      closing = true;
+    if (const auto deadline = close_deadline_.load(std::memory_order_acquire); deadline < closing_by) {
+      closing_by = deadline;
       core_.begin_close(TimePoint(TimePoint::duration(deadline)));
     }
     core_.step();
     core_.report([this](Record& record, const DeliveryReport& report) { callbacks_->run(record, report); });
-    if (!core_.finished() && !core_.has_work() && queue_.empty()) sleep(admitted > 0 && !closing);
+    if (!core_.finished() && !core_.has_work() && queue_.empty()) sleep(admitted > 0 && closing_by == open);
   }
   const std::lock_guard lock(mutex_);
   ended_ = true;

@@ -73,7 +73,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   LaneCore core_;
   MpscQueue queue_;
   alignas(64) std::atomic<bool> asleep_{false};
-  std::atomic<std::uint64_t> unix_ms_{0};
+  std::atomic<std::uint64_t> unix_ms_;
 
   static constexpr TimePoint::rep open = TimePoint::max().time_since_epoch().count();
   alignas(64) std::atomic<TimePoint::rep> close_deadline_{open};

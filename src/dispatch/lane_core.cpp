@@ -15,6 +15,12 @@ constexpr std::size_t most_per_step = 4096;  // then it is the broker's turn to 
 constexpr std::chrono::milliseconds broker_close_time{1'500};
 constexpr std::chrono::milliseconds memory_pause{10};
 
+/// Messages that wait apart come back together, not each at a time of its own.
+TimePoint on_grid(TimePoint at) {
+  constexpr Clock::duration step = std::chrono::milliseconds(10);
+  return at + (step - at.time_since_epoch() % step) % step;
+}
+
 /// Every OutboundMessage that a broker of this lane has is a Record.
 Record& record_of(const OutboundMessage& message) { return const_cast<Record&>(static_cast<const Record&>(message)); }
 
@@ -137,7 +143,7 @@ void LaneCore::destination_due(Destination& destination, TimePoint now) {
 void LaneCore::set_due(Destination& destination) {
   TimePoint at = destination.queue.next_return();
   if (destination.paused) at = std::min(at, destination.pause_until);
-  if (!destination.queue.empty() && destination.leave_by > now_) at = std::min(at, destination.leave_by);
+  if (destination.leave_by > now_) at = std::min(at, destination.leave_by);
   due_.set(destination, at);
 }
 
@@ -197,9 +203,10 @@ void LaneCore::retry(Record& record, const Status& why) {
   destination.queue.send_again(record);
   if (destination.paused) return;
   const TimePoint until = now_ + backoff_.after(destination.config->retry, record.queued.failures);
-  if (why.code() == StatusCode::rejected && record.queued.failures > 1 && destination.delivered_since_pause &&
+  const bool others_are_taken = destination.delivered_since_pause || record.queued.failures > 2;  // or are to be tried
+  if (why.code() == StatusCode::rejected && record.queued.failures > 1 && others_are_taken &&
       destination.queue.may_wait_apart()) {
-    destination.queue.wait_apart(record, until);
+    destination.queue.wait_apart(record, on_grid(until));
   } else {
     destination.paused = true;
     destination.pause_until = until;
@@ -224,7 +231,7 @@ void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
   }
   destination.queue.landed(record);
   destination.counters.in_flight.subtract(1);
-  if (record.resolved) return resolve_late(record, outcome);
+  if (record.resolved) return resolve_late(record, std::move(outcome));
   if (outcome.persistence == Persistence::possibly_persisted) record.may_have_arrived = true;
   if (outcome.status.ok()) {
     destination.delivered_since_pause = true;
@@ -300,9 +307,7 @@ void LaneCore::replace_broker(const Status& why) {
       record = newer;
     }
   }
-  while (!expired_in_flight_.empty()) {
-    complete(*expired_in_flight_.oldest(), Outcome::failed({StatusCode::internal, ""}));
-  }
+  while (!expired_in_flight_.empty()) released_by_broker(*expired_in_flight_.oldest());
   connection_.reset();  // so that waiting messages are tried with the new one
   disconnected(status_of(StatusCode::unavailable, [&] { return why.message(); }));
 }
@@ -368,18 +373,28 @@ void LaneCore::resolve(Record& record, Outcome&& outcome) {
 }
 
 /// The deadline was faster: its outcome stands, but the bytes are free now.
-void LaneCore::resolve_late(Record& record, const Outcome& outcome) {
+void LaneCore::resolve_late(Record& record, Outcome outcome) {
   Destination& destination = record.dest();
-  expired_in_flight_.remove(record);
   destination.counters.late_outcomes.add(1);
+  if (!outcome.status.ok() && record.may_have_arrived) outcome.persistence = Persistence::possibly_persisted;
   if (record.observer != nullptr) {
     record.observer->resolved_late(record, outcome.status.code(), outcome.persistence);
   }
-  order_.make_ready(destination);
-  if (record.reported) {
-    release_capacity(destination, 1, record.capacity_bytes);
-    record.drop_reference();
+  released_by_broker(record);
+}
+
+/// A message that has its outcome is no longer the broker's.
+void LaneCore::released_by_broker(Record& record) {
+  Destination& destination = record.dest();
+  if (record.in_flight) {
+    destination.queue.landed(record);
+    destination.counters.in_flight.subtract(1);
   }
+  expired_in_flight_.remove(record);
+  order_.make_ready(destination);
+  if (!record.reported) return;
+  if (std::exchange(record.holds_capacity, false)) release_capacity(destination, 1, record.capacity_bytes);
+  record.drop_reference();
 }
 
 void LaneCore::resolve_all(Destination& destination, const char* why) {
@@ -394,7 +409,10 @@ void LaneCore::reported(Record& record) {
   record.reported = true;
   record.dest().counters.reported.add(1);
   flushes_.leave(record.flush_group);
-  if (!record.in_flight) record.drop_reference();
+  if (!destinations_.leaving().empty()) work_left_ = true;  // it may have been the last of one
+  if (record.in_flight) return;
+  if (std::exchange(record.holds_capacity, false)) release_capacity(record.dest(), 1, record.capacity_bytes);
+  record.drop_reference();
 }
 
 // --------------------------------------------------------------------------------------------------------------- close
@@ -437,7 +455,7 @@ void LaneCore::finish_close_if_due() {
   if (!destinations_.all_accounted_for()) return;
   close_broker();
   broker_.reset();
-  while (!expired_in_flight_.empty()) complete(*expired_in_flight_.oldest(), {});
+  while (!expired_in_flight_.empty()) released_by_broker(*expired_in_flight_.oldest());
   connection_.closed();
   finished_ = true;
 }

@@ -147,7 +147,8 @@ class LaneCore final : private BrokerEvents {
 
   // Outcomes
   void resolve(Record& record, Outcome&& outcome);
-  void resolve_late(Record& record, const Outcome& outcome);
+  void resolve_late(Record& record, Outcome outcome);
+  void released_by_broker(Record& record);
   void resolve_all(Destination& destination, const char* why);
   void expire(Record& record);
   void reported(Record& record);
