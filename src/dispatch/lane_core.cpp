@@ -442,6 +442,7 @@ void LaneCore::resolve_all(Destination& destination, StatusCode code, const char
 void LaneCore::reported(Record& record) {
   record.reported = true;
   flushes_.leave(record.flush_group);
+  if (!leaving_.empty()) work_left_ = true;  // it may have been the last of one
   if (!record.in_flight) record.drop_reference();
 }
 
