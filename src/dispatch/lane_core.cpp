@@ -492,7 +492,9 @@ void LaneCore::finish_close_if_due() {
   if (!all_accounted_for()) return;
   close_broker();
   broker_.reset();
-  while (!expired_in_flight_.empty()) complete(*expired_in_flight_.oldest(), {});
+  while (!expired_in_flight_.empty()) {
+    complete(*expired_in_flight_.oldest(), Outcome::failed({StatusCode::closed, ""}, Persistence::possibly_persisted));
+  }
   connection_.closed();
   finished_ = true;
 }
