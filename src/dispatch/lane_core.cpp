@@ -119,6 +119,7 @@ void LaneCore::admit(Record& record) {
   destination.deadlines->add(record, now_);
   ++queued_total_;
   make_ready(destination);
+  if (destination.leave_by != TimePoint::max()) set_due(destination);  // fired before its removal, pushed after it
   if (destination.overflow == Overflow::drop_oldest) drop_oldest_over_capacity(destination);
 }
 
