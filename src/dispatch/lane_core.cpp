@@ -429,6 +429,7 @@ void LaneCore::resolve_late(Record& record, const Outcome& outcome) {
   make_ready(destination);
   if (record.reported) {
     release_capacity(destination, 1, record.capacity_bytes);
+    if (!leaving_.empty()) work_left_ = true;
     record.drop_reference();
   }
 }
