@@ -196,6 +196,7 @@ void Dispatcher::publish_table() {
 
 Destination& Dispatcher::add(std::shared_ptr<const BrokerConfig> config, const BrokerRegistry& registry) {
   const std::lock_guard lock(mutex_);
+  if (closed_) throw std::logic_error("broker '" + config->name + "' cannot be added after close()");
   if (find(config->name) != nullptr) {
     throw std::invalid_argument("there is a broker named '" + config->name + "' already");
   }
