@@ -295,8 +295,10 @@ CloseReport Dispatcher::end(std::chrono::nanoseconds timeout) {
     destinations.insert(destinations.end(), removed_.begin(), removed_.end());
   }
   const TimePoint deadline = later(timeout);
-  const auto all = lanes();
+  auto all = lanes();
   if (is_first) {
+    // What a removal has ended before is not this close's to count.
+    std::erase_if(all, [](const auto& lane) { return lane->wait_until_ended(Clock::now()); });
     for (const auto& lane : all) lane->begin_close(deadline);
   }
   CloseReport report;

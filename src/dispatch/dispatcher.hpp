@@ -46,7 +46,7 @@ class Dispatcher {
                 OutcomeObserver* observer = nullptr);
 
   /// A destination more, on the lane of its connection or on a new one. Its name must be new. Throws as the
-  /// constructor, and std::invalid_argument for a name that is taken.
+  /// constructor, std::invalid_argument for a name that is taken, and std::logic_error after close().
   Destination& add(std::shared_ptr<const BrokerConfig> config, const BrokerRegistry& registry);
   /// Fires at it are refused from now on (`not_found`); what it holds is delivered, or reported `closed` at `deadline`.
   /// A lane without destinations ends. False: there is none of that name.

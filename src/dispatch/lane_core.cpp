@@ -127,6 +127,7 @@ WaitRequest LaneCore::wait_request() {
   if (broker_ && !call_broker("the broker's wait_request()", [&] { request = broker_->wait_request(); })) {
     request = WaitRequest();
   }
+  if (has_work()) request.at = now_;  // outcomes, if the broker was replaced just now
   if (out_of_memory_) request.at = std::min(request.at, now_ + memory_pause);
   deadlines_.refresh();
   request.at = std::min(request.at, due_.next());

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Runs schedules of the simulation. Usage: action_triggers_simulator [COUNT [FIRST_SEED]]; with a count of 1 it prints
 // all that happened. Exit status 1 and the first bad seed's last events if a promise was broken.
 #include <algorithm>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Writes a copy of a source file with one line made wrong: -DSOURCE= -DCOPY= -DRIGHT= -DWRONG=
 file(READ "${SOURCE}" text)
 string(REGEX REPLACE "[.]$" ";" RIGHT "${RIGHT}")  # a semicolon would end an argument on the way here

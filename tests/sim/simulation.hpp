@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The lane's logic against a simulated broker, in virtual time: one seed is one random schedule of fires,
 /// confirmations, refusals, disconnects, stalls, deadlines, flushes, re-entrant fires and a close. The same seed
 /// replays identically.

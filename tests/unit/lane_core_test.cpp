@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: MIT
 // The lane's logic in virtual time: no thread, no clock, no waiting.
 #include "dispatch/lane_core.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <new>
@@ -18,6 +20,7 @@ using namespace std::chrono_literals;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 /// A broker that does what the test says, when the test says it.
 class ScriptedBroker final : public Broker {
@@ -27,6 +30,12 @@ class ScriptedBroker final : public Broker {
     std::deque<const OutboundMessage*> held;
     std::optional<Status> connect_fails;
     std::size_t takes_at_most = 1'000'000;  // of all that it is offered
+    std::size_t takes_a_turn = 1'000'000;   // set anew by each poll()
+    bool says_full = false;                 // when it takes less than it was offered
+    bool says_one_less = false;             // than it took: a bug
+    bool throws_in_wait_request = false;
+    std::vector<std::string> offered;  // destinations, one for each send()
+    std::vector<std::string> calls;    // about destinations
     int connects = 0;
     int made = 0;
     bool closed = false;
@@ -49,6 +58,15 @@ class ScriptedBroker final : public Broker {
     }
   }
 
+  void start(const LaneContext& context) override {
+    std::string names;
+    for (const BrokerConfig* config : context.destinations) names += ' ' + config->name;
+    script_.calls.push_back("start" + names);
+  }
+  void add_destination(const BrokerConfig& config, std::size_t index) override {
+    script_.calls.push_back("add " + config.name + ' ' + std::to_string(index));
+  }
+  void remove_destination(std::size_t index) override { script_.calls.push_back("remove " + std::to_string(index)); }
   void connect(BrokerEvents& events) override {
     ++script_.connects;
     if (script_.connect_fails) {
@@ -59,8 +77,10 @@ class ScriptedBroker final : public Broker {
   }
   std::size_t send(std::span<const OutboundMessage* const> batch, BrokerEvents& events) override {
     if (script_.throws_in_send) throw std::runtime_error("a bug in the broker");
+    script_.offered.push_back(batch.front()->destination().name);
     std::size_t taken = 0;
-    for (; taken < batch.size() && script_.takes_at_most > 0; ++taken, --script_.takes_at_most) {
+    for (; taken < batch.size() && script_.takes_at_most > 0 && left_in_turn_ > 0;
+         ++taken, --script_.takes_at_most, --left_in_turn_) {
       const OutboundMessage& message = *batch[taken];
       script_.sent.emplace_back(message.body());
       if (script_.answer_at_once) {
@@ -71,10 +91,16 @@ class ScriptedBroker final : public Broker {
       }
       script_.held.push_back(&message);
     }
-    return taken;
+    if (taken < batch.size() && script_.says_full) events.full();
+    return script_.says_one_less && taken > 0 ? taken - 1 : taken;
   }
   void poll(BrokerEvents& events) override {
+    left_in_turn_ = script_.takes_a_turn;
     if (auto action = std::exchange(script_.in_poll, nullptr)) action(events);
+  }
+  [[nodiscard]] WaitRequest wait_request() const override {
+    if (script_.throws_in_wait_request) throw std::runtime_error("a bug in wait_request");
+    return {};
   }
   void close(BrokerEvents&, std::chrono::milliseconds) override { script_.closed = true; }
 
@@ -82,6 +108,18 @@ class ScriptedBroker final : public Broker {
   alignas(std::max_align_t) static inline std::byte storage_[64];
   static inline bool storage_taken_ = false;
   Script& script_;
+  std::size_t left_in_turn_ = 0;
+};
+
+/// Writes down what it hears.
+struct Listener final : OutcomeObserver {
+  void resolved(const Record& record, StatusCode code, Persistence) noexcept override {
+    heard.push_back(std::string(record.body()) + ' ' + std::string(to_string(code)));
+  }
+  void resolved_late(const Record& record, StatusCode code, Persistence) noexcept override {
+    heard.push_back(std::string(record.body()) + " late " + std::string(to_string(code)));
+  }
+  std::vector<std::string> heard;
 };
 
 class LaneCoreTest : public ::testing::Test {
@@ -109,12 +147,24 @@ class LaneCoreTest : public ::testing::Test {
       destinations_.push_back(std::make_unique<Destination>(config));
       core_->add(*destinations_.back());
     }
+    core_->removed = [this](Destination& destination) { removed_.push_back(destination.name); };
     core_->make_broker();
     core_->start();
     step();
   }
 
-  Delivery fire(const std::string& body, std::size_t name = 0, const std::string& id = {}) {
+  /// As a destination that is given to a lane that runs.
+  void add(const std::string& name) {
+    destinations_.push_back(std::make_unique<Destination>(tests::config_of({name}).brokers.at(name)));
+    core_->add(*destinations_.back());
+  }
+  void remove(std::size_t name, TimePoint deadline) {
+    destinations_[name]->capacity.close();
+    core_->remove(*destinations_[name], deadline);
+  }
+
+  Delivery fire(const std::string& body, std::size_t name = 0, const std::string& id = {},
+                OutcomeObserver* observer = nullptr) {
     Message message;
     message.body = body;
     message.id = id;
@@ -124,9 +174,15 @@ class LaneCoreTest : public ::testing::Test {
     EXPECT_EQ(destination.capacity.reserve(bytes, true), Capacity::Answer::reserved);
     Record* record = Record::make(destination, parts, bytes, next_message_id(1'700'000'000'000),
                                   [](const DeliveryReport&) {});  // somebody reads it: it gets a report
+    record->observer = observer;
     Delivery delivery = record->handle();
     core_->admit(*record);
     return delivery;
+  }
+
+  /// Of all that was sent, how many messages of each body.
+  [[nodiscard]] std::size_t sent_of(const std::string& body) const {
+    return static_cast<std::size_t>(std::count(script_.sent.begin(), script_.sent.end(), body));
   }
 
   void step(std::chrono::nanoseconds later = {}) {
@@ -184,6 +240,7 @@ class LaneCoreTest : public ::testing::Test {
   std::vector<std::string> log_;
   std::unique_ptr<LaneCore> core_;
   std::vector<Report> reports_;
+  std::vector<std::string> removed_;
 };
 
 TEST_F(LaneCoreTest, AMessageIsSentAndItsConfirmationReported) {
@@ -585,6 +642,297 @@ TEST_F(LaneCoreTest, AnIdleLaneAsksForNothing) {
   step();
   EXPECT_EQ(core_->wait_request().at, TimePoint::max());
   EXPECT_FALSE(core_->has_work());
+}
+
+// ------------------------------------------------------------------------------------------------- refused messages
+
+TEST_F(LaneCoreTest, AMessageThatIsRefusedAgainAndAgainLetsTheOthersPass) {
+  make({"a"}, [](BrokerConfig& config) {
+    config.retry = {.max_attempts = {}, .initial_backoff = 100ms, .max_backoff = 100ms};
+  });
+  bool mended = false;
+  script_.answer_at_once = [&mended](const OutboundMessage& message) {
+    if (message.body() == "bad" && !mended) return Outcome::failed({StatusCode::rejected, "nack"});
+    return Outcome::persisted();
+  };
+  fire("bad");
+  step();
+  for (int i = 0; i < 10; ++i) {  // until the lane knows that it is the message's fault
+    fire("good");
+    step(100ms);
+  }
+  const std::size_t before = reports_.size();
+  for (int i = 0; i < 1'000; ++i) fire("good");
+  step();
+  EXPECT_EQ(reports_.size(), before + 1'000) << "without a pause, and not one batch a pause";
+  for (int i = 0; i < 5; ++i) {
+    fire("good");
+    step(100ms);  // it is refused once more
+    fire("good");
+    step();
+  }
+  EXPECT_EQ(reports_.size(), before + 1'010);
+  EXPECT_GE(sent_of("bad"), 10U) << "and is tried all the time";
+  mended = true;
+  step(100ms);
+  EXPECT_EQ(reports_.back().body, "bad");
+  EXPECT_TRUE(reports_.back().outcome.status.ok());
+  EXPECT_EQ(core_->wait_request().at, TimePoint::max());
+}
+
+TEST_F(LaneCoreTest, AWindowOfOneWaitsForWhatIsRefusedAgainAndAgain) {
+  make({"a"}, [](BrokerConfig& config) { config.max_in_flight = 1; });
+  script_.answer_at_once = [refusals = 0](const OutboundMessage& message) mutable {
+    if (message.body() == "2" && ++refusals <= 7) return Outcome::failed({StatusCode::rejected, "nack"});
+    return Outcome::persisted();
+  };
+  for (const char* body : {"1", "2", "3", "4"}) fire(body);
+  for (int i = 0; i < 20; ++i) step(10ms);
+  EXPECT_THAT(script_.sent, ElementsAre("1", "2", "2", "2", "2", "2", "2", "2", "2", "3", "4"));
+}
+
+TEST_F(LaneCoreTest, WhatWaitsApartKeepsItsDeadline) {
+  make({"a"}, [](BrokerConfig& config) {
+    config.timeout = 1s;
+    config.retry = {.max_attempts = {}, .initial_backoff = 10ms, .max_backoff = 10'000ms};
+  });
+  script_.answer_at_once = [](const OutboundMessage& message) {
+    if (message.body() == "bad") return Outcome::failed({StatusCode::rejected, "nack"});
+    return Outcome::persisted();
+  };
+  fire("bad");
+  for (int i = 0; i < 99; ++i) {
+    step(10ms);
+    fire("good");
+  }
+  step(10ms);
+  const auto report =
+      std::find_if(reports_.begin(), reports_.end(), [](const Report& one) { return one.body == "bad"; });
+  ASSERT_NE(report, reports_.end());
+  EXPECT_EQ(report->outcome.status.code(), StatusCode::timed_out);
+  EXPECT_EQ(report->outcome.latency, 1s);
+}
+
+// ---------------------------------------------------------------------------------------------------- narrow brokers
+
+TEST_F(LaneCoreTest, ABrokerThatTakesTenATurnServesTwoDestinationsAlike) {
+  for (const bool says_full : {false, true}) {
+    SCOPED_TRACE(says_full);
+    script_ = {};
+    script_.takes_a_turn = 10;
+    script_.says_full = says_full;
+    script_.answer_at_once = [](const OutboundMessage&) { return Outcome::persisted(); };
+    destinations_.clear();
+    make({"a", "b"});
+    for (int i = 0; i < 1'000; ++i) fire("a", 0);
+    for (int i = 0; i < 1'000; ++i) fire("b", 1);
+    while (script_.sent.size() < 500) step();
+    EXPECT_NEAR(static_cast<double>(sent_of("a")), static_cast<double>(sent_of("b")), 20);
+    while (script_.sent.size() < 2'000) step();
+    close_now();
+  }
+}
+
+TEST_F(LaneCoreTest, AfterFullNothingIsOfferedUntilTheNextTurn) {
+  make({"a", "b", "c"});
+  script_.takes_a_turn = 2;
+  script_.says_full = true;
+  for (std::size_t name = 0; name < 3; ++name) {
+    for (int i = 0; i < 3; ++i) fire("x", name);
+  }
+  step();
+  EXPECT_THAT(script_.offered, ElementsAre("a"));
+  step();
+  EXPECT_THAT(script_.offered, ElementsAre("a", "b")) << "whose turn it is";
+  script_.says_full = false;
+  step();
+  EXPECT_THAT(script_.offered, ElementsAre("a", "b", "c", "a", "b")) << "only the destination was full";
+}
+
+// ------------------------------------------------------------------------------------- destinations that come and go
+
+TEST_F(LaneCoreTest, ADestinationMayComeWhileTheLaneRuns) {
+  make({"a"});
+  fire("to a");
+  step();
+  add("b");
+  fire("to b", 1);
+  step();
+  EXPECT_THAT(script_.calls, ElementsAre("start a", "add b 1"));
+  ASSERT_THAT(script_.sent, ElementsAre("to a", "to b"));
+  EXPECT_EQ(script_.held[1]->destination_index(), 1U);
+  EXPECT_EQ(script_.connects, 1);
+}
+
+TEST_F(LaneCoreTest, ARemovedDestinationLeavesWithItsLastConfirmationAndItsIndexIsFree) {
+  make({"a", "b"});
+  fire("1");
+  step();
+  remove(0, now_ + 1h);
+  step();
+  EXPECT_THAT(removed_, IsEmpty());
+  confirm_all();
+  step();
+  EXPECT_THAT(reported_bodies(), ElementsAre("1"));
+  EXPECT_THAT(removed_, ElementsAre("a"));
+  add("c");
+  EXPECT_THAT(script_.calls, ElementsAre("start a b", "remove 0", "add c 0"));
+  fire("to c", 2);
+  step();
+  EXPECT_EQ(script_.held[0]->destination_index(), 0U);
+  EXPECT_EQ(script_.held[0]->destination().name, "c");
+}
+
+TEST_F(LaneCoreTest, AnIdleDestinationLeavesAtOnce) {
+  make({"a", "b"});
+  remove(1, now_ + 1h);
+  step();
+  EXPECT_THAT(removed_, ElementsAre("b"));
+  EXPECT_EQ(core_->wait_request().at, TimePoint::max());
+}
+
+TEST_F(LaneCoreTest, WhatARemovedDestinationHasLeftAtItsDeadlineIsClosed) {
+  make({"a", "b"}, [](BrokerConfig& config) { config.max_in_flight = 1; });
+  fire("in flight");
+  fire("waiting");
+  fire("of another", 1);
+  step();
+  remove(0, now_ + 100ms);
+  EXPECT_LE(core_->wait_request().at, now_ + 100ms);
+  step(99ms);
+  EXPECT_THAT(reports_, IsEmpty());
+  step(1ms);
+  ASSERT_THAT(reported_bodies(), ElementsAre("in flight", "waiting"));
+  EXPECT_EQ(reports_[0].outcome.status.code(), StatusCode::closed);
+  EXPECT_EQ(reports_[0].outcome.persistence, Persistence::possibly_persisted);
+  EXPECT_EQ(reports_[1].outcome.persistence, Persistence::not_persisted);
+  EXPECT_THAT(removed_, IsEmpty()) << "the broker holds a message of it";
+  confirm_all();
+  step();
+  EXPECT_THAT(removed_, ElementsAre("a"));
+  EXPECT_THAT(reported_bodies(), ElementsAre("in flight", "waiting", "of another"));
+}
+
+TEST_F(LaneCoreTest, AMessageThatCameAfterTheRemovalIsClosedAtItsDeadlineToo) {
+  make({"a"});
+  script_.takes_a_turn = 0;
+  // A thread that fires reserved its capacity before, and pushes after.
+  const MessageParts parts{"late", nullptr};
+  const std::size_t bytes = Payload::counted_bytes(parts);
+  ASSERT_EQ(destinations_[0]->capacity.reserve(bytes, false), Capacity::Answer::reserved);
+  remove(0, now_ + 100ms);
+  step();
+  EXPECT_THAT(removed_, IsEmpty());
+  core_->admit(*Record::make(*destinations_[0], parts, bytes, next_message_id(1), [](const DeliveryReport&) {}));
+  step();
+  EXPECT_EQ(core_->wait_request().at, now_ + 100ms);
+  step(100ms);
+  ASSERT_EQ(reports_.size(), 1U);
+  EXPECT_EQ(reports_[0].outcome.status.code(), StatusCode::closed);
+  EXPECT_THAT(removed_, ElementsAre("a"));
+}
+
+TEST_F(LaneCoreTest, ANewBrokerLearnsOfTheDestinationsWithoutGaps) {
+  make({"a", "b", "c"});
+  remove(1, now_);
+  step();
+  script_.throws_in_send = true;
+  fire("x", 0);
+  step();
+  script_.throws_in_send = false;
+  fire("y", 2);
+  step(10ms);
+  EXPECT_THAT(script_.calls, ElementsAre("start a b c", "remove 1", "start a c"));
+  ASSERT_THAT(script_.held, ::testing::SizeIs(1));
+  EXPECT_EQ(script_.held[0]->destination_index(), 1U);
+}
+
+TEST_F(LaneCoreTest, DestinationsWithSeveralTimeoutsExpireEachInItsTime) {
+  make({"a", "b", "c"}, [](BrokerConfig& config) {
+    config.timeout = config.name == "a" ? 300ms : config.name == "b" ? 100ms : 200ms;
+  });
+  fire("in 300", 0);
+  fire("in 100", 1);
+  fire("in 200", 2);
+  step();
+  for (const auto after : {100ms, 100ms, 100ms}) {
+    EXPECT_EQ(core_->wait_request().at, now_ + after);
+    step(after);
+  }
+  EXPECT_THAT(reported_bodies(), ElementsAre("in 100", "in 200", "in 300"));
+}
+
+// --------------------------------------------------------------------------------------------------------- observers
+
+TEST_F(LaneCoreTest, AnObserverHearsTheOutcomeAndWhatTheBrokerSaysAfterIt) {
+  make({"a"}, [](BrokerConfig& config) { config.timeout = 10ms; });
+  Listener listener;
+  fire("1", 0, {}, &listener);
+  step();
+  confirm_all();
+  step();
+  EXPECT_THAT(listener.heard, ElementsAre("1 ok"));
+  fire("2", 0, {}, &listener);
+  step();
+  step(10ms);
+  EXPECT_THAT(listener.heard, ElementsAre("1 ok", "2 timed_out"));
+  confirm_all();
+  step();
+  EXPECT_THAT(listener.heard, ElementsAre("1 ok", "2 timed_out", "2 late ok"));
+}
+
+TEST_F(LaneCoreTest, AnObserverIsNotToldThatAMessageArrivedBecauseTheLaneEnds) {
+  make({"a"}, [](BrokerConfig& config) { config.timeout = 10ms; });
+  Listener listener;
+  fire("1", 0, {}, &listener);
+  step();
+  step(10ms);
+  close_now();
+  EXPECT_THAT(listener.heard, ::testing::Contains("1 timed_out"));
+  EXPECT_THAT(listener.heard, ::testing::Not(::testing::Contains("1 late ok"))) << "the broker never said so";
+}
+
+TEST_F(LaneCoreTest, AnObserverHearsBeforeTheReport) {
+  make({"a"});
+  Listener listener;
+  fire("1", 0, {}, &listener);
+  step();
+  confirm_all();
+  core_->begin_turn();
+  core_->step();
+  EXPECT_THAT(listener.heard, ElementsAre("1 ok"));
+  EXPECT_THAT(reports_, IsEmpty());
+  step();
+}
+
+// ------------------------------------------------------------------------------------------------- brokers with bugs
+
+TEST_F(LaneCoreTest, ABrokerThatCompletesWhatItSaysItDidNotTakeIsToldSo) {
+  make({"a"});
+  script_.answer_at_once = [](const OutboundMessage&) { return Outcome::persisted(); };
+  script_.says_one_less = true;
+  for (const char* body : {"1", "2", "3"}) fire(body);
+  step();
+  EXPECT_THAT(reported_bodies(), ElementsAre("1", "2", "3"));
+  EXPECT_EQ(destinations_[0]->counters.in_flight.get(), 0U);
+  EXPECT_EQ(sent_of("3"), 1U);
+  EXPECT_THAT(log_, ::testing::Contains(HasSubstr("bug in the broker")));
+}
+
+TEST_F(LaneCoreTest, ABrokerThatThrowsInWaitRequestIsReplacedAndItsMessagesAreReportedAtOnce) {
+  make({"a"});
+  fire("1");
+  step();
+  script_.held.clear();
+  script_.throws_in_wait_request = true;
+  EXPECT_LE(core_->wait_request().at, now_) << "there is an outcome to report";
+  script_.throws_in_wait_request = false;
+  step();
+  ASSERT_EQ(reports_.size(), 1U);
+  EXPECT_EQ(reports_[0].outcome.status.code(), StatusCode::internal);
+  EXPECT_THAT(reports_[0].outcome.status.message(), HasSubstr("a bug in wait_request"));
+  step(10ms);
+  EXPECT_EQ(script_.made, 2);
 }
 
 }  // namespace

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// When a lane connects again.
+#include "dispatch/connection_supervisor.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+namespace action_triggers::detail {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class ConnectionSupervisorTest : public ::testing::Test {
+ protected:
+  ConnectionSupervisorTest() {
+    connection_.set_policy({.max_attempts = {}, .initial_backoff = 100ms, .max_backoff = 5'000ms});
+  }
+  /// The connection is lost or refused; returns the pause before the next attempt.
+  std::chrono::nanoseconds fail(StatusCode code = StatusCode::unavailable) {
+    connection_.disconnected({code, "why"}, now_);
+    return heap_.next() - now_;
+  }
+  void connect() {
+    connection_.connecting();
+    connection_.connected(now_);
+  }
+
+  TimePoint now_ = TimePoint(1h);
+  DueHeap heap_;
+  Backoff backoff_{1};
+  ConnectionSupervisor connection_{heap_, backoff_};
+};
+
+TEST_F(ConnectionSupervisorTest, ConnectsAtOnceAtFirst) {
+  EXPECT_TRUE(connection_.should_connect(now_));
+  connection_.connecting();
+  EXPECT_FALSE(connection_.should_connect(now_)) << "it does already";
+  EXPECT_EQ(connection_.state(), ConnectionState::connecting);
+  connection_.connected(now_);
+  EXPECT_FALSE(connection_.should_connect(now_ + 24h));
+  EXPECT_TRUE(connection_.is_connected());
+  EXPECT_EQ(heap_.next(), TimePoint::max());
+}
+
+TEST_F(ConnectionSupervisorTest, AttemptsComeAfterPausesThatGrow) {
+  std::chrono::nanoseconds limit = 100ms;
+  for (int failures = 1; failures < 12; ++failures) {
+    connection_.connecting();
+    const auto pause = fail();
+    EXPECT_GE(pause, limit / 10) << failures;
+    EXPECT_LE(pause, limit) << failures;
+    EXPECT_FALSE(connection_.should_connect(now_ + pause - 1ns));
+    EXPECT_TRUE(connection_.should_connect(now_ + pause));
+    now_ += pause;
+    limit = std::min<std::chrono::nanoseconds>(2 * limit, 5'000ms);
+  }
+}
+
+TEST_F(ConnectionSupervisorTest, ADeliveredMessageMakesPausesShortAgain) {
+  for (int i = 0; i < 10; ++i) fail();
+  connect();
+  connection_.delivered();
+  EXPECT_LE(fail(), 100ms);
+}
+
+TEST_F(ConnectionSupervisorTest, AConnectionThatHeldMakesPausesShortAgain) {
+  for (int i = 0; i < 10; ++i) fail();
+  connect();
+  now_ += 5'000ms;
+  EXPECT_LE(fail(), 100ms);
+}
+
+TEST_F(ConnectionSupervisorTest, AConnectionThatIsLostAtOnceDoesNot) {
+  for (int i = 0; i < 10; ++i) fail();
+  connect();
+  now_ += 4'999ms;
+  EXPECT_GE(fail(), 500ms);
+}
+
+TEST_F(ConnectionSupervisorTest, WhatDoesNotMendItselfIsNotTriedForASecond) {
+  EXPECT_GE(fail(StatusCode::unauthenticated), 1s);
+  EXPECT_LE(fail(StatusCode::unavailable), 200ms);
+}
+
+TEST_F(ConnectionSupervisorTest, TellsWhetherItWasConnected) {
+  EXPECT_FALSE(connection_.disconnected({StatusCode::unavailable, "refused"}, now_));
+  connect();
+  EXPECT_TRUE(connection_.disconnected({StatusCode::unavailable, "reset"}, now_));
+  connect();
+  connection_.blocked(true, "memory");
+  EXPECT_TRUE(connection_.disconnected({StatusCode::unavailable, "reset"}, now_));
+}
+
+TEST_F(ConnectionSupervisorTest, SaysWhyMessagesWait) {
+  EXPECT_THAT(connection_.why_waiting(), HasSubstr("waiting for a connection"));
+  fail();
+  EXPECT_THAT(connection_.why_waiting(), HasSubstr("the last try failed: unavailable: why"));
+  EXPECT_EQ(connection_.error(), "unavailable: why");
+  connect();
+  EXPECT_THAT(connection_.why_waiting(), IsEmpty());
+  EXPECT_THAT(connection_.error(), IsEmpty());
+  connection_.blocked(true, "memory alarm");
+  EXPECT_EQ(connection_.state(), ConnectionState::blocked);
+  EXPECT_THAT(connection_.why_waiting(), HasSubstr("memory alarm"));
+  connection_.blocked(false, "");
+  EXPECT_EQ(connection_.state(), ConnectionState::connected);
+  connection_.closed();
+  EXPECT_THAT(connection_.why_waiting(), IsEmpty());
+}
+
+TEST_F(ConnectionSupervisorTest, ABlockWithoutAConnectionMeansNothing) {
+  fail();
+  connection_.blocked(true, "memory");
+  EXPECT_EQ(connection_.state(), ConnectionState::disconnected);
+}
+
+}  // namespace
+}  // namespace action_triggers::detail
