@@ -54,7 +54,7 @@ class DeadlinesTest : public ::testing::Test {
                        }};
   std::deque<Record*> records_;
 
-  DeadlineList& list_of(Record& record) { return deadlines_.acquire(record.deadline - admitted_at(record)); }
+  DeadlineList& list_of(Record& record) { return deadlines_.acquire(record.queued.deadline - admitted_at(record)); }
   /// The bodies of these tests say when they were admitted, in milliseconds.
   [[nodiscard]] TimePoint admitted_at(const Record& record) const {
     return start_ + std::chrono::milliseconds(std::stoi(std::string(record.body())));

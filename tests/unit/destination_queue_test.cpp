@@ -38,17 +38,17 @@ class DestinationQueueTest : public ::testing::Test {
     const std::string body = std::to_string(records_.size());
     const MessageParts parts{body, nullptr};
     records_.push_back(Record::make(destination_, parts, Payload::counted_bytes(parts), next_message_id(1), {}));
-    records_.back()->sequence = records_.size() - 1;
+    records_.back()->queued.sequence = records_.size() - 1;
     queue.push(*records_.back());
     return *records_.back();
   }
   std::vector<std::size_t> fill(DestinationQueue& queue, std::size_t most) {
     batch_.reserve(most);
-    queue.fill_batch(*destination_.config, 7, batch_, most);
+    queue.fill_batch(batch_, most);
     std::vector<std::size_t> numbers;
     for (const OutboundMessage* message : batch_) {
       EXPECT_EQ(message->destination_index(), 7U);
-      numbers.push_back(static_cast<std::size_t>(static_cast<const Record*>(message)->sequence));
+      numbers.push_back(static_cast<std::size_t>(static_cast<const Record*>(message)->queued.sequence));
     }
     return numbers;
   }
@@ -159,7 +159,7 @@ TEST_P(DestinationQueueModelTest, DoesWhatASortedMapDoes) {
   for (int operation = 0; operation < 10'000; ++operation) {
     const std::size_t choice = below(10);
     if (choice < 3 && model.size() < 60) {
-      model[static_cast<std::size_t>(push(queue).sequence)] = Doing::unsent;
+      model[static_cast<std::size_t>(push(queue).queued.sequence)] = Doing::unsent;
     } else if (choice < 5) {
       std::vector<std::size_t> expected;
       const std::size_t most = 1 + below(8);

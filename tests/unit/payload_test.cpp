@@ -26,9 +26,7 @@ class Made {
   explicit Made(const MessageParts& parts)
       : trailing_(Payload::trailing_bytes(parts, Payload::counted_bytes(parts))),
         memory_(std::make_unique<std::byte[]>(sizeof(Payload) + trailing_)),
-        payload_(Payload::make_at(memory_.get(), parts, some_id)) {
-    EXPECT_EQ(payload_->trailing_bytes(), trailing_);
-  }
+        payload_(Payload::make_at(memory_.get(), parts, some_id)) {}
   Payload* operator->() { return payload_; }
 
  private:

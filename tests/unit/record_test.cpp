@@ -61,7 +61,7 @@ TEST_F(RecordTest, SharesItsBytesWithARecordForAnotherDestination) {
   record.write_id();
   const std::string id(record.id());
   Record& shared = *Record::share(b_, record, {});
-  EXPECT_EQ(shared.dest, &b_);
+  EXPECT_EQ(&shared.dest(), &b_);
   EXPECT_EQ(shared.capacity_bytes, record.capacity_bytes);
   EXPECT_EQ(shared.body().data(), record.body().data()) << "not copied";
   drop(record);
