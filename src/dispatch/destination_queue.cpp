@@ -24,6 +24,7 @@ void DestinationQueue::remove(Record& record) noexcept {
   if (record.waits_apart) {
     record.waits_apart = false;
     waiting_apart_.remove(record);
+    if (waiting_apart_.empty()) next_return_ = TimePoint::max();
   } else {
     if (next_unsent_ == &record) next_unsent_ = first_unsent_from(record.newer);
     live_.remove(record);

@@ -75,7 +75,7 @@ TEST(PayloadTest, AnEmptyMessageHasNothingButItsId) {
   EXPECT_EQ(payload->content_type(), "");
   EXPECT_EQ(payload->id(), some_text);
   EXPECT_EQ(payload->header_count(), 0U);
-  EXPECT_EQ(payload->expiration_ms(), -1);
+  EXPECT_EQ(payload->expiration_ms(), std::nullopt);
   EXPECT_EQ(payload->priority(), -1);
   EXPECT_EQ(Payload::counted_bytes({}), 0U);
 }
