@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "base/text.hpp"
+#include "dispatch/failure_texts.hpp"
 #include "dispatch/out_of_memory.hpp"
 
 namespace action_triggers::detail {
@@ -34,7 +34,7 @@ LaneCore::LaneCore(Environment environment)
     : environment_(std::move(environment)),
       backoff_(environment_.seed),
       connection_(due_, backoff_),
-      deadlines_(due_, [this](Record& record) { expire(record); }),
+      deadlines_(due_, [this](Record& record) { resolve(record, Outcome::failed(timed_out(record, connection_))); }),
       destinations_(due_, deadlines_),
       reports_(environment_.on_failure_is_set, environment_.reports_outlive_calls) {
   due_.make_place();  // close_alarm_
@@ -96,13 +96,12 @@ void LaneCore::admit(Record& record) {
 }
 
 void LaneCore::drop_oldest_over_capacity(Destination& destination) {
+  const DestinationQueue& queue = destination.queue;
   const BrokerConfig& config = *destination.config;
-  while (destination.queue.has_unsent() && (destination.queue.count() > config.max_queued_messages ||
-                                            destination.queue.bytes() > config.max_queued_bytes)) {
-    resolve(*destination.queue.next_unsent(), Outcome::failed(status_of(StatusCode::queue_full, [&] {
-      return "dropped for a newer message: '" + config.name +
-             "' is full (params.max_queued_messages, max_queued_bytes) and its overflow is drop_oldest";
-    })));
+  while (queue.has_unsent() &&
+         (queue.count() > config.max_queued_messages || queue.bytes() > config.max_queued_bytes)) {
+    Record& oldest = *queue.next_unsent();
+    resolve(oldest, Outcome::failed(dropped(oldest)));
   }
 }
 
@@ -331,21 +330,6 @@ void LaneCore::connect_if_due() {
 
 // ------------------------------------------------------------------------------------------------------------ outcomes
 
-void LaneCore::expire(Record& record) {
-  resolve(record, Outcome::failed(status_of(StatusCode::timed_out, [&] {
-            return "no outcome within " +
-                   seconds_text(std::chrono::duration_cast<std::chrono::milliseconds>(record.dest().timeout())) + ": " +
-                   what_it_waits_for(record);
-          })));
-}
-
-std::string LaneCore::what_it_waits_for(const Record& record) const {
-  if (std::string why = connection_.why_waiting(); !why.empty()) return why;
-  if (record.in_flight) return "sent, and waiting for the broker's confirmation";
-  if (record.attempt() > 0) return "waiting to be tried again; the last try failed: " + record.dest().last_refusal;
-  return "waiting behind earlier messages of '" + record.dest().name + "'";
-}
-
 void LaneCore::resolve(Record& record, Outcome&& outcome) {
   Destination& destination = record.dest();
   destination.queue.remove(record);
@@ -400,9 +384,8 @@ void LaneCore::released_by_broker(Record& record) {
 
 void LaneCore::resolve_all(Destination& destination, const char* why) {
   destination.queue.return_waiting(TimePoint::max());
-  while (Record* oldest = destination.queue.oldest()) {
-    resolve(*oldest,
-            Outcome::failed(status_of(StatusCode::closed, [&] { return why + (": " + what_it_waits_for(*oldest)); })));
+  while (Record* const oldest = destination.queue.oldest()) {
+    resolve(*oldest, Outcome::failed(detail::closed(why, *oldest, connection_)));
   }
 }
 

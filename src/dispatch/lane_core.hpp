@@ -150,10 +150,8 @@ class LaneCore final : private BrokerEvents {
   void resolve_late(Record& record, Outcome outcome);
   void released_by_broker(Record& record);
   void resolve_all(Destination& destination, const char* why);
-  void expire(Record& record);
   void reported(Record& record);
   void count_for_close(const Record& record);
-  [[nodiscard]] std::string what_it_waits_for(const Record& record) const;
 
   // The end
   void finish_removals();
