@@ -823,7 +823,10 @@ TEST_F(LaneCoreTest, AMessageThatCameAfterTheRemovalIsClosedAtItsDeadlineToo) {
   remove(0, now_ + 100ms);
   step();
   EXPECT_THAT(removed_, IsEmpty());
-  core_->admit(*Record::make(*destinations_[0], parts, bytes, next_message_id(1), [](const DeliveryReport&) {}));
+  Record* const record =
+      Record::make(*destinations_[0], parts, bytes, next_message_id(1), [](const DeliveryReport&) {});
+  const Delivery delivery = record->handle();
+  core_->admit(*record);
   step();
   EXPECT_EQ(core_->wait_request().at, now_ + 100ms);
   step(100ms);
