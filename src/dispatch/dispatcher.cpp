@@ -2,6 +2,7 @@
 #include "dispatch/dispatcher.hpp"
 
 #include <algorithm>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -81,8 +82,8 @@ Dispatcher::Dispatcher(const Configs& configs, const BrokerRegistry& registry, D
 Dispatcher::~Dispatcher() {
   if (is_in_child()) {
     // Not even destroyed: their threads are the parent's, and what they were doing at the fork is half done here.
-    static_cast<void>(new std::vector<LaneEntry>(std::move(lanes_)));
-    static_cast<void>(new std::vector<std::shared_ptr<Lane>>(std::move(ended_lanes_)));
+    static_cast<void>(new (std::nothrow) std::vector<LaneEntry>(std::move(lanes_)));
+    static_cast<void>(new (std::nothrow) std::vector<std::shared_ptr<Lane>>(std::move(ended_lanes_)));
     return;
   }
   end(callbacks_->options.close_timeout);
