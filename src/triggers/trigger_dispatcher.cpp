@@ -10,7 +10,7 @@ namespace action_triggers {
 
 class TriggerDispatcher::Impl {
  public:
-  Impl(const Config& config, const BrokerRegistry& registry, DispatcherOptions options)
+  Impl(Config&& config, const BrokerRegistry& registry, DispatcherOptions options)
       : dispatcher(config.brokers, registry, std::move(options)) {
     for (const ConfigProblem& warning : config.warnings) {
       dispatcher.callbacks().log(LogLevel::warning, "config",
