@@ -1,25 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "action_triggers/broker_registry.hpp"
 
-#include <algorithm>
-#include <cctype>
 #include <stdexcept>
 #include <utility>
+
+#include "base/text.hpp"
 
 namespace action_triggers {
 namespace {
 
-/// broker_type is case-insensitive.
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(),
-                 [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
-  return result;
-}
-
 std::string type_name(std::string_view broker_type) {
   if (broker_type.empty()) throw std::invalid_argument("a broker type needs a name");
-  return lower(broker_type);
+  return detail::ascii_lower(broker_type);
 }
 
 }  // namespace
@@ -59,7 +51,7 @@ BrokerRegistry& BrokerRegistry::add_unavailable(std::string_view broker_type, Pa
 }
 
 const BrokerType* BrokerRegistry::find(std::string_view broker_type) const {
-  const auto found = types_.find(lower(broker_type));
+  const auto found = types_.find(detail::ascii_lower(broker_type));
   return found == types_.end() ? nullptr : &found->second;
 }
 

@@ -42,7 +42,7 @@ void KafkaBroker::start(const LaneContext& context) {
 }
 
 void KafkaBroker::add_destination(const BrokerConfig& config, std::size_t index) {
-  const KafkaConfig& kafka = kafka_config_of(config);
+  const KafkaConfig& kafka = config_as<KafkaConfig>(config, "Kafka");
   if (index >= targets_.size()) targets_.resize(index + 1);
   targets_[index] = {&kafka, topic_position(kafka.topic)};
   if (client_ != nullptr && !given_up_ && is_ours()) {
@@ -344,7 +344,7 @@ void KafkaBroker::close(BrokerEvents& events, std::chrono::milliseconds timeout)
 }
 
 std::unique_ptr<Broker> make_kafka(const BrokerConfig& config) {
-  return std::make_unique<KafkaBroker>(kafka_config_of(config));
+  return std::make_unique<KafkaBroker>(config_as<KafkaConfig>(config, "Kafka"));
 }
 
 }  // namespace action_triggers::detail

@@ -16,12 +16,6 @@ std::string milliseconds_of(std::chrono::milliseconds pause) {
 
 }  // namespace
 
-const KafkaConfig& kafka_config_of(const BrokerConfig& config) {
-  const auto* kafka = dynamic_cast<const KafkaConfig*>(&config);
-  if (kafka == nullptr) throw std::invalid_argument("'" + config.name + "' has no Kafka configuration");
-  return *kafka;
-}
-
 std::string set_kafka_property(rd_kafka_conf_t* conf, const std::string& property, const std::string& value) {
   std::array<char, 512> reason{};
   if (rd_kafka_conf_set(conf, property.c_str(), value.c_str(), reason.data(), reason.size()) == RD_KAFKA_CONF_OK)

@@ -27,9 +27,6 @@ using KafkaEvent = std::unique_ptr<rd_kafka_event_t, KafkaDeleter<rd_kafka_event
 using KafkaHeaders = std::unique_ptr<rd_kafka_headers_t, KafkaDeleter<rd_kafka_headers_destroy>>;
 using KafkaError = std::unique_ptr<rd_kafka_error_t, KafkaDeleter<rd_kafka_error_destroy>>;
 
-/// Throws std::invalid_argument if it is the configuration of another type.
-const KafkaConfig& kafka_config_of(const BrokerConfig& config);
-
 /// Sets one property; returns librdkafka's reason if it does not accept it, else nothing. The reason may repeat the
 /// value.
 std::string set_kafka_property(rd_kafka_conf_t* conf, const std::string& property, const std::string& value);

@@ -149,7 +149,7 @@ class Ping {
 }  // namespace
 
 PingReport ping_kafka(const BrokerConfig& config, const PingOptions& options) {
-  const KafkaConfig& kafka = kafka_config_of(config);
+  const KafkaConfig& kafka = config_as<KafkaConfig>(config, "Kafka");
   try {
     return {.status = {}, .detail = Ping(kafka, options).run()};
   } catch (const Status& status) {

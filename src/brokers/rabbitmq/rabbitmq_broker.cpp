@@ -14,12 +14,6 @@ constexpr amqp_channel_t first_publish_channel = 2;
 
 using Kind = Declarations::Kind;
 
-const RabbitMqConfig& rabbitmq_config(const BrokerConfig& config) {
-  const auto* rabbitmq = dynamic_cast<const RabbitMqConfig*>(&config);
-  if (rabbitmq == nullptr) throw std::invalid_argument("'" + config.name + "' has no RabbitMQ configuration");
-  return *rabbitmq;
-}
-
 }  // namespace
 
 RabbitMqBroker::RabbitMqBroker(const RabbitMqConfig& config)
@@ -35,7 +29,7 @@ void RabbitMqBroker::start(const LaneContext& context) {
 }
 
 void RabbitMqBroker::add_destination(const BrokerConfig& config, std::size_t index) {
-  const RabbitMqConfig& added = rabbitmq_config(config);
+  const RabbitMqConfig& added = config_as<RabbitMqConfig>(config, "RabbitMQ");
   const std::size_t channel = channels_.add_user(added.exchange);
   if (index >= targets_.size()) targets_.resize(index + 1);
   targets_[index] = {.config = &added, .channel = channel};
@@ -341,7 +335,7 @@ void RabbitMqBroker::close(BrokerEvents& events, std::chrono::milliseconds timeo
 }
 
 std::unique_ptr<Broker> make_rabbitmq(const BrokerConfig& config) {
-  return std::make_unique<RabbitMqBroker>(rabbitmq_config(config));
+  return std::make_unique<RabbitMqBroker>(config_as<RabbitMqConfig>(config, "RabbitMQ"));
 }
 
 }  // namespace action_triggers::detail

@@ -172,10 +172,9 @@ class Ping {
 }  // namespace
 
 PingReport ping_rabbitmq(const BrokerConfig& config, const PingOptions& options) {
-  const auto* rabbitmq = dynamic_cast<const RabbitMqConfig*>(&config);
-  if (rabbitmq == nullptr) throw std::invalid_argument("'" + config.name + "' has no RabbitMQ configuration");
+  const auto& rabbitmq = config_as<RabbitMqConfig>(config, "RabbitMQ");
   try {
-    return {.status = {}, .detail = Ping(*rabbitmq, options).run()};
+    return {.status = {}, .detail = Ping(rabbitmq, options).run()};
   } catch (const Status& status) {
     return {.status = status, .detail = {}};
   }
