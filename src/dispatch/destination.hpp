@@ -93,7 +93,7 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   DeadlineList* deadlines = nullptr;
   TimePoint pause_until = TimePoint::min();  // a refused message waits, and order forbids to overtake it
   bool paused = false;
-  bool delivered_since_pause = false;     // since it began
+  TimePoint none_taken_since = TimePoint::max();  // began the oldest pause that no confirmed message has followed
   TimePoint leave_by = TimePoint::max();  // it is being removed: what is left then is reported closed
   std::string last_refusal;               // of a message that is sent again
 

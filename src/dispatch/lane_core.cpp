@@ -14,6 +14,7 @@ constexpr std::size_t batch_size = 256;      // offered to the broker at once, o
 constexpr std::size_t most_per_step = 4096;  // then it is the broker's turn to read
 constexpr std::chrono::milliseconds broker_close_time{1'500};
 constexpr std::chrono::milliseconds memory_pause{10};
+constexpr std::chrono::seconds order_patience{10};  // how long the order holds if a destination takes nothing: elections
 
 /// Messages that wait apart come back together, not each at a time of its own.
 TimePoint on_grid(TimePoint at) {
@@ -203,14 +204,15 @@ void LaneCore::retry(Record& record, const Status& why) {
   destination.queue.send_again(record);
   if (destination.paused) return;
   const TimePoint until = now_ + backoff_.after(destination.config->retry, record.queued.failures);
-  const bool others_are_taken = destination.delivered_since_pause || record.queued.failures > 2;  // or are to be tried
+  const bool others_are_taken =  // or are to be tried, at last
+      destination.none_taken_since == TimePoint::max() || now_ - destination.none_taken_since >= order_patience;
   if (why.code() == StatusCode::rejected && record.queued.failures > 1 && others_are_taken &&
       destination.queue.may_wait_apart()) {
     destination.queue.wait_apart(record, on_grid(until));
   } else {
     destination.paused = true;
     destination.pause_until = until;
-    destination.delivered_since_pause = false;
+    destination.none_taken_since = std::min(destination.none_taken_since, now_);
   }
   set_due(destination);
 }
@@ -234,7 +236,7 @@ void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
   if (record.resolved) return resolve_late(record, std::move(outcome));
   if (outcome.persistence == Persistence::possibly_persisted) record.may_have_arrived = true;
   if (outcome.status.ok()) {
-    destination.delivered_since_pause = true;
+    destination.none_taken_since = TimePoint::max();
     connection_.delivered();
   } else if (outcome.status.retryable()) {
     if (broker_closed_) {

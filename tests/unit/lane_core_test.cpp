@@ -680,6 +680,41 @@ TEST_F(LaneCoreTest, AMessageThatIsRefusedAgainAndAgainLetsTheOthersPass) {
   EXPECT_EQ(core_->wait_request().at, TimePoint::max());
 }
 
+TEST_F(LaneCoreTest, ADestinationThatTakesNothingKeepsItsOrder) {
+  make({"a"}, [](BrokerConfig& config) {
+    config.max_in_flight = 4;
+    config.retry = {.max_attempts = {}, .initial_backoff = 100ms, .max_backoff = 1s};
+  });
+  bool electing = true;
+  script_.answer_at_once = [&electing](const OutboundMessage&) {
+    return electing ? Outcome::failed({StatusCode::rejected, "no leader"}) : Outcome::persisted();
+  };
+  for (const char* body : {"1", "2", "3", "4", "5", "6", "7", "8"}) fire(body);
+  for (int i = 0; i < 90; ++i) step(100ms);
+  EXPECT_GE(sent_of("1"), 8U);
+  EXPECT_EQ(sent_of("5"), 0U);
+  electing = false;
+  for (int i = 0; i < 20; ++i) step(100ms);
+  std::vector<std::string> bodies;
+  for (const Report& report : reports_) bodies.push_back(report.body);
+  EXPECT_THAT(bodies, ElementsAre("1", "2", "3", "4", "5", "6", "7", "8"));
+}
+
+TEST_F(LaneCoreTest, AWindowOfRefusedMessagesDoesNotHideTheOthersForEver) {
+  make({"a"}, [](BrokerConfig& config) {
+    config.max_in_flight = 4;
+    config.retry = {.max_attempts = {}, .initial_backoff = 100ms, .max_backoff = 1s};
+  });
+  script_.answer_at_once = [](const OutboundMessage& message) {
+    return message.body() == "bad" ? Outcome::failed({StatusCode::rejected, "nack"}) : Outcome::persisted();
+  };
+  for (int i = 0; i < 4; ++i) fire("bad");
+  fire("good");
+  for (int i = 0; i < 130; ++i) step(100ms);
+  EXPECT_EQ(sent_of("good"), 1U);
+  EXPECT_EQ(reports_.size(), 1U);
+}
+
 TEST_F(LaneCoreTest, AWindowOfOneWaitsForWhatIsRefusedAgainAndAgain) {
   make({"a"}, [](BrokerConfig& config) { config.max_in_flight = 1; });
   script_.answer_at_once = [refusals = 0](const OutboundMessage& message) mutable {
