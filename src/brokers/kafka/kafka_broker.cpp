@@ -108,6 +108,7 @@ void KafkaBroker::connect(BrokerEvents& events) {
       return;
     }
   }
+  connected_now_ = true;
   events.connected();  // the client finds its brokers itself, and keeps messages until it has
 }
 
@@ -228,6 +229,11 @@ KafkaError KafkaBroker::produce(const Target& target, const OutboundMessage& mes
 void KafkaBroker::poll(BrokerEvents& events) {
   last_poll_ = events.now();
   if (client_ == nullptr || !is_ours()) return;
+  if (std::exchange(connected_now_, false)) {
+    // The lane sends first. If the cluster cannot be reached, waiting messages have then been tried, which counts.
+    more_events_ = true;
+    return;
+  }
   has_events_.clear();
   serve_events(events);
   if (given_up_ && !more_events_ && rd_kafka_outq_len(client_) == 0) {

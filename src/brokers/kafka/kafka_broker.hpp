@@ -83,6 +83,7 @@ class KafkaBroker final : public Broker {
   std::optional<Status> given_up_;  // why client_ was given up; until its last report is served it stays
   bool down_ = false;               // no broker of the cluster can be reached
   std::string last_error_;
+  bool connected_now_ = false;  // connect() was called after the last poll()
   bool more_events_ = false;
   TimePoint last_poll_;
 };
