@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/fork.hpp"
+
 namespace action_triggers::detail {
 
 /// The 128 bits of an id. Writing its text takes longer than making it, and is left to whoever needs the text.
@@ -83,9 +85,23 @@ class MessageIdGenerator {
   std::uint32_t counter_ = 0;
 };
 
+/// The calling thread's generator. Without a constructor that runs and without a destructor: a thread may make ids
+/// until its last moment.
+struct ThreadIds {
+  MessageIdGenerator generator{0};
+  std::uint32_t made_in = 0;  // 1 + fork_generation() of the process that seeded it; 0: not seeded yet
+
+  void seed() noexcept;
+};
+extern constinit thread_local ThreadIds thread_ids;
+
 /// A new id from the calling thread's generator. `unix_ms` is the wall clock, as near as the caller has it. A child of
 /// fork() goes on with a generator of its own.
-MessageId next_message_id(std::uint64_t unix_ms) noexcept;
+inline MessageId next_message_id(std::uint64_t unix_ms) noexcept {
+  if (thread_ids.made_in != fork_generation() + 1) [[unlikely]]
+    thread_ids.seed();
+  return thread_ids.generator.next(unix_ms);
+}
 
 /// The wall clock, right to a few milliseconds: CLOCK_REALTIME_COARSE costs a fifth of the exact one.
 std::uint64_t coarse_unix_ms() noexcept;

@@ -2,7 +2,6 @@
 #include "core/payload.hpp"
 
 #include <algorithm>
-#include <new>
 
 namespace action_triggers::detail {
 namespace {
@@ -24,43 +23,30 @@ std::size_t Payload::counted_bytes_of_rest(const Message& rest) noexcept {
   return bytes;
 }
 
-Payload* Payload::make_at(void* memory, const MessageParts& parts, const MessageId& id,
-                          std::uint8_t size_class) noexcept {
-  auto* payload = ::new (memory) Payload;
-  payload->size_class_ = size_class;
-  char* at = append(reinterpret_cast<char*>(payload + 1), parts.body);
-  payload->body_size_ = size32(parts.body.size());
-  if (parts.rest != nullptr) {
-    const Message& rest = *parts.rest;
-    payload->key_size_ = size32(rest.key.size());
-    payload->content_type_size_ = size32(rest.content_type.size());
-    payload->header_count_ = size32(rest.headers.size());
-    if (rest.priority) payload->priority_ = *rest.priority;
-    at = append(append(at, rest.key), rest.content_type);
-  }
-  payload->id_is_binary_ = !has_own_id(parts);
-  if (payload->id_is_binary_) {
-    std::memcpy(at, &id, sizeof id);
-    payload->id_size_ = MessageId::text_size;
+void Payload::add_rest(char* at, const Message& rest, const MessageId& id) noexcept {
+  key_size_ = size32(rest.key.size());
+  content_type_size_ = size32(rest.content_type.size());
+  header_count_ = size32(rest.headers.size());
+  if (rest.priority) priority_ = *rest.priority;
+  at = append(append(at, rest.key), rest.content_type);
+  if (rest.id.empty()) {
+    add_made_id(at, id);
     at += MessageId::text_size;
   } else {
-    payload->id_size_ = size32(parts.rest->id.size());
-    at = append(at, parts.rest->id);
+    id_size_ = size32(rest.id.size());
+    at = append(at, rest.id);
   }
-  if (parts.rest != nullptr) {
-    if (parts.rest->expiration) {
-      payload->has_expiration_ = true;
-      const std::int64_t ms = std::max<std::int64_t>(parts.rest->expiration->count(), 0);
-      std::memcpy(at, &ms, sizeof ms);
-      at += sizeof ms;
-    }
-    for (const Header& header : parts.rest->headers) {
-      const std::uint32_t sizes[2] = {size32(header.name.size()), size32(header.value.size())};
-      std::memcpy(at, sizes, sizeof sizes);
-      at = append(append(at + sizeof sizes, header.name), header.value);
-    }
+  if (rest.expiration) {
+    has_expiration_ = true;
+    const std::int64_t ms = std::max<std::int64_t>(rest.expiration->count(), 0);
+    std::memcpy(at, &ms, sizeof ms);
+    at += sizeof ms;
   }
-  return payload;
+  for (const Header& header : rest.headers) {
+    const std::uint32_t sizes[2] = {size32(header.name.size()), size32(header.value.size())};
+    std::memcpy(at, sizes, sizeof sizes);
+    at = append(append(at + sizeof sizes, header.name), header.value);
+  }
 }
 
 }  // namespace action_triggers::detail

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <optional>
 #include <string_view>
 
@@ -39,7 +40,20 @@ class Payload {
   /// `memory` has sizeof(Payload) + trailing_bytes(). A message that brings no id gets `id`. `size_class` is for
   /// whoever frees it.
   static Payload* make_at(void* memory, const MessageParts& parts, const MessageId& id,
-                          std::uint8_t size_class = 0) noexcept;
+                          std::uint8_t size_class = 0) noexcept {
+    auto* const payload = ::new (memory) Payload;
+    payload->size_class_ = size_class;
+    payload->body_size_ = static_cast<std::uint32_t>(parts.body.size());
+    char* const place = reinterpret_cast<char*>(payload + 1);
+    char* const after_body = place + parts.body.size();
+    if (!parts.body.empty()) std::memcpy(place, parts.body.data(), parts.body.size());
+    if (parts.rest != nullptr) {
+      payload->add_rest(after_body, *parts.rest, id);
+    } else {
+      payload->add_made_id(after_body, id);
+    }
+    return payload;
+  }
 
   static bool has_own_id(const MessageParts& parts) noexcept {
     return parts.rest != nullptr && !parts.rest->id.empty();
@@ -86,6 +100,12 @@ class Payload {
  private:
   Payload() = default;
   static std::size_t counted_bytes_of_rest(const Message& rest) noexcept;
+  void add_rest(char* at, const Message& rest, const MessageId& id) noexcept;
+  void add_made_id(char* at, const MessageId& id) noexcept {
+    id_is_binary_ = true;
+    id_size_ = MessageId::text_size;
+    std::memcpy(at, &id, sizeof id);
+  }
 
   [[nodiscard]] const char* bytes() const noexcept { return reinterpret_cast<const char*>(this + 1); }
   [[nodiscard]] const char* id_place() const noexcept { return bytes() + body_size_ + key_size_ + content_type_size_; }

@@ -42,11 +42,7 @@ class DestinationTable {
     const char* const begin = name.data();
     const std::size_t size = name.size();
     std::uint64_t hash = mixed(size);
-    if (size < 8) {
-      std::uint64_t word = 0;
-      for (const char c : name) word = word << 8U | static_cast<unsigned char>(c);
-      return mixed(hash ^ word);
-    }
+    if (size < 8) return mixed(hash ^ short_word(begin, size));
     for (std::size_t at = 0; at + 8 < size; at += 8) hash = mixed(hash ^ word_at(begin + at));
     return mixed(hash ^ word_at(begin + size - 8));
   }
@@ -57,10 +53,18 @@ class DestinationTable {
     Destination* destination = nullptr;
   };
 
+  template <class Word = std::uint64_t>
   static std::uint64_t word_at(const char* bytes) noexcept {
-    std::uint64_t word = 0;
+    Word word = 0;
     std::memcpy(&word, bytes, sizeof word);
     return word;
+  }
+  /// All bytes of fewer than eight, some of them twice.
+  static std::uint64_t short_word(const char* bytes, std::size_t size) noexcept {
+    if (size >= 4) return word_at<std::uint32_t>(bytes) << 32U | word_at<std::uint32_t>(bytes + size - 4);
+    if (size == 0) return 0;
+    return word_at<std::uint8_t>(bytes) << 16U | word_at<std::uint8_t>(bytes + size / 2) << 8U |
+           word_at<std::uint8_t>(bytes + size - 1);
   }
   /// The upper bits depend on every bit of `value`, the lower ones do not: a slot is found by the upper ones.
   static std::uint64_t mixed(std::uint64_t value) noexcept {

@@ -66,7 +66,13 @@ class Dispatcher {
   };
 
   [[nodiscard]] bool is_in_child() const noexcept;
-  static Capacity::Answer reserve(Destination& destination, std::size_t bytes);
+  Delivery accept(Destination& destination, const MessageParts& parts, DeliveryCallback&& callback,
+                  OutcomeObserver* observer);
+  [[nodiscard]] Capacity::Answer reserve(Destination& destination, std::size_t bytes) const;
+  static Capacity::Answer block(Destination& destination, std::size_t bytes);
+  Delivery refuse_unknown(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback);
+  Delivery refuse(Destination& destination, Capacity::Answer answer, const MessageParts& parts,
+                  DeliveryCallback&& callback, OutcomeObserver* observer);
   Delivery refuse(Destination* destination, std::string_view name, const MessageParts& parts,
                   DeliveryCallback&& callback, OutcomeObserver* observer, Status status);
   std::shared_ptr<Lane> make_lane(Lane::Destinations destinations, const BrokerRegistry& registry) const;

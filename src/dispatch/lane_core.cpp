@@ -86,6 +86,7 @@ void LaneCore::admit(Record& record) {
   Destination& destination = record.dest();
   record.write_id();
   record.queued.sequence = next_sequence_++;
+  record.queued.failures = 0;
   record.flush_group = flushes_.join();
   destination.counters.admitted.add(1);
   destination.counters.held.add(1);

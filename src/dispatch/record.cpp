@@ -41,17 +41,17 @@ Record::~Record() = default;
 Record* Record::make(Destination& destination, const MessageParts& parts, std::size_t counted_bytes,
                      const MessageId& id, DeliveryCallback&& callback) {
   const std::size_t bytes = sizeof(Record) + sizeof(Payload) + Payload::trailing_bytes(parts, counted_bytes);
-  void* const memory = allocate_record(bytes);
+  const RecordMemory memory = allocate_record(bytes);
   Payload* const payload =
-      Payload::make_at(static_cast<char*>(memory) + sizeof(Record), parts, id, size_class_of(bytes));
-  auto* const record = ::new (memory) Record(destination, *payload, std::move(callback));
+      Payload::make_at(static_cast<char*>(memory.block) + sizeof(Record), parts, id, memory.size_class);
+  auto* const record = ::new (memory.block) Record(destination, *payload, std::move(callback));
   record->capacity_bytes = static_cast<std::uint32_t>(counted_bytes);
   return record;
 }
 
 Record* Record::share(Destination& destination, const Record& original, DeliveryCallback&& callback) {
-  void* const memory = allocate_record(sizeof(Record));
-  auto* const record = ::new (memory) Record(destination, original.payload(), std::move(callback));
+  auto* const record =
+      ::new (allocate_record(sizeof(Record)).block) Record(destination, original.payload(), std::move(callback));
   record->payload().add_reference();
   record->capacity_bytes = original.capacity_bytes;
   return record;

@@ -49,22 +49,22 @@ struct Record final : OutboundMessage, QueueNode {
 
   [[nodiscard]] Destination& dest() const noexcept;
 
-  /// Until the outcome is decided; the lane's only.
+  /// Until the outcome is decided; the lane's only, which fills it: the thread that fires does not touch these lines.
   struct Queued {
-    Record* due_before = nullptr;  // neighbours in the DeadlineList
-    Record* due_after = nullptr;
-    TimePoint deadline{};
-    TimePoint retry_at{};        // while it waits apart from the others
-    std::uint64_t sequence = 0;  // its place in the order of firing
-    std::uint32_t failures = 0;  // how often an attempt has failed
+    Record* due_before;  // neighbours in the DeadlineList
+    Record* due_after;
+    TimePoint deadline;
+    TimePoint retry_at;      // while it waits apart from the others
+    std::uint64_t sequence;  // its place in the order of firing
+    std::uint32_t failures;  // how often an attempt has failed
   };
   /// Afterwards.
   struct Result {
-    std::chrono::nanoseconds latency{0};
-    std::int64_t offset = -1;
-    std::int32_t partition = -1;
-    StatusCode code = StatusCode::ok;
-    Persistence persistence = Persistence::not_persisted;
+    std::chrono::nanoseconds latency;
+    std::int64_t offset;
+    std::int32_t partition;
+    StatusCode code;
+    Persistence persistence;
   };
 
   // The lane's only. (Small ones first: they lie in the padding of what is before.)
@@ -83,15 +83,16 @@ struct Record final : OutboundMessage, QueueNode {
   std::atomic<std::uint32_t> references{2};
   std::atomic<std::uint32_t> state{is_pending};  // what waiting threads sleep on
 
+  std::uint32_t flush_group = 0;           // the lane's only
+  std::unique_ptr<DeliveryReport> report;  // written before set_done(), if somebody may look at it afterwards
+
   // The lane's only.
-  std::uint32_t flush_group = 0;
   Record* older = nullptr;  // neighbours in the destination's list
   Record* newer = nullptr;
   union {
-    Queued queued{};
+    Queued queued;
     Result result;
   };
-  std::unique_ptr<DeliveryReport> report;  // written before set_done(), if somebody may look at it afterwards
 
  private:
   Record(const Destination& destination, Payload& payload, DeliveryCallback&& to_call) noexcept;

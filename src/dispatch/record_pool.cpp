@@ -129,26 +129,26 @@ std::uint8_t size_class_of(std::size_t bytes) noexcept {
   return !pooled || bytes > largest ? not_pooled : static_cast<std::uint8_t>(size_index(bytes));
 }
 
-void* allocate_record(std::size_t bytes) {
+RecordMemory allocate_record(std::size_t bytes) {
   const std::uint8_t index = size_class_of(bytes);
   Cache* const cache = cache_of(index);
   if (cache == nullptr) {
     // A block always has its class's size, whoever makes it: another thread may keep it when it is freed.
-    return ::operator new(pooled&& bytes <= largest ? block_bytes(size_index(bytes)) : bytes);
+    return {::operator new(pooled&& bytes <= largest ? block_bytes(size_index(bytes)) : bytes), index};
   }
   if (cache->blocks == nullptr) {
     cache->blocks = cache->full != nullptr ? std::exchange(cache->full, nullptr) : take_batch(index);
-    if (cache->blocks == nullptr) return ::operator new(block_bytes(index));
+    if (cache->blocks == nullptr) return {::operator new(block_bytes(index)), index};
     cache->count = batch_blocks;
   }
   --cache->count;
-  return std::exchange(cache->blocks, cache->blocks->next);
+  return {std::exchange(cache->blocks, cache->blocks->next), index};
 }
 
-void free_record(void* memory, std::uint8_t size_class) noexcept {
+void free_record(void* block, std::uint8_t size_class) noexcept {
   Cache* const cache = cache_of(size_class);
   if (cache == nullptr) {
-    ::operator delete(memory);
+    ::operator delete(block);
     return;
   }
   if (cache->count == batch_blocks) {
@@ -156,7 +156,7 @@ void free_record(void* memory, std::uint8_t size_class) noexcept {
     cache->full = std::exchange(cache->blocks, nullptr);
     cache->count = 0;
   }
-  cache->blocks = ::new (memory) Block{cache->blocks, nullptr};
+  cache->blocks = ::new (block) Block{cache->blocks, nullptr};
   ++cache->count;
 }
 

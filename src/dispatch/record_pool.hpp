@@ -14,13 +14,17 @@ namespace action_triggers::detail {
 /// What the smallest blocks hold.
 constexpr std::size_t smallest_block = 512 - 24;
 
-/// Which of the sizes `bytes` take: what free_record() wants to know.
+/// What allocate_record() would answer.
 std::uint8_t size_class_of(std::size_t bytes) noexcept;
 
-/// Any thread, also while it ends. Throws std::bad_alloc.
-void* allocate_record(std::size_t bytes);
+struct RecordMemory {
+  void* block;
+  std::uint8_t size_class;  // what free_record() wants to know
+};
 
-/// `size_class` of what allocate_record() was given.
-void free_record(void* memory, std::uint8_t size_class) noexcept;
+/// Any thread, also while it ends. Throws std::bad_alloc.
+RecordMemory allocate_record(std::size_t bytes);
+
+void free_record(void* block, std::uint8_t size_class) noexcept;
 
 }  // namespace action_triggers::detail
