@@ -6,6 +6,7 @@
 
 #include "dispatch/failure_texts.hpp"
 #include "dispatch/out_of_memory.hpp"
+#include "dispatch/refusals.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -14,13 +15,6 @@ constexpr std::size_t batch_size = 256;      // offered to the broker at once, o
 constexpr std::size_t most_per_step = 4096;  // then it is the broker's turn to read
 constexpr std::chrono::milliseconds broker_close_time{1'500};
 constexpr std::chrono::milliseconds memory_pause{10};
-constexpr std::chrono::seconds order_patience{10};  // how long the order holds if a destination takes nothing: elections
-
-/// Messages that wait apart come back together, not each at a time of its own.
-TimePoint on_grid(TimePoint at) {
-  constexpr Clock::duration step = std::chrono::milliseconds(10);
-  return at + (step - at.time_since_epoch() % step) % step;
-}
 
 /// Every OutboundMessage that a broker of this lane has is a Record.
 Record& record_of(const OutboundMessage& message) { return const_cast<Record&>(static_cast<const Record&>(message)); }
@@ -33,6 +27,7 @@ void Destination::on_due(TimePoint now) { core->destination_due(*this, now); }
 
 LaneCore::LaneCore(Environment environment)
     : environment_(std::move(environment)),
+      broker_(environment_.make_broker),
       backoff_(environment_.seed),
       connection_(due_, backoff_),
       deadlines_(due_, [this](Record& record) { resolve(record, Outcome::failed(timed_out(record, connection_))); }),
@@ -42,14 +37,12 @@ LaneCore::LaneCore(Environment environment)
   batch_.reserve(batch_size);
 }
 
-LaneCore::~LaneCore() = default;
-
 // ------------------------------------------------------------------------------------------------------- destinations
 
 void LaneCore::add(Destination& destination) {
   destinations_.add(destination, *this);
   connection_.set_policy(destinations_.shortest_pauses());
-  if (!started_ || broker_ == nullptr) return;
+  if (!broker_.is_started() || !broker_) return;
   call_broker("the broker's add_destination()",
               [&] { broker_->add_destination(*destination.config, destination.index); });
 }
@@ -71,7 +64,7 @@ void LaneCore::finish_removals() {
     order_.remove(destination);
     destinations_.forget(destination);
     connection_.set_policy(destinations_.shortest_pauses());
-    if (broker_ && !broker_closed_) {
+    if (broker_ && !broker_.is_closed()) {
       call_broker("the broker's remove_destination()", [&] { broker_->remove_destination(destination.index); });
     }
     if (removed) removed(destination);
@@ -79,8 +72,6 @@ void LaneCore::finish_removals() {
 }
 
 // ---------------------------------------------------------------------------------------------------------- one turn
-
-void LaneCore::begin_turn() { now_ = environment_.clock(); }
 
 void LaneCore::admit(Record& record) {
   Destination& destination = record.dest();
@@ -98,12 +89,9 @@ void LaneCore::admit(Record& record) {
 }
 
 void LaneCore::drop_oldest_over_capacity(Destination& destination) {
-  const DestinationQueue& queue = destination.queue;
   const BrokerConfig& config = *destination.config;
-  while (queue.has_unsent() &&
-         (queue.count() > config.max_queued_messages || queue.bytes() > config.max_queued_bytes)) {
-    Record& oldest = *queue.next_unsent();
-    resolve(oldest, Outcome::failed(dropped(oldest)));
+  while (Record* const oldest = destination.queue.unsent_beyond(config.max_queued_messages, config.max_queued_bytes)) {
+    resolve(*oldest, Outcome::failed(dropped(*oldest)));
   }
 }
 
@@ -111,7 +99,7 @@ void LaneCore::step() {
   if (finished_) return;
   work_left_ = false;
   now_ = environment_.clock();
-  if (!broker_closed_) {
+  if (!broker_.is_closed()) {
     connect_if_due();
     if (broker_) call_broker("the broker's poll()", [&] { broker_->poll(*this); });
     due_.run(now_);
@@ -193,34 +181,9 @@ std::size_t LaneCore::send_batch(Destination& destination) {
   return taken;
 }
 
-/// A retryable failure. The message keeps its place, and its destination pauses before it is sent again, so that newer
-/// ones do not overtake it; but what the broker refuses again while it takes others waits apart from them.
 void LaneCore::retry(Record& record, const Status& why) {
-  Destination& destination = record.dest();
-  if_memory_allows([&] {
-    destination.last_refusal = why.to_string();
-    destination.set_last_error(destination.last_refusal);
-  });
-  ++record.queued.failures;
-  destination.queue.send_again(record);
-  if (destination.paused) return;
-  const TimePoint until = now_ + backoff_.after(destination.config->retry, record.queued.failures);
-  const bool others_are_taken =  // or are to be tried, at last
-      destination.none_taken_since == TimePoint::max() || now_ - destination.none_taken_since >= order_patience;
-  if (why.code() == StatusCode::rejected && record.queued.failures > 1 && others_are_taken &&
-      destination.queue.may_wait_apart()) {
-    destination.queue.wait_apart(record, on_grid(until));
-  } else {
-    destination.paused = true;
-    destination.pause_until = until;
-    destination.none_taken_since = std::min(destination.none_taken_since, now_);
-  }
-  set_due(destination);
-}
-
-bool LaneCore::tried_enough(const Record& record) const {
-  const auto& most = record.dest().config->retry.max_attempts;
-  return most && record.attempt() >= *most;
+  send_again_later(record, why, now_, backoff_);
+  set_due(record.dest());
 }
 
 // --------------------------------------------------------------------------------------------- what the broker says
@@ -240,7 +203,7 @@ void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
     destination.none_taken_since = TimePoint::max();
     connection_.delivered();
   } else if (outcome.status.retryable()) {
-    if (broker_closed_) {
+    if (broker_.is_closed()) {
       outcome.status =
           status_of(StatusCode::closed, [&] { return "close() ran out of time: " + outcome.status.message(); });
     } else if (!tried_enough(record)) {
@@ -251,8 +214,6 @@ void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
   resolve(record, std::move(outcome));
   order_.make_ready(destination);
 }
-
-void LaneCore::connected() { connection_.connected(now_); }
 
 void LaneCore::disconnected(Status why) {
   const bool was_connected = connection_.disconnected(why, now_);
@@ -287,8 +248,6 @@ bool LaneCore::call_broker(const char* what, Call&& call) {
   return !why;
 }
 
-void LaneCore::make_broker() { broker_ = environment_.make_broker(); }
-
 void LaneCore::start() {
   now_ = environment_.clock();
   call_broker("the broker's start()", [&] { start_broker(); });
@@ -296,13 +255,12 @@ void LaneCore::start() {
 
 void LaneCore::start_broker() {
   destinations_.number_anew();
-  started_ = true;
-  broker_->start(LaneContext{.destinations = destinations_.configs(), .waker = environment_.waker});
+  broker_.start(LaneContext{.destinations = destinations_.configs(), .waker = environment_.waker});
 }
 
 void LaneCore::replace_broker(const Status& why) {
   log(LogLevel::error, why.message());
-  broker_.reset();
+  broker_.discard();
   for (Destination* destination : destinations_.all()) {
     for (Record* record = destination->queue.oldest(); record != nullptr;) {
       Record* const newer = record->newer;
@@ -318,13 +276,13 @@ void LaneCore::replace_broker(const Status& why) {
 void LaneCore::connect_if_due() {
   if (!connection_.should_connect(now_)) return;
   connection_.connecting();
-  if (broker_ == nullptr) {
+  if (!broker_) {
     const std::optional<Status> why = thrown_by("making a new broker", [&] {
-      broker_ = environment_.make_broker();
+      broker_.make();
       start_broker();
     });
     if (why) {
-      broker_.reset();
+      broker_.discard();
       return disconnected(*why);
     }
   }
@@ -404,12 +362,6 @@ void LaneCore::reported(Record& record) {
 
 // --------------------------------------------------------------------------------------------------------------- close
 
-void LaneCore::begin_close(TimePoint deadline) {
-  closing_ = true;
-  close_deadline_ = deadline;
-  due_.set(close_alarm_, deadline);
-}
-
 void LaneCore::count_for_close(const Record& record) {
   if (record.result.code == StatusCode::ok) {
     close_counts_.delivered.add(1);
@@ -421,12 +373,7 @@ void LaneCore::count_for_close(const Record& record) {
 }
 
 void LaneCore::close_broker() {
-  if (broker_closed_) return;
-  broker_closed_ = true;
-  if (broker_ == nullptr) return;
-  if (const auto why = thrown_by("the broker's close()", [&] { broker_->close(*this, broker_close_time); })) {
-    log(LogLevel::error, why->message());
-  }
+  if (const auto why = broker_.close(*this, broker_close_time)) log(LogLevel::error, why->message());
 }
 
 void LaneCore::finish_close_if_due() {
@@ -441,7 +388,7 @@ void LaneCore::finish_close_if_due() {
   if (!outcomes_.empty()) return;  // no thread that fires is between reserving its capacity and pushing
   if (!destinations_.all_accounted_for()) return;
   close_broker();
-  broker_.reset();
+  broker_.discard();
   while (!expired_in_flight_.empty()) released_by_broker(*expired_in_flight_.oldest());
   connection_.closed();
   finished_ = true;

@@ -26,6 +26,7 @@
 
 #include "action_triggers/broker.hpp"
 #include "core/backoff.hpp"
+#include "dispatch/broker_slot.hpp"
 #include "dispatch/connection_supervisor.hpp"
 #include "dispatch/deadlines.hpp"
 #include "dispatch/destination.hpp"
@@ -58,7 +59,6 @@ class LaneCore final : private BrokerEvents {
   };
 
   explicit LaneCore(Environment environment);
-  ~LaneCore();
 
   /// Before start(), or on the lane's thread. The destination outlives this, or is removed before. Throws
   /// std::bad_alloc, and then nothing has changed.
@@ -69,11 +69,11 @@ class LaneCore final : private BrokerEvents {
   std::function<void(Destination&)> removed;
 
   /// Makes the first broker; throws what `make_broker` throws.
-  void make_broker();
+  void make_broker() { broker_.make(); }
   void start();
 
   // One turn: begin it, admit and run what the queue brought, step, report.
-  void begin_turn();
+  void begin_turn() { now_ = environment_.clock(); }
   void admit(Record& record);
   void flush(FlushBarrier& barrier) { flushes_.add(barrier); }
   void step();
@@ -98,7 +98,11 @@ class LaneCore final : private BrokerEvents {
   }
 
   /// What is left at `deadline` is reported `closed`.
-  void begin_close(TimePoint deadline);
+  void begin_close(TimePoint deadline) {
+    closing_ = true;
+    close_deadline_ = deadline;
+    due_.set(close_alarm_, deadline);
+  }
   /// Closing, and every message that was accepted has been reported, and the broker is closed.
   [[nodiscard]] bool finished() const { return finished_; }
   [[nodiscard]] const CloseCounts& close_counts() const { return close_counts_; }
@@ -122,7 +126,7 @@ class LaneCore final : private BrokerEvents {
 
   // BrokerEvents
   void complete(const OutboundMessage& message, Outcome outcome) override;
-  void connected() override;
+  void connected() override { connection_.connected(now_); }
   void disconnected(Status why) override;
   void blocked(bool is_blocked, std::string_view why) override { connection_.blocked(is_blocked, why); }
   void full() override { connection_full_ = true; }
@@ -143,7 +147,6 @@ class LaneCore final : private BrokerEvents {
   void retry(Record& record, const Status& why);
   void set_due(Destination& destination);
   void drop_oldest_over_capacity(Destination& destination);
-  [[nodiscard]] bool tried_enough(const Record& record) const;
 
   // Outcomes
   void resolve(Record& record, Outcome&& outcome);
@@ -158,8 +161,7 @@ class LaneCore final : private BrokerEvents {
   void finish_close_if_due();
 
   const Environment environment_;
-  std::unique_ptr<Broker> broker_;  // none: the next connect_if_due() makes one
-  bool started_ = false;
+  BrokerSlot broker_;  // empty: the next connect_if_due() makes one
 
   TimePoint now_;  // read a few times a turn, not for every message
   Backoff backoff_;
@@ -184,7 +186,6 @@ class LaneCore final : private BrokerEvents {
   Alarm close_alarm_;
   TimePoint close_deadline_;
   bool closing_ = false;
-  bool broker_closed_ = false;
   bool finished_ = false;
   CloseCounts close_counts_;
 };

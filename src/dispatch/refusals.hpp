@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+/// What becomes of a message that the broker did not take, but may take later: when it is sent again, and who waits for
+/// it meanwhile (docs/decisions/0004).
+#pragma once
+
+#include "action_triggers/status.hpp"
+#include "core/backoff.hpp"
+#include "dispatch/destination.hpp"
+#include "dispatch/record.hpp"
+
+namespace action_triggers::detail {
+
+/// Its destination's retry.max_attempts does not allow another attempt.
+[[nodiscard]] bool tried_enough(const Record& record);
+
+/// The message keeps its place, and its destination pauses before it is sent again, so that newer ones do not overtake
+/// it; but what the broker refuses again while it takes others waits apart from them. The destination's due time may
+/// have changed.
+void send_again_later(Record& record, const Status& why, TimePoint now, Backoff& backoff) noexcept;
+
+}  // namespace action_triggers::detail
