@@ -67,7 +67,7 @@ const std::vector<RetryField>& retry_fields() {
                                  "The longest pause after the first failure; it doubles with every further one."),
       integer_field<RetryPolicy>(
           in_params, "max_backoff_ms", &RetryPolicy::max_backoff, 1, longest_ms, as_text(defaults.max_backoff),
-          "The longest pause of all. Pauses are drawn at random below their limit (full jitter)."),
+          "The longest pause of all. Pauses are drawn at random between a tenth of their limit and the limit."),
   };
   return fields;
 }

@@ -16,7 +16,7 @@ std::chrono::nanoseconds Backoff::after(const RetryPolicy& policy, std::uint32_t
   const std::chrono::nanoseconds base = policy.initial_backoff;
   const std::int64_t factor = std::int64_t{1} << doublings;
   const std::chrono::nanoseconds limit = base > longest / factor ? longest : base * factor;
-  // Full jitter, but never nothing at all: a fault that comes back at once must not spin.
+  // Jitter, but never nothing at all: a fault that comes back at once must not spin.
   const std::int64_t most = std::max<std::int64_t>(limit.count(), shortest.count());
   const std::int64_t least = std::max<std::int64_t>(limit.count() / 10, shortest.count());
   return std::chrono::nanoseconds(std::uniform_int_distribution<std::int64_t>(least, most)(random_));

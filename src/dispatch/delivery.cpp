@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "dispatch/destination.hpp"
+#include "dispatch/lane.hpp"
 #include "dispatch/lane_thread.hpp"
 #include "dispatch/record.hpp"
 
@@ -26,7 +28,7 @@ DeliveryReport Delivery::wait() && { return static_cast<const Delivery&>(*this).
 
 const DeliveryReport& Delivery::wait() const& {
   if (!done()) {
-    detail::refuse_on_lane_thread("Delivery::wait");
+    detail::refuse_on_lane_thread_of(record_->dest().lane->callbacks(), "Delivery::wait");
     record_->wait_until(TimePoint::max());
   }
   return *record_->report;
@@ -35,7 +37,7 @@ const DeliveryReport& Delivery::wait() const& {
 const DeliveryReport* Delivery::wait_at_most(std::chrono::nanoseconds timeout) const {
   if (!done()) {
     if (timeout <= std::chrono::nanoseconds::zero()) return nullptr;
-    detail::refuse_on_lane_thread("Delivery::wait_for");
+    detail::refuse_on_lane_thread_of(record_->dest().lane->callbacks(), "Delivery::wait_for");
     const TimePoint now = Clock::now();
     const TimePoint deadline = timeout < TimePoint::max() - now ? now + timeout : TimePoint::max();
     if (!record_->wait_until(deadline)) return nullptr;

@@ -68,6 +68,14 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
     return admitted - reported + (reserved > held ? reserved - held : 0);
   }
 
+  /// How many fires stats() says were accepted: `count`, or what it said before if that was more. Any thread.
+  [[nodiscard]] std::uint64_t accepted_at_least(std::uint64_t count) const noexcept {
+    std::uint64_t most = most_accepted_.load(std::memory_order_relaxed);
+    while (most < count && !most_accepted_.compare_exchange_weak(most, count, std::memory_order_relaxed)) {
+    }
+    return std::max(most, count);
+  }
+
   void set_last_error(const std::string& text) {
     const std::lock_guard lock(last_error_mutex_);
     last_error_ = text;
@@ -94,8 +102,8 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   TimePoint pause_until = TimePoint::min();  // a refused message waits, and order forbids to overtake it
   bool paused = false;
   TimePoint none_taken_since = TimePoint::max();  // began the oldest pause that no confirmed message has followed
-  TimePoint leave_by = TimePoint::max();  // it is being removed: what is left then is reported closed
-  std::string last_refusal;               // of a message that is sent again
+  TimePoint leave_by = TimePoint::max();          // it is being removed: what is left then is reported closed
+  std::string last_refusal;                       // of a message that is sent again
 
   DestinationCounters counters;
 
@@ -103,6 +111,7 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   friend class DueHeap;
   void on_due(TimePoint now) override;
 
+  mutable std::atomic<std::uint64_t> most_accepted_{0};
   mutable std::mutex last_error_mutex_;
   std::string last_error_;
 };

@@ -137,10 +137,10 @@ Delivery Dispatcher::refuse_unknown(std::string_view name, const MessageParts& p
                 {StatusCode::not_found, "no broker is named '" + std::string(name) + "' in the configuration"});
 }
 
-/// Waits for capacity, but not on a lane's thread, which would have to release some meanwhile.
-Capacity::Answer Dispatcher::block(Destination& destination, std::size_t bytes) {
+/// Waits for capacity, but not on a lane's thread of this dispatcher, which would have to release some meanwhile.
+Capacity::Answer Dispatcher::block(Destination& destination, std::size_t bytes) const {
   Capacity::Answer answer = Capacity::Answer::full;
-  if (on_lane_thread) return answer;
+  if (on_lane_thread_of(*callbacks_)) return answer;
   const TimePoint deadline = later(std::min<std::chrono::milliseconds>(destination.config->max_block, longest_wait));
   while (answer == Capacity::Answer::full && Clock::now() < deadline) {
     destination.capacity.wait(deadline);
@@ -284,7 +284,7 @@ std::vector<std::shared_ptr<Lane>> Dispatcher::lanes() const {
 // stats
 
 bool Dispatcher::flush(std::chrono::nanoseconds timeout) {
-  refuse_on_lane_thread("TriggerDispatcher::flush");
+  refuse_on_lane_thread_of(*callbacks_, "TriggerDispatcher::flush");
   if (is_in_child()) return false;
   const TimePoint deadline = later(timeout);
   const auto all = lanes();
@@ -301,7 +301,7 @@ bool Dispatcher::flush(std::chrono::nanoseconds timeout) {
 }
 
 CloseReport Dispatcher::close(std::chrono::nanoseconds timeout) {
-  refuse_on_lane_thread("TriggerDispatcher::close");
+  refuse_on_lane_thread_of(*callbacks_, "TriggerDispatcher::close");
   if (is_in_child()) return {};
   return end(timeout);
 }
@@ -324,7 +324,7 @@ CloseReport Dispatcher::end(std::chrono::nanoseconds timeout) {
   }
   CloseReport report;
   for (const auto& lane : all) {
-    if (!on_lane_thread) lane->wait_until_ended(is_first ? deadline + grace_after_close : deadline);
+    if (!on_lane_thread_of(*callbacks_)) lane->wait_until_ended(is_first ? deadline + grace_after_close : deadline);
     if (is_first) {
       report.delivered += lane->close_counts().delivered.get();
       report.failed += lane->close_counts().failed.get();

@@ -69,7 +69,7 @@ class Dispatcher {
   Delivery accept(Destination& destination, const MessageParts& parts, DeliveryCallback&& callback,
                   OutcomeObserver* observer);
   [[nodiscard]] Capacity::Answer reserve(Destination& destination, std::size_t bytes) const;
-  static Capacity::Answer block(Destination& destination, std::size_t bytes);
+  Capacity::Answer block(Destination& destination, std::size_t bytes) const;
   Delivery refuse_unknown(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback);
   Delivery refuse(Destination& destination, Capacity::Answer answer, const MessageParts& parts,
                   DeliveryCallback&& callback, OutcomeObserver* observer);

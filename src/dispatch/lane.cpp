@@ -106,7 +106,7 @@ bool Lane::push(LaneCommand& command) {
 }
 
 void Lane::add(const std::shared_ptr<Destination>& destination) {
-  refuse_on_lane_thread("adding a destination");
+  refuse_on_lane_thread_of(*callbacks_, "adding a destination");
   destination->lane = this;
   {
     const std::lock_guard lock(mutex_);
@@ -162,7 +162,7 @@ void Lane::join() {
 }
 
 void Lane::run() {
-  on_lane_thread = true;
+  become_lane_thread_of(*callbacks_);
   unix_ms_.store(coarse_unix_ms(), std::memory_order_relaxed);
   core_.start();
   TimePoint::rep closing_by = open;

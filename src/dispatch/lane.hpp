@@ -47,6 +47,9 @@ class Lane : public std::enable_shared_from_this<Lane> {
   /// No further fire is taken; what is left at `deadline` is reported `closed`. Any thread. Throws std::bad_alloc.
   void remove(Destination& destination, TimePoint deadline);
 
+  /// Of its dispatcher.
+  [[nodiscard]] const Callbacks& callbacks() const noexcept { return *callbacks_; }
+
   void begin_close(TimePoint deadline);
   /// False: `deadline` came first.
   bool wait_until_ended(TimePoint deadline);

@@ -77,11 +77,13 @@ class LaneCore final : private BrokerEvents {
   void admit(Record& record);
   void flush(FlushBarrier& barrier) { flushes_.add(barrier); }
   void step();
-  /// Publishes every outcome, and calls `run_callbacks(Record&, const DeliveryReport&)` for those that somebody may
-  /// see. The message's capacity is released before: whoever learns of the outcome can fire the next one.
+  /// Publishes the outcomes, and calls `run_callbacks(Record&, const DeliveryReport&)` for those that somebody may
+  /// see, for 10 ms a turn: a broker that is not polled misses its heartbeats. The message's capacity is released
+  /// before: whoever learns of the outcome can fire the next one.
   template <class RunCallbacks>
   void report(RunCallbacks&& run_callbacks) {
     out_of_memory_ = false;
+    TimePoint began = TimePoint::max();
     while (Record* record = outcomes_.first()) {
       outcomes_.release_capacity_of_first();
       const bool is_read = reports_.needs_report(*record);
@@ -92,8 +94,12 @@ class LaneCore final : private BrokerEvents {
       }
       outcomes_.pop();
       if (record->report != nullptr) record->set_done();
-      if (is_read) run_callbacks(*record, *report);
+      if (is_read) {
+        if (began == TimePoint::max()) began = environment_.clock();
+        run_callbacks(*record, *report);
+      }
       reported(*record);
+      if (is_read && environment_.clock() - began >= most_of_a_turn) return;  // the broker's turn; the rest in the next
     }
   }
 
@@ -119,6 +125,8 @@ class LaneCore final : private BrokerEvents {
   void destination_due(Destination& destination, TimePoint now);
 
  private:
+  static constexpr std::chrono::milliseconds most_of_a_turn{10};
+
   /// A time for the lane to wake up; its turn looks for itself what is due.
   class Alarm final : public Due {
     void on_due(TimePoint) override {}

@@ -1,16 +1,34 @@
 // SPDX-License-Identifier: MIT
 #include "dispatch/lane_thread.hpp"
 
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 
-namespace action_triggers::detail {
+#include "base/fork.hpp"
 
-void refuse_on_lane_thread(const char* what) {
-  if (on_lane_thread) {
+namespace action_triggers::detail {
+namespace {
+
+thread_local const Callbacks* lane_of = nullptr;
+thread_local std::uint32_t process = 0;  // fork_generation() then
+
+}  // namespace
+
+void become_lane_thread_of(const Callbacks& dispatcher) noexcept {
+  lane_of = &dispatcher;
+  process = fork_generation();
+}
+
+bool on_lane_thread_of(const Callbacks& dispatcher) noexcept {
+  return lane_of == &dispatcher && process == fork_generation();
+}
+
+void refuse_on_lane_thread_of(const Callbacks& dispatcher, const char* what) {
+  if (on_lane_thread_of(dispatcher)) {
     throw std::logic_error(std::string(what) +
-                           " was called in a callback on a lane's thread, where waiting for a lane could never end; "
-                           "do it on another thread, or set DispatcherOptions::executor");
+                           " was called in a callback on a lane's thread of the same dispatcher, where waiting for a "
+                           "lane could never end; do it on another thread, or set DispatcherOptions::executor");
   }
 }
 

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
-/// Whether the calling thread is a lane's, where waiting for a lane could never end.
+/// Whose lane the calling thread is. On a dispatcher's own lane, waiting for that dispatcher could never end.
 #pragma once
 
 namespace action_triggers::detail {
 
-/// Set by each lane on its own thread.
-inline thread_local bool on_lane_thread = false;
+class Callbacks;
 
-/// Throws std::logic_error on a lane's thread: `what` may not wait there.
-void refuse_on_lane_thread(const char* what);
+/// The calling thread is a lane from now on, of the dispatcher with these callbacks.
+void become_lane_thread_of(const Callbacks& dispatcher) noexcept;
+
+/// False in a child of fork(): its copy of the thread is no lane.
+[[nodiscard]] bool on_lane_thread_of(const Callbacks& dispatcher) noexcept;
+
+/// Throws std::logic_error on a lane's thread of this dispatcher: `what` may not wait there.
+void refuse_on_lane_thread_of(const Callbacks& dispatcher, const char* what);
 
 }  // namespace action_triggers::detail

@@ -18,8 +18,8 @@ Record* next_of(const Record& record) noexcept {
 }  // namespace
 
 void release_capacity(Destination& destination, std::uint64_t messages, std::uint64_t bytes) noexcept {
-  destination.counters.held.subtract(messages);
   destination.capacity.release(messages, bytes);
+  destination.counters.held.subtract(messages);  // afterwards: stats_of() relies on it
 }
 
 void OutcomeQueue::push(Record& record) noexcept {

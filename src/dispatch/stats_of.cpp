@@ -9,17 +9,20 @@ namespace action_triggers::detail {
 BrokerStats stats_of(const Destination& destination) {
   const DestinationCounters& counters = destination.counters;
   BrokerStats stats;
+  std::uint64_t refused_in_fire = 0;
   for (std::size_t code = 0; code < status_code_count; ++code) {
     const std::uint64_t refused = destination.refused[code].load(std::memory_order_relaxed);
     stats.by_status[code] = counters.outcomes[code].get() + refused;
-    stats.fired += refused;
+    refused_in_fire += refused;
     if (code != 0) stats.failed += stats.by_status[code];
   }
   stats.delivered = stats.by_status[0];
+  // In this order: what was released before `queued` is read may be missing from the sum, but nothing is in it twice.
+  const std::uint64_t admitted = counters.admitted.get();
+  const std::uint64_t held = counters.held.get();
   stats.queued = destination.capacity.messages();
   stats.queued_bytes = destination.capacity.bytes();
-  const std::uint64_t held = counters.held.get();
-  stats.fired += counters.admitted.get() + (stats.queued > held ? stats.queued - held : 0);
+  stats.fired = refused_in_fire + destination.accepted_at_least(admitted + stats.queued - held);
   stats.in_flight = counters.in_flight.get();
   stats.retried = counters.retried.get();
   stats.late_outcomes = counters.late_outcomes.get();

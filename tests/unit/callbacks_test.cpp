@@ -42,6 +42,29 @@ TEST_F(CallbacksTest, CallbacksRunOnceOnTheLanesThread) {
   EXPECT_NE(where, std::this_thread::get_id());
 }
 
+TEST_F(CallbacksTest, ACallbackMayWaitForAnotherDispatcher) {
+  const auto other_memory = std::make_shared<InMemoryBroker>();
+  other_memory->set_delay(5ms);
+  TriggerDispatcher other(tests::config_of({"b"},
+                                           [](BrokerConfig& config) {
+                                             config.overflow = Overflow::block;
+                                             config.max_block = 30s;
+                                             config.max_queued_messages = 1;
+                                           }),
+                          tests::registry_of(other_memory->maker()), {});
+  std::atomic<int> passed{0};
+  const Delivery fired = make({"a"}).fire("a", "x", [&](const DeliveryReport&) {
+    other.fire("b", "1");
+    const Delivery second = other.fire("b", "2");  // blocks until the first is confirmed
+    EXPECT_THAT(second.wait(), IsOk());
+    EXPECT_TRUE(other.flush(30s));
+    EXPECT_THROW(dispatcher_->flush(1s), std::logic_error) << "but not for its own";
+    ++passed;
+  });
+  ASSERT_TRUE(dispatcher_->flush(30s));
+  EXPECT_EQ(passed, 1);
+}
+
 TEST_F(CallbacksTest, OnFailureHearsOfForgottenFires) {
   std::mutex mutex;
   std::vector<DeliveryReport> failures;

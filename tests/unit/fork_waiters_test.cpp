@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "action_triggers/memory.hpp"
@@ -89,6 +90,16 @@ TEST_P(ForkWithWaitersTest, AChildsOwnDispatcherWorks) {
 }
 
 INSTANTIATE_TEST_SUITE_P(WhileTheParentsThreadsWait, ForkWithWaitersTest, ::testing::Values(1, 20));
+
+TEST(ForkWaitersTest, AChildForkedInACallbackMayWait) {
+  SKIP_UNDER_THREAD_SANITIZER();
+  auto memory = std::make_shared<InMemoryBroker>();
+  TriggerDispatcher dispatcher(config_of({"a"}), registry_of(memory->maker()));
+  std::string trouble = "the callback was not called";
+  dispatcher.fire("a", "x", [&](const DeliveryReport&) { trouble = trouble_in_child(use_a_dispatcher_of_its_own); });
+  ASSERT_TRUE(dispatcher.flush(60s));
+  EXPECT_EQ(trouble, "");
+}
 
 }  // namespace
 }  // namespace action_triggers

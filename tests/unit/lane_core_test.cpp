@@ -644,6 +644,28 @@ TEST_F(LaneCoreTest, AnIdleLaneAsksForNothing) {
   EXPECT_FALSE(core_->has_work());
 }
 
+TEST_F(LaneCoreTest, CallbacksDoNotKeepTheBrokerFromItsTurn) {
+  make({"a"});
+  for (int i = 0; i < 100; ++i) fire("x");
+  core_->begin_turn();
+  core_->step();
+  confirm_all();
+  core_->step();
+  int called = 0;
+  const auto takes_a_millisecond = [&](Record&, const DeliveryReport&) {
+    ++called;
+    now_ += 1ms;
+  };
+  core_->report(takes_a_millisecond);
+  EXPECT_EQ(called, 10);
+  EXPECT_TRUE(core_->has_work());
+  while (core_->has_work()) {
+    core_->step();
+    core_->report(takes_a_millisecond);
+  }
+  EXPECT_EQ(called, 100);
+}
+
 // ------------------------------------------------------------------------------------------------- refused messages
 
 TEST_F(LaneCoreTest, AMessageThatIsRefusedAgainAndAgainLetsTheOthersPass) {

@@ -122,6 +122,30 @@ TEST_F(DispatcherTest, KeepsCausalOrderBetweenThreads) {
   for (int i = 0; i < count; ++i) ASSERT_EQ(messages[static_cast<std::size_t>(i)].body, std::to_string(i));
 }
 
+TEST_F(DispatcherTest, TheNumberOfFiresNeverGoesBack) {
+  auto& dispatcher = make({"a"}, [](BrokerConfig& config) { config.overflow = Overflow::block; });
+  constexpr int fires = 100'000;
+  std::vector<std::thread> threads;
+  std::atomic<int> firing{2};
+  for (int t = 0; t < 2; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < fires; ++i) dispatcher.fire("a", "x");
+      --firing;
+    });
+  }
+  std::uint64_t last = 0;
+  std::uint64_t went_back = 0;
+  while (firing > 0) {
+    const std::uint64_t now = dispatcher.stats().brokers.at("a").fired;
+    if (now < last) ++went_back;
+    last = now;
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(went_back, 0U);
+  EXPECT_LE(last, 2U * fires);
+  EXPECT_EQ(dispatcher.stats().brokers.at("a").fired, 2U * fires);
+}
+
 TEST_F(DispatcherTest, StatsAddUp) {
   auto& dispatcher = make({"a"});
   memory_->unroutable_next(3);
