@@ -55,6 +55,19 @@ TEST(KafkaBrokerTest, ReportsPartitionAndOffset) {
   EXPECT_EQ(second.offset, 1);
 }
 
+TEST(KafkaBrokerTest, AHeaderWithoutANameIsInvalid) {
+  const MockCluster cluster;
+  KafkaLane lane({config_for(cluster.bootstrap())});
+  lane.connect();
+  Message nameless = message_of("nameless");
+  nameless.headers = {{"tenant", "a"}, {"", "b"}};
+  const Outcome outcome = lane.deliver(std::move(nameless));
+  EXPECT_EQ(outcome.status.code(), StatusCode::invalid_argument) << outcome.status;
+  EXPECT_EQ(outcome.status.message(), "a header has no name");
+  EXPECT_EQ(outcome.persistence, Persistence::not_persisted);
+  EXPECT_TRUE(lane.deliver(message_of("next")).status.ok());
+}
+
 TEST(KafkaBrokerTest, EveryPartOfAMessageArrives) {
   const MockCluster cluster;
   KafkaConfig config = config_for(cluster.bootstrap());

@@ -26,6 +26,13 @@ const OutboundMessage& message_of(const rd_kafka_message_t& report) {
   return *static_cast<const OutboundMessage*>(report._private);
 }
 
+/// Kafka would take it, and RabbitMQ would not.
+bool has_nameless_header(const OutboundMessage& message) {
+  bool found = false;
+  message.for_each_header([&](HeaderView header) { found = found || header.name.empty(); });
+  return found;
+}
+
 }  // namespace
 
 KafkaBroker::KafkaBroker(const KafkaConfig& config) : config_(config) { watch_forks(); }
@@ -181,6 +188,10 @@ std::size_t KafkaBroker::send(std::span<const OutboundMessage* const> batch, Bro
   }
   const std::int64_t now = unix_ms();  // librdkafka would ask for each message
   for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (has_nameless_header(*batch[i])) {
+      events.complete(*batch[i], Outcome::failed({StatusCode::invalid_argument, "a header has no name"}));
+      continue;
+    }
     const KafkaError error = produce(target, *batch[i], now);
     if (!error) continue;
     const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
