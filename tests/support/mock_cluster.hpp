@@ -38,8 +38,17 @@ class MockCluster {
     constexpr std::int16_t produce_request = 0;
     rd_kafka_mock_push_request_errors_array(cluster_.get(), produce_request, errors.size(), errors.data());
   }
+  /// The next fetch request is answered with this error.
+  void fail_fetch(rd_kafka_resp_err_t error) {
+    constexpr std::int16_t fetch_request = 1;
+    rd_kafka_mock_push_request_errors_array(cluster_.get(), fetch_request, 1, &error);
+  }
   void fail_topic(const std::string& topic, rd_kafka_resp_err_t error) {
     rd_kafka_mock_topic_set_error(cluster_.get(), topic.c_str(), error);
+  }
+  /// -1: no broker leads the partition.
+  void set_leader(const std::string& topic, int partition, int broker) {
+    rd_kafka_mock_partition_set_leader(cluster_.get(), topic.c_str(), partition, broker);
   }
   void set_down(int broker = 1) { rd_kafka_mock_broker_set_down(cluster_.get(), broker); }
   void set_up(int broker = 1) { rd_kafka_mock_broker_set_up(cluster_.get(), broker); }

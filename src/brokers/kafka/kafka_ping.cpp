@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "brokers/kafka/kafka_client.hpp"
@@ -15,6 +17,13 @@ namespace action_triggers::detail {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// For "no broker can be reached": one server may have several addresses, of which the first tried need not be the one
+// that answers. The client tries the next one after a pause.
+constexpr std::chrono::milliseconds patience{2'000};
+// For "unknown topic", where the broker may just be creating it: as long as fire() waits.
+constexpr std::chrono::milliseconds creation{1'500};
+
 using Client = std::unique_ptr<rd_kafka_t, KafkaDeleter<rd_kafka_destroy>>;
 
 /// A conversation of its own, one question after another. Throws Status.
@@ -35,8 +44,7 @@ class Ping {
     const auto [partition, offset] = produce(topic.get(), producer.get(), queue.get(), message);
     detail += "; test message " + message.id + " written to partition " + std::to_string(partition) + ", offset " +
               std::to_string(offset);
-    read_back(partition, offset, message);
-    return detail + ", and read back";
+    return detail + read_back(partition, offset, message);
   }
 
  private:
@@ -47,8 +55,15 @@ class Ping {
 
   Client make_client(rd_kafka_type_t type) const {
     std::array<char, 512> reason{};
-    KafkaConf conf = make_kafka_conf(config_);
-    rd_kafka_conf_set(conf.get(), "allow.auto.create.topics", "false", reason.data(), reason.size());
+    KafkaConfig config = config_;
+    // A consumer has more to say about it than the producer that it is meant for.
+    if (type == RD_KAFKA_CONSUMER) config.properties.erase("receive.message.max.bytes");
+    // Every address of a server is to be tried while patience lasts.
+    config.properties["reconnect.backoff.ms"] = "50";
+    config.properties["reconnect.backoff.max.ms"] = "200";
+    // What fire() may create, a test message may. Without one, nothing is left behind.
+    if (!send_) config.properties["allow.auto.create.topics"] = "false";
+    KafkaConf conf = make_kafka_conf(config);
     Client client(rd_kafka_new(type, conf.get(), reason.data(), reason.size()));
     if (!client) throw Status(StatusCode::invalid_argument, std::string("librdkafka: ") + reason.data());
     static_cast<void>(conf.release());
@@ -63,24 +78,37 @@ class Ping {
       const std::string text = rd_kafka_event_error_string(event.get());
       if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION) throw kafka_status(error, text, {});
       if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-        throw Status(StatusCode::unavailable, "no broker of " + config_.bootstrap_servers +
-                                                  " can be reached: " + (last_error_.empty() ? text : last_error_));
+        if (!down_since_) down_since_ = Clock::now();
+      } else {
+        last_error_ = text;
       }
-      last_error_ = text;
     }
+    if (!down_since_ || (Clock::now() - *down_since_ < patience && left_ms() > 0)) return;
+    throw Status(StatusCode::unavailable, "no broker of " + config_.bootstrap_servers + " can be reached" +
+                                              (last_error_.empty() ? "" : ": " + last_error_));
   }
 
   int wait_for_partitions(rd_kafka_t* client, rd_kafka_queue_t* queue, rd_kafka_topic_t* topic) {
-    while (left_ms() > 0) {
+    std::optional<Clock::time_point> unknown_since;
+    for (int limit_ms = 500; left_ms() > 0; limit_ms = std::min(2 * limit_ms, 5'000)) {
       const rd_kafka_metadata_t* raw = nullptr;
-      const rd_kafka_resp_err_t error = rd_kafka_metadata(client, 0, topic, &raw, std::min(left_ms(), 500));
+      const rd_kafka_resp_err_t error = rd_kafka_metadata(client, 0, topic, &raw, std::min(left_ms(), limit_ms));
       const std::unique_ptr<const rd_kafka_metadata_t, KafkaDeleter<rd_kafka_metadata_destroy>> metadata(raw);
       serve_errors(queue);
       if (error != RD_KAFKA_RESP_ERR_NO_ERROR || metadata->topic_cnt != 1) continue;
       const rd_kafka_metadata_topic_t& found = metadata->topics[0];
-      if (found.err == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) continue;  // it is just being created
-      if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) throw kafka_status(found.err, {}, config_.topic);
-      return found.partition_cnt;
+      const bool is_unknown = found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+      if (is_unknown && !unknown_since) unknown_since = Clock::now();
+      const bool may_come = is_unknown && send_ && Clock::now() - *unknown_since < creation;
+      if (!may_come && found.err != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) {
+        if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) throw kafka_status(found.err, {}, config_.topic);
+        const auto has_leader = [](const rd_kafka_metadata_partition_t& partition) { return partition.leader >= 0; };
+        if (std::any_of(found.partitions, found.partitions + found.partition_cnt, has_leader)) {
+          return found.partition_cnt;
+        }
+        last_error_ = "no partition of topic '" + config_.topic + "' has a leader";  // nothing can be sent
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(std::min(left_ms(), 50)));  // it changes slowly
     }
     throw Status(StatusCode::unavailable, config_.bootstrap_servers + " did not answer in time" +
                                               (last_error_.empty() ? "" : ": " + last_error_));
@@ -117,7 +145,7 @@ class Ping {
     throw Status(StatusCode::timed_out, "the test message was not confirmed in time");
   }
 
-  void read_back(std::int32_t partition, std::int64_t offset, const PingMessage& message) {
+  std::string read_back(std::int32_t partition, std::int64_t offset, const PingMessage& message) {
     // Assigned, not subscribed: no group, no commit, nothing taken from anyone.
     const Client consumer = make_client(RD_KAFKA_CONSUMER);
     const KafkaTopic topic(rd_kafka_topic_new(consumer.get(), config_.topic.c_str(), nullptr));
@@ -129,20 +157,27 @@ class Ping {
       rd_kafka_message_t* got = rd_kafka_consume(topic.get(), partition, std::min(left_ms(), 100));
       if (got == nullptr) continue;
       const bool is_it = got->err == RD_KAFKA_RESP_ERR_NO_ERROR && got->offset == offset;
+      const bool is_refused = got->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
       if (is_it) {
         const std::string body(static_cast<const char*>(got->payload), got->len);
         problem = body == message.body ? "" : "other bytes came back";
       }
       rd_kafka_message_destroy(got);
+      if (is_refused) {  // whoever fires need not read
+        rd_kafka_consume_stop(topic.get(), partition);
+        return "; not read back, for which the user has no permission";
+      }
       if (is_it) break;
     }
     rd_kafka_consume_stop(topic.get(), partition);
     if (!problem.empty()) throw Status(StatusCode::internal, "the test message was confirmed, but " + problem);
+    return ", and read back";
   }
 
   const KafkaConfig& config_;
   const Clock::time_point deadline_;
   const bool send_;
+  std::optional<Clock::time_point> down_since_;  // when no broker could be reached any more
   std::string last_error_;
 };
 
