@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <initializer_list>
 #include <string>
 #include <utility>
 
@@ -34,6 +35,10 @@ void read_property(ConfigSection& conn, const std::string& key, const std::strin
     read_kafka_acks(conn, key, config);
     return;
   }
+  if (property == "sasl.mechanism") {
+    read_sasl_mechanism(conn, key, config);
+    return;
+  }
   auto value = conn.scalar(key);
   if (!value) return;
   if (property == "ssl.cipher.suites" && value->find("@SECLEVEL=0") != std::string::npos) {
@@ -47,12 +52,22 @@ void read_property(ConfigSection& conn, const std::string& key, const std::strin
   config.properties[property] = std::move(*value);
 }
 
-/// Reads librdkafka's own properties, which stand beside the fields. One that is not in the table stays unread, and is
-/// reported as an unknown key.
+/// A name of another client gets its own answer. Any other stays unread, and is reported as an unknown key.
+void advise_on(ConfigSection& conn, const std::string& key) {
+  const std::string advice = advice_on_foreign_key(key);
+  if (advice.empty() || !conn.has(key)) return;
+  conn.problem(key, "Unknown field '" + key + "'. " + advice);
+}
+
+/// Reads librdkafka's own properties, which stand beside the fields.
 void read_properties(ConfigSection& conn, ParsedKafkaConfig& config) {
   for (const std::string& key : conn.keys()) {
-    const KafkaProperty* known = is_field(key) ? nullptr : find_kafka_property(key);
-    if (known == nullptr) continue;
+    if (is_field(key)) continue;
+    const KafkaProperty* known = find_kafka_property(key);
+    if (known == nullptr) {
+      advise_on(conn, key);
+      continue;
+    }
     const std::string property(known->canonical);
     if (known->rule == KafkaPropertyRule::refused) {
       static_cast<void>(conn.has(key));  // known, so not reported a second time
@@ -98,10 +113,15 @@ void add_defaults(ParsedKafkaConfig& config) {
   otherwise("topic.metadata.propagation.max.ms", "1500");
 }
 
-void check_credentials(ConfigSection& conn, const ParsedKafkaConfig& config, const std::string& protocol) {
-  const auto mechanism = config.properties.find("sasl.mechanism");
-  const bool has_mechanism = mechanism != config.properties.end();
-  const bool has_username = config.properties.contains("sasl.username");
+/// Whether the file has it under any of these names, be its value right or not.
+bool has_any(const ConfigSection& conn, std::initializer_list<const char*> keys) {
+  return std::any_of(keys.begin(), keys.end(), [&](const char* key) { return conn.has(key); });
+}
+
+void check_credentials(ConfigSection& conn, const std::string& protocol) {
+  const bool has_mechanism = has_any(conn, {"sasl_mechanism", "sasl.mechanism", "sasl.mechanisms"});
+  const bool has_username = has_any(conn, {"sasl_plain_username", "sasl.username"});
+  const bool has_password = has_any(conn, {"sasl_plain_password", "sasl.password"});
   if (!protocol.starts_with("SASL")) {
     if (has_username || has_mechanism) {
       conn.problem("security_protocol",
@@ -109,14 +129,9 @@ void check_credentials(ConfigSection& conn, const ParsedKafkaConfig& config, con
     }
     return;
   }
-  if (!has_mechanism) {
-    conn.problem("sasl_mechanism", "The field 'sasl_mechanism' must be provided.");
-  } else if (mechanism->second != "GSSAPI") {
-    if (!has_username) conn.problem("sasl_plain_username", "The field 'sasl_plain_username' must be provided.");
-    if (!config.secret_properties.contains("sasl.password")) {
-      conn.problem("sasl_plain_password", "The field 'sasl_plain_password' must be provided.");
-    }
-  }
+  if (!has_mechanism) conn.problem("sasl_mechanism", "The field 'sasl_mechanism' must be provided.");
+  if (!has_username) conn.problem("sasl_plain_username", "The field 'sasl_plain_username' must be provided.");
+  if (!has_password) conn.problem("sasl_plain_password", "The field 'sasl_plain_password' must be provided.");
 }
 
 void require_modern_tls(ParsedKafkaConfig& config) {
@@ -131,7 +146,7 @@ void check_security(BrokerSection& section, ParsedKafkaConfig& config) {
   std::string protocol = protocol_at == config.properties.end() ? "PLAINTEXT" : protocol_at->second;
   std::transform(protocol.begin(), protocol.end(), protocol.begin(),
                  [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
-  check_credentials(section.conn_details, config, protocol);
+  check_credentials(section.conn_details, protocol);
   if (protocol.ends_with("SSL")) {
     require_modern_tls(config);
     return;

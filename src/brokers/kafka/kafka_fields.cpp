@@ -131,12 +131,11 @@ FieldTable<ParsedKafkaConfig> client_fields() {
 
 FieldTable<ParsedKafkaConfig> security_fields() {
   const std::vector<std::string> protocols{"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"};
-  const std::vector<std::string> mechanisms{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"};
   return {
       conn("security_protocol", "str", "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT`, `SASL_SSL`", "PLAINTEXT",
            "TLS always verifies certificates and host names.", choice_property("security.protocol", protocols)),
       conn("sasl_mechanism", "str", "`PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`", "",
-           "Required with SASL_PLAINTEXT and SASL_SSL.", choice_property("sasl.mechanism", mechanisms)),
+           "Required with SASL_PLAINTEXT and SASL_SSL.", read_sasl_mechanism),
       conn("sasl_plain_username", "str", "", "", "For every mechanism, SCRAM too.", text_property("sasl.username")),
       conn("sasl_plain_password", "str", "", "", "Best as `${file:…}` or `${ENV}`.", secret_property("sasl.password")),
       conn("ssl_cafile", "str", "", "the system's", "PEM file of the authorities to trust.",
@@ -160,6 +159,10 @@ FieldTable<ParsedKafkaConfig> destination_fields() {
 }
 
 }  // namespace
+
+void read_sasl_mechanism(ConfigSection& from, std::string_view key, ParsedKafkaConfig& config) {
+  choice_property("sasl.mechanism", {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"})(from, key, config);
+}
 
 void read_kafka_acks(ConfigSection& from, std::string_view key, ParsedKafkaConfig& config) {
   const auto text = from.scalar(key);

@@ -23,6 +23,9 @@ struct ParsedKafkaConfig : KafkaConfig {
 
 const FieldTable<ParsedKafkaConfig>& kafka_field_table();
 
+/// Reads sasl_mechanism, or librdkafka's name for it.
+void read_sasl_mechanism(ConfigSection& from, std::string_view key, ParsedKafkaConfig& config);
+
 /// Reads acks, or librdkafka's name for it, and warns of values that confirm nothing.
 void read_kafka_acks(ConfigSection& from, std::string_view key, ParsedKafkaConfig& config);
 

@@ -2,6 +2,7 @@
 #include "brokers/kafka/kafka_properties.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace action_triggers::detail {
 namespace {
@@ -187,6 +188,55 @@ constexpr KafkaProperty table[] = {
     refused("transactional.id", no_transactions),
 };
 
+/// What other clients call things that are not librdkafka's properties, with dots.
+struct ForeignKey {
+  std::string_view name;
+  std::string_view advice;
+};
+constexpr std::string_view servers = "Did you mean 'bootstrap_servers'?";
+constexpr std::string_view consumers = "It is a consumer's.";
+constexpr std::string_view sent_as_they_are = "Bodies and keys are sent as they are.";
+constexpr std::string_view always_modern = "TLS 1.2 or newer is used, always.";
+constexpr std::string_view pem_authorities = "Name a PEM file of the authorities to trust in 'ssl_cafile'.";
+constexpr ForeignKey foreign_keys[] = {
+    {"auto.offset.reset", consumers},
+    {"brokers", servers},
+    {"buffer.memory", "Use params.max_queued_bytes."},
+    {"enable.auto.commit", consumers},
+    {"group.id", consumers},
+    {"host", servers},
+    {"hosts", servers},
+    {"interceptor.classes", loads_code},
+    {"key.serializer", sent_as_they_are},
+    {"max.block.ms", "Use params.max_block_ms."},
+    {"max.request.size", "Did you mean 'max_request_size'?"},
+    {"partitioner.class", "Did you mean 'partitioner'?"},
+    {"password", "Did you mean 'sasl_plain_password'?"},
+    {"receive.buffer.bytes", "Did you mean 'socket.receive.buffer.bytes'?"},
+    {"sasl.jaas.config", "Use 'sasl_plain_username' and 'sasl_plain_password'."},
+    {"sasl.kerberos.domain.name", no_kerberos},
+    {"sasl.kerberos.name", no_kerberos},
+    {"sasl.oauth.token.provider", no_oauth},
+    {"send.buffer.bytes", "Did you mean 'socket.send.buffer.bytes'?"},
+    {"servers", servers},
+    {"ssl", "Use \"security_protocol\": \"SSL\"."},
+    {"ssl.check.hostname", always_verified},
+    {"ssl.ciphers", "Did you mean 'ssl.cipher.suites'?"},
+    {"ssl.context", set_in_code},
+    {"ssl.crlfile", "Did you mean 'ssl.crl.location'?"},
+    {"ssl.enabled.protocols", always_modern},
+    {"ssl.protocol", always_modern},
+    {"ssl.truststore.certificates", pem_authorities},
+    {"ssl.truststore.location", pem_authorities},
+    {"ssl.truststore.password", pem_authorities},
+    {"timeout", has_own_timeout},
+    {"timeout.secs", has_own_timeout},
+    {"topic", "It belongs to params."},
+    {"user", "Did you mean 'sasl_plain_username'?"},
+    {"username", "Did you mean 'sasl_plain_username'?"},
+    {"value.serializer", sent_as_they_are},
+};
+
 constexpr bool is_before(const KafkaProperty& property, std::string_view name) { return property.name < name; }
 
 }  // namespace
@@ -196,6 +246,17 @@ std::span<const KafkaProperty> kafka_properties() noexcept { return table; }
 const KafkaProperty* find_kafka_property(std::string_view name) noexcept {
   const auto* const found = std::lower_bound(std::begin(table), std::end(table), name, is_before);
   return found != std::end(table) && found->name == name ? found : nullptr;
+}
+
+std::string advice_on_foreign_key(std::string_view key) {
+  std::string dotted(key);
+  std::replace(dotted.begin(), dotted.end(), '_', '.');
+  const auto* const found = std::find_if(std::begin(foreign_keys), std::end(foreign_keys),
+                                         [&](const ForeignKey& foreign) { return foreign.name == dotted; });
+  if (found != std::end(foreign_keys)) return std::string(found->advice);
+  const KafkaProperty* property = find_kafka_property(dotted);
+  if (property == nullptr) return {};
+  return property->rule == KafkaPropertyRule::refused ? std::string(property->why) : "Did you mean '" + dotted + "'?";
 }
 
 }  // namespace action_triggers::detail

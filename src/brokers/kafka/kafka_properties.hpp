@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace action_triggers::detail {
@@ -27,5 +28,9 @@ std::span<const KafkaProperty> kafka_properties() noexcept;
 
 /// nullptr: not in the table.
 const KafkaProperty* find_kafka_property(std::string_view name) noexcept;
+
+/// For a key that is neither a field nor in the table, but known to users of other clients (Java's and Python's,
+/// their underscores for dots): a sentence on what to use here. Empty if there is nothing to say.
+std::string advice_on_foreign_key(std::string_view key);
 
 }  // namespace action_triggers::detail
