@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <future>
 #include <limits>
+#include <memory>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "base/clock.hpp"
@@ -21,6 +24,9 @@ namespace {
 constexpr std::size_t most_reports_per_poll = 1'000;
 // The lane reports what is past its deadline. librdkafka only has to release the message some time later.
 constexpr std::chrono::milliseconds after_the_deadline{5'000};
+// What NON_BLOCKING spares the lane: waiting for threads of the client that are looking up a name.
+constexpr int purge_flags = RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING;
+constexpr std::chrono::milliseconds free_time{500};  // it takes milliseconds, unless a thread is looking up a name
 
 const OutboundMessage& message_of(const rd_kafka_message_t& report) {
   return *static_cast<const OutboundMessage*>(report._private);
@@ -37,7 +43,7 @@ bool has_nameless_header(const OutboundMessage& message) {
 
 KafkaBroker::KafkaBroker(const KafkaConfig& config) : config_(config) { watch_forks(); }
 
-KafkaBroker::~KafkaBroker() { free_client(false); }
+KafkaBroker::~KafkaBroker() { free_client(free_time); }
 
 bool KafkaBroker::is_ours() const { return generation_ == fork_generation(); }
 
@@ -110,7 +116,7 @@ void KafkaBroker::connect(BrokerEvents& events) {
   for (std::size_t topic = 0; topic < topics_.size(); ++topic) {
     if (topics_[topic].name.empty()) continue;
     if (Status why = make_topic_handle(topic); !why.ok()) {
-      free_client(true);
+      free_client({});
       events.disconnected(std::move(why));
       return;
     }
@@ -155,10 +161,13 @@ void KafkaBroker::give_up_client(Status why, BrokerEvents& events) {
   if (given_up_) return;
   events.log(why.retryable() ? LogLevel::warning : LogLevel::error, "giving up the client: " + why.message());
   given_up_ = std::move(why);
-  rd_kafka_purge(client_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+  rd_kafka_purge(client_, purge_flags);
 }
 
-void KafkaBroker::free_client(bool in_background) {
+/// Frees the client elsewhere, since that waits for the client's threads, of which one may be looking up a name. Waits
+/// at most `patience` for it. What the client still holds it drops: a thread that is held up looks at the purge, and at
+/// the end of its client, before it would touch a message's bytes again.
+void KafkaBroker::free_client(std::chrono::milliseconds patience) {
   if (client_ == nullptr) return;
   rd_kafka_t* const client = std::exchange(client_, nullptr);
   if (!is_ours()) {  // leaked on purpose
@@ -169,10 +178,16 @@ void KafkaBroker::free_client(bool in_background) {
   for (Topic& topic : topics_) topic.handle.reset();
   rd_kafka_queue_io_event_enable(queue_.get(), -1, nullptr, 0);
   queue_.reset();
-  if (in_background) {  // it waits for the client's threads, which may be in the middle of something
-    Thread("at-kafka-free", [client] { rd_kafka_destroy(client); }).detach();
-  } else {
-    rd_kafka_destroy(client);
+  try {
+    auto freed = std::make_shared<std::promise<void>>();
+    const std::future<void> is_freed = freed->get_future();
+    Thread thread("at-kafka-free", [client, freed] {
+      rd_kafka_destroy(client);
+      freed->set_value();
+    });
+    if (is_freed.wait_for(patience) != std::future_status::ready) thread.detach();  // otherwise joined
+  } catch (const std::system_error&) {
+    rd_kafka_destroy(client);  // no thread to be had: then here
   }
 }
 
@@ -248,7 +263,7 @@ void KafkaBroker::poll(BrokerEvents& events) {
   has_events_.clear();
   serve_events(events);
   if (given_up_ && !more_events_ && rd_kafka_outq_len(client_) == 0) {
-    free_client(true);
+    free_client({});
     events.disconnected(*std::exchange(given_up_, std::nullopt));
   }
 }
@@ -349,15 +364,15 @@ WaitRequest KafkaBroker::wait_request() const {
 
 void KafkaBroker::close(BrokerEvents& events, std::chrono::milliseconds timeout) {
   if (client_ == nullptr) return;
+  const TimePoint deadline = Clock::now() + timeout;
   if (is_ours() && rd_kafka_outq_len(client_) > 0) {
-    const TimePoint deadline = Clock::now() + timeout;
-    rd_kafka_purge(client_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    while (rd_kafka_outq_len(client_) > 0 && Clock::now() < deadline) {
+    rd_kafka_purge(client_, purge_flags);
+    while (rd_kafka_outq_len(client_) > 0 && Clock::now() < deadline - free_time) {
       const KafkaEvent event(rd_kafka_queue_poll(queue_.get(), 10));
       if (event && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_DR) serve_reports(event.get(), events);
     }
   }
-  free_client(false);  // with what is left in it: afterwards nothing points at the lane's messages
+  free_client(std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()));
 }
 
 std::unique_ptr<Broker> make_kafka(const BrokerConfig& config) {

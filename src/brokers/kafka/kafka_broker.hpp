@@ -6,6 +6,7 @@
 /// one; the lane sends again, in order, what came back.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -67,7 +68,7 @@ class KafkaBroker final : public Broker {
   void serve_all_brokers_down(const std::string& text, BrokerEvents& events);
 
   void give_up_client(Status why, BrokerEvents& events);
-  void free_client(bool in_background);
+  void free_client(std::chrono::milliseconds patience);
   /// False in a child of fork(). The client's threads are not there, so it may be neither used nor destroyed.
   [[nodiscard]] bool is_ours() const;
 

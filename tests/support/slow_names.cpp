@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#include "support/slow_names.hpp"
+
+#include <dlfcn.h>
+#include <netdb.h>
+
+#include <condition_variable>
+#include <mutex>
+
+namespace action_triggers::tests {
+namespace {
+
+std::mutex mutex;
+std::condition_variable changed;
+int guards = 0;   // under mutex
+int lookups = 0;  // that wait
+
+}  // namespace
+
+SlowNames::SlowNames() {
+  const std::lock_guard lock(mutex);
+  ++guards;
+}
+
+SlowNames::~SlowNames() {
+  std::unique_lock lock(mutex);
+  --guards;
+  changed.notify_all();
+  changed.wait(lock, [] { return guards > 0 || lookups == 0; });
+}
+
+void SlowNames::wait_for_a_lookup() {
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [] { return lookups > 0; });
+}
+
+}  // namespace action_triggers::tests
+
+/// Stands before the C library's.
+extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** result) {
+  using namespace action_triggers::tests;
+  {
+    std::unique_lock lock(mutex);
+    if (guards > 0) {
+      ++lookups;
+      changed.notify_all();
+      changed.wait(lock, [] { return guards == 0; });
+      --lookups;
+      changed.notify_all();
+      return EAI_AGAIN;
+    }
+  }
+  static const auto real = reinterpret_cast<decltype(&getaddrinfo)>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+  return real(node, service, hints, result);
+}
