@@ -34,15 +34,11 @@ class MockCluster {
   void create_topic(const std::string& topic) { rd_kafka_mock_topic_create(cluster_.get(), topic.c_str(), 4, 1); }
 
   /// The next produce requests are answered with these errors.
-  void fail_produce(const std::vector<rd_kafka_resp_err_t>& errors) {
-    constexpr std::int16_t produce_request = 0;
-    rd_kafka_mock_push_request_errors_array(cluster_.get(), produce_request, errors.size(), errors.data());
-  }
+  void fail_produce(const std::vector<rd_kafka_resp_err_t>& errors) { fail(0, errors); }
+  /// The next requests of producers for an id of their own are answered with these errors.
+  void fail_producer_id(const std::vector<rd_kafka_resp_err_t>& errors) { fail(22, errors); }
   /// The next fetch request is answered with this error.
-  void fail_fetch(rd_kafka_resp_err_t error) {
-    constexpr std::int16_t fetch_request = 1;
-    rd_kafka_mock_push_request_errors_array(cluster_.get(), fetch_request, 1, &error);
-  }
+  void fail_fetch(rd_kafka_resp_err_t error) { fail(1, {error}); }
   void fail_topic(const std::string& topic, rd_kafka_resp_err_t error) {
     rd_kafka_mock_topic_set_error(cluster_.get(), topic.c_str(), error);
   }
@@ -57,6 +53,10 @@ class MockCluster {
   }
 
  private:
+  void fail(std::int16_t request, const std::vector<rd_kafka_resp_err_t>& errors) {
+    rd_kafka_mock_push_request_errors_array(cluster_.get(), request, errors.size(), errors.data());
+  }
+
   std::unique_ptr<rd_kafka_t, decltype(&rd_kafka_destroy)> handle_{nullptr, rd_kafka_destroy};
   std::unique_ptr<rd_kafka_mock_cluster_t, decltype(&rd_kafka_mock_cluster_destroy)> cluster_{
       nullptr, rd_kafka_mock_cluster_destroy};

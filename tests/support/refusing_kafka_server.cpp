@@ -20,7 +20,7 @@ std::string number32(std::size_t value) {
 }
 
 /// One request; false at the end of the connection.
-bool answer(int peer) {
+bool answer(int peer, bool cuts_logins) {
   std::array<char, 1024> bytes{};
   const ssize_t size = ::recv(peer, bytes.data(), bytes.size(), 0);  // requests are small: each comes in one piece
   if (size < 12) return false;
@@ -40,6 +40,8 @@ bool answer(int peer) {
         {0, 7}, {3, 4}, {sasl_handshake, 1}, {api_versions, 0}, {sasl_authenticate, 0}};
     body = number16(0) + number32(apis.size());
     for (const auto& [known, newest] : apis) body += number16(known) + number16(0) + number16(newest);
+  } else if (cuts_logins) {
+    return false;
   } else if (api == sasl_handshake) {
     body = number16(0) + number32(1) + number16(5) + "PLAIN";
   } else if (api == sasl_authenticate) {
@@ -80,7 +82,7 @@ void RefusingKafkaServer::begin_to_answer() {
 
 void RefusingKafkaServer::serve() const {
   for (int peer = -1; (peer = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC)) >= 0; ::close(peer)) {
-    while (answer(peer)) {
+    while (answer(peer, cuts_logins_)) {
     }
   }
 }

@@ -2,6 +2,7 @@
 /// A Kafka server that refuses every login.
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <thread>
 
@@ -17,6 +18,8 @@ class RefusingKafkaServer {
 
   /// Until then connections are accepted, and nothing is answered.
   void begin_to_answer();
+  /// From now on it closes connections in the middle of their login.
+  void cut_logins() { cuts_logins_ = true; }
   [[nodiscard]] const std::string& bootstrap() const { return bootstrap_; }
 
  private:
@@ -24,6 +27,7 @@ class RefusingKafkaServer {
 
   const int listener_;
   std::string bootstrap_;
+  std::atomic<bool> cuts_logins_{false};
   std::thread thread_;
 };
 

@@ -384,7 +384,9 @@ TEST(KafkaBrokerTest, MapsWhatTheBrokerRefuses) {
       {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, StatusCode::permission_denied},
       {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, StatusCode::too_large},
       {RD_KAFKA_RESP_ERR_INVALID_RECORD, StatusCode::invalid_argument},
-      {RD_KAFKA_RESP_ERR_POLICY_VIOLATION, StatusCode::rejected},
+      {RD_KAFKA_RESP_ERR_POLICY_VIOLATION, StatusCode::permission_denied},
+      {RD_KAFKA_RESP_ERR_INVALID_MSG, StatusCode::rejected},
+      {RD_KAFKA_RESP_ERR_UNKNOWN, StatusCode::rejected},
   };
   for (const auto& [error, code] : expected) {
     MockCluster cluster;
@@ -396,6 +398,9 @@ TEST(KafkaBrokerTest, MapsWhatTheBrokerRefuses) {
     const Outcome outcome = lane.deliver(message_of("x"));
     EXPECT_EQ(outcome.status.code(), code) << rd_kafka_err2name(error) << ": " << outcome.status;
     EXPECT_THAT(outcome.status.message(), Not(IsEmpty()));
+    EXPECT_EQ(outcome.persistence,
+              error == RD_KAFKA_RESP_ERR_UNKNOWN ? Persistence::possibly_persisted : Persistence::not_persisted)
+        << rd_kafka_err2name(error);
   }
 }
 

@@ -130,14 +130,18 @@ TEST(KafkaConnectionTest, SaysNothingOnStandardError) {
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
 }
 
-TEST(KafkaConnectionTest, ARefusedLoginIsReportedAtOnce) {
-  RefusingKafkaServer server;
-  KafkaConfig config = config_for(server.bootstrap());
+KafkaConfig config_with_login(const std::string& bootstrap) {
+  KafkaConfig config = config_for(bootstrap);
   config.properties["security.protocol"] = "SASL_PLAINTEXT";
   config.properties["sasl.mechanism"] = "PLAIN";
   config.properties["sasl.username"] = "user";
   config.secret_properties["sasl.password"] = Secret("hunter2");
-  KafkaLane lane({config});
+  return config;
+}
+
+TEST(KafkaConnectionTest, ARefusedLoginIsReportedAtOnce) {
+  RefusingKafkaServer server;
+  KafkaLane lane({config_with_login(server.bootstrap())});
   lane.connect();
   lane.add(message_of("x"));
   ASSERT_TRUE(lane.run_until([&] { return lane.unsent() == 0; }));  // the client has it
@@ -152,8 +156,33 @@ TEST(KafkaConnectionTest, ARefusedLoginIsReportedAtOnce) {
   EXPECT_EQ(lane.messages[0]->outcomes[0].status.code(), StatusCode::unauthenticated);
 }
 
+TEST(KafkaConnectionTest, AConnectionThatIsLostDuringALoginIsNoRefusal) {
+  RefusingKafkaServer server;
+  server.cut_logins();
+  server.begin_to_answer();
+  KafkaLane lane({config_with_login(server.bootstrap())});
+  lane.connect();
+  lane.add(message_of("x"));
+  ASSERT_TRUE(lane.run_until([&] { return !lane.logs.empty(); }));
+  EXPECT_FALSE(lane.run_until([&] { return lane.completed > 0; }, 300ms));
+  EXPECT_THAT(lane.disconnects, IsEmpty());
+}
+
 // -----------------------------------------------------------------------------------------------------------------
 // fatal errors
+
+TEST(KafkaConnectionTest, WhatNobodyMayDoIsNotTriedUntilTheDeadline) {
+  MockCluster cluster;
+  cluster.fail_producer_id({RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED});
+  KafkaLane lane({config_for(cluster.bootstrap())});
+  lane.connect();
+  lane.add(message_of("x", "key"));
+  ASSERT_TRUE(lane.run_until_disconnected());
+  EXPECT_EQ(lane.disconnects[0].code(), StatusCode::permission_denied) << lane.disconnects[0];
+  EXPECT_THAT(lane.disconnects[0].message(), HasSubstr("IDEMPOTENT_WRITE"));
+  ASSERT_EQ(lane.completed, 1U);
+  EXPECT_EQ(lane.messages[0]->outcomes[0].status.code(), StatusCode::permission_denied);
+}
 
 TEST(KafkaConnectionTest, AFatalErrorGivesEverythingBackAndANewClientGoesOn) {
   MockCluster cluster;

@@ -39,6 +39,12 @@ bool has_nameless_header(const OutboundMessage& message) {
   return found;
 }
 
+/// Whether this client will never send a message, whatever it tries.
+bool is_for_good(const Status& why) {
+  return why.code() == StatusCode::unauthenticated || why.code() == StatusCode::permission_denied ||
+         why.code() == StatusCode::invalid_argument;
+}
+
 }  // namespace
 
 KafkaBroker::KafkaBroker(const KafkaConfig& config) : config_(config) { watch_forks(); }
@@ -134,7 +140,9 @@ bool KafkaBroker::make_client(BrokerEvents& events) {
       static_cast<void>(conf.release());  // it is the client's now, but only on success
       return true;
     }
-    events.disconnected({StatusCode::invalid_argument, std::string("librdkafka: ") + reason.data()});
+    const bool lacks_something = rd_kafka_last_error() == RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;
+    events.disconnected({lacks_something ? StatusCode::unavailable : StatusCode::invalid_argument,
+                         std::string("librdkafka: ") + reason.data()});
   } catch (const std::runtime_error& error) {
     events.disconnected({StatusCode::invalid_argument, error.what()});
   }
@@ -324,13 +332,20 @@ void KafkaBroker::serve_error(rd_kafka_resp_err_t error, const std::string& text
   // As an event, a fatal error carries the code of its cause.
   if (const auto cause = rd_kafka_fatal_error(client_, reason.data(), reason.size());
       cause != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    give_up_client({StatusCode::unavailable, std::string("a fatal error of the idempotent producer: ") +
-                                                 rd_kafka_err2name(cause) + ": " + reason.data()},
-                   events);
+    Status why = kafka_status(cause, reason.data(), {});
+    if (!is_for_good(why)) {
+      why = {StatusCode::unavailable, std::string("a fatal error of the idempotent producer: ") +
+                                          rd_kafka_err2name(cause) + ": " + reason.data()};
+    }
+    give_up_client(std::move(why), events);
+    return;
+  }
+  if (Status why = kafka_status(error, text, {}); why.code() == StatusCode::unauthenticated) {
+    give_up_client(std::move(why), events);
     return;
   }
   switch (error) {
-    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE:  // it has no thread for a broker, and does not try again
       give_up_client(kafka_status(error, text, {}), events);
       return;
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
