@@ -21,7 +21,7 @@
 #include <string_view>
 
 #include "action_triggers/rabbitmq.hpp"
-#include "action_triggers/status.hpp"
+#include "brokers/rabbitmq/amqp_errors.hpp"
 
 namespace action_triggers::detail {
 
@@ -48,9 +48,6 @@ inline timeval to_timeval(std::chrono::milliseconds time) noexcept {
 amqp_table_entry_t text_entry(std::string_view key, std::string_view text) noexcept;
 amqp_table_entry_t integer_entry(std::string_view key, std::int64_t value) noexcept;
 amqp_table_entry_t boolean_entry(std::string_view key, bool value) noexcept;
-
-/// What a connection.close or channel.close of the broker means for a message, and what to do about it.
-Status status_of_close(int reply_code, std::string_view reply_text);
 
 std::string to_string(const HostPort& host);
 

@@ -16,8 +16,6 @@ namespace {
 constexpr int frame_max = 131'072;  // the server's own default
 constexpr int channel_max = 2'047;  // one for every exchange, one for declarations
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
-
 Status library_status(const std::string& what, int error) {
   return {StatusCode::unavailable, what + ": " + amqp_error_string2(error)};
 }
@@ -41,18 +39,9 @@ Status log_in(const RabbitMqConfig& config, const std::string& where, amqp_conne
   if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION && reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
     const auto& close = *static_cast<const amqp_connection_close_t*>(reply.reply.decoded);
     const std::string_view text = from_amqp(close.reply_text);
-    if (close.reply_code == AMQP_ACCESS_REFUSED) {
-      return {StatusCode::unauthenticated, where + " refused user '" + config.username + "': " + std::string(text) +
-                                               "; check conn_details.username and password"};
-    }
-    if (close.reply_code == AMQP_NOT_ALLOWED && contains(text, "not found")) {
-      return {StatusCode::not_found, where + ": " + std::string(text) + "; check conn_details.virtual_host"};
-    }
-    if (close.reply_code == AMQP_NOT_ALLOWED && contains(text, "refused")) {
-      return {StatusCode::permission_denied,
-              where + ": " + std::string(text) + "; grant the user access to the virtual host"};
-    }
-    return status_of_close(close.reply_code, text);
+    const AmqpError& error = amqp_error(AmqpErrorAt::login, close.reply_code, text);
+    const std::string whom = close.reply_code == AMQP_ACCESS_REFUSED ? " refused user '" + config.username + "'" : "";
+    return {error.status, where + whom + ": " + text_of(error, close.reply_code, text)};
   }
   return library_status("log in to " + where, reply.library_error);
 }
