@@ -336,5 +336,23 @@ TEST_F(RabbitMqTest, WhileTheBrokerBlocksPublishersMessagesWait) {
   EXPECT_THAT(dispatcher.fire("b", "after").wait(), IsOk());
 }
 
+/// More than sockets hold, for longer than a peer that takes nothing is given otherwise: two heartbeats.
+TEST_F(RabbitMqTest, WhileTheBrokerBlocksPublishersALargeMessageWaits) {
+  TriggerDispatcher dispatcher(
+      config_with(broker("b", "rabbitmq", rabbitmq_conn(R"(, "heartbeat": 1)"), queue_params())));
+  ASSERT_THAT(dispatcher.fire("b", "before").wait(), IsOk());
+  Servers::rabbitmqctl("-q set_vm_memory_high_watermark 0");
+  const std::string body(60'000'000, 'x');
+  const Delivery large = dispatcher.fire("b", body);
+  const Delivery behind = dispatcher.fire("b", "behind");
+  EXPECT_EQ(large.wait_for(6s), nullptr);
+  EXPECT_EQ(dispatcher.stats().brokers.at("b").state, ConnectionState::blocked);
+  Servers::rabbitmqctl("-q set_vm_memory_high_watermark 0.6");
+  EXPECT_THAT(large.wait(), IsOk());
+  EXPECT_THAT(behind.wait(), IsOk());
+  EXPECT_EQ(large.wait().attempts, 1U) << "the connection was kept";
+  EXPECT_EQ(behind.wait().attempts, 1U);
+}
+
 }  // namespace
 }  // namespace action_triggers::tests

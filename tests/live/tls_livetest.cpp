@@ -54,6 +54,40 @@ TEST_F(TlsTest, DeliversToAServerOfThePrivateAuthority) {
   EXPECT_EQ(received[0].body, "over TLS");
 }
 
+TEST_F(TlsTest, BodiesOfEverySizeArriveInOrder) {
+  TriggerDispatcher dispatcher(
+      config_with(broker("b", "rabbitmq",
+                         R"("conn_details": {"host": "localhost", "port": )" + std::to_string(listen("server")) +
+                             R"(, "ssl": )" + with_ca() + "}",
+                         R"("queue": ")" + queue_ + R"(", "declare": true)")));
+  std::vector<std::string> bodies;
+  for (std::size_t size :
+       {0UL, 1UL, 16'384UL, 32'000UL, 131'063UL, 131'064UL, 131'065UL, 300'000UL, 2'000'000UL, 7UL}) {
+    bodies.emplace_back(size, static_cast<char>('a' + bodies.size()));
+  }
+  for (const std::string& body : bodies) dispatcher.fire("b", body);
+  ASSERT_TRUE(dispatcher.flush(60s));
+  const auto received = drain_queue(queue_);
+  ASSERT_EQ(received.size(), bodies.size());
+  for (std::size_t i = 0; i < bodies.size(); ++i) EXPECT_TRUE(received[i].body == bodies[i]) << i;
+}
+
+TEST_F(TlsTest, WhileTheBrokerBlocksPublishersALargeMessageWaits) {
+  TriggerDispatcher dispatcher(
+      config_with(broker("b", "rabbitmq",
+                         R"("conn_details": {"host": "localhost", "port": )" + std::to_string(listen("server")) +
+                             R"(, "heartbeat": 1, "ssl": )" + with_ca() + "}",
+                         R"("queue": ")" + queue_ + R"(", "declare": true)")));
+  ASSERT_THAT(dispatcher.fire("b", "before").wait(), IsOk());
+  Servers::rabbitmqctl("-q set_vm_memory_high_watermark 0");
+  const Delivery large = dispatcher.fire("b", std::string(60'000'000, 'x'));
+  EXPECT_EQ(large.wait_for(6s), nullptr);
+  EXPECT_EQ(dispatcher.stats().brokers.at("b").state, ConnectionState::blocked);
+  Servers::rabbitmqctl("-q set_vm_memory_high_watermark 0.6");
+  EXPECT_THAT(large.wait(), IsOk());
+  EXPECT_EQ(large.wait().attempts, 1U) << "the connection was kept";
+}
+
 TEST_F(TlsTest, WithAClientsCertificate) {
   const int port = listen("server", "{verify, verify_peer}, {fail_if_no_peer_cert, true}");
   const std::string client =

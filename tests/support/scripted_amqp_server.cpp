@@ -94,17 +94,28 @@ AmqpPeer::Frame AmqpPeer::read_frame() {
 
 void AmqpPeer::read_protocol_header() { read(8); }
 
-void AmqpPeer::log_in(std::uint32_t frame_max) {
+void AmqpPeer::log_in(std::uint32_t frame_max, std::uint16_t heartbeat) {
   read_protocol_header();
   write(start_method());
   read_frame();  // start-ok
-  write(method(0, connection_tune, short_number(2'047) + long_number(frame_max) + short_number(0)));
+  write(method(0, connection_tune, short_number(2'047) + long_number(frame_max) + short_number(heartbeat)));
   read_frame();  // tune-ok
   read_frame();  // open
   write(method(0, connection_open_ok, short_string("")));
 }
 
 AmqpPeer::Publish AmqpPeer::next_publish() {
+  const Header header = read_header();
+  for (std::uint64_t left = number_in(header.payload, 4, 8); left > 0;) left -= read_frame().payload.size();
+  // The id is found by how it begins: the tests choose it so.
+  const std::size_t id = header.payload.find("id-");
+  if (id == std::string::npos) return {header.channel, {}};
+  return {header.channel, header.payload.substr(id, number_in(header.payload, id - 1, 1))};
+}
+
+std::uint16_t AmqpPeer::next_header() { return read_header().channel; }
+
+AmqpPeer::Header AmqpPeer::read_header() {
   while (true) {
     const Frame asked = read_frame();
     if (asked.type != method_frame) continue;
@@ -128,14 +139,8 @@ AmqpPeer::Publish AmqpPeer::next_publish() {
       case 85 << 16 | 10:
         write(method(asked.channel, confirm_select_ok));
         break;
-      case 60 << 16 | 40: {
-        const Frame header = read_frame();
-        for (std::uint64_t left = number_in(header.payload, 4, 8); left > 0;) left -= read_frame().payload.size();
-        // The id is found by how it begins: the tests choose it so.
-        const std::size_t id = header.payload.find("id-");
-        if (id == std::string::npos) return {asked.channel, {}};
-        return {asked.channel, header.payload.substr(id, number_in(header.payload, id - 1, 1))};
-      }
+      case 60 << 16 | 40:
+        return {asked.channel, read_frame().payload};
       default:
         break;
     }

@@ -31,7 +31,9 @@ inline constexpr MethodId connection_open_ok{10, 41};
 inline constexpr MethodId connection_close{10, 50};
 inline constexpr MethodId connection_close_ok{10, 51};
 inline constexpr MethodId connection_blocked{10, 60};
+inline constexpr MethodId connection_unblocked{10, 61};
 inline constexpr MethodId channel_open_ok{20, 11};
+inline constexpr MethodId channel_close{20, 40};
 inline constexpr MethodId channel_close_ok{20, 41};
 inline constexpr MethodId exchange_declare_ok{40, 11};
 inline constexpr MethodId queue_declare_ok{50, 11};
@@ -77,16 +79,23 @@ class AmqpPeer {
   Frame read_frame();
   /// The client's first eight bytes.
   void read_protocol_header();
-  /// From the protocol header to connection.open-ok.
-  void log_in(std::uint32_t frame_max = 131'072);
+  /// From the protocol header to connection.open-ok. `heartbeat` in seconds; 0: none.
+  void log_in(std::uint32_t frame_max = 131'072, std::uint16_t heartbeat = 0);
   /// Answers whatever the client asks for until it has published a message.
   Publish next_publish();
+  /// The same until it begins to publish one: its header is read, its body is not. Returns the channel.
+  std::uint16_t next_header();
   /// Until the client goes.
   void read_on();
   /// The same without reading a byte.
   void stop_reading();
 
  private:
+  struct Header {
+    std::uint16_t channel = 0;
+    std::string payload;
+  };
+  Header read_header();
   std::string read(std::size_t bytes);
   const int fd_;
   std::function<void(std::string&)> damage_;

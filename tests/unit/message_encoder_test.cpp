@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <ctime>
+#include <functional>
+#include <vector>
 
 #include "unit/rabbitmq_support.hpp"
 
@@ -144,15 +146,19 @@ TEST(MessageEncoderTest, FramesHaveTheSizeThatTheyNeed) {
   const RabbitMqConfig config = to_queue("orders");
   const OfferedMessage message(content("12345"));
   Publish& publish = encoder.encode(config, message);
-  std::string bytes(1'000, '\0');
-  const std::size_t size = encode_frames(bytes, 7, publish);
-  ASSERT_GT(size, 0U);
-  EXPECT_EQ(bytes.substr(size - 6, 5), "12345");
-  EXPECT_EQ(static_cast<unsigned char>(bytes[size - 1]), AMQP_FRAME_END);
-  for (std::size_t less = 0; less < size; ++less) {
-    EXPECT_EQ(encode_frames(std::span(bytes).first(less), 7, publish), 0U);
+  amqp_channel_open_t open{};
+  for (const auto& encode : std::vector<std::function<std::size_t(std::span<char>)>>{
+           [&](std::span<char> to) { return encode_envelope(to, 7, publish); },
+           [&](std::span<char> to) { return encode_body(to, 7, publish.body); },
+           [&](std::span<char> to) { return encode_method(to, 7, AMQP_CHANNEL_OPEN_METHOD, &open); },
+           [&](std::span<char> to) { return encode_heartbeat(to); }}) {
+    std::string bytes(1'000, '\0');
+    const std::size_t size = encode(bytes);
+    ASSERT_GT(size, 0U);
+    EXPECT_EQ(static_cast<unsigned char>(bytes[size - 1]), AMQP_FRAME_END);
+    for (std::size_t less = 0; less < size; ++less) EXPECT_EQ(encode(std::span(bytes).first(less)), 0U);
+    EXPECT_EQ(encode(std::span(bytes).first(size)), size);
   }
-  EXPECT_EQ(encode_frames(std::span(bytes).first(size), 7, publish), size);
 }
 
 }  // namespace

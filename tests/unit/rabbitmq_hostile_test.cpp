@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <future>
 #include <random>
 
 #include "action_triggers/action_triggers.hpp"
@@ -196,20 +198,132 @@ TEST(HostileServer, ReturnsOfTwoChannelsMayBeInterleaved) {
   EXPECT_THAT(two.wait(), HasCode(StatusCode::unroutable));
 }
 
-TEST(HostileServer, OneThatStopsReadingDoesNotHoldTheLaneForEver) {
-  ScriptedAmqpServer server([](AmqpPeer& peer) {
+/// More than the sockets' buffers hold.
+const std::string& large_body() {
+  static const std::string body(60UL << 20U, 'x');
+  return body;
+}
+
+TEST(HostileServer, OneThatStopsReadingHoldsUpNothing) {
+  std::atomic<int> connections = 0;
+  ScriptedAmqpServer server([&](AmqpPeer& peer) {
+    ++connections;
     peer.log_in();
     peer.write(ack(peer.next_publish().channel, 1));
     peer.stop_reading();
   });
-  TriggerDispatcher dispatcher(config_for(server, "30"));
+  TriggerDispatcher dispatcher(config_for(server, "1"));
   ASSERT_THAT(dispatcher.fire("b", message("id-1")).wait(), IsOk());
-  // More than the sockets' buffers hold: rabbitmq-c is stuck in the middle of it, until the watchdog cuts it off.
   const auto began = std::chrono::steady_clock::now();
-  const DeliveryReport report = dispatcher.fire("b", std::string(64UL << 20U, 'x')).wait();
+  const Delivery large = dispatcher.fire("b", large_body());
+  const Delivery behind = dispatcher.fire("b", message("id-3"));
+  EXPECT_THAT(large.wait(), HasCode(StatusCode::timed_out));
+  EXPECT_THAT(behind.wait(), HasCode(StatusCode::timed_out));
+  EXPECT_EQ(large.wait().persistence, Persistence::possibly_persisted);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 2s) << "half written or not, the deadline is kept";
+  EXPECT_THAT(dispatcher.fire("b", message("id-4")).wait(), HasCode(StatusCode::timed_out));
+  EXPECT_TRUE(dispatcher.close(5s).complete());
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 6s);
+  EXPECT_EQ(connections, 1);
+}
+
+/// As RabbitMQ does it with an alarm of memory or disk: a header tells it that there is a publisher, and it reads no
+/// more.
+TEST(HostileServer, OneThatBlocksInTheMiddleOfABodyIsWaitedFor) {
+  std::atomic<int> connections = 0;
+  std::promise<void> alarm_ends;
+  ScriptedAmqpServer server([&](AmqpPeer& peer) {
+    ++connections;
+    peer.log_in();
+    const std::uint16_t channel = peer.next_header();
+    peer.write(method(0, connection_blocked, short_string("low on memory")));
+    alarm_ends.get_future().wait();
+    std::size_t body = 0;
+    while (body < large_body().size()) body += peer.read_frame().payload.size();
+    EXPECT_EQ(body, large_body().size());
+    peer.write(method(0, connection_unblocked) + ack(channel, 1));
+    peer.write(ack(peer.next_publish().channel, 2));
+    peer.read_on();
+  });
+  TriggerDispatcher dispatcher(config_for(server, "30"));
+  const Delivery large = dispatcher.fire("b", large_body());
+  const Delivery behind = dispatcher.fire("b", message("id-2"));
+  const auto give_up = std::chrono::steady_clock::now() + 10s;
+  while (dispatcher.stats().brokers.at("b").state != ConnectionState::blocked &&
+         std::chrono::steady_clock::now() < give_up) {
+    static_cast<void>(large.wait_for(10ms));
+  }
+  EXPECT_EQ(dispatcher.stats().brokers.at("b").state, ConnectionState::blocked);
+  alarm_ends.set_value();
+  EXPECT_THAT(large.wait(), IsOk());
+  EXPECT_THAT(behind.wait(), IsOk());
+  EXPECT_EQ(large.wait().attempts, 1U);
+  EXPECT_EQ(connections, 1);
+}
+
+TEST(HostileServer, OneThatClosesTheChannelInTheMiddleOfABodyGetsWholeFrames) {
+  std::atomic<int> connections = 0;
+  ScriptedAmqpServer server([&](AmqpPeer& peer) {
+    ++connections;
+    peer.log_in();
+    const std::uint16_t channel = peer.next_header();
+    peer.read_frame();
+    peer.write(method(channel, channel_close,
+                      short_number(406) + short_string("PRECONDITION_FAILED - message size 62914560 is larger than") +
+                          short_number(60) + short_number(40)));
+    std::size_t body = 0;
+    AmqpPeer::Frame next = peer.read_frame();
+    for (; next.type == body_frame; next = peer.read_frame()) body += next.payload.size();
+    EXPECT_LT(body, large_body().size() - 1'000'000) << "the rest is not worth sending";
+    EXPECT_EQ(next.payload, short_number(20) + short_number(41)) << "channel.close-ok";
+    peer.write(ack(peer.next_publish().channel, 1));
+    peer.read_on();
+  });
+  TriggerDispatcher dispatcher(config_for(server, "30"));
+  EXPECT_THAT(dispatcher.fire("b", large_body()).wait(), HasCode(StatusCode::too_large));
+  EXPECT_THAT(dispatcher.fire("b", message("id-2")).wait(), IsOk());
+  EXPECT_EQ(connections, 1);
+}
+
+TEST(HostileServer, OneThatConfirmsHalfAMessageIsNotBelieved) {
+  ScriptedAmqpServer server([](AmqpPeer& peer) {
+    peer.log_in();
+    peer.write(ack(peer.next_header(), 1));
+    peer.stop_reading();
+  });
+  TriggerDispatcher dispatcher(config_for(server, "30"));
+  const DeliveryReport report = dispatcher.fire("b", large_body()).wait();
   EXPECT_THAT(report, HasCode(StatusCode::unavailable));
-  EXPECT_THAT(report.status.message(), HasSubstr("publishing"));
-  EXPECT_LT(std::chrono::steady_clock::now() - began, 15s);
+  EXPECT_THAT(report.status.message(), HasSubstr("only got in part"));
+}
+
+TEST(HostileServer, OneThatAsksForHeartbeatsGetsThem) {
+  std::promise<void> two_heartbeats;
+  ScriptedAmqpServer server([&](AmqpPeer& peer) {
+    peer.log_in(131'072, 1);
+    for (int heartbeats = 0; heartbeats < 2;) {
+      if (peer.read_frame().type == heartbeat_frame) ++heartbeats;
+      peer.write(frame(heartbeat_frame, 0, ""));
+    }
+    two_heartbeats.set_value();
+    peer.read_on();
+  });
+  TriggerDispatcher dispatcher(config_for(server, "1"));
+  EXPECT_EQ(two_heartbeats.get_future().wait_for(5s), std::future_status::ready);
+}
+
+TEST(HostileServer, OneThatPromisesHeartbeatsAndIsSilentIsGivenUp) {
+  std::promise<void> again;
+  std::atomic<int> connections = 0;
+  ScriptedAmqpServer server([&](AmqpPeer& peer) {
+    if (++connections == 2) again.set_value();
+    peer.log_in(131'072, 1);
+    peer.read_on();
+  });
+  TriggerDispatcher dispatcher(config_for(server, "30"));
+  const Delivery delivery = dispatcher.fire("b", message("id-1"));
+  EXPECT_THAT(delivery.wait().status.message(), HasSubstr("no heartbeat for 2 s"));
+  EXPECT_EQ(again.get_future().wait_for(5s), std::future_status::ready);
 }
 
 TEST(HostileServer, OneThatIsSlowToOpenAChannelIsAskedForConfirmsMeanwhile) {

@@ -3,30 +3,54 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "action_triggers/broker.hpp"
+#include "brokers/rabbitmq/amqp_login.hpp"
 
 namespace action_triggers::detail {
 namespace {
 
-constexpr int most_frames_per_read = 2'000;  // then other work of the lane has its turn
-constexpr std::chrono::milliseconds write_patience{3'000};
+// Then other work of the lane has its turn.
+constexpr int most_frames_per_read = 2'000;
+constexpr std::size_t most_bytes_per_write = 1UL << 20U;
+
 constexpr std::chrono::milliseconds close_patience{500};
 
-/// How much of the heartbeat interval may pass between two reads. rabbitmq-c sends and checks heartbeats inside its
-/// reads only; with less than half, none is late by half an interval, and the server gives up after two.
+/// How much of the heartbeat interval may pass between two reads, and without a byte written. What is then written is
+/// late by nine tenths of an interval at most; the server gives up after two.
 constexpr double heartbeat_share = 0.45;
+
+/// A peer that acknowledges nothing, or takes nothing, for so long is gone.
+std::chrono::milliseconds patience(std::chrono::seconds heartbeat) {
+  return heartbeat > heartbeat.zero() ? 2 * heartbeat : std::chrono::minutes(1);
+}
 
 }  // namespace
 
 AmqpConnection::AmqpConnection(AmqpHandle handle, std::string host, bool tls)
-    : handle_(std::move(handle)), host_(std::move(host)), tls_(tls), watchdog_(write_patience) {}
+    : handle_(std::move(handle)),
+      host_(std::move(host)),
+      ssl_(tls ? ssl_of(handle_.get()) : nullptr),
+      heartbeat_(amqp_get_heartbeat(handle_.get())),
+      outgoing_(frame_max()) {
+  // Without a heartbeat rabbitmq-c never writes.
+  const int result =
+      amqp_tune_connection(handle_.get(), amqp_get_channel_max(handle_.get()), amqp_get_frame_max(handle_.get()), 0);
+  if (result != AMQP_STATUS_OK) fail(amqp_error_string2(result));
+  if (ssl_ != nullptr) SSL_set_mode(ssl_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  set_blocked(false);
+}
 
 void AmqpConnection::fail(std::string why) {
   if (error_.ok()) error_ = Status(StatusCode::unavailable, std::move(why));
@@ -36,85 +60,80 @@ std::size_t AmqpConnection::frame_max() const noexcept {
   return static_cast<std::size_t>(amqp_get_frame_max(handle_.get()));
 }
 
-std::optional<std::chrono::milliseconds> AmqpConnection::read_interval() const noexcept {
-  const std::chrono::seconds heartbeat(amqp_get_heartbeat(handle_.get()));
-  if (heartbeat <= heartbeat.zero()) return std::nullopt;
-  return std::chrono::round<std::chrono::milliseconds>(heartbeat * heartbeat_share);
+// The time, in which a peer that has vanished is noticed, is the kernel's; where heartbeats are on, they notice it too.
+void AmqpConnection::set_blocked(bool blocked) {
+  const auto limit_ms = static_cast<unsigned>(blocked ? 0 : patience(heartbeat_).count());  // 0: none
+  setsockopt(fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof limit_ms);
 }
 
 // Writing
 
 void AmqpConnection::send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) {
   if (!error_.ok()) return;
-  // Beneath TLS a write may have to read first.
-  const bool may_block = tls_ || !socket_is_writable();
-  if (may_block) watchdog_.arm(fd());
-  const int result = amqp_send_method(handle_.get(), channel, method, decoded);
-  if (may_block) watchdog_.disarm();
-  if (result != AMQP_STATUS_OK) fail(std::string("writing to the broker: ") + amqp_error_string2(result));
-}
-
-/// True: the socket takes `write_step` bytes without blocking.
-bool AmqpConnection::socket_is_writable() const {
-  pollfd poll{.fd = fd(), .events = POLLOUT, .revents = 0};
-  return ::poll(&poll, 1, 0) == 1 && (poll.revents & POLLOUT) != 0;
-}
-
-bool AmqpConnection::may_write() {
-  if (socket_is_writable()) {
-    write_budget_ = write_step;
-    return true;
+  if (!outgoing_.add_method(channel, method, decoded)) {
+    fail("writing to " + host_ + ": a method does not fit a frame of " + std::to_string(frame_max()) + " bytes");
   }
-  wants_writable_ = true;
-  return false;
+  write();
 }
 
-bool AmqpConnection::reserve(std::size_t bytes) {
-  if (write_budget_ < bytes) {
-    write_buffer();
-    if (!error_.ok() || !may_write()) return false;
-  }
-  write_budget_ -= std::min(write_budget_, bytes);  // a message may be larger than what is left
-  return true;
+OutgoingFrames::Room AmqpConnection::room_for(amqp_channel_t channel, std::size_t bytes) {
+  using Room = OutgoingFrames::Room;
+  if (!error_.ok()) return Room::none;
+  if (outgoing_.room_for(channel, bytes) == Room::yes) return Room::yes;
+  write();
+  return error_.ok() ? outgoing_.room_for(channel, bytes) : Room::none;
 }
 
 void AmqpConnection::publish(amqp_channel_t channel, Publish& publish) {
-  const auto fits = [&] { return !tls_ && buffer_.add(channel, publish, frame_max() - frame_overhead); };
-  if (fits()) return;
-  write_buffer();
-  if (!error_.ok() || fits()) return;
-  // rabbitmq-c marks the last part of a body that fills its frames exactly as "more to come" (MSG_MORE); uncorking
-  // sends it.
-  set_cork(true);
-  watchdog_.arm(fd());
-  const int result = amqp_basic_publish(handle_.get(), channel, publish.method.exchange, publish.method.routing_key,
-                                        publish.method.mandatory, 0, &publish.properties, to_amqp(publish.body));
-  watchdog_.disarm();
-  if (result != AMQP_STATUS_OK) fail(std::string("publishing: ") + amqp_error_string2(result));
+  if (!error_.ok()) return;
+  if (!outgoing_.add_publish(channel, publish)) fail("publishing: the properties do not fit AMQP's limits");
 }
 
-void AmqpConnection::finish_publishing() {
-  write_buffer();
-  set_cork(false);
+void AmqpConnection::write() {
+  for (std::size_t done = 0; done < most_bytes_per_write && error_.ok();) {
+    const std::string_view next = outgoing_.next();
+    if (next.empty()) return;
+    const std::size_t size = ssl_ != nullptr ? write_to_tls(next) : write_to_socket(next);
+    if (size == 0) return;
+    outgoing_.written(size);
+    done += size;
+    last_written_ = Clock::now();
+  }
 }
 
-void AmqpConnection::write_buffer() {
-  if (buffer_.empty()) return;
-  if (const std::error_code error = buffer_.write_to(fd(), watchdog_)) fail("publishing: " + error.message());
+/// How many bytes were written. 0: the socket takes none now, or there is an error.
+std::size_t AmqpConnection::write_to_socket(std::string_view bytes) {
+  for (;;) {
+    const ssize_t size = ::send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (size >= 0) return static_cast<std::size_t>(size);
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
+    if (errno != EINTR) {
+      fail("writing to " + host_ + ": " + std::generic_category().message(errno));
+      return 0;
+    }
+  }
 }
 
-/// While it is on, the kernel keeps frames that rabbitmq-c writes one by one together in full packets.
-void AmqpConnection::set_cork(bool on) {
-  if (corked_ == on) return;
-  corked_ = on;
-  const int value = on ? 1 : 0;
-  setsockopt(fd(), IPPROTO_TCP, TCP_CORK, &value, sizeof value);
+std::size_t AmqpConnection::write_to_tls(std::string_view bytes) {
+  ERR_clear_error();
+  errno = 0;
+  const int size = SSL_write(ssl_, bytes.data(),
+                             static_cast<int>(std::min<std::size_t>(bytes.size(), std::numeric_limits<int>::max())));
+  if (size > 0) return static_cast<std::size_t>(size);
+  const int error = errno;
+  const int reason = SSL_get_error(ssl_, size);
+  // A write that has to read first goes on when something has arrived.
+  if (reason != SSL_ERROR_WANT_WRITE && reason != SSL_ERROR_WANT_READ) {
+    fail("writing to " + host_ + ": " + (error != 0 ? std::generic_category().message(error) : "TLS error"));
+  }
+  return 0;
 }
 
 // Reading
 
 void AmqpConnection::read_frames(const FrameHandler& on_frame) {
-  wants_writable_ = false;
+  bool heard_something = has_input();
+  write();
   more_to_read_ = true;
   std::vector<amqp_channel_t> touched;
   const timeval no_wait{};
@@ -129,11 +148,36 @@ void AmqpConnection::read_frames(const FrameHandler& on_frame) {
       fail(host_ + ": " + amqp_error_string2(result));
       return;  // after an error rabbitmq-c's state is not to be touched
     }
+    heard_something = true;
     if (!handle_close(frame)) on_frame(frame);
     if (touched.empty() || touched.back() != frame.channel) touched.push_back(frame.channel);
   }
   // Not amqp_maybe_release_buffers(): that one walks every channel.
   for (const amqp_channel_t channel : touched) amqp_maybe_release_buffers_on_channel(handle_.get(), channel);
+  keep_alive(heard_something);
+}
+
+bool AmqpConnection::has_input() const {
+  pollfd poll{.fd = fd(), .events = POLLIN, .revents = 0};
+  return ::poll(&poll, 1, 0) == 1;
+}
+
+/// Heartbeats: AMQP 0-9-1, 4.2.7. Any byte counts as one.
+void AmqpConnection::keep_alive(bool heard_something) {
+  if (heartbeat_ <= heartbeat_.zero() || !error_.ok()) return;
+  const TimePoint now = Clock::now();
+  if (heard_something) last_heard_ = now;
+  if (now - last_heard_ > 2 * heartbeat_) {
+    fail(host_ + ": no heartbeat for " + std::to_string(2 * heartbeat_.count()) + " s");
+  } else if (outgoing_.empty() && now - last_written_ >= heartbeat_ * heartbeat_share) {
+    outgoing_.add_heartbeat();
+    write();
+  }
+}
+
+std::optional<std::chrono::milliseconds> AmqpConnection::read_interval() const noexcept {
+  if (heartbeat_ <= heartbeat_.zero()) return std::nullopt;
+  return std::chrono::round<std::chrono::milliseconds>(heartbeat_ * heartbeat_share);
 }
 
 /// False: the frame is another one.
@@ -158,7 +202,9 @@ bool AmqpConnection::handle_close(const amqp_frame_t& frame) {
 // Closing
 
 void AmqpConnection::close(std::chrono::milliseconds timeout, const FrameHandler& on_frame) {
-  if (!error_.ok() || !may_write()) return;
+  outgoing_.abandon_body();
+  write();
+  if (!error_.ok() || !outgoing_.empty()) return;
   amqp_connection_close_t goodbye{};
   goodbye.reply_code = AMQP_REPLY_SUCCESS;
   goodbye.reply_text = amqp_cstring_bytes("closed by the application");

@@ -7,19 +7,20 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 
+#include "action_triggers/clock.hpp"
 #include "brokers/rabbitmq/amqp.hpp"
-#include "brokers/rabbitmq/publish_buffer.hpp"
-#include "brokers/rabbitmq/watchdog.hpp"
+#include "brokers/rabbitmq/outgoing_frames.hpp"
+
+struct ssl_st;  // OpenSSL's SSL
 
 namespace action_triggers::detail {
 
 /// After the first error the connection is of no more use, and error() says why: rabbitmq-c's state must not be touched
 /// then. Later calls do nothing.
 ///
-/// Methods and small messages are written when the socket takes them without blocking; see reserve(). What rabbitmq-c
-/// writes itself may block nevertheless, and is guarded by a watchdog.
+/// Nothing blocks. What is sent waits in OutgoingFrames until the socket takes it. rabbitmq-c only reads: its writes
+/// would block, also those of its heartbeats, so that these are sent and checked here.
 class AmqpConnection {
  public:
   /// Called for every frame but connection.close and its answer. The frame is valid during the call.
@@ -37,13 +38,20 @@ class AmqpConnection {
 
   void send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded);
 
-  /// Whether a message of about so many bytes may be published now. If not, the lane is to wait for a writable socket.
-  [[nodiscard]] bool reserve(std::size_t bytes);
-  /// Publishes now, or with finish_publishing(). Nothing else may be sent on this channel in between.
+  /// Whether a message of about so many bytes may be published on this channel now. If not, it may after a later read.
+  [[nodiscard]] OutgoingFrames::Room room_for(amqp_channel_t channel, std::size_t bytes);
+  /// Publishes, now or later. The body is referred to until is_writing(channel) is false, or there is an error.
   void publish(amqp_channel_t channel, Publish& publish);
-  void finish_publishing();
+  /// What was published is written now, as far as the socket takes it.
+  void finish_publishing() { write(); }
+  /// Whether the last message published on this channel has not left its memory as a whole.
+  [[nodiscard]] bool is_writing(amqp_channel_t channel) const noexcept { return outgoing_.is_writing(channel); }
 
-  /// Reads what has arrived, up to a limit.
+  /// Whether the broker has said that it takes nothing for a while (connection.blocked). It is then not given up for
+  /// taking nothing.
+  void set_blocked(bool blocked);
+
+  /// Goes on writing, and reads what has arrived, each up to a limit.
   void read_frames(const FrameHandler& on_frame);
 
   /// Says goodbye, and reads until the peer does so too or `timeout` has passed.
@@ -51,32 +59,29 @@ class AmqpConnection {
 
   /// Whether the limit of read_frames() left something.
   [[nodiscard]] bool more_to_read() const noexcept { return more_to_read_; }
-  /// Whether reserve() has refused since frames were last read.
-  [[nodiscard]] bool wants_writable() const noexcept { return wants_writable_; }
-  /// How long after a read the next one is due, even if nothing arrives. None: heartbeats are off.
+  [[nodiscard]] bool wants_writable() const noexcept { return !outgoing_.empty(); }
+  /// How long after a read the next one is due, even if nothing arrives: for heartbeats. None: they are off.
   [[nodiscard]] std::optional<std::chrono::milliseconds> read_interval() const noexcept;
 
  private:
-  [[nodiscard]] bool socket_is_writable() const;
-  [[nodiscard]] bool may_write();
-  void write_buffer();
-  void set_cork(bool on);
+  void write();
+  [[nodiscard]] std::size_t write_to_socket(std::string_view bytes);
+  [[nodiscard]] std::size_t write_to_tls(std::string_view bytes);
+  [[nodiscard]] bool has_input() const;
+  void keep_alive(bool heard_something);
   [[nodiscard]] bool handle_close(const amqp_frame_t& frame);
 
   AmqpHandle handle_;
   const std::string host_;
-  const bool tls_;
+  ssl_st* const ssl_;  // the handle's; nullptr: no TLS
+  const std::chrono::seconds heartbeat_;
   Status error_;
 
-  // A socket that polls writable has at least a third of its buffer free (Linux); this much fits in any buffer's third.
-  static constexpr std::size_t write_step = 32UL * 1024UL;
-  std::size_t write_budget_ = 0;      // bytes that the socket takes without blocking
-  PublishBuffer buffer_{write_step};  // empty after finish_publishing()
-  bool corked_ = false;
-  bool wants_writable_ = false;
+  OutgoingFrames outgoing_;
   bool more_to_read_ = false;
   bool close_confirmed_ = false;
-  Watchdog watchdog_;
+  TimePoint last_heard_ = Clock::now();
+  TimePoint last_written_ = last_heard_;
 };
 
 }  // namespace action_triggers::detail

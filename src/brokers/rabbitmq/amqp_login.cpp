@@ -20,6 +20,17 @@ Status library_status(const std::string& what, int error) {
   return {StatusCode::unavailable, what + ": " + amqp_error_string2(error)};
 }
 
+/// Where a TLS context keeps its one SSL.
+int ssl_index() {
+  static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
+
+void keep_ssl(const SSL* ssl, int where, int /*result*/) {
+  if ((where & SSL_CB_HANDSHAKE_START) == 0) return;
+  SSL_CTX_set_ex_data(SSL_get_SSL_CTX(ssl), ssl_index(), const_cast<SSL*>(ssl));
+}
+
 Status log_in(const RabbitMqConfig& config, const std::string& where, amqp_connection_state_t connection) {
   // The server sends connection.blocked only to those who announce that they understand it. To what is announced here
   // rabbitmq-c adds authentication_failure_close, without which wrong credentials would look like a lost connection.
@@ -57,9 +68,11 @@ Status open_socket(const RabbitMqConfig& config, const HostPort& host, amqp_conn
     if (amqp_ssl_socket_set_ssl_versions(socket, AMQP_TLSv1_2, AMQP_TLSvLATEST) != AMQP_STATUS_OK) {
       return {StatusCode::internal, "this rabbitmq-c cannot require TLS 1.2"};
     }
+    auto* const context = static_cast<SSL_CTX*>(amqp_ssl_socket_get_context(socket));
+    SSL_CTX_set_info_callback(context, keep_ssl);
     const TlsConfig& tls = *config.tls;
     if (tls.ca_file.empty()) {
-      SSL_CTX_set_default_verify_paths(static_cast<SSL_CTX*>(amqp_ssl_socket_get_context(socket)));
+      SSL_CTX_set_default_verify_paths(context);
     } else if (amqp_ssl_socket_set_cacert(socket, tls.ca_file.c_str()) != AMQP_STATUS_OK) {
       return {StatusCode::invalid_argument, "cannot read the certificates in conn_details.ssl.ca_file: " + tls.ca_file};
     }
@@ -93,12 +106,13 @@ Status open_amqp_connection(const RabbitMqConfig& config, const HostPort& host, 
   Status status = open_socket(config, host, fresh.get());
   if (status.ok()) status = log_in(config, to_string(host), fresh.get());
   if (!status.ok()) return status;
-  // A peer that vanishes without closing the connection is noticed even with heartbeats off.
-  const auto dead_after_ms =
-      static_cast<unsigned>(config.heartbeat.count() > 0 ? config.heartbeat.count() * 2'000 : 60'000);
-  setsockopt(amqp_get_sockfd(fresh.get()), IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_after_ms, sizeof dead_after_ms);
   connection = std::move(fresh);
   return {};
+}
+
+ssl_st* ssl_of(amqp_connection_state_t connection) {
+  auto* const context = static_cast<SSL_CTX*>(amqp_ssl_socket_get_context(amqp_get_socket(connection)));
+  return static_cast<SSL*>(SSL_CTX_get_ex_data(context, ssl_index()));
 }
 
 }  // namespace action_triggers::detail

@@ -4,10 +4,15 @@
 
 #include "brokers/rabbitmq/amqp.hpp"
 
+struct ssl_st;  // OpenSSL's SSL
+
 namespace action_triggers::detail {
 
 /// Connects to one host and logs in; blocks for at most config.connect_timeout, and the name look-up, which no option
 /// of the system bounds. ok: `connection` is set.
 Status open_amqp_connection(const RabbitMqConfig& config, const HostPort& host, AmqpHandle& connection);
+
+/// OpenSSL's side of a connection with TLS that was made here: rabbitmq-c does not hand it out.
+ssl_st* ssl_of(amqp_connection_state_t connection);
 
 }  // namespace action_triggers::detail

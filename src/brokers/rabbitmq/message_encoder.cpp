@@ -36,7 +36,7 @@ class FrameWriter {
   void encoded(Encode&& encode) {
     if (failed_) return;
     const int size = encode(amqp_bytes_t{capacity(), at_});
-    if (size <= 0) {
+    if (size < 0) {
       failed_ = true;
     } else {
       at_ += size;
@@ -153,20 +153,47 @@ Publish& MessageEncoder::encode(const RabbitMqConfig& config, const OutboundMess
   return publish_;
 }
 
-std::size_t encode_frames(std::span<char> to, amqp_channel_t channel, Publish& publish) {
-  FrameWriter writer(to);
+namespace {
+
+std::size_t written(const FrameWriter& writer) { return writer.failed() ? 0 : writer.written(); }
+
+void write_method(FrameWriter& writer, amqp_channel_t channel, amqp_method_number_t method, void* decoded) {
   writer.frame(AMQP_FRAME_METHOD, channel, [&] {
-    writer.number(AMQP_BASIC_PUBLISH_METHOD, 4);
-    writer.encoded([&](amqp_bytes_t at) { return amqp_encode_method(AMQP_BASIC_PUBLISH_METHOD, &publish.method, at); });
+    writer.number(method, 4);
+    writer.encoded([&](amqp_bytes_t at) { return amqp_encode_method(method, decoded, at); });
   });
+}
+
+}  // namespace
+
+std::size_t encode_method(std::span<char> to, amqp_channel_t channel, amqp_method_number_t method, void* decoded) {
+  FrameWriter writer(to);
+  write_method(writer, channel, method, decoded);
+  return written(writer);
+}
+
+std::size_t encode_envelope(std::span<char> to, amqp_channel_t channel, Publish& publish) {
+  FrameWriter writer(to);
+  write_method(writer, channel, AMQP_BASIC_PUBLISH_METHOD, &publish.method);
   writer.frame(AMQP_FRAME_HEADER, channel, [&] {
     writer.number(AMQP_BASIC_CLASS, 2);
     writer.number(0, 2);  // "weight", unused
     writer.number(publish.body.size(), 8);
     writer.encoded([&](amqp_bytes_t at) { return amqp_encode_properties(AMQP_BASIC_CLASS, &publish.properties, at); });
   });
-  if (!publish.body.empty()) writer.frame(AMQP_FRAME_BODY, channel, [&] { writer.text(publish.body); });
-  return writer.failed() ? 0 : writer.written();
+  return written(writer);
+}
+
+std::size_t encode_body(std::span<char> to, amqp_channel_t channel, std::string_view part) {
+  FrameWriter writer(to);
+  writer.frame(AMQP_FRAME_BODY, channel, [&] { writer.text(part); });
+  return written(writer);
+}
+
+std::size_t encode_heartbeat(std::span<char> to) {
+  FrameWriter writer(to);
+  writer.frame(AMQP_FRAME_HEARTBEAT, 0, [] {});
+  return written(writer);
 }
 
 }  // namespace action_triggers::detail

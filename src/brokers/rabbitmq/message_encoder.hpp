@@ -47,8 +47,14 @@ class MessageEncoder {
   char expiration_[24] = {};
 };
 
-/// Writes the frames of a message whose body fits one frame. Returns how many bytes they are; 0: they do not fit `to`,
-/// or AMQP's limits.
-std::size_t encode_frames(std::span<char> to, amqp_channel_t channel, Publish& publish);
+// Frames. Each function writes to the front of `to`, and returns how many bytes it has written. 0: they do not fit, or
+// not AMQP's limits.
+
+std::size_t encode_method(std::span<char> to, amqp_channel_t channel, amqp_method_number_t method, void* decoded);
+/// What stands before a message's body: the frames of basic.publish and of the properties.
+std::size_t encode_envelope(std::span<char> to, amqp_channel_t channel, Publish& publish);
+/// One frame of a body.
+std::size_t encode_body(std::span<char> to, amqp_channel_t channel, std::string_view part);
+std::size_t encode_heartbeat(std::span<char> to);
 
 }  // namespace action_triggers::detail

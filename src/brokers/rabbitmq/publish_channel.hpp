@@ -89,6 +89,10 @@ class PublishChannel {
   /// `message` was published, after offer() allowed it.
   void published(const OutboundMessage& message);
   [[nodiscard]] std::size_t unconfirmed() const noexcept { return waiting_; }
+  /// Whether a confirmation speaks of the message that was published last.
+  [[nodiscard]] bool is_of_newest(std::uint64_t tag, bool multiple) const noexcept {
+    return tag >= first_tag_ + window_.size() - 1 || (multiple && tag == 0);
+  }
   /// The destination was removed; its index may be used for another one.
   void forget_destination(std::size_t index);
 

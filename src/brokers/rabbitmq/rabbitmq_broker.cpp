@@ -180,8 +180,10 @@ std::size_t RabbitMqBroker::send(std::span<const OutboundMessage* const> batch, 
       events.complete(message, Outcome::failed(std::move(*problem)));
       continue;
     }
-    if (!connection_->reserve(message.body().size() + envelope_estimate)) {
-      events.full();
+    using Room = OutgoingFrames::Room;
+    if (const Room room = connection_->room_for(channel.id(), message.body().size() + envelope_estimate);
+        room != Room::yes) {
+      if (room == Room::none) events.full();
       break;
     }
     channel.published(message);
@@ -241,11 +243,13 @@ void RabbitMqBroker::on_connection_method(const amqp_method_t& method, BrokerEve
   if (method.id == AMQP_CONNECTION_BLOCKED_METHOD) {
     const auto& blocked = *static_cast<const amqp_connection_blocked_t*>(method.decoded);
     blocked_ = true;
+    connection_->set_blocked(true);
     const std::string why = "RabbitMQ has blocked publishers: " + std::string(from_amqp(blocked.reason));
     events.log(LogLevel::warning, why);
     events.blocked(true, why);
   } else if (method.id == AMQP_CONNECTION_UNBLOCKED_METHOD) {
     blocked_ = false;
+    connection_->set_blocked(false);
     events.log(LogLevel::info, "RabbitMQ takes messages again");
     events.blocked(false, {});
   }
@@ -254,15 +258,21 @@ void RabbitMqBroker::on_connection_method(const amqp_method_t& method, BrokerEve
 void RabbitMqBroker::on_publish_method(PublishChannel& channel, const amqp_method_t& method, BrokerEvents& events) {
   using Confirmation = PublishChannel::Confirmation;
   Status status;
+  const auto confirmed = [&](std::uint64_t tag, bool multiple, Confirmation confirmation) -> Status {
+    if (connection_->is_writing(channel.id()) && channel.is_of_newest(tag, multiple)) {
+      return {StatusCode::unavailable, "the broker confirmed a message that it has only got in part"};
+    }
+    return channel.confirmed(tag, multiple, confirmation, events);
+  };
   switch (method.id) {
     case AMQP_BASIC_ACK_METHOD: {
       const auto& ack = *static_cast<const amqp_basic_ack_t*>(method.decoded);
-      status = channel.confirmed(ack.delivery_tag, ack.multiple != 0, Confirmation::ack, events);
+      status = confirmed(ack.delivery_tag, ack.multiple != 0, Confirmation::ack);
       break;
     }
     case AMQP_BASIC_NACK_METHOD: {
       const auto& nack = *static_cast<const amqp_basic_nack_t*>(method.decoded);
-      status = channel.confirmed(nack.delivery_tag, nack.multiple != 0, Confirmation::nack, events);
+      status = confirmed(nack.delivery_tag, nack.multiple != 0, Confirmation::nack);
       break;
     }
     case AMQP_BASIC_RETURN_METHOD: {
