@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A small shop: every row that changes in its database fires a message to Kafka and one to RabbitMQ.
+// A small shop: every row that changes in its database fires a message to Kafka and one to RabbitMQ, once the change is
+// committed.
 //
 //     action_triggers_example_orders brokers.json              with the brokers that the file names
 //     action_triggers_example_orders brokers.json --mock-kafka with librdkafka's embedded mock cluster as Kafka
@@ -18,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "committed_changes.hpp"
 #include "read_back.hpp"
 
 namespace at = action_triggers;
@@ -32,45 +34,49 @@ struct Fired {
   at::Delivery delivery;
 };
 
+/// Closes itself.
+struct Database {
+  sqlite3* handle = nullptr;
+
+  Database() {
+    if (sqlite3_open(":memory:", &handle) != SQLITE_OK) throw std::runtime_error("no SQLite database can be opened");
+  }
+  ~Database() { sqlite3_close(handle); }
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+};
+
 class Shop {
  public:
   explicit Shop(at::TriggerDispatcher& dispatcher) : dispatcher_(dispatcher) {
-    if (sqlite3_open(":memory:", &database_) != SQLITE_OK) throw std::runtime_error(sqlite3_errmsg(database_));
-    execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, customer TEXT, total INTEGER)");
-    sqlite3_update_hook(database_, on_change, this);
+    execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, customer TEXT, total INTEGER CHECK (total > 0))");
+    execute("CREATE TABLE carts (id INTEGER PRIMARY KEY, customer TEXT)");
   }
-  ~Shop() { sqlite3_close(database_); }
-  Shop(const Shop&) = delete;
-  Shop& operator=(const Shop&) = delete;
 
+  /// Fires for what was committed, and for nothing else. The brokers are spoken to elsewhere.
   void execute(const std::string& sql) {
-    if (sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
-      throw std::runtime_error(sqlite3_errmsg(database_));
-    }
+    for (const example::CommittedChanges::Change& change : changes_.execute(sql)) on_change(change);
   }
 
   [[nodiscard]] const std::vector<Fired>& fired() const { return fired_; }
 
  private:
-  /// SQLite calls this inside the statement, for each changed row. It may not use the database here, so the message
-  /// says which row changed and how. fire() copies it and returns; the brokers are spoken to elsewhere.
-  static void on_change(void* shop, int operation, const char* /*database*/, const char* table, sqlite3_int64 row) {
-    const char* const verb = operation == SQLITE_INSERT ? "insert" : operation == SQLITE_UPDATE ? "update" : "delete";
-    const std::string id = std::to_string(row);
+  void on_change(const example::CommittedChanges::Change& change) {
+    const char* const verb = change.operation == SQLITE_INSERT   ? "insert"
+                             : change.operation == SQLITE_UPDATE ? "update"
+                                                                 : "delete";
+    const std::string id = std::to_string(change.row);
     at::Message message;
-    message.body = R"({"table": ")" + std::string(table) + R"(", "row": )" + id + R"(, "change": ")" + verb + "\"}";
-    message.key = id;
-    static_cast<Shop*>(shop)->fire(message);
-  }
-
-  void fire(const at::Message& message) {
+    message.body = R"({"table": ")" + change.table + R"(", "row": )" + id + R"(, "change": ")" + verb + "\"}";
+    message.key = change.table + "-" + id;
     for (const char* broker : {"order_events", "order_mails"}) {
       fired_.push_back({broker, message.body, dispatcher_.fire(broker, message)});
     }
   }
 
   at::TriggerDispatcher& dispatcher_;
-  sqlite3* database_ = nullptr;
+  Database database_;
+  example::CommittedChanges changes_{database_.handle};
   std::vector<Fired> fired_;
 };
 
@@ -81,7 +87,18 @@ void do_business(Shop& shop) {
   }
   shop.execute("UPDATE orders SET total = total + 5 WHERE customer = 'customer 1'");  // four rows, four triggers
   shop.execute("DELETE FROM orders WHERE id % 5 = 0");
+
+  shop.execute("INSERT INTO carts (customer) VALUES ('customer 1'), ('customer 2'), ('customer 3')");
+  shop.execute("DELETE FROM carts");                             // without WHERE: three rows, three messages
+  shop.execute("BEGIN; UPDATE orders SET total = 1; ROLLBACK");  // none: it did not happen
+  try {
+    shop.execute("BEGIN; INSERT INTO orders (total) VALUES (7); INSERT INTO orders (total) VALUES (-7); COMMIT");
+  } catch (const std::runtime_error&) {  // none either: CHECK refuses the second row, the first is rolled back
+  }
 }
+
+// 20 orders, 4 updates, 4 deletes, 3 carts and their end.
+constexpr std::size_t changes_that_last = 20 + 4 + 4 + 3 + 3;
 
 std::string where_it_went(const at::DeliveryReport& report, const at::BrokerConfig& broker) {
   if (report.offset >= 0)
@@ -123,7 +140,9 @@ bool verify(const std::vector<Fired>& fired, const at::Config& config) {
     }
   }
   std::printf("%zu fired, %zu confirmed, %zu read back\n", fired.size(), confirmed, back);
-  return !fired.empty() && confirmed == fired.size() && back == fired.size();
+  const bool all_told = fired.size() == 2 * changes_that_last;
+  if (!all_told) std::printf("%zu changes were committed, to be told to two brokers\n", changes_that_last);
+  return all_told && confirmed == fired.size() && back == fired.size();
 }
 
 }  // namespace
