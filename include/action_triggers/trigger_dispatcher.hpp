@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <concepts>
+#include <cstddef>
+#include <initializer_list>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -29,6 +31,15 @@ template <class T>
 concept ConvertibleToMessage = requires(const T& value) {
   { MessageConverter<T>::to_message(value) } -> std::same_as<Message>;
 };
+
+namespace detail {
+/// What braces may hold, for overloads that take them away from Message and std::string_view.
+struct BracesWithoutType {
+  template <class... Any>
+  BracesWithoutType(const Any&...);
+  BracesWithoutType(std::initializer_list<BracesWithoutType>);
+};
+}  // namespace detail
 
 /// Sends what is fired to its destination (an entry of the brokers map), in the background, with exactly one
 /// DeliveryReport per fire.
@@ -76,6 +87,17 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   Delivery fire(std::string_view destination, const T& payload, DeliveryCallback callback) {
     return fire(destination, MessageConverter<T>::to_message(payload), std::move(callback));
   }
+
+  /// These do not compile: write the type. `{{"order", 42}}` would be a std::string of 42 bytes from the address of
+  /// "order", `0` and `nullptr` a string at no address. `{.body = "…"}` and `nlohmann::json{{"order", 42}}` are well.
+  template <class... Rest>
+  Delivery fire(std::string_view destination, std::initializer_list<detail::BracesWithoutType>, Rest&&...) = delete;
+  template <class... Rest>
+  Delivery fire(std::string_view destination, std::nullptr_t, Rest&&...) = delete;
+  template <class... Rest>
+  Delivery fire(std::initializer_list<detail::BracesWithoutType>, Rest&&...) = delete;
+  template <class... Rest>
+  Delivery fire(std::nullptr_t, Rest&&...) = delete;
 
   /// Waits until everything fired before the call has its outcome and its callbacks have run (or were handed to the
   /// executor). False: `timeout` came first. In a callback: throws std::logic_error.
