@@ -2,13 +2,16 @@
 /// What can be configured for every destination, whatever its broker type. Backends derive their configuration from it.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "action_triggers/export.hpp"
+#include "action_triggers/status.hpp"
 
 namespace action_triggers {
 
@@ -19,12 +22,27 @@ enum class Overflow : std::uint8_t {
   drop_oldest,  ///< The oldest message that was not yet handed to the client library is reported queue_full instead.
 };
 
-/// How failed attempts are repeated: only on retryable statuses (see Status::retryable), until the deadline, after a
-/// pause drawn at random between a tenth of a limit and the limit, which doubles with every failure ("full jitter").
+/// How failed attempts are repeated: on retryable statuses (see Status::retryable) and on those of `on`, until the
+/// deadline, after a pause drawn at random between a tenth of a limit and the limit, which doubles with every failure
+/// ("full jitter").
 struct RetryPolicy {
   std::optional<std::uint32_t> max_attempts;  ///< Absent: unlimited. 1: never retried.
   std::chrono::milliseconds initial_backoff{100};
   std::chrono::milliseconds max_backoff{5'000};
+
+  /// Also retried: what somebody may mend while the message waits. Of unroutable, not_found, unauthenticated and
+  /// permission_denied; others do nothing here.
+  std::vector<StatusCode> on{};
+
+  [[nodiscard]] bool retries(const Status& status) const noexcept {
+    return status.retryable() ||
+           (!on.empty() && std::find(on.begin(), on.end(), status.code()) != on.end() && can_be_added(status.code()));
+  }
+  /// Whether `on` may have it.
+  [[nodiscard]] static bool can_be_added(StatusCode code) noexcept {
+    return code == StatusCode::unroutable || code == StatusCode::not_found || code == StatusCode::unauthenticated ||
+           code == StatusCode::permission_denied;
+  }
 };
 
 /// One entry of the brokers map: a destination that messages are fired at.

@@ -79,9 +79,16 @@ class [[nodiscard]] ACTION_TRIGGERS_EXPORT Status {
   [[nodiscard]] const std::string& message() const noexcept { return message_; }
 
   /// Whether the same message may succeed at another attempt although nobody has changed anything: `rejected` and
-  /// `unavailable`. A lane retries exactly these automatically until the message's deadline or retry.max_attempts.
+  /// `unavailable`. A lane retries these, and those of retry.on, until the message's deadline or retry.max_attempts.
   [[nodiscard]] bool retryable() const noexcept {
     return code_ == StatusCode::rejected || code_ == StatusCode::unavailable;
+  }
+
+  /// Whether the message itself is at fault, so that it fails wherever and whenever it is fired again:
+  /// `invalid_argument` and `too_large`. Neither retryable nor permanent: somebody has to act (make a queue, grant a
+  /// right), and the same message may succeed then.
+  [[nodiscard]] bool permanent() const noexcept {
+    return code_ == StatusCode::invalid_argument || code_ == StatusCode::too_large;
   }
 
   /// "code: message", or "ok".

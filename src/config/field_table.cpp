@@ -54,6 +54,40 @@ const std::vector<CommonField>& plain_fields() {
   return fields;
 }
 
+std::vector<StatusCode> codes_for_retry_on() {
+  std::vector<StatusCode> codes;
+  for (std::size_t index = 0; index < status_code_count; ++index) {
+    if (RetryPolicy::can_be_added(static_cast<StatusCode>(index))) codes.push_back(static_cast<StatusCode>(index));
+  }
+  return codes;
+}
+
+std::string all_retried_on() {
+  std::string all;
+  for (const StatusCode code : codes_for_retry_on()) {
+    all.append(all.empty() ? "`" : ", `").append(to_string(code)).append("`");
+  }
+  return all;
+}
+
+void read_retry_on(ConfigSection& retry, std::string_view key, RetryPolicy& policy) {
+  const std::vector<StatusCode> codes = codes_for_retry_on();
+  const auto names = retry.strings(key);
+  if (!names) return;
+  for (const std::string& name : *names) {
+    const auto code = std::find_if(codes.begin(), codes.end(), [&](StatusCode one) { return to_string(one) == name; });
+    if (code != codes.end()) {
+      policy.on.push_back(*code);
+    } else if (name == "rejected" || name == "unavailable") {
+      retry.problem(key, "The field 'on' need not have '" + name + "': it is always retried.");
+    } else {
+      std::string all;
+      for (const StatusCode one : codes) all.append(all.empty() ? "'" : ", '").append(to_string(one)).append("'");
+      retry.problem(key, "The field 'on' must have some of " + all + ".");
+    }
+  }
+}
+
 /// Rows of the object params.retry.
 using RetryField = Field<RetryPolicy>;
 
@@ -68,6 +102,10 @@ const std::vector<RetryField>& retry_fields() {
       integer_field<RetryPolicy>(
           in_params, "max_backoff_ms", &RetryPolicy::max_backoff, 1, longest_ms, as_text(defaults.max_backoff),
           "The longest pause of all. Pauses are drawn at random between a tenth of their limit and the limit."),
+      custom_field<RetryPolicy>(in_params, "on", "list of str", all_retried_on(), "",
+                                "Statuses that are retried beside `rejected` and `unavailable`: what somebody may mend "
+                                "while the message waits.",
+                                read_retry_on),
   };
   return fields;
 }

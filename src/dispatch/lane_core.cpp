@@ -202,7 +202,7 @@ void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
   if (outcome.status.ok()) {
     destination.none_taken_since = TimePoint::max();
     connection_.delivered();
-  } else if (outcome.status.retryable()) {
+  } else if (destination.config->retry.retries(outcome.status)) {
     if (broker_.is_closed()) {
       outcome.status =
           status_of(StatusCode::closed, [&] { return "close() ran out of time: " + outcome.status.message(); });
@@ -228,7 +228,7 @@ void LaneCore::disconnected(Status why) {
       Record* const newer = record->newer;
       if (!record->in_flight) {
         if (!was_connected) record->count_attempt(+1);
-        if (!why.retryable() || (!was_connected && tried_enough(*record))) {
+        if (!destination->config->retry.retries(why) || (!was_connected && tried_enough(*record))) {
           resolve(*record, Outcome::failed(copy_of(why)));
         }
       }

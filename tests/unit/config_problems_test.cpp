@@ -189,7 +189,12 @@ std::vector<Case> cases() {
   param("ZeroAttempts", R"("retry":{"max_attempts":0})", 35, "retry.max_attempts",
         "The field 'max_attempts' must be between 1 and 1000000, not 0.", "retry/max_attempts");
   param("UnknownRetryKey", R"("retry":{"attempts":3})", 31, "retry.attempts",
-        "Unknown field 'attempts'. Known: initial_backoff_ms, max_attempts, max_backoff_ms.", "retry/attempts");
+        "Unknown field 'attempts'. Known: initial_backoff_ms, max_attempts, max_backoff_ms, on.", "retry/attempts");
+  param("RetryOnAPermanentStatus", R"("retry":{"on":["unroutable","too_large"]})", 25, "retry.on",
+        "The field 'on' must have some of 'not_found', 'unroutable', 'unauthenticated', 'permission_denied'.",
+        "retry/on");
+  param("RetryOnWhatIsAlwaysRetried", R"("retry":{"on":"rejected"})", 25, "retry.on",
+        "The field 'on' need not have 'rejected': it is always retried.", "retry/on");
   param("BackoffsCrossed", R"("retry":{"initial_backoff_ms":9000})", 41, "retry.initial_backoff_ms",
         "The field 'initial_backoff_ms' (9000) must not be larger than 'max_backoff_ms' (5000).",
         "retry/initial_backoff_ms");

@@ -89,7 +89,7 @@ TEST(ConfigTest, TheReferencesExampleLoadsUnchanged) {
 TEST(ConfigTest, CommonParamsAreRead) {
   const Config config = memory_with(R"({"timeout_secs": 1.5, "max_in_flight": 7, "max_queued_messages": 8,
     "max_queued_bytes": 9, "overflow": "block", "max_block_ms": 10,
-    "retry": {"max_attempts": 3, "initial_backoff_ms": 4, "max_backoff_ms": 5}})");
+    "retry": {"max_attempts": 3, "initial_backoff_ms": 4, "max_backoff_ms": 5, "on": ["unroutable", "not_found"]}})");
   const BrokerConfig& broker = *config.find("b");
   EXPECT_EQ(broker.timeout, 1500ms);
   EXPECT_EQ(broker.max_in_flight, 7U);
@@ -100,6 +100,9 @@ TEST(ConfigTest, CommonParamsAreRead) {
   EXPECT_EQ(broker.retry.max_attempts, 3U);
   EXPECT_EQ(broker.retry.initial_backoff, 4ms);
   EXPECT_EQ(broker.retry.max_backoff, 5ms);
+  EXPECT_EQ(broker.retry.on, (std::vector<StatusCode>{StatusCode::unroutable, StatusCode::not_found}));
+  EXPECT_EQ(memory_with(R"({"retry": {"on": "unroutable"}})").find("b")->retry.on,
+            std::vector<StatusCode>{StatusCode::unroutable});
   EXPECT_EQ(memory_with(R"({"overflow": "drop_oldest"})").find("b")->overflow, Overflow::drop_oldest);
 }
 

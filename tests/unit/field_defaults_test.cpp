@@ -113,6 +113,7 @@ TEST(FieldDefaultsTest, OfEveryType) {
        [](const auto& config) { return config.retry.max_attempts ? text_of(config.retry.max_attempts) : "unlimited"; }},
       {"retry.initial_backoff_ms", [](const auto& config) { return text_of(config.retry.initial_backoff); }},
       {"retry.max_backoff_ms", [](const auto& config) { return text_of(config.retry.max_backoff); }},
+      {"retry.on", [](const auto& config) { return std::string(config.retry.on.empty() ? "" : "some"); }},
   };
   check<BrokerConfig>(common_fields(), printers, minimal_memory());
 }

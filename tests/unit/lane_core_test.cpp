@@ -375,6 +375,62 @@ TEST_F(LaneCoreTest, ThePermanentFailureOfAConnectionIsReportedAtOnceAndTriedAga
   EXPECT_LE(script_.connects, connects + 1) << "however many fires come";
 }
 
+TEST_F(LaneCoreTest, WhatRetryOnNamesIsTriedAgain) {
+  make({"a"}, [](BrokerConfig& config) {
+    config.retry.on = {StatusCode::unroutable};
+    config.retry.max_attempts = 3;
+  });
+  script_.answer_at_once = [bad = 0](const OutboundMessage& message) mutable {
+    if (message.body() == "lost") return Outcome::failed({StatusCode::not_found, "no exchange"});
+    if (message.body() == "never" || ++bad < 3) return Outcome::failed({StatusCode::unroutable, "no queue"});
+    return Outcome::persisted();
+  };
+  fire("mended");
+  for (int i = 0; i < 100; ++i) step(100ms);
+  fire("never");
+  for (int i = 0; i < 100; ++i) step(100ms);
+  fire("lost");
+  step();
+  ASSERT_EQ(reports_.size(), 3U);
+  EXPECT_TRUE(reports_[0].outcome.status.ok()) << reports_[0].outcome.status;
+  EXPECT_EQ(reports_[0].attempts, 3U);
+  EXPECT_EQ(reports_[1].outcome.status.code(), StatusCode::unroutable);
+  EXPECT_EQ(reports_[1].attempts, 3U);
+  EXPECT_EQ(reports_[2].outcome.status.code(), StatusCode::not_found) << "which retry.on does not name";
+  EXPECT_EQ(reports_[2].attempts, 1U);
+}
+
+TEST_F(LaneCoreTest, WhatRetryOnNamesDoesNotHoldUpTheOthersForEver) {
+  make({"a"}, [](BrokerConfig& config) { config.retry.on = {StatusCode::unroutable}; });
+  script_.answer_at_once = [](const OutboundMessage& message) {
+    if (message.body() == "bad") return Outcome::failed({StatusCode::unroutable, "no queue for this key"});
+    return Outcome::persisted();
+  };
+  fire("bad");
+  for (int i = 0; i < 20; ++i) {
+    fire("good");
+    step(1s);
+  }
+  EXPECT_EQ(sent_of("good"), 20U);
+}
+
+TEST_F(LaneCoreTest, RetryOnWaitsOutARefusedLogin) {
+  script_.connect_fails = Status(StatusCode::unauthenticated, "wrong password");
+  make({"a", "b"}, [](BrokerConfig& config) {
+    if (config.name == "a") config.retry.on = {StatusCode::unauthenticated};
+  });
+  fire("patient", 0);
+  fire("other", 1);
+  step(2s);
+  ASSERT_EQ(reports_.size(), 1U);
+  EXPECT_EQ(reports_[0].body, "other");
+  script_.connect_fails.reset();
+  script_.answer_at_once = [](const OutboundMessage&) { return Outcome::persisted(); };
+  for (int i = 0; i < 10; ++i) step(1s);
+  ASSERT_EQ(reports_.size(), 2U);
+  EXPECT_TRUE(reports_[1].outcome.status.ok()) << reports_[1].outcome.status;
+}
+
 TEST_F(LaneCoreTest, ATimeOutNamesTheLastRefusalAndNotTheTimeOutsBefore) {
   make({"a"}, [](BrokerConfig& config) { config.timeout = 250ms; });
   script_.answer_at_once = [](const OutboundMessage&) {
