@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <iosfwd>
 #include <string>
 #include <utility>
 
@@ -35,6 +36,9 @@ struct DeliveryReport {
   std::int32_t partition = -1;  ///< Kafka only, and only when ok; otherwise -1.
   std::int64_t offset = -1;     ///< Kafka only, and only when ok; otherwise -1.
 };
+
+/// One line for a log: destination, message id, status, and what else is known.
+ACTION_TRIGGERS_EXPORT std::ostream& operator<<(std::ostream& out, const DeliveryReport& report);
 
 using DeliveryCallback = std::function<void(const DeliveryReport&)>;
 
@@ -67,6 +71,11 @@ class ACTION_TRIGGERS_EXPORT Delivery {
   template <class Rep, class Period>
   [[nodiscard]] const DeliveryReport* wait_for(std::chrono::duration<Rep, Period> timeout) const {
     return wait_at_most(saturated(timeout));
+  }
+  template <class AnyClock, class Duration>
+  [[nodiscard]] const DeliveryReport* wait_until(std::chrono::time_point<AnyClock, Duration> when) const {
+    const auto now = AnyClock::now();
+    return wait_at_most(when > now ? saturated(when - now) : std::chrono::nanoseconds::zero());
   }
 
  private:

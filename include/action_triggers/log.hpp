@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <iosfwd>
 #include <string_view>
 
 #include "action_triggers/export.hpp"
@@ -14,6 +15,7 @@ enum class LogLevel : std::uint8_t { debug, info, warning, error };
 
 /// "debug", "info", "warning", "error".
 ACTION_TRIGGERS_EXPORT std::string_view to_string(LogLevel level) noexcept;
+ACTION_TRIGGERS_EXPORT std::ostream& operator<<(std::ostream& out, LogLevel level);
 
 /// Receives one line of the log: level, component ("lane", "kafka", "rabbitmq", …) and text, without a newline.
 /// Called from the lanes' threads, one call at a time per lane; exceptions are caught and counted.

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 #include <map>
 #include <string>
 #include <string_view>
@@ -25,6 +26,7 @@ enum class ConnectionState : std::uint8_t {
 };
 
 ACTION_TRIGGERS_EXPORT std::string_view to_string(ConnectionState state) noexcept;
+ACTION_TRIGGERS_EXPORT std::ostream& operator<<(std::ostream& out, ConnectionState state);
 
 /// One destination since the dispatcher was made. Counts of messages unless said otherwise.
 struct BrokerStats {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <memory>
+#include <ranges>
 #include <string_view>
 #include <utility>
 
@@ -41,6 +42,12 @@ struct BracesWithoutType {
 };
 }  // namespace detail
 
+/// A body as bytes: std::vector<std::byte>, std::span<const std::uint8_t> and the like.
+template <class T>
+concept ByteSequence = std::ranges::contiguous_range<const T&> && std::ranges::sized_range<const T&> &&
+    (std::same_as<std::ranges::range_value_t<const T&>, std::byte> ||
+     std::same_as<std::ranges::range_value_t<const T&>, unsigned char>)&&!ConvertibleToMessage<T>;
+
 /// Sends what is fired to its destination (an entry of the brokers map), in the background, with exactly one
 /// DeliveryReport per fire.
 ///
@@ -59,10 +66,13 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   /// stats() and in reports. Throws std::runtime_error if a lane's broker cannot be made, std::system_error if a thread
   /// cannot be started.
   explicit TriggerDispatcher(Config config);
+  TriggerDispatcher(Config config, DispatcherOptions options);
   TriggerDispatcher(Config config, const BrokerRegistry& registry, DispatcherOptions options = {});
 
-  TriggerDispatcher(const TriggerDispatcher&) = delete;
-  TriggerDispatcher& operator=(const TriggerDispatcher&) = delete;
+  /// A dispatcher that was moved from can be destroyed or assigned to, nothing else. Moving is no call from "any
+  /// thread": nobody may be inside a member. Whoever kept a pointer to the dispatcher has the wrong one afterwards.
+  TriggerDispatcher(TriggerDispatcher&&) noexcept;
+  TriggerDispatcher& operator=(TriggerDispatcher&&) noexcept;
 
   /// close(options.close_timeout), then frees the connections. Returns after close_timeout + 2 s at the latest, plus
   /// the time that a callback still running takes. On a lane's own thread (in a callback) it does not wait for that
@@ -99,12 +109,24 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   template <class... Rest>
   Delivery fire(std::nullptr_t, Rest&&...) = delete;
 
+  /// The same for bytes.
+  template <ByteSequence T>
+  Delivery fire(std::string_view destination, const T& body) {
+    return fire(destination, as_text(body));
+  }
+  template <ByteSequence T>
+  Delivery fire(std::string_view destination, const T& body, DeliveryCallback callback) {
+    return fire(destination, as_text(body), std::move(callback));
+  }
+
   /// Waits until everything fired before the call has its outcome and its callbacks have run (or were handed to the
   /// executor). False: `timeout` came first. In a callback: throws std::logic_error.
   template <class Rep, class Period>
   bool flush(std::chrono::duration<Rep, Period> timeout) {
     return flush_within(saturated(timeout));
   }
+  /// Without a limit of its own: every message has its deadline.
+  bool flush() { return flush_within(std::chrono::nanoseconds::max()); }
 
   /// Refuses further fires (they report `closed`), waits up to `timeout` for what is under way, then reports the rest
   /// as `closed`. Returns `timeout` + 2 s later at most. A second call counts only what is unfinished. In a callback:
@@ -113,11 +135,16 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   CloseReport close(std::chrono::duration<Rep, Period> timeout) {
     return close_within(saturated(timeout));
   }
+  CloseReport close();  ///< Within DispatcherOptions::close_timeout.
 
   /// A snapshot; counters of one destination may be a few messages apart while traffic flows.
   [[nodiscard]] Stats stats() const;
 
  private:
+  template <class Bytes>
+  static std::string_view as_text(const Bytes& bytes) noexcept {
+    return {reinterpret_cast<const char*>(std::ranges::data(bytes)), std::ranges::size(bytes)};
+  }
   bool flush_within(std::chrono::nanoseconds timeout);
   CloseReport close_within(std::chrono::nanoseconds timeout);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "action_triggers/log.hpp"
 
+#include <ostream>
+
 namespace action_triggers {
 
 std::string_view to_string(LogLevel level) noexcept {
@@ -16,5 +18,7 @@ std::string_view to_string(LogLevel level) noexcept {
   }
   return "unknown";
 }
+
+std::ostream& operator<<(std::ostream& out, LogLevel level) { return out << to_string(level); }
 
 }  // namespace action_triggers

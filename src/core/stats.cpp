@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "action_triggers/stats.hpp"
 
+#include <ostream>
+
 namespace action_triggers {
 
 std::string_view to_string(ConnectionState state) noexcept {
@@ -18,5 +20,7 @@ std::string_view to_string(ConnectionState state) noexcept {
   }
   return "unknown";
 }
+
+std::ostream& operator<<(std::ostream& out, ConnectionState state) { return out << to_string(state); }
 
 }  // namespace action_triggers

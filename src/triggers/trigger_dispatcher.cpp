@@ -27,6 +27,11 @@ TriggerDispatcher::TriggerDispatcher(Config config)
 TriggerDispatcher::TriggerDispatcher(Config config, const BrokerRegistry& registry, DispatcherOptions options)
     : impl_(std::make_unique<Impl>(std::move(config), registry, std::move(options))) {}
 
+TriggerDispatcher::TriggerDispatcher(Config config, DispatcherOptions options)
+    : TriggerDispatcher(std::move(config), BrokerRegistry::builtin(), std::move(options)) {}
+
+TriggerDispatcher::TriggerDispatcher(TriggerDispatcher&&) noexcept = default;
+TriggerDispatcher& TriggerDispatcher::operator=(TriggerDispatcher&&) noexcept = default;
 TriggerDispatcher::~TriggerDispatcher() = default;
 
 Delivery TriggerDispatcher::fire(std::string_view broker, const Message& message) {
@@ -48,6 +53,9 @@ Delivery TriggerDispatcher::fire(std::string_view broker, std::string_view body,
 bool TriggerDispatcher::flush_within(std::chrono::nanoseconds timeout) { return impl_->dispatcher.flush(timeout); }
 CloseReport TriggerDispatcher::close_within(std::chrono::nanoseconds timeout) {
   return impl_->dispatcher.close(timeout);
+}
+CloseReport TriggerDispatcher::close() {
+  return impl_->dispatcher.close(impl_->dispatcher.callbacks().options.close_timeout);
 }
 Stats TriggerDispatcher::stats() const { return impl_->dispatcher.stats(); }
 

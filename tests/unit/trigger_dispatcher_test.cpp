@@ -5,12 +5,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <span>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "action_triggers/json.hpp"
 #include "action_triggers/testing/matchers.hpp"
 #include "action_triggers/testing/mock_broker.hpp"
 #include "support/dispatcher_test.hpp"
@@ -45,6 +51,109 @@ TEST_F(DispatcherTest, DeliversAMessageWithAllItsParts) {
   EXPECT_EQ(report.attempts, 1U);
   EXPECT_GT(report.latency, 0ns);
   EXPECT_THAT(memory_->messages("orders"), ElementsAre(message));
+}
+
+TEST_F(DispatcherTest, BytesAreABody) {
+  auto& dispatcher = make({"orders"});
+  const std::vector<std::byte> bytes{std::byte{0}, std::byte{255}};
+  const std::array<std::uint8_t, 3> more{1, 0, 2};
+  const std::span<const std::byte> none;
+  dispatcher.fire("orders", bytes);
+  dispatcher.fire("orders", more);
+  dispatcher.fire("orders", none);
+  dispatcher.fire("orders", std::span(bytes), [](const DeliveryReport& report) { EXPECT_THAT(report, IsOk()); });
+  ASSERT_TRUE(dispatcher.flush());
+  const auto arrived = memory_->messages("orders");
+  ASSERT_THAT(arrived, SizeIs(4));
+  EXPECT_EQ(arrived[0].body, std::string("\0\377", 2));
+  EXPECT_EQ(arrived[1].body, std::string("\1\0\2", 3));
+  EXPECT_EQ(arrived[2].body, "");
+  EXPECT_EQ(arrived[3].body, arrived[0].body);
+}
+
+TEST_F(DispatcherTest, JsonOfBothKindsIsAPayloadAndMayHaveAKey) {
+  auto& dispatcher = make({"orders"});
+  dispatcher.fire("orders", nlohmann::ordered_json{{"z", 1}, {"a", 2}});
+  dispatcher.fire("orders", json_message(nlohmann::json{{"z", 1}, {"a", 2}}, "order-42"));
+  ASSERT_TRUE(dispatcher.flush());
+  const auto arrived = memory_->messages("orders");
+  ASSERT_THAT(arrived, SizeIs(2));
+  EXPECT_EQ(arrived[0].body, R"({"z":1,"a":2})");
+  EXPECT_EQ(arrived[1].body, R"({"a":2,"z":1})");
+  EXPECT_EQ(arrived[1].key, "order-42");
+  EXPECT_EQ(arrived[1].content_type, "application/json");
+}
+
+TEST_F(DispatcherTest, CanBeMoved) {
+  auto& dispatcher = make({"orders"});
+  TriggerDispatcher moved = std::move(dispatcher);
+  EXPECT_THAT(moved.fire("orders", "x").wait(), IsOk());
+  dispatcher_.emplace(tests::config_of({"other"}), tests::registry_of(memory_->maker()));
+  *dispatcher_ = std::move(moved);
+  EXPECT_THAT(dispatcher_->fire("orders", "y").wait(), IsOk());
+  EXPECT_THAT(memory_->messages("orders"), SizeIs(2));
+}
+
+TEST_F(DispatcherTest, CloseTakesItsTimeFromTheOptions) {
+  DispatcherOptions options;
+  options.close_timeout = 0ms;
+  auto& dispatcher = make({"orders"}, {}, std::move(options));
+  memory_->hold();
+  const Delivery delivery = dispatcher.fire("orders", "x");
+  const CloseReport left = dispatcher.close();
+  EXPECT_EQ(left.abandoned, 1U);
+  EXPECT_THAT(delivery.wait(), HasCode(StatusCode::closed));
+}
+
+TEST_F(DispatcherTest, OptionsMayFollowTheConfiguration) {
+  int failures = 0;
+  TriggerDispatcher dispatcher(parse_config(R"({"brokers": {"a": {"broker_type": "memory"}}})"),
+                               hearing_failures([&](const DeliveryReport&) { ++failures; }));
+  dispatcher.fire("nobody", "x");
+  EXPECT_EQ(failures, 1);
+}
+
+TEST_F(DispatcherTest, AnOutcomeCanBeWaitedForUntilATime) {
+  auto& dispatcher = make({"orders"});
+  memory_->hold();
+  const Delivery delivery = dispatcher.fire("orders", "x");
+  EXPECT_EQ(delivery.wait_until(std::chrono::steady_clock::now() + 10ms), nullptr);
+  EXPECT_EQ(delivery.wait_until(std::chrono::system_clock::time_point::min()), nullptr);
+  memory_->release();
+  ASSERT_NE(delivery.wait_until(std::chrono::system_clock::time_point::max()), nullptr);
+  EXPECT_THAT(*delivery.wait_until(std::chrono::steady_clock::time_point::max()), IsOk());
+}
+
+TEST(PrintingTest, ReportsStatesAndLevels) {
+  const auto printed = [](const auto& value) {
+    std::ostringstream out;
+    out << value;
+    return out.str();
+  };
+  DeliveryReport report;
+  report.status = {StatusCode::unroutable, "no queue"};
+  report.attempts = 1;
+  report.latency = 1'500us;
+  report.message_id = "order-42";
+  report.broker = "orders";
+  EXPECT_EQ(printed(report), "orders order-42: unroutable: no queue (not_persisted, 1 attempt, 1500 us)");
+  report.status = {};
+  report.persistence = Persistence::persisted;
+  report.attempts = 2;
+  report.partition = 3;
+  report.offset = 4;
+  EXPECT_EQ(printed(report), "orders order-42: ok (persisted, 2 attempts, 1500 us, partition 3, offset 4)");
+  EXPECT_EQ(printed(ConnectionState::blocked), "blocked");
+  EXPECT_EQ(printed(LogLevel::warning), "warning");
+}
+
+TEST(StatusTest, SaysWhoIsAtFault) {
+  for (std::size_t i = 0; i < status_code_count; ++i) {
+    const Status status(static_cast<StatusCode>(i), "");
+    EXPECT_EQ(status.permanent(),
+              status.code() == StatusCode::invalid_argument || status.code() == StatusCode::too_large);
+    EXPECT_FALSE(status.permanent() && status.retryable());
+  }
 }
 
 TEST_F(DispatcherTest, MakesAUuidVersion7WhereTheApplicationGivesNoId) {

@@ -14,13 +14,9 @@
 
 namespace action_triggers {
 
-// GoogleTest finds these by argument-dependent look-up.
+// GoogleTest finds it by argument-dependent look-up.
 inline void PrintTo(const Message& message, std::ostream* out) {
   *out << "message{body: \"" << message.body << "\", key: \"" << message.key << "\", id: " << message.id << "}";
-}
-inline void PrintTo(const DeliveryReport& report, std::ostream* out) {
-  *out << report.broker << ": " << report.status << ", " << report.persistence << ", " << report.attempts
-       << " attempts";
 }
 
 namespace testing {
