@@ -3,16 +3,50 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
+#include <cstddef>
 #include <functional>
+#include <utility>
 
 #include "action_triggers/delivery.hpp"
 #include "action_triggers/log.hpp"
+#include "action_triggers/outbound_message.hpp"
 
 namespace action_triggers {
 
+/// What DispatcherOptions::on_failure holds: a function of the report, or of the report and the message.
+class FailureCallback {
+ public:
+  FailureCallback() = default;
+  FailureCallback(std::nullptr_t) {}  // NOLINT(google-explicit-constructor): functions convert, as to std::function
+  template <class F>
+  requires std::invocable<F&, const DeliveryReport&, const MessageView&> FailureCallback(F function)
+      : function_(std::move(function)) {}
+  template <class F>
+  requires(std::invocable<F&, const DeliveryReport&> && !std::invocable<F&, const DeliveryReport&, const MessageView&>)
+      FailureCallback(F function) {
+    DeliveryCallback call(std::move(function));  // knows whether it is empty
+    if (!call) return;
+    function_ = [call = std::move(call)](const DeliveryReport& report, const MessageView&) { call(report); };
+  }
+
+  explicit operator bool() const noexcept { return static_cast<bool>(function_); }
+  void operator()(const DeliveryReport& report, const MessageView& message) const { function_(report, message); }
+
+ private:
+  std::function<void(const DeliveryReport&, const MessageView&)> function_;
+};
+
 struct DispatcherOptions {
-  /// Called for every report that is not ok, fire-and-forget ones included. Runs where callbacks run.
-  DeliveryCallback on_failure{};
+  /// Called for every report that is not ok, fire-and-forget ones included. Runs where callbacks run. A function with a
+  /// second parameter also gets the message, as a view that is valid during the call; copy() keeps it:
+  ///
+  ///     options.on_failure = [&](const at::DeliveryReport& report, const at::MessageView& message) {
+  ///       dead_letters.save(report, message.copy());
+  ///     };
+  ///
+  /// The view of a message that was refused for its size (over 1 GiB) has the id only.
+  FailureCallback on_failure{};
 
   LogCallback log{};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A message as a Broker sees it: views into the lane's one copy.
+/// A fired message as others see it: views into the one copy that fire() made.
 #pragma once
 
 #include <chrono>
@@ -24,11 +24,11 @@ class Payload;
 struct DestinationRef;
 }  // namespace detail
 
-/// A message on its way out: views into the lane's one copy. Valid until the broker completes it.
-class ACTION_TRIGGERS_EXPORT OutboundMessage {
+/// What was fired, byte for byte. For brokers (OutboundMessage), and for DispatcherOptions::on_failure.
+class ACTION_TRIGGERS_EXPORT MessageView {
  public:
-  OutboundMessage(const OutboundMessage&) = delete;
-  OutboundMessage& operator=(const OutboundMessage&) = delete;
+  MessageView(const MessageView&) = delete;
+  MessageView& operator=(const MessageView&) = delete;
 
   [[nodiscard]] std::string_view body() const noexcept;
   [[nodiscard]] std::string_view key() const noexcept;
@@ -48,9 +48,23 @@ class ACTION_TRIGGERS_EXPORT OutboundMessage {
   [[nodiscard]] std::optional<std::chrono::milliseconds> expiration() const noexcept;
   [[nodiscard]] std::optional<std::uint8_t> priority() const noexcept;
 
-  /// All of it as a value, for a broker that keeps messages.
+  /// All of it as a value, to keep it or to fire it again.
   [[nodiscard]] Message copy() const;
 
+ protected:
+  MessageView() = default;
+  ~MessageView() = default;
+
+  const detail::Payload* payload_ = nullptr;
+
+ private:
+  /// The header at `at` (nullptr: the first); `at` is moved behind it.
+  HeaderView next_header(const char*& at) const noexcept;
+};
+
+/// A message on its way out, as a Broker sees it. Valid until the broker completes it.
+class ACTION_TRIGGERS_EXPORT OutboundMessage : public MessageView {
+ public:
   /// The destination that this message was fired at, and its number: its position in LaneContext::destinations, or
   /// the index of add_destination().
   [[nodiscard]] const BrokerConfig& destination() const noexcept;
@@ -63,13 +77,8 @@ class ACTION_TRIGGERS_EXPORT OutboundMessage {
   OutboundMessage() = default;
   ~OutboundMessage() = default;
 
-  const detail::Payload* payload_ = nullptr;
   const detail::DestinationRef* destination_ = nullptr;
   std::uint32_t attempts_ = 0;
-
- private:
-  /// The header at `at` (nullptr: the first); `at` is moved behind it.
-  HeaderView next_header(const char*& at) const noexcept;
 };
 
 }  // namespace action_triggers

@@ -8,13 +8,13 @@
 
 namespace action_triggers {
 
-std::string_view OutboundMessage::body() const noexcept { return payload_->body(); }
-std::string_view OutboundMessage::key() const noexcept { return payload_->key(); }
-std::string_view OutboundMessage::content_type() const noexcept { return payload_->content_type(); }
-std::string_view OutboundMessage::id() const noexcept { return payload_->id(); }
-std::size_t OutboundMessage::header_count() const noexcept { return payload_->header_count(); }
+std::string_view MessageView::body() const noexcept { return payload_->body(); }
+std::string_view MessageView::key() const noexcept { return payload_->key(); }
+std::string_view MessageView::content_type() const noexcept { return payload_->content_type(); }
+std::string_view MessageView::id() const noexcept { return payload_->id(); }
+std::size_t MessageView::header_count() const noexcept { return payload_->header_count(); }
 
-HeaderView OutboundMessage::next_header(const char*& at) const noexcept {
+HeaderView MessageView::next_header(const char*& at) const noexcept {
   if (at == nullptr) at = payload_->headers();
   std::uint32_t sizes[2];
   std::memcpy(sizes, at, sizeof sizes);
@@ -23,17 +23,17 @@ HeaderView OutboundMessage::next_header(const char*& at) const noexcept {
   return {{name, sizes[0]}, {name + sizes[0], sizes[1]}};
 }
 
-std::optional<std::chrono::milliseconds> OutboundMessage::expiration() const noexcept {
+std::optional<std::chrono::milliseconds> MessageView::expiration() const noexcept {
   const auto ms = payload_->expiration_ms();
   return ms ? std::optional(std::chrono::milliseconds(*ms)) : std::nullopt;
 }
 
-std::optional<std::uint8_t> OutboundMessage::priority() const noexcept {
+std::optional<std::uint8_t> MessageView::priority() const noexcept {
   const std::int16_t priority = payload_->priority();
   return priority < 0 ? std::nullopt : std::optional(static_cast<std::uint8_t>(priority));
 }
 
-Message OutboundMessage::copy() const {
+Message MessageView::copy() const {
   Message message;
   message.body = body();
   message.key = key();

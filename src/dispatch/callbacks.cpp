@@ -31,30 +31,41 @@ void Callbacks::log(LogLevel level, std::string_view component, std::string_view
   }
 }
 
+bool Callbacks::hears_failures() const noexcept { return options.on_failure && !in_on_failure; }
+
 void Callbacks::run(Record& record, const DeliveryReport& report) noexcept {
-  const bool failure = !report.status.ok() && options.on_failure && !in_on_failure;
+  const bool failure = !report.status.ok() && hears_failures();
   if (!record.callback && !failure) return;
   if (options.executor) {
     try {
       record.add_reference();
-      options.executor([self = shared_from_this(), delivery = record.handle(), callback = &record.callback, failure] {
-        self->call_all(*callback, delivery.wait(), failure, "on the executor");
+      // The handle keeps the record.
+      options.executor([self = shared_from_this(), delivery = record.handle(), &record, failure] {
+        self->call_all(record, delivery.wait(), failure, "on the executor");
       });
       return;
     } catch (...) {  // it did not take the task: run it here rather than lose it
       exceptions.fetch_add(1, std::memory_order_relaxed);
     }
   }
-  call_all(record.callback, report, failure, "on the lane's thread, and held it up");
+  call_all(record, report, failure, "on the lane's thread, and held it up");
 }
 
-void Callbacks::call_all(const DeliveryCallback& callback, const DeliveryReport& report, bool failure,
-                         const char* where) noexcept {
+template <class Function>
+void Callbacks::guarded(Function&& function) noexcept {
+  try {
+    function();
+  } catch (...) {
+    exceptions.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+void Callbacks::call_all(const Record& record, const DeliveryReport& report, bool failure, const char* where) noexcept {
   const auto begin = coarse_now();
-  if (callback) call(callback, report);
+  if (record.callback) guarded([&] { record.callback(report); });
   if (failure) {
     const bool outer = std::exchange(in_on_failure, true);
-    call(options.on_failure, report);
+    guarded([&] { options.on_failure(report, record); });
     in_on_failure = outer;
   }
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(coarse_now() - begin);
@@ -65,14 +76,6 @@ void Callbacks::call_all(const DeliveryCallback& callback, const DeliveryReport&
           "a callback for '" + report.broker + "' took " + std::to_string(took.count()) + " ms " + where);
     } catch (...) {  // no memory for the text; it is counted
     }
-  }
-}
-
-void Callbacks::call(const DeliveryCallback& callback, const DeliveryReport& report) noexcept {
-  try {
-    callback(report);
-  } catch (...) {
-    exceptions.fetch_add(1, std::memory_order_relaxed);
   }
 }
 

@@ -19,6 +19,9 @@ class Callbacks : public std::enable_shared_from_this<Callbacks> {
 
   void log(LogLevel level, std::string_view component, std::string_view text) noexcept;
 
+  /// Whether a failure that comes about on this thread, in fire(), would be told to on_failure.
+  [[nodiscard]] bool hears_failures() const noexcept;
+
   /// Runs the message's callback and on_failure, here or on the executor. on_failure is not called for a fire
   /// inside on_failure that is refused at once. Throws nothing.
   void run(Record& record, const DeliveryReport& report) noexcept;
@@ -28,9 +31,9 @@ class Callbacks : public std::enable_shared_from_this<Callbacks> {
   std::atomic<std::uint64_t> slow{0};
 
  private:
-  void call_all(const DeliveryCallback& callback, const DeliveryReport& report, bool failure,
-                const char* where) noexcept;
-  void call(const DeliveryCallback& callback, const DeliveryReport& report) noexcept;
+  void call_all(const Record& record, const DeliveryReport& report, bool failure, const char* where) noexcept;
+  template <class Function>
+  void guarded(Function&& function) noexcept;
 };
 
 }  // namespace action_triggers::detail

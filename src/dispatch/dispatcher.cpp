@@ -178,17 +178,19 @@ Delivery Dispatcher::refuse(Destination& destination, Capacity::Answer answer, c
 /// An outcome that is known at once: no lane has to do with it. nullptr: of no destination.
 Delivery Dispatcher::refuse(Destination* destination, std::string_view name, const MessageParts& parts,
                             DeliveryCallback&& callback, OutcomeObserver* observer, Status status) {
+  const auto callbacks = callbacks_;  // a callback may destroy the dispatcher
+  // The message itself is kept for on_failure only; else its id is enough.
+  Message only_id;
+  if (Payload::has_own_id(parts)) only_id.id = parts.rest->id;
+  const std::size_t bytes = Payload::counted_bytes(parts);
+  const bool whole = callbacks->hears_failures() && bytes <= largest_message;
+  const MessageParts kept = whole ? parts : MessageParts{{}, &only_id};
+  Record* const record = Record::make(destination != nullptr ? *destination : *nowhere_, kept,
+                                      whole ? bytes : Payload::counted_bytes(kept), next_message_id(coarse_unix_ms()),
+                                      std::move(callback));
   if (destination != nullptr) {
     destination->refused[static_cast<std::size_t>(status.code())].fetch_add(1, std::memory_order_relaxed);
   }
-  const auto callbacks = callbacks_;  // a callback may destroy the dispatcher
-  // The message itself is not kept, only its id.
-  Message only_id;
-  if (Payload::has_own_id(parts)) only_id.id = parts.rest->id;
-  const MessageParts id_parts{{}, &only_id};
-  Record* const record =
-      Record::make(destination != nullptr ? *destination : *nowhere_, id_parts, Payload::counted_bytes(id_parts),
-                   next_message_id(coarse_unix_ms()), std::move(callback));
   record->drop_reference();  // the lane's
   Delivery delivery = record->handle();
   record->write_id();

@@ -71,7 +71,7 @@ Lane::Lane(Destinations destinations, MakeBroker make, std::shared_ptr<Callbacks
              .clock = Clock::now,
              .waker = Waker([wake_up = wake_up_] { wake_up->wake(); }),
              .seed = random_seed(),
-             .on_failure_is_set = callbacks_->options.on_failure != nullptr,
+             .on_failure_is_set = static_cast<bool>(callbacks_->options.on_failure),
              .reports_outlive_calls = callbacks_->options.executor != nullptr}),
       unix_ms_(coarse_unix_ms()),
       destinations_(std::move(destinations)) {

@@ -82,6 +82,115 @@ TEST_F(CallbacksTest, OnFailureHearsOfForgottenFires) {
   EXPECT_EQ(failures[0].message_id.size(), 36U);
 }
 
+/// What a program would save of failures, to fire it again later.
+struct Saved {
+  std::mutex mutex;
+  std::vector<Message> messages;
+  std::vector<DeliveryReport> reports;
+
+  DispatcherOptions options() {
+    DispatcherOptions options;
+    options.on_failure = [this](const DeliveryReport& report, const MessageView& message) {
+      const std::lock_guard lock(mutex);
+      messages.push_back(message.copy());
+      reports.push_back(report);
+    };
+    return options;
+  }
+};
+
+Message whole_message(const std::string& id) {
+  return {.body = "body of " + id,
+          .key = "key",
+          .headers = {{"a", "1"}, {"a", "2"}},
+          .content_type = "text/plain",
+          .id = id,
+          .expiration = 5s,
+          .priority = std::uint8_t{3}};
+}
+
+TEST_F(CallbacksTest, OnFailureGetsTheMessageOfEveryKindOfFailure) {
+  Saved saved;
+  auto& dispatcher = make(
+      {"a", "full", "small"},
+      [](BrokerConfig& config) {
+        if (config.name == "full") config.max_queued_messages = 1;
+        if (config.name == "small") config.max_queued_bytes = 10;
+        if (config.name == "a") config.timeout = 200ms;
+      },
+      saved.options());
+  std::vector<Message> fired;
+  const auto fire = [&](const char* destination, const std::string& id) {
+    fired.push_back(whole_message(id));
+    return dispatcher.fire(destination, fired.back());
+  };
+  memory_->unroutable_next();
+  EXPECT_THAT(fire("a", "1").wait(), HasCode(StatusCode::unroutable));
+  EXPECT_THAT(fire("nobody", "2").wait(), HasCode(StatusCode::not_found));
+  EXPECT_THAT(fire("small", "3").wait(), HasCode(StatusCode::too_large));
+  memory_->hold();
+  EXPECT_THAT(fire("a", "4").wait(), HasCode(StatusCode::timed_out));
+  dispatcher.fire("full", "takes the capacity");
+  EXPECT_THAT(fire("full", "5").wait(), HasCode(StatusCode::queue_full));
+  dispatcher.close(0ms);
+  EXPECT_THAT(fire("a", "6").wait(), HasCode(StatusCode::closed));
+
+  const std::lock_guard lock(saved.mutex);
+  ASSERT_THAT(saved.messages, SizeIs(fired.size() + 1));
+  EXPECT_EQ(saved.messages[5].body, "takes the capacity");
+  EXPECT_EQ(saved.messages[5].id.size(), 36U);
+  saved.messages.erase(saved.messages.begin() + 5);
+  EXPECT_EQ(saved.messages, fired);
+}
+
+TEST_F(CallbacksTest, EveryFailureHasTheIdOfItsMessage) {
+  Saved saved;
+  auto& dispatcher = make(
+      {"a"}, [](BrokerConfig& config) { config.max_queued_messages = 1; }, saved.options());
+  dispatcher.fire("nobody", "not_found");
+  memory_->hold();
+  dispatcher.fire("a", "closed at the end");
+  dispatcher.fire("a", "queue_full");
+  dispatcher.close(0ms);
+  dispatcher.fire("a", "closed");
+  const std::lock_guard lock(saved.mutex);
+  ASSERT_THAT(saved.reports, SizeIs(4));
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(saved.reports[i].message_id.size(), 36U) << saved.reports[i];
+    EXPECT_EQ(saved.reports[i].message_id, saved.messages[i].id);
+  }
+}
+
+TEST_F(CallbacksTest, OnAnExecutorTheMessageIsStillThereWhenTheDispatcherIsGone) {
+  Saved saved;
+  DispatcherOptions options = saved.options();
+  std::mutex mutex;
+  std::vector<std::function<void()>> tasks;
+  options.executor = [&](std::function<void()> task) {
+    const std::lock_guard lock(mutex);
+    tasks.push_back(std::move(task));
+  };
+  auto& dispatcher = make({"a"}, {}, std::move(options));
+  memory_->unroutable_next();
+  dispatcher.fire("a", whole_message("1"));
+  dispatcher.fire("nobody", whole_message("2"));
+  ASSERT_TRUE(dispatcher.flush(30s));
+  dispatcher_.reset();
+  for (const auto& task : tasks) task();
+  tasks.clear();
+  EXPECT_THAT(saved.messages, ::testing::UnorderedElementsAre(whole_message("1"), whole_message("2")));
+}
+
+TEST(FailureCallbackTest, TakesFunctionsWithAndWithoutTheMessage) {
+  EXPECT_FALSE(FailureCallback());
+  EXPECT_FALSE(FailureCallback(nullptr));
+  EXPECT_FALSE(FailureCallback(DeliveryCallback()));
+  EXPECT_TRUE(FailureCallback([](const DeliveryReport&) {}));
+  EXPECT_TRUE(FailureCallback([](const DeliveryReport&, const MessageView&) {}));
+  EXPECT_TRUE(FailureCallback([](const auto&...) {}));
+  EXPECT_TRUE(FailureCallback([calls = 0](const DeliveryReport&) mutable { ++calls; }));
+}
+
 TEST_F(CallbacksTest, ExceptionsInCallbacksAreCaughtAndCounted) {
   auto& dispatcher = make({"a"}, {}, hearing_failures([](const DeliveryReport&) { throw 42; }));
   static_cast<void>(dispatcher.fire("a", "x", [](const DeliveryReport&) { throw std::runtime_error("oops"); }));
