@@ -37,6 +37,7 @@ class FailureCallback {
   std::function<void(const DeliveryReport&, const MessageView&)> function_;
 };
 
+/// What these functions use must outlive the dispatcher: its destructor still calls them.
 struct DispatcherOptions {
   /// Called for every report that is not ok, fire-and-forget ones included. Runs where callbacks run. A function with a
   /// second parameter also gets the message, as a view that is valid during the call; copy() keeps it:

@@ -58,7 +58,9 @@ concept ByteSequence = std::ranges::contiguous_range<const T&> && std::ranges::s
 /// return at once, and the parent's connections are left alone.
 ///
 /// Callbacks run on the lane's thread (or DispatcherOptions::executor), outside all locks; exceptions in them are
-/// caught and counted. Only an outcome that is known at once (no such destination, closed, queue_full) calls back
+/// caught and counted. They run until the destructor is done, which reports what is left: all that a callback,
+/// on_failure, the log callback or the executor uses must outlive the dispatcher, so declare it before; or else see
+/// callback_scope.hpp. Only an outcome that is known at once (no such destination, closed, queue_full) calls back
 /// inside fire().
 class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
  public:

@@ -14,6 +14,7 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace at = action_triggers;
@@ -56,17 +57,50 @@ TEST(Snippets, CallbacksAndOnFailure) {
     const std::lock_guard lock(mutex);
     failed.push_back(report.broker + ": " + std::string(to_string(report.status.code())));
   };
+  bool confirmed = false;  // declared before the dispatcher, whose destructor still calls callbacks
   at::DispatcherOptions options;
   options.on_failure = remember;  // hears of every failure, of fire-and-forget messages too
-  at::TriggerDispatcher dispatcher(one_memory_broker(), at::BrokerRegistry::builtin(), std::move(options));
+  at::TriggerDispatcher dispatcher(one_memory_broker(), std::move(options));
 
-  bool confirmed = false;
-  dispatcher.fire("orders", "…", [&](const at::DeliveryReport& report) { confirmed = report.status.ok(); });
+  dispatcher.fire("orders", "…", [&confirmed](const at::DeliveryReport& report) { confirmed = report.status.ok(); });
   dispatcher.fire("odrers", "…");  // no such name: an outcome, not an exception
 
   ASSERT_TRUE(dispatcher.flush(5s));  // everything fired so far has its outcome, and its callbacks have run
   EXPECT_TRUE(confirmed);
   EXPECT_THAT(failed, ::testing::ElementsAre("odrers: not_found"));
+}
+
+TEST(Snippets, OnFailureSavesTheMessage) {
+  std::vector<std::pair<std::string, at::Message>> unsent;
+  at::DispatcherOptions options;
+  options.on_failure = [&unsent](const at::DeliveryReport& report, const at::MessageView& message) {
+    unsent.emplace_back(report.broker, message.copy());
+  };
+  at::TriggerDispatcher dispatcher(one_memory_broker(), std::move(options));
+  dispatcher.fire("odrers", at::Message{.body = "kept", .key = "order-42"});
+  ASSERT_EQ(unsent.size(), 1U);
+  EXPECT_EQ(unsent[0].first, "odrers");
+  EXPECT_EQ(unsent[0].second.body, "kept");
+  EXPECT_EQ(unsent[0].second.key, "order-42");
+}
+
+class Order {
+ public:
+  void place(at::TriggerDispatcher& dispatcher) {
+    dispatcher.fire("orders", "…", callbacks_([this](const at::DeliveryReport& report) { state_ = report.status; }));
+  }
+
+ private:
+  at::Status state_{at::StatusCode::unavailable, "not placed yet"};
+  at::CallbackScope callbacks_;  // ends first
+};
+
+TEST(Snippets, AnObjectMayEndBeforeItsCallbacks) {
+  at::TriggerDispatcher dispatcher(one_memory_broker());
+  at::InMemoryBroker::named()->hold();
+  std::make_unique<Order>()->place(dispatcher);
+  at::InMemoryBroker::named()->release();
+  EXPECT_TRUE(dispatcher.flush(5s));
 }
 
 TEST(Snippets, ClosingAccountsForEverything) {
