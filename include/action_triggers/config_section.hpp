@@ -38,7 +38,7 @@ class ACTION_TRIGGERS_EXPORT ConfigSection {
   std::string required_string(std::string_view key);
   std::optional<Secret> secret(std::string_view key);
 
-  /// A number; numeric strings count when they came from `${…}` or `{{ … }}`. Out of [min, max]: a problem.
+  /// A number, or a numeric string, wherever that came from. Out of [min, max]: a problem.
   std::optional<std::int64_t> integer(std::string_view key, std::int64_t min = std::numeric_limits<std::int64_t>::min(),
                                       std::int64_t max = std::numeric_limits<std::int64_t>::max());
   std::optional<double> number(std::string_view key, double min, double max);

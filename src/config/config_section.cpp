@@ -92,7 +92,7 @@ std::optional<std::int64_t> ConfigSection::integer(std::string_view key, std::in
   if (value == nullptr) return std::nullopt;
   std::optional<std::int64_t> number;
   if (value->is(Node::Kind::integer)) number = value->integer;
-  if (value->is(Node::Kind::string) && value->substituted) number = parse_number<std::int64_t>(value->string);
+  if (value->is(Node::Kind::string)) number = parse_number<std::int64_t>(value->string);
   if (!number) {
     reader_->wrong_type(key, "int");
     return std::nullopt;
@@ -110,7 +110,7 @@ std::optional<double> ConfigSection::number(std::string_view key, double min, do
   if (value == nullptr) return std::nullopt;
   std::optional<double> number;
   if (value->is(Node::Kind::integer) || value->is(Node::Kind::number)) number = value->number;
-  if (value->is(Node::Kind::string) && value->substituted) number = parse_number<double>(value->string);
+  if (value->is(Node::Kind::string)) number = parse_number<double>(value->string);
   if (!number || !std::isfinite(*number)) {
     reader_->wrong_type(key, "float");
     return std::nullopt;

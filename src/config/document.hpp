@@ -19,7 +19,7 @@ struct Node {
 
   Kind kind = Kind::null;
   std::size_t offset = 0;    // of the first character in the text
-  bool substituted = false;  // a string made from `${…}` or `{{ … }}`: numeric text counts as a number, never printed
+  bool substituted = false;  // a string made from `${…}` or `{{ … }}`: it may be a boolean, and is never printed
   bool unresolved = false;  // substitution failed, which is a problem already: no further one about this value
   bool boolean = false;
   std::int64_t integer = 0;

@@ -169,7 +169,7 @@ std::vector<Case> cases() {
   // Common keys; params begins at 2:10 and "k":v puts v at 2:10 + 1 + length of "k":
   param("NegativeTimeout", R"("timeout_secs":-1)", 26, "timeout_secs",
         "The field 'timeout_secs' must be between 0 and 31536000, not -1.");
-  param("TimeoutIsAString", R"("timeout_secs":"5")", 26, "timeout_secs",
+  param("TimeoutIsAString", R"("timeout_secs":"5s")", 26, "timeout_secs",
         "The field 'timeout_secs' must be of type float.");
   param("ZeroMessages", R"("max_queued_messages":0)", 33, "max_queued_messages",
         "The field 'max_queued_messages' must be between 1 and 10000000, not 0.");

@@ -5,12 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "action_triggers/kafka.hpp"
 #include "unit/config_support.hpp"
 
 namespace action_triggers {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::Pair;
 
 Config kafka(const std::string& conn, const std::string& params = {}, const std::string& settings = {}) {
@@ -72,6 +75,18 @@ TEST(KafkaConfigTest, NamesOfOtherClientsAreAnswered) {
   for (const auto& [key, advice] : cases) {
     EXPECT_THAT(problems("\"" + key + R"(": "x")"), ElementsAre(Pair(key, "Unknown field '" + key + "'. " + advice)));
   }
+}
+
+TEST(KafkaConfigTest, NumericStringsCountUnderEveryName) {
+  const Config config = kafka(R"("linger_ms": "5", "batch.size": "2000", "request.timeout.ms": 400)",
+                              R"("timeout_secs": "2.5", "max_in_flight": "7")");
+  const auto* broker = config.find_as<KafkaConfig>("b");
+  EXPECT_THAT(broker->properties, Contains(Pair("linger.ms", "5")));
+  EXPECT_THAT(broker->properties, Contains(Pair("batch.size", "2000")));
+  EXPECT_EQ(broker->timeout, std::chrono::milliseconds(2500));
+  EXPECT_EQ(broker->max_in_flight, 7U);
+  EXPECT_THAT(problems(R"("linger_ms": "5 s")"), ElementsAre(Pair("linger_ms", HasSubstr("of type int"))));
+  EXPECT_THAT(problems(R"("linger_ms": "")"), ElementsAre(Pair("linger_ms", HasSubstr("of type int"))));
 }
 
 }  // namespace

@@ -108,10 +108,15 @@ TEST(SubstitutionTest, ReachesNestedValuesButNotKeysNorNamesInLists) {
               ElementsAre(Pair("deep.er", "v"), Pair("list", R"(["{{ n }}","e"])"), Pair("{{ n }}", "v")));
 }
 
-TEST(SubstitutionTest, NumbersMayComeFromTheEnvironment) {
+TEST(SubstitutionTest, NumbersMayBeTextWhereverItComesFrom) {
   const Environment port("ACTION_TRIGGERS_TEST_SET", "12");
   EXPECT_EQ(memory_with(R"({"timeout_secs": "${ACTION_TRIGGERS_TEST_SET}"})").find("b")->timeout, 12s);
-  EXPECT_THAT(problems_of([] { return memory_with(R"({"timeout_secs": "12"})"); }), SizeIs(1));
+  EXPECT_EQ(memory_with(R"({"timeout_secs": "12", "max_in_flight": "7"})").find("b")->timeout, 12s);
+  for (const char* wrong : {"12s", "", " 12", "0x12"}) {
+    const std::string params =
+        R"({"timeout_secs": ")" + std::string(wrong) + R"(", "max_in_flight": ")" + wrong + R"("})";
+    EXPECT_THAT(problems_of([&] { return memory_with(params); }), SizeIs(2)) << params;
+  }
 }
 
 }  // namespace
