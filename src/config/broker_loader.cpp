@@ -4,6 +4,7 @@
 #include "config/generic_config.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -24,6 +25,7 @@ class BrokerReader {
       : context_(context), name_(std::move(name)), node_(node), pointer_(std::move(pointer)) {}
 
   void read() {
+    const std::size_t problems_before = context_.findings.problems.size();
     const std::set<std::string, std::less<>> known{"broker_type", "conn_details", "params"};
     for (const Member& member : node_.members) {
       if (!known.contains(member.key)) context_.add_unknown_field(member, pointer_, known, name_);
@@ -46,6 +48,9 @@ class BrokerReader {
     if (broker->connection_key.empty()) {
       broker->connection_key = conn_details->object() == nullptr ? "{}" : canonical_text(*conn_details->object());
     }
+    // Taken out in any case: it holds the reader that holds it.
+    const auto check_whole = std::exchange(conn_details->check_whole, nullptr);
+    if (check_whole && context_.findings.problems.size() == problems_before) check_whole(*broker);
     context_.config.brokers.emplace(name_, std::move(broker));
   }
 

@@ -2,6 +2,7 @@
 // Looks keys up in one object, and reports what is wrong there.
 #include "config/section_reader.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "config/suggestion.hpp"
@@ -23,6 +24,13 @@ const std::string* SectionReader::text() const {
 
 const Node* SectionReader::find(std::string_view key) const {
   return object() == nullptr ? nullptr : object()->find(key);
+}
+
+bool SectionReader::is_substituted(std::string_view key) const {
+  const Node* value = find(key);
+  if (value == nullptr) return false;
+  return value->substituted ||
+         std::any_of(value->items.begin(), value->items.end(), [](const Node& item) { return item.substituted; });
 }
 
 const Node* SectionReader::look_up(std::string_view key) {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "action_triggers/broker_config.hpp"
 #include "action_triggers/config_section.hpp"
 #include "config/document.hpp"
 
@@ -20,6 +21,7 @@ struct Findings {
   const TextPositions& positions;
   std::vector<ConfigProblem> problems{};
   std::vector<ConfigProblem> warnings{};
+  std::map<std::string, std::string> answers{};  // what a parser asks once for many sections, by a key of its own
 };
 
 /// Where a section stands; `broker`, `section` and `key_prefix` ("retry.") go into its problems.
@@ -38,6 +40,8 @@ class SectionReader : public std::enable_shared_from_this<SectionReader> {
 
   /// The value of a key that is about to be read, which makes it known; nullptr: absent or null.
   const Node* look_up(std::string_view key);
+  /// Whether the value of this key, or a part of it, came from a substitution: no text may quote it.
+  [[nodiscard]] bool is_substituted(std::string_view key) const;
   /// nullptr: there is no object.
   [[nodiscard]] const Node* object() const;
   /// nullptr: it is no string.
@@ -55,6 +59,12 @@ class SectionReader : public std::enable_shared_from_this<SectionReader> {
 
   /// Reports the keys that nobody asked for, here and in nested objects.
   void report_unknown_keys();
+
+  /// Set by a parser on its conn_details for what needs the common keys too: the loader calls it with the finished
+  /// configuration, unless something was wrong already.
+  std::function<void(const BrokerConfig& config)> check_whole;
+
+  std::map<std::string, std::string>& answers() { return findings_.answers; }
 
   static SectionReader& of(ConfigSection& section) { return *section.reader_; }
   /// A ConfigSection on this reader.

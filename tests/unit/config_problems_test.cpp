@@ -290,8 +290,8 @@ std::vector<Case> cases() {
              "enable.ssl.certificate.verification",
              "The property 'enable.ssl.certificate.verification' may not be set. Certificates and host names are "
              "always verified; name a private CA in 'ssl_cafile'.");
-  kafka_conn("WeakCiphers", R"("ssl.cipher.suites":"DEFAULT@SECLEVEL=0")", 74, "ssl.cipher.suites",
-             "'@SECLEVEL=0' lets broken ciphers and protocols in.");
+  kafka_conn("WeakCiphers", R"("ssl.cipher.suites":"DEFAULT@SECLEVEL=0","security_protocol":"SSL")", 74,
+             "ssl.cipher.suites", "'@SECLEVEL=0' lets broken ciphers and protocols in.");
   kafka_conn("TimeoutOfTheClient", R"("message.timeout.ms":5)", 75, "message.timeout.ms",
              "The property 'message.timeout.ms' may not be set. Use params.timeout_secs.");
   kafka_conn("TwoSpellings", R"("linger_ms":5,"linger.ms":6)", 80, "linger.ms",

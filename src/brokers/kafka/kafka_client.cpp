@@ -34,6 +34,8 @@ KafkaConf make_kafka_conf(const KafkaConfig& config) {
   // The client reconnects automatically; it pauses as a lane would, unless properties of these names follow.
   set("reconnect.backoff.ms", milliseconds_of(config.retry.initial_backoff), false);
   set("reconnect.backoff.max.ms", milliseconds_of(config.retry.max_backoff), false);
+  // Each topic has its own, of its destinations' timeouts. None here, or linger.ms would have to be less than that.
+  set("message.timeout.ms", "0", false);
   for (const auto& [property, value] : config.properties) set(property, value, false);
   for (const auto& [property, value] : config.secret_properties) set(property, value.reveal(), true);
   set("bootstrap.servers", config.bootstrap_servers, false);

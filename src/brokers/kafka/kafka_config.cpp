@@ -4,8 +4,9 @@
 #include <string>
 #include <utility>
 
+#include "base/text.hpp"
+#include "brokers/kafka/kafka_checks.hpp"
 #include "brokers/kafka/kafka_fields.hpp"
-#include "brokers/kafka/kafka_library.hpp"
 #include "brokers/kafka/kafka_properties.hpp"
 #include "brokers/kafka/kafka_type.hpp"
 #include "config/connection_key.hpp"
@@ -29,8 +30,15 @@ bool is_field(const std::string& key) {
   });
 }
 
+/// As librdkafka reads a flag.
+bool is_true(std::string value) {
+  value = ascii_lower(value);
+  return value == "true" || value == "t" || value == "1";
+}
+
 void read_property(ConfigSection& conn, const std::string& key, const std::string& property,
                    ParsedKafkaConfig& config) {
+  config.keys[property] = key;
   if (property == "acks") {
     read_kafka_acks(conn, key, config);
     return;
@@ -45,8 +53,8 @@ void read_property(ConfigSection& conn, const std::string& key, const std::strin
     conn.problem(key, "'@SECLEVEL=0' lets broken ciphers and protocols in.");
     return;
   }
-  if (property == "enable.idempotence") config.idempotence_asked_for = *value == "true";
-  if (property == "socket.nagle.disable" && *value != "true") {
+  if (property == "enable.idempotence") config.idempotence_asked_for = is_true(*value);
+  if (property == "socket.nagle.disable" && !is_true(*value)) {
     conn.warning(key, "With Nagle's algorithm on, single messages wait for the broker's delayed acknowledgements.");
   }
   config.properties[property] = std::move(*value);
@@ -77,6 +85,7 @@ void read_properties(ConfigSection& conn, ParsedKafkaConfig& config) {
       conn.problem(key, "The property '" + key + "' is given under another name too; give one of them.");
     } else if (known->rule == KafkaPropertyRule::secret) {
       if (auto secret = conn.secret(key)) config.secret_properties[property] = std::move(*secret);
+      config.keys[property] = key;
     } else {
       read_property(conn, key, property, config);
     }
@@ -151,21 +160,14 @@ void check_security(BrokerSection& section, ParsedKafkaConfig& config) {
     require_modern_tls(config);
     return;
   }
+  for (const auto& [property, key] : config.keys) {
+    if (!property.starts_with("ssl.")) continue;
+    section.conn_details.problem(
+        key, "The field '" + key + "' is for TLS, but 'security_protocol' is " + protocol + "; use SSL or SASL_SSL.");
+  }
   for (const ParsedKafkaConfig::Server& server : config.servers) {
     if (report_plaintext(section, "bootstrap_servers", server.host, server.text)) break;  // once is enough
   }
-}
-
-/// Asks the linked librdkafka, if there is one.
-void check_with_library([[maybe_unused]] ConfigSection& conn, [[maybe_unused]] const ParsedKafkaConfig& config) {
-#ifdef ACTION_TRIGGERS_WITH_KAFKA
-  for (const auto& [property, text] : wrong_properties(config)) conn.problem(property, text);
-  const auto mechanism = config.properties.find("sasl.mechanism");
-  if (mechanism == config.properties.end() || !mechanism->second.starts_with("SCRAM")) return;
-  if (const std::string why = why_scram_fails(); !why.empty()) {
-    conn.warning("sasl_mechanism", "Older brokers accept it, but " + why + ".");
-  }
-#endif
 }
 
 std::string connection_key(const KafkaConfig& config) {
@@ -189,7 +191,7 @@ std::unique_ptr<BrokerConfig> parse_kafka(BrokerSection& section) {
   check_acks(section.conn_details, config);
   add_defaults(config);
   check_security(section, config);
-  check_with_library(section.conn_details, config);
+  check_kafka(section.conn_details, config);
   config.connection_key = connection_key(config);
   return std::make_unique<KafkaConfig>(static_cast<const KafkaConfig&>(config));
 }

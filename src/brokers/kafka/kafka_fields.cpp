@@ -7,42 +7,49 @@
 #include <utility>
 
 #include "config/hosts.hpp"
+#include "config/section_reader.hpp"
 
 namespace action_triggers::detail {
 namespace {
 
 constexpr std::uint16_t default_port = 9092;
 
-void put(ParsedKafkaConfig& config, const std::string& property, std::string value) {
+void put(ParsedKafkaConfig& config, const std::string& property, std::string_view key, std::string value) {
   config.properties[property] = std::move(value);
+  config.keys[property] = key;
 }
 
 using Read = std::function<void(ConfigSection&, std::string_view, ParsedKafkaConfig&)>;
 
 Read integer_property(const std::string& property, std::int64_t min, std::int64_t max) {
   return [=](ConfigSection& from, std::string_view key, ParsedKafkaConfig& config) {
-    if (auto number = from.integer(key, min, max)) put(config, property, std::to_string(*number));
+    if (auto number = from.integer(key, min, max)) put(config, property, key, std::to_string(*number));
   };
 }
 Read text_property(const std::string& property) {
   return [=](ConfigSection& from, std::string_view key, ParsedKafkaConfig& config) {
-    if (auto text = from.string(key)) put(config, property, std::move(*text));
+    if (auto text = from.string(key)) put(config, property, key, std::move(*text));
   };
 }
 Read secret_property(const std::string& property) {
   return [=](ConfigSection& from, std::string_view key, ParsedKafkaConfig& config) {
-    if (auto secret = from.secret(key)) config.secret_properties[property] = std::move(*secret);
+    if (auto secret = from.secret(key)) {
+      config.secret_properties[property] = std::move(*secret);
+      config.keys[property] = key;
+    }
   };
 }
 Read choice_property(const std::string& property, const std::vector<std::string>& choices) {
   return [=](ConfigSection& from, std::string_view key, ParsedKafkaConfig& config) {
-    if (auto choice = read_choice(from, key, choices)) put(config, property, std::move(*choice));
+    if (auto choice = read_choice(from, key, choices)) put(config, property, key, std::move(*choice));
   };
 }
 
 void read_servers(ConfigSection& from, std::string_view key, ParsedKafkaConfig& config) {
   const auto texts = from.strings(key);
   if (!texts) return;
+  // A variable may hold a whole URL, password included.
+  const bool may_be_shown = !SectionReader::of(from).is_substituted(key);
   for (const std::string& text : *texts) {
     for (std::size_t begin = 0; begin <= text.size();) {
       const std::size_t end = std::min(text.find(',', begin), text.size());
@@ -50,10 +57,10 @@ void read_servers(ConfigSection& from, std::string_view key, ParsedKafkaConfig& 
       server.erase(0, std::min(server.find_first_not_of(' '), server.size()));
       server.erase(server.find_last_not_of(' ') + 1);
       if (const auto address = parse_host_port(server, default_port)) {
-        config.servers.push_back({address->host, server});
+        config.servers.push_back({address->host, may_be_shown ? server : "***"});
         config.bootstrap_servers += (config.bootstrap_servers.empty() ? "" : ",") + server;
       } else {
-        from.problem(key, "'" + server + "' is not host or host:port.");
+        from.problem(key, (may_be_shown ? "'" + server + "'" : "'***'") + " is not host or host:port.");
       }
       begin = end + 1;
     }
@@ -63,7 +70,7 @@ void read_servers(ConfigSection& from, std::string_view key, ParsedKafkaConfig& 
 void read_idempotence(ConfigSection& from, std::string_view key, ParsedKafkaConfig& config) {
   if (auto flag = from.boolean(key)) {
     config.idempotence_asked_for = *flag;
-    put(config, "enable.idempotence", *flag ? "true" : "false");
+    put(config, "enable.idempotence", key, *flag ? "true" : "false");
   }
 }
 
@@ -165,6 +172,7 @@ void read_sasl_mechanism(ConfigSection& from, std::string_view key, ParsedKafkaC
 }
 
 void read_kafka_acks(ConfigSection& from, std::string_view key, ParsedKafkaConfig& config) {
+  config.keys["acks"] = key;
   const auto text = from.scalar(key);
   if (!text) return;
   if (*text == "all" || *text == "-1") {

@@ -2,6 +2,7 @@
 /// The fields of a Kafka section, as docs/configuration.md lists them. Needs no librdkafka.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,10 +16,13 @@ namespace action_triggers::detail {
 struct ParsedKafkaConfig : KafkaConfig {
   struct Server {
     std::string host;
-    std::string text;  // as the file has it: host or host:port
+    std::string text;  // for error texts: as the file has it, host or host:port; *** if it was substituted
   };
   std::vector<Server> servers;         // those of bootstrap_servers
   bool idempotence_asked_for = false;  // the file itself says enable_idempotence: true
+
+  /// By property, secret or not: the key of conn_details that gave it.
+  std::map<std::string, std::string> keys;
 };
 
 const FieldTable<ParsedKafkaConfig>& kafka_field_table();
