@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the loader says of a Kafka section that librdkafka would not make a client of, or that gives a secret away.
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <stdexcept>
@@ -143,6 +144,20 @@ TEST(KafkaConfigTest, FilesThatCannotBeReadAreAProblem) {
   EXPECT_THAT(problems(R"("security_protocol": "SSL", "ssl.keystore.location": "/nowhere/x.p12",
                            "ssl.keystore.password": "x")"),
               ElementsAre(Pair("ssl.keystore.location", HasSubstr("No such file"))));
+}
+
+TEST(KafkaConfigTest, APipeOrADeviceIsNoFile) {
+  const std::string pipe =
+      (std::filesystem::temp_directory_path() / ("action_triggers_pipe" + std::to_string(::getpid()))).string();
+  ::unlink(pipe.c_str());
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::string& path : {pipe, std::string("/dev/zero")}) {
+    for (const char* key : {"ssl_cafile", "ssl_keyfile"}) {
+      EXPECT_THAT(problems(R"("security_protocol": "SSL", ")" + std::string(key) + R"(": ")" + path + '"'),
+                  ElementsAre(Pair(key, HasSubstr("cannot be read: Not a regular file."))));
+    }
+  }
+  ::unlink(pipe.c_str());
 }
 
 TEST(KafkaConfigTest, TlsFilesWithoutTlsAreAProblem) {

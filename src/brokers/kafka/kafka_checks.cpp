@@ -49,15 +49,16 @@ void check_room(ConfigSection& conn, const ParsedKafkaConfig& config) {
                                   std::to_string((static_cast<std::int64_t>(bytes) + 1023) / 1024) + ".");
 }
 
-/// Why a file cannot be read; empty if it can. Opens it without waiting for what might be a pipe.
+/// Why a file cannot be read; empty if it can. A pipe or a device is none: librdkafka would wait for it, or never end,
+/// and every new client reads its files again.
 std::string why_unreadable(const std::string& path, bool may_be_folder) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (descriptor < 0) return std::generic_category().message(errno);
   struct stat what {};
   const bool known = ::fstat(descriptor, &what) == 0;
   ::close(descriptor);
-  if (known && S_ISDIR(what.st_mode) && !may_be_folder) return std::generic_category().message(EISDIR);
-  return {};
+  if (!known || S_ISREG(what.st_mode) || (S_ISDIR(what.st_mode) && may_be_folder)) return {};
+  return S_ISDIR(what.st_mode) ? std::generic_category().message(EISDIR) : "Not a regular file";
 }
 
 void check_files(ConfigSection& conn, const ParsedKafkaConfig& config) {
