@@ -37,8 +37,8 @@ class MockCluster {
   void fail_produce(const std::vector<rd_kafka_resp_err_t>& errors) { fail(0, errors); }
   /// The next requests of producers for an id of their own are answered with these errors.
   void fail_producer_id(const std::vector<rd_kafka_resp_err_t>& errors) { fail(22, errors); }
-  /// The next fetch request is answered with this error.
-  void fail_fetch(rd_kafka_resp_err_t error) { fail(1, {error}); }
+  /// The next request of this kind (https://kafka.apache.org/protocol#protocol_api_keys) is answered with this error.
+  void fail_request(std::int16_t api_key, rd_kafka_resp_err_t error) { fail(api_key, {error}); }
   void fail_topic(const std::string& topic, rd_kafka_resp_err_t error) {
     rd_kafka_mock_topic_set_error(cluster_.get(), topic.c_str(), error);
   }

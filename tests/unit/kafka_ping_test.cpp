@@ -143,10 +143,20 @@ TEST(KafkaPingTest, ReadsBackWhateverTheProducerMayReceive) {
   EXPECT_TRUE(report.status.ok()) << report.status;
 }
 
+TEST(KafkaPingTest, AClientThatCannotGoOnSaysWhy) {
+  MockCluster cluster;
+  cluster.create_topic("orders");
+  constexpr std::int16_t init_producer_id = 22;
+  cluster.fail_request(init_producer_id, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
+  const PingReport report = ping_kafka(config_for(cluster.bootstrap()), {.timeout = 10s, .send = true});
+  EXPECT_EQ(report.status.code(), StatusCode::permission_denied) << report.status;
+}
+
 TEST(KafkaPingTest, WhoeverMayOnlyWriteMaySend) {
   MockCluster cluster;
   cluster.create_topic("orders");
-  cluster.fail_fetch(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+  constexpr std::int16_t fetch = 1;
+  cluster.fail_request(fetch, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
   const PingReport report = ping_kafka(config_for(cluster.bootstrap()), {.timeout = 10s, .send = true});
   ASSERT_TRUE(report.status.ok()) << report.status;
   EXPECT_THAT(report.detail, HasSubstr("offset 0; not read back, for which the user has no permission"));

@@ -70,18 +70,29 @@ class Ping {
     return client;
   }
 
-  /// The first error that says more than "not yet". Errors of single brokers are kept for the text.
-  void serve_errors(rd_kafka_queue_t* queue) {
+  /// The client may be unable to go on, such as one without the right to be idempotent.
+  static void throw_if_fatal(rd_kafka_t* client) {
+    std::array<char, 512> reason{};
+    const rd_kafka_resp_err_t error = rd_kafka_fatal_error(client, reason.data(), reason.size());
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) throw kafka_status(error, reason.data(), {});
+  }
+
+  /// Throws what is final. Errors of single brokers are kept for the text.
+  void serve_error(rd_kafka_t* client, rd_kafka_event_t* event) {
+    const rd_kafka_resp_err_t error = rd_kafka_event_error(event);
+    const std::string text = rd_kafka_event_error_string(event);
+    if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION) throw kafka_status(error, text, {});
+    throw_if_fatal(client);
+    if (error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+      last_error_ = text;
+    } else if (!down_since_) {
+      down_since_ = Clock::now();
+    }
+  }
+
+  void serve_errors(rd_kafka_t* client, rd_kafka_queue_t* queue) {
     while (const KafkaEvent event = KafkaEvent(rd_kafka_queue_poll(queue, 0))) {
-      if (rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_ERROR) continue;
-      const rd_kafka_resp_err_t error = rd_kafka_event_error(event.get());
-      const std::string text = rd_kafka_event_error_string(event.get());
-      if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION) throw kafka_status(error, text, {});
-      if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-        if (!down_since_) down_since_ = Clock::now();
-      } else {
-        last_error_ = text;
-      }
+      if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR) serve_error(client, event.get());
     }
     if (!down_since_ || (Clock::now() - *down_since_ < patience && left_ms() > 0)) return;
     throw Status(StatusCode::unavailable, "no broker of " + config_.bootstrap_servers + " can be reached" +
@@ -94,7 +105,7 @@ class Ping {
       const rd_kafka_metadata_t* raw = nullptr;
       const rd_kafka_resp_err_t error = rd_kafka_metadata(client, 0, topic, &raw, std::min(left_ms(), limit_ms));
       const std::unique_ptr<const rd_kafka_metadata_t, KafkaDeleter<rd_kafka_metadata_destroy>> metadata(raw);
-      serve_errors(queue);
+      serve_errors(client, queue);
       if (error != RD_KAFKA_RESP_ERR_NO_ERROR || metadata->topic_cnt != 1) continue;
       const rd_kafka_metadata_topic_t& found = metadata->topics[0];
       const bool is_unknown = found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
@@ -131,18 +142,24 @@ class Ping {
     arguments[2].vtype = RD_KAFKA_VTYPE_HEADERS;
     arguments[2].u.headers = headers.get();
     if (const KafkaError error(rd_kafka_produceva(client, arguments.data(), arguments.size())); error) {
+      throw_if_fatal(client);
       throw kafka_status(rd_kafka_error_code(error.get()), {}, config_.topic);
     }
     static_cast<void>(headers.release());
     while (left_ms() > 0) {
       const KafkaEvent event(rd_kafka_queue_poll(queue, left_ms()));
+      if (event && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR) serve_error(client, event.get());
       if (!event || rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_DR) continue;
       const rd_kafka_message_t* report = rd_kafka_event_message_next(event.get());
-      if (report->err != RD_KAFKA_RESP_ERR_NO_ERROR) throw kafka_status(report->err, {}, config_.topic);
+      if (report->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        throw_if_fatal(client);  // the message was only thrown out with everything else
+        throw kafka_status(report->err, {}, config_.topic);
+      }
       return {report->partition, report->offset};
     }
     rd_kafka_purge(client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    throw Status(StatusCode::timed_out, "the test message was not confirmed in time");
+    throw Status(StatusCode::timed_out,
+                 "the test message was not confirmed in time" + (last_error_.empty() ? "" : ": " + last_error_));
   }
 
   std::string read_back(std::int32_t partition, std::int64_t offset, const PingMessage& message) {
