@@ -82,6 +82,15 @@ void check_files(ConfigSection& conn, const ParsedKafkaConfig& config) {
   }
 }
 
+/// Without its key librdkafka shows no certificate, and says nothing of it.
+void check_pair(ConfigSection& conn, const ParsedKafkaConfig& config) {
+  if (config.keys.contains("ssl.key.location") || config.keys.contains("ssl.key.pem")) return;
+  for (const char* property : {"ssl.certificate.location", "ssl.certificate.pem"}) {
+    const std::string key = key_of(config, property, "");
+    if (!key.empty()) conn.problem(key, "The field '" + key + "' needs 'ssl_keyfile', the key of the certificate.");
+  }
+}
+
 #ifdef ACTION_TRIGGERS_WITH_KAFKA
 
 /// librdkafka's reason as the end of a sentence; left out if it may quote what a substitution brought.
@@ -175,6 +184,7 @@ void check_together(ConfigSection& conn, const ParsedKafkaConfig& parsed, const 
 void check_kafka(ConfigSection& conn, const ParsedKafkaConfig& config) {
   check_room(conn, config);
   check_files(conn, config);
+  check_pair(conn, config);
 #ifdef ACTION_TRIGGERS_WITH_KAFKA
   check_values(conn, config);
   SectionReader::of(conn).check_whole = [conn, config](const BrokerConfig& whole) mutable {
