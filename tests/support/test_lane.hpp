@@ -106,8 +106,9 @@ class TestLane : public BrokerEvents {
   }
   void blocked(bool is_blocked, std::string_view why) override { blocks.emplace_back(is_blocked, why); }
   void log(LogLevel /*level*/, std::string_view text) override { logs.emplace_back(text); }
-  [[nodiscard]] TimePoint now() const override { return Clock::now(); }
+  [[nodiscard]] TimePoint now() const override { return Clock::now() + skipped; }
 
+  std::chrono::nanoseconds skipped{0};  ///< The lane's time is ahead of the clock by this.
   std::unique_ptr<Broker> broker;
   std::vector<std::unique_ptr<TestMessage>> messages;
   std::size_t completed = 0;

@@ -311,20 +311,24 @@ TEST(KafkaBrokerTest, TakesAPrefixWhenTheClientIsFull) {
   for (std::size_t i = 0; i < received.size(); ++i) EXPECT_EQ(received[i].body, std::to_string(i));
 }
 
-TEST(KafkaBrokerTest, AnUnknownTopicIsReportedAndFoundOnceItExists) {
+TEST(KafkaBrokerTest, AnUnknownTopicIsAskedForAgainBeforeItIsReportedAndFoundOnceItExists) {
   MockCluster cluster;
   cluster.fail_topic("orders", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
   KafkaLane lane({config_for(cluster.bootstrap())});
   lane.connect();
-  const TimePoint begin = Clock::now();
+  for (int seconds = 0; seconds < 10; seconds += 3) {
+    const Outcome unknown = lane.deliver(message_of("x"));
+    EXPECT_TRUE(unknown.status.retryable()) << "after " << seconds << " s: " << unknown.status;
+    EXPECT_EQ(unknown.persistence, Persistence::not_persisted);
+    EXPECT_THAT(unknown.status.message(), HasSubstr("'orders'"));
+    lane.skipped += 3s;
+  }
+  const TimePoint again = Clock::now();
   const Outcome unknown = lane.deliver(message_of("x"));
-  EXPECT_LT(Clock::now() - begin, 4s);
+  EXPECT_LT(Clock::now() - again, 500ms);  // now it knows
   EXPECT_EQ(unknown.status.code(), StatusCode::not_found) << unknown.status;
   EXPECT_EQ(unknown.persistence, Persistence::not_persisted);
   EXPECT_THAT(unknown.status.message(), HasSubstr("'orders'"));
-  const TimePoint again = Clock::now();
-  EXPECT_EQ(lane.deliver(message_of("x")).status.code(), StatusCode::not_found);
-  EXPECT_LT(Clock::now() - again, 500ms);  // now it knows
 
   cluster.fail_topic("orders", RD_KAFKA_RESP_ERR_NO_ERROR);
   Outcome outcome = unknown;
@@ -336,6 +340,111 @@ TEST(KafkaBrokerTest, AnUnknownTopicIsReportedAndFoundOnceItExists) {
   EXPECT_TRUE(outcome.status.ok()) << outcome.status;
   EXPECT_LT(Clock::now() - created, 3s);
 }
+
+TEST(KafkaBrokerTest, ATopicThatWasWrittenToIsAskedForUntilTheDeadline) {
+  MockCluster cluster;
+  KafkaConfig config = config_for(cluster.bootstrap());
+  config.properties["topic.metadata.refresh.interval.ms"] = "100";
+  KafkaLane lane({config});
+  lane.connect();
+  ASSERT_TRUE(lane.deliver(message_of("x")).status.ok());
+  cluster.fail_topic("orders", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  Outcome outcome;
+  const TimePoint begin = Clock::now();
+  while (outcome.status.ok() && Clock::now() - begin < 10s) outcome = lane.deliver(message_of("x"));
+  EXPECT_EQ(outcome.status.code(), StatusCode::unavailable) << outcome.status;
+  lane.skipped += 1h;
+  outcome = lane.deliver(message_of("x"));
+  EXPECT_EQ(outcome.status.code(), StatusCode::unavailable) << outcome.status;
+  EXPECT_THAT(outcome.status.message(), HasSubstr("nknown topic"));
+}
+
+TEST(KafkaBrokerTest, TheLastAttemptAtAnUnknownTopicSaysNotFound) {
+  MockCluster cluster;
+  cluster.fail_topic("orders", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  KafkaConfig config = config_for(cluster.bootstrap());
+  config.retry.max_attempts = 1;
+  KafkaLane lane({config});
+  lane.connect();
+  EXPECT_EQ(lane.deliver(message_of("x")).status.code(), StatusCode::not_found);
+}
+
+// The batches of one partition, as the cluster answers them.
+class KafkaBatchTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  KafkaConfig config() const {
+    KafkaConfig config = config_for(cluster_.bootstrap());
+    config.properties["enable.idempotence"] = GetParam();
+    return config;
+  }
+  /// Fires eight messages that share a batch.
+  void fire_together(KafkaLane& lane) {
+    for (int i = 0; i < 8; ++i) lane.add(message_of(std::to_string(i), "key"));
+  }
+  /// Sends one message first, so that the client knows topic and broker.
+  static void warm_up(KafkaLane& lane) {
+    ASSERT_TRUE(lane.deliver(message_of("first", "key")).status.ok());
+    lane.messages.clear();
+    lane.completed = 0;
+  }
+
+  MockCluster cluster_;
+};
+
+TEST_P(KafkaBatchTest, AnErrorOfABatchIsNotOfEachMessage) {
+  KafkaConfig config = this->config();
+  config.properties["linger.ms"] = "50";
+  KafkaLane lane({config});
+  lane.connect();
+  warm_up(lane);
+  cluster_.fail_produce({RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE});
+  fire_together(lane);  // eight fail, then four of them, then those in halves go through
+  ASSERT_TRUE(lane.run_until_completed());
+  for (const auto& message : lane.messages) {
+    ASSERT_THAT(message->outcomes, SizeIs(1));
+    EXPECT_TRUE(message->outcomes[0].status.ok()) << message->body() << ": " << message->outcomes[0].status;
+  }
+  std::vector<std::string> bodies;
+  for (const Received& message : read_topic(cluster_, "orders", 9)) bodies.push_back(message.body);
+  EXPECT_THAT(bodies, ElementsAre("first", "0", "1", "2", "3", "4", "5", "6", "7"));
+  EXPECT_THAT(lane.logs, Contains(HasSubstr("batch.size")));
+}
+
+TEST_P(KafkaBatchTest, TheMessageAtFaultIsFoundAndNewerOnesWait) {
+  KafkaConfig config = this->config();
+  config.properties["linger.ms"] = "50";
+  KafkaLane lane({config});
+  lane.connect();
+  warm_up(lane);
+  const std::vector<rd_kafka_resp_err_t> four(4, RD_KAFKA_RESP_ERR_INVALID_RECORD);
+  cluster_.fail_produce(four);  // eight, four, two, and one
+  fire_together(lane);
+  ASSERT_TRUE(lane.run_until([&] { return lane.unsent() == 0; }));
+  ASSERT_TRUE(lane.run_until([&] { return !lane.logs.empty(); }));
+  lane.add(message_of("newer", "key"));
+  ASSERT_TRUE(lane.run_until_completed());
+  EXPECT_EQ(lane.messages[0]->outcomes[0].status.code(), StatusCode::invalid_argument);
+  EXPECT_EQ(lane.messages[0]->outcomes[0].persistence, Persistence::not_persisted);
+  std::vector<std::string> bodies;
+  for (const Received& message : read_topic(cluster_, "orders", 9)) bodies.push_back(message.body);
+  EXPECT_THAT(bodies, ElementsAre("first", "1", "2", "3", "4", "5", "6", "7", "newer"));
+}
+
+TEST_P(KafkaBatchTest, WhatWaitsToBeTriedApartComesBackWithItsClient) {
+  KafkaLane lane({config()});
+  lane.connect();
+  warm_up(lane);
+  cluster_.set_round_trip(500ms);
+  cluster_.fail_produce({RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE});
+  fire_together(lane);
+  ASSERT_TRUE(lane.run_until([&] { return !lane.logs.empty(); }));
+  lane.broker->close(lane, 1'500ms);
+  EXPECT_EQ(lane.completed, lane.messages.size());
+  for (const auto& message : lane.messages) EXPECT_THAT(message->outcomes, SizeIs(1));
+}
+
+INSTANTIATE_TEST_SUITE_P(Idempotence, KafkaBatchTest, ::testing::Values("true", "false"),
+                         [](const auto& instance) { return std::string(instance.param); });
 
 TEST(KafkaBrokerTest, NotEnoughReplicasIsTriedAgainByTheClientThenRejected) {
   MockCluster cluster;
@@ -394,7 +503,7 @@ TEST(KafkaBrokerTest, MapsWhatTheBrokerRefuses) {
     config.properties["enable.idempotence"] = "false";  // a refused batch would be a fatal gap
     KafkaLane lane({config});
     lane.connect();
-    cluster.fail_produce({error});
+    cluster.fail_produce({error, error});  // in its batch, and alone
     const Outcome outcome = lane.deliver(message_of("x"));
     EXPECT_EQ(outcome.status.code(), code) << rd_kafka_err2name(error) << ": " << outcome.status;
     EXPECT_THAT(outcome.status.message(), Not(IsEmpty()));

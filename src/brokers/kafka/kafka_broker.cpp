@@ -15,6 +15,7 @@
 #include "base/clock.hpp"
 #include "base/fork.hpp"
 #include "base/thread.hpp"
+#include "brokers/kafka/kafka_errors.hpp"
 #include "brokers/kafka/kafka_status.hpp"
 #include "brokers/kafka/kafka_type.hpp"
 
@@ -26,6 +27,9 @@ constexpr std::size_t most_reports_per_poll = 1'000;
 constexpr std::chrono::milliseconds after_the_deadline{5'000};
 // What NON_BLOCKING spares the lane: waiting for threads of the client that are looking up a name.
 constexpr int purge_flags = RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING;
+// How long a topic that this process has not written to may be unknown before its messages are given up: a broker that
+// has just started knows no topic, and one that is being created is known everywhere only after a while.
+constexpr std::chrono::seconds unknown_topic_patience{10};
 constexpr std::chrono::milliseconds free_time{500};  // it takes milliseconds, unless a thread is looking up a name
 
 const OutboundMessage& message_of(const rd_kafka_message_t& report) {
@@ -115,6 +119,7 @@ void KafkaBroker::connect(BrokerEvents& events) {
   generation_ = fork_generation();
   given_up_.reset();
   down_ = false;
+  for (Topic& topic : topics_) topic.unknown_since.reset();
   queue_.reset(rd_kafka_queue_get_main(client_));
   rd_kafka_set_log_queue(client_, queue_.get());
   const std::uint64_t one = 1;
@@ -205,6 +210,8 @@ void KafkaBroker::free_client(std::chrono::milliseconds patience) {
 std::size_t KafkaBroker::send(std::span<const OutboundMessage* const> batch, BrokerEvents& events) {
   if (client_ == nullptr || given_up_ || !is_ours()) return 0;
   const Target& target = targets_[batch.front()->destination_index()];
+  Topic& topic = topics_[target.topic];
+  if (topic.is_divided()) return 0;
   if (const Status why = make_topic_handle(target.topic); !why.ok()) {
     for (const OutboundMessage* message : batch) events.complete(*message, Outcome::failed(why));
     return batch.size();
@@ -216,7 +223,10 @@ std::size_t KafkaBroker::send(std::span<const OutboundMessage* const> batch, Bro
       continue;
     }
     const KafkaError error = produce(target, *batch[i], now);
-    if (!error) continue;
+    if (!error) {
+      ++topic.in_client;
+      continue;
+    }
     const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
     if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {  // offered again when reports have freed some of the queue
       events.full();
@@ -226,9 +236,73 @@ std::size_t KafkaBroker::send(std::span<const OutboundMessage* const> batch, Bro
       serve_error(code, rd_kafka_error_string(error.get()), events);
       return i;
     }
-    events.complete(*batch[i], Outcome::failed(kafka_status(code, {}, target.config->topic)));
+    events.complete(*batch[i], refusal(topic, *batch[i], code));
   }
   return batch.size();
+}
+
+/// The outcome of a message that the client does not take.
+Outcome KafkaBroker::refusal(Topic& topic, const OutboundMessage& message, rd_kafka_resp_err_t error) const {
+  Status why = kafka_status(error, {}, topic.name);
+  if (kafka_error_info(error).scope == KafkaErrorScope::topic) why = unknown_topic(topic, message, std::move(why));
+  return Outcome::failed(std::move(why));
+}
+
+/// The cluster says that the topic does not exist: it is asked again until that is old news. What this process has
+/// written to exists, and its messages wait until their deadlines.
+Status KafkaBroker::unknown_topic(Topic& topic, const OutboundMessage& message, Status why) const {
+  if (!topic.unknown_since) topic.unknown_since = last_poll_;
+  const std::optional<std::uint32_t>& most = message.destination().retry.max_attempts;
+  const bool is_old_news = !topic.was_written && last_poll_ - *topic.unknown_since >= unknown_topic_patience;
+  if (is_old_news || (most && message.attempt() >= *most)) return why;
+  return {StatusCode::unavailable, why.message()};
+}
+
+/// Sends the next part of what was refused with its batch, if the client has nothing of the topic.
+void KafkaBroker::send_parts(Topic& topic, BrokerEvents& events) {
+  while (topic.in_client == 0 && topic.is_divided()) {
+    topic.part_size = 0;
+    if (!topic.refused.empty()) {
+      Messages first = std::exchange(topic.refused, {});
+      const auto middle = first.begin() + static_cast<std::ptrdiff_t>((first.size() + 1) / 2);
+      if (middle != first.end()) topic.parts.emplace_front(middle, first.end());
+      first.erase(middle, first.end());
+      topic.parts.push_front(std::move(first));
+    }
+    if (topic.parts.empty()) return;
+    const Messages part = std::move(topic.parts.front());
+    topic.parts.pop_front();
+    const std::int64_t now = unix_ms();
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      const OutboundMessage& message = *part[i];
+      const KafkaError error = produce(targets_[message.destination_index()], message, now);
+      if (!error) {
+        ++topic.in_client;
+        ++topic.part_size;
+        continue;
+      }
+      const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
+      if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL && code != RD_KAFKA_RESP_ERR__FATAL) {
+        events.complete(message, refusal(topic, message, code));
+        continue;
+      }
+      topic.parts.emplace_front(part.begin() + static_cast<std::ptrdiff_t>(i), part.end());
+      if (code == RD_KAFKA_RESP_ERR__FATAL) serve_error(code, rd_kafka_error_string(error.get()), events);
+      return;
+    }
+  }
+}
+
+/// What waits here and not in the client comes back.
+void KafkaBroker::complete_held(const Status& why, BrokerEvents& events) {
+  for (Topic& topic : topics_) {
+    topic.parts.push_front(std::exchange(topic.refused, {}));
+    for (const Messages& part : std::exchange(topic.parts, {})) {
+      for (const OutboundMessage* message : part) events.complete(*message, Outcome::failed(why));
+    }
+    topic.in_client = 0;
+    topic.part_size = 0;
+  }
 }
 
 KafkaError KafkaBroker::produce(const Target& target, const OutboundMessage& message, std::int64_t timestamp) {
@@ -270,7 +344,11 @@ void KafkaBroker::poll(BrokerEvents& events) {
   }
   has_events_.clear();
   serve_events(events);
+  if (!given_up_) {
+    for (Topic& topic : topics_) send_parts(topic, events);
+  }
   if (given_up_ && !more_events_ && rd_kafka_outq_len(client_) == 0) {
+    complete_held(*given_up_, events);
     free_client({});
     events.disconnected(*std::exchange(given_up_, std::nullopt));
   }
@@ -310,13 +388,26 @@ void KafkaBroker::serve_reports(rd_kafka_event_t* event, BrokerEvents& events) {
   while (const rd_kafka_message_t* report = rd_kafka_event_message_next(event)) {
     const OutboundMessage& message = message_of(*report);
     const KafkaConfig& config = *targets_[message.destination_index()].config;
+    Topic& topic = topic_of(message);
+    if (topic.in_client > 0) --topic.in_client;
     header_lists_.keep(*report, config, message);
     Outcome outcome = kafka_outcome(*report, config.topic);
     if (report->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      topic.was_written = true;
+      topic.unknown_since.reset();
       if (std::exchange(down_, false)) events.blocked(false, {});
       if (is_only_inferred(*report)) ++inferred;
     } else if (given_up_) {
       outcome.status = *given_up_;  // purged, because the client was given up: say why that was
+    } else if (const KafkaErrorScope scope = kafka_error_info(report->err).scope; scope == KafkaErrorScope::topic) {
+      outcome.status = unknown_topic(topic, message, std::move(outcome.status));
+    } else if (scope == KafkaErrorScope::batch && topic.part_size != 1) {
+      if (!std::exchange(topic.was_divided, true)) {
+        events.log(LogLevel::warning, "a batch was refused, and its messages are tried again apart from each other: " +
+                                          outcome.status.message());
+      }
+      topic.refused.push_back(&message);
+      continue;
     }
     events.complete(message, std::move(outcome));
   }
@@ -387,6 +478,7 @@ void KafkaBroker::close(BrokerEvents& events, std::chrono::milliseconds timeout)
       if (event && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_DR) serve_reports(event.get(), events);
     }
   }
+  if (is_ours()) complete_held({StatusCode::unavailable, "not sent"}, events);
   free_client(std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()));
 }
 

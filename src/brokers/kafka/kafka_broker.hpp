@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,10 +50,23 @@ class KafkaBroker final : public Broker {
     const KafkaConfig* config = nullptr;  // nullptr: removed
     std::size_t topic = 0;                // its position in topics_
   };
+  using Messages = std::vector<const OutboundMessage*>;
   /// Destinations share it if their topic is the same.
   struct Topic {
     std::string name;     // empty: no destination uses it
     KafkaTopic handle{};  // of client_; empty without one
+
+    bool was_written = false;                // by this process: it exists, whatever a broker says for a moment
+    std::optional<TimePoint> unknown_since;  // the cluster says that it does not exist
+
+    // What was refused with its batch is tried again in parts, one after the other, each by itself, and a part that is
+    // refused in halves, until the error is one message's. Meanwhile nothing newer of the topic is sent.
+    std::size_t in_client = 0;  // its messages that the client has
+    Messages refused;           // to be divided when the client has none of them
+    std::deque<Messages> parts;
+    std::size_t part_size = 0;  // of the part that the client has; 0: it has none
+    bool was_divided = false;   // for the log
+    [[nodiscard]] bool is_divided() const { return part_size > 0 || !refused.empty() || !parts.empty(); }
   };
 
   [[nodiscard]] bool make_client(BrokerEvents& events);
@@ -63,6 +77,13 @@ class KafkaBroker final : public Broker {
   [[nodiscard]] KafkaError produce(const Target& target, const OutboundMessage& message, std::int64_t timestamp);
 
   void serve_events(BrokerEvents& events);
+  void send_parts(Topic& topic, BrokerEvents& events);
+  void complete_held(const Status& why, BrokerEvents& events);
+  [[nodiscard]] Outcome refusal(Topic& topic, const OutboundMessage& message, rd_kafka_resp_err_t error) const;
+  [[nodiscard]] Status unknown_topic(Topic& topic, const OutboundMessage& message, Status why) const;
+  [[nodiscard]] Topic& topic_of(const OutboundMessage& message) {
+    return topics_[targets_[message.destination_index()].topic];
+  }
   void serve_reports(rd_kafka_event_t* event, BrokerEvents& events);
   void serve_error(rd_kafka_resp_err_t error, const std::string& text, BrokerEvents& events);
   void serve_all_brokers_down(const std::string& text, BrokerEvents& events);
