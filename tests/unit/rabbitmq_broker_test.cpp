@@ -6,9 +6,12 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <atomic>
 #include <deque>
 #include <functional>
+#include <future>
 #include <map>
+#include <memory>
 #include <mutex>
 
 #include "support/scripted_amqp_server.hpp"
@@ -170,6 +173,63 @@ TEST_F(RabbitMqBrokerTest, ARemovedDestinationIsNotAskedForOnTheNextConnection) 
   connect();
   deliver(0);
   EXPECT_THAT(server.take_asked(), ElementsAre("2 channel.open", "2 confirm.select", "2 basic.publish"));
+}
+
+/// A broker with two hosts, of which the first ends every connection before anybody has logged in.
+class TwoHostsTest : public ::testing::Test {
+ protected:
+  TwoHostsTest() {
+    config.hosts = {{"127.0.0.1", static_cast<std::uint16_t>(dead.port())},
+                    {"127.0.0.1", static_cast<std::uint16_t>(good.port())}};
+    events.time = Clock::now();
+    broker = std::make_unique<RabbitMqBroker>(config);
+    broker->start(LaneContext{.destinations = {}, .waker = Waker([] {})});
+  }
+  ~TwoHostsTest() override { broker->close(events, 1s); }
+  void run_until(const std::function<bool()>& done) {
+    for (const TimePoint deadline = Clock::now() + 5s; !done();) {
+      ASSERT_LT(Clock::now(), deadline);
+      pollfd fd{.fd = broker->wait_request().fd, .events = POLLIN, .revents = 0};
+      ::poll(&fd, 1, 5);
+      broker->poll(events);
+    }
+  }
+  void connect() {
+    broker->connect(events);
+    run_until([this, before = events.connections] { return events.connections > before; });
+  }
+  void lose_connection() {
+    lose.set_value();
+    run_until([this] { return !events.disconnects.empty(); });
+  }
+
+  std::atomic<int> asked_dead = 0;
+  std::promise<void> lose;
+  std::shared_future<void> lost = lose.get_future().share();
+  ScriptedAmqpServer dead{[this](AmqpPeer& /*peer*/) { ++asked_dead; }};
+  ScriptedAmqpServer good{[this](AmqpPeer& peer) {
+    peer.log_in();
+    lost.wait();
+  }};
+  RabbitMqConfig config;
+  RecordedEvents events;
+  std::unique_ptr<RabbitMqBroker> broker;
+};
+
+TEST_F(TwoHostsTest, TheLastGoodOneIsTriedFirst) {
+  connect();
+  ASSERT_EQ(asked_dead, 1);
+  *events.time += 1min;
+  lose_connection();
+  connect();
+  EXPECT_EQ(asked_dead, 1);
+}
+
+TEST_F(TwoHostsTest, OneThatEndsEveryConnectionIsNotTheGoodOne) {
+  connect();
+  lose_connection();
+  connect();
+  EXPECT_EQ(asked_dead, 2) << "the next one first";
 }
 
 }  // namespace

@@ -11,6 +11,7 @@ namespace {
 
 constexpr amqp_channel_t control_channel = 1;
 constexpr amqp_channel_t first_publish_channel = 2;
+constexpr std::chrono::seconds good_host_time{1};  // a host that ends connections sooner is not tried first again
 
 using Kind = Declarations::Kind;
 
@@ -64,6 +65,7 @@ void RabbitMqBroker::connect(BrokerEvents& /*events*/) {
 
 void RabbitMqBroker::on_connected(AmqpHandle handle, BrokerEvents& events) {
   connection_.emplace(std::move(handle), to_string(config_.hosts[host_]), config_.tls.has_value());
+  connected_at_ = events.now();
   blocked_ = false;
   declarations_.reset();
   // Ask for everything now: the first message should not have to wait for it.
@@ -83,7 +85,7 @@ void RabbitMqBroker::lose_connection(BrokerEvents& events) {
   const Status why = connection_->error();
   connection_.reset();
   fail_all({StatusCode::unavailable, why.message()}, events);
-  host_ = (host_ + 1) % config_.hosts.size();
+  if (events.now() - connected_at_ < good_host_time) host_ = (host_ + 1) % config_.hosts.size();
   events.disconnected(why);
 }
 
