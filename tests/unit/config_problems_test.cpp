@@ -262,6 +262,11 @@ std::vector<Case> cases() {
                "The field 'routing_key' goes with 'exchange' only.");
   rabbit_param("DeclareIsAString", R"("queue":"q","declare":"yes")", 33, "declare",
                "The field 'declare' must be of type dict.");
+  all.push_back(
+      {"ArgumentsLargerThanAFrame",
+       rabbit("", R"("queue":"q","declare":{"arguments":{"a":")" + std::string(131'072, 'x') + R"("}})"),
+       {"3:46 b.params.declare.arguments " + in_b +
+        "/params/declare/arguments The field 'arguments' has about 132110 bytes; it must fit one frame of 131072."}});
   rabbit_param("PriorityTooLarge", R"("queue":"q","priority":256)", 34, "priority",
                "The field 'priority' must be between 0 and 255, not 256.");
   rabbit_param("NegativeExpiration", R"("queue":"q","expiration_ms":-1)", 39, "expiration_ms",

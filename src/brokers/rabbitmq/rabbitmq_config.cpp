@@ -104,7 +104,10 @@ void read_declare(ConfigSection& from, std::string_view key, ParsedConfig& confi
     object.problem("durable", "A quorum queue is always durable.");
   }
   ConfigSection arguments = object.object("arguments");
+  constexpr std::size_t around_argument = 13;  // the lengths of name and value, and the value's type; or a number
+  std::size_t bytes = 1'024;                   // of the queue's name and the rest of the method
   for (const std::string& name : arguments.keys()) {
+    bytes += name.size() + around_argument;
     if (name.empty() || name.size() > amqp_short_string_limit) {
       arguments.problem(name, "The name of an argument has 1 to 255 bytes.");
     } else if (arguments.is_boolean(name)) {
@@ -112,8 +115,13 @@ void read_declare(ConfigSection& from, std::string_view key, ParsedConfig& confi
     } else if (arguments.is_integer(name)) {
       if (auto number = arguments.integer(name)) declare.integer_arguments[name] = *number;
     } else if (auto text = arguments.string(name)) {
+      bytes += text->size();
       declare.string_arguments[name] = std::move(*text);
     }
+  }
+  if (bytes > amqp_frame_max) {
+    object.problem("arguments", "The field 'arguments' has about " + std::to_string(bytes) +
+                                    " bytes; it must fit one frame of " + std::to_string(amqp_frame_max) + ".");
   }
   config.declare = std::move(declare);
 }
@@ -152,7 +160,7 @@ FieldTable<ParsedConfig> connection_fields() {
       integer_field<C>(in_conn_details, "heartbeat", &RabbitMqConfig::heartbeat, 0, 3'600, "30",
                        "Seconds; 0 switches heartbeats off."),
       custom_field<C>(in_conn_details, "connect_timeout", "float", "0.001 to 3600", "10",
-                      "Seconds for one host: TCP, TLS and login.", read_connect_timeout)
+                      "Seconds for one host: TCP, TLS and login in all.", read_connect_timeout)
           .alias("timeout"),
       text_field<C>(in_conn_details, "connection_name", &RabbitMqConfig::connection_name, "the program's name",
                     "What the server's tools show."),
