@@ -11,10 +11,11 @@ namespace {
 class Folder {
  public:
   Folder() : path_(Servers::variable("AT_RUN") + "/certificates") {
-    if (std::filesystem::exists(path_ / "complete")) return;
+    if (std::filesystem::exists(path_ / "encrypted.key")) return;
     std::filesystem::create_directories(path_);
     in_it("openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj '/CN=private CA' -keyout ca.key -out ca.pem");
     signed_by_the_authority("server", "DNS:localhost", 30);
+    signed_by_the_authority("address", "IP:127.0.0.1", 30);
     signed_by_the_authority("elsewhere", "DNS:example.org", 30);
     signed_by_the_authority("expired", "DNS:localhost", 0);  // valid for no time at all
     signed_by_the_authority("client", "DNS:client", 30);
@@ -22,7 +23,7 @@ class Folder {
         "openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -addext subjectAltName=DNS:localhost "
         "-keyout selfsigned.key -out selfsigned.pem");
     in_it("for n in server elsewhere expired client selfsigned; do cat $n.key $n.pem > $n.keystore.pem; done");
-    in_it("touch complete");
+    in_it("openssl pkey -in client.key -aes256 -passout pass:secret -out encrypted.key");  // the last one
   }
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }

@@ -7,7 +7,9 @@
 namespace action_triggers::tests {
 
 /// They live as long as the servers that use them, in the servers' folder: ca.pem; NAME.pem, NAME.key and
-/// NAME.keystore.pem (both in one) for server (localhost), elsewhere (example.org), expired, selfsigned and client.
+/// NAME.keystore.pem (both in one) for server (localhost), address
+/// (127.0.0.1), elsewhere (example.org), expired, selfsigned and client; encrypted.key is the client's with a
+/// passphrase.
 class Certificates {
  public:
   /// The path of a file; the first call makes all of them.

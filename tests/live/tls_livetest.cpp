@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: MIT
 // TLS to a real RabbitMQ: what is verified, and what is refused.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+
 #include "live/certificates.hpp"
 #include "live/old_tls_server.hpp"
 #include "live/support.hpp"
@@ -114,6 +119,40 @@ TEST_F(TlsTest, RefusesWhatCannotBeVerified) {
   }
 }
 
+TEST_F(TlsTest, AnAddressIsVerifiedToo) {
+  EXPECT_THAT(fire(listen("address"), with_ca(), queue_, "127.0.0.1"), IsOk());
+  const DeliveryReport report = fire(listen("server"), with_ca(), queue_, "127.0.0.1");
+  EXPECT_THAT(report, HasCode(StatusCode::unavailable));
+  EXPECT_THAT(report.status.message(), HasSubstr("IP address mismatch"));
+}
+
+TEST_F(TlsTest, SaysWhyACertificateIsRefused) {
+  EXPECT_THAT(fire(listen("elsewhere"), with_ca(), queue_).status.message(), HasSubstr("not for the name localhost"));
+  EXPECT_THAT(fire(listen("expired"), with_ca(), queue_).status.message(), HasSubstr("certificate has expired"));
+  const DeliveryReport report = fire(listen("selfsigned"), with_ca(), queue_);
+  EXPECT_THAT(report.status.message(), HasSubstr("self-signed certificate"));
+  EXPECT_THAT(report.status.message(), HasSubstr(path("ca.pem")));
+}
+
+/// OpenSSL asks for the passphrase on the terminal, or reads a line of standard input, unless it is told not to.
+TEST_F(TlsTest, AKeyWithAPassphraseIsRefusedAndNobodyIsAsked) {
+  const int port = listen("server");
+  std::array<int, 2> input{};
+  ASSERT_EQ(::pipe2(input.data(), O_CLOEXEC), 0);
+  ASSERT_EQ(::write(input[1], "secret\n", 7), 7);
+  const int before = ::dup(STDIN_FILENO);
+  ASSERT_EQ(::dup2(input[0], STDIN_FILENO), STDIN_FILENO);
+  const DeliveryReport report = fire(
+      port, with_ca(R"(, "cert_file": ")" + path("client.pem") + R"(", "key_file": ")" + path("encrypted.key") + "\""),
+      queue_);
+  ::dup2(before, STDIN_FILENO);
+  EXPECT_THAT(report, HasCode(StatusCode::invalid_argument));
+  EXPECT_THAT(report.status.message(), HasSubstr("key_file is encrypted: " + path("encrypted.key")));
+  std::array<char, 7> left{};
+  EXPECT_EQ(::read(input[0], left.data(), left.size()), 7) << "the application's line is still there";
+  for (const int fd : {before, input[0], input[1]}) ::close(fd);
+}
+
 TEST_F(TlsTest, RefusesTls11) {
   const OldTlsServer old;
   const DeliveryReport report = fire(old.port(), with_ca(), queue_);
@@ -126,7 +165,9 @@ TEST_F(TlsTest, PlaintextToATlsPortSaysSo) {
   TriggerDispatcher dispatcher(config_with(broker(
       "b", "rabbitmq", R"("conn_details": {"host": "localhost", "port": )" + std::to_string(listen("server")) + "}",
       R"("queue": "q", "retry": {"max_attempts": 1})")));
-  EXPECT_THAT(dispatcher.fire("b", "x").wait(), HasCode(StatusCode::unavailable));
+  const DeliveryReport report = dispatcher.fire("b", "x").wait();
+  EXPECT_THAT(report, HasCode(StatusCode::unavailable));
+  EXPECT_THAT(report.status.message(), HasSubstr("without TLS"));
 }
 
 }  // namespace

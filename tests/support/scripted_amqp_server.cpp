@@ -157,6 +157,12 @@ void AmqpPeer::stop_reading() {
   throw Gone{};
 }
 
+void AmqpPeer::reset() {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  throw Gone{};
+}
+
 ScriptedAmqpServer::ScriptedAmqpServer(Script script) : script_(std::move(script)) {
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};

@@ -89,6 +89,8 @@ class AmqpPeer {
   void read_on();
   /// The same without reading a byte.
   void stop_reading();
+  /// Ends the connection with a reset.
+  void reset();
 
  private:
   struct Header {

@@ -6,16 +6,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <future>
 #include <stdexcept>
 
 #include "action_triggers/host_port.hpp"
 #include "action_triggers/rabbitmq.hpp"
 #include "action_triggers/testing/matchers.hpp"
+#include "brokers/rabbitmq/amqp_login.hpp"
+#include "brokers/rabbitmq/rabbitmq_type.hpp"
 #include "support/scripted_amqp_server.hpp"
 
 namespace action_triggers::detail {
@@ -118,7 +122,70 @@ TEST(AmqpConnectorTest, SaysOfEveryHostWhyItFailed) {
   EXPECT_THAT(result.status, HasCode(StatusCode::unavailable));
   EXPECT_THAT(result.status.message(), HasSubstr("connect to " + to_string(first.host)));
   EXPECT_THAT(result.status.message(), HasSubstr("; connect to " + to_string(second.host)));
+  EXPECT_THAT(result.status.message(), HasSubstr("Connection refused; nothing listens there"));
   EXPECT_FALSE(result.connection);
+}
+
+TEST(AmqpConnectorTest, SaysThatThereAreTooManyOpenFiles) {
+  const DeadPort somewhere;
+  RabbitMqConfig config = config_for({somewhere.host});
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  AmqpHandle connection;
+  const Status status = open_amqp_connection(config, somewhere.host, connection);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_THAT(status, HasCode(StatusCode::unavailable));
+  EXPECT_THAT(status.message(), HasSubstr("Too many open files"));
+  EXPECT_THAT(status.message(), HasSubstr("ulimit -n"));
+}
+
+TEST(AmqpConnectorTest, SaysWhenTheServerResetsTheConnection) {
+  ScriptedAmqpServer server([](AmqpPeer& peer) {
+    peer.read_protocol_header();
+    peer.reset();
+  });
+  const AmqpConnector::Result result = connect(config_for({host_of(server)}));
+  EXPECT_THAT(result.status, HasCode(StatusCode::unavailable));
+  EXPECT_THAT(result.status.message(), HasSubstr("Connection reset by peer; check that this is RabbitMQ's port"));
+}
+
+/// A server whose queue of connections is full: the next one is established when it is asked for again, a second later.
+TEST(AmqpConnectorTest, TheTimeoutIsForConnectingAndLoginTogether) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(::bind(listener, generic, size), 0);
+  ASSERT_EQ(::listen(listener, 0), 0);
+  ASSERT_EQ(::getsockname(listener, generic, &size), 0);
+  const int first = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(::connect(first, generic, size), 0);  // fills the queue
+
+  RabbitMqConfig config = config_for({{"127.0.0.1", ntohs(address.sin_port)}});
+  config.connect_timeout = 2s;
+  const auto began = std::chrono::steady_clock::now();
+  auto attempt = std::async(std::launch::async, [&] { return connect(config); });
+  EXPECT_EQ(attempt.wait_for(500ms), std::future_status::timeout);
+  const int accepted = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);  // room for one
+  const AmqpConnector::Result result = attempt.get();
+  EXPECT_THAT(result.status.message(), HasSubstr("log in to")) << "it was connected, and then heard nothing";
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 2'600ms);
+  for (const int fd : {first, accepted, listener}) ::close(fd);
+}
+
+TEST(AmqpConnectorTest, APingTakesItsTimeoutForAllHostsTogether) {
+  ScriptedAmqpServer one([](AmqpPeer& peer) { peer.stop_reading(); });
+  ScriptedAmqpServer two([](AmqpPeer& peer) { peer.stop_reading(); });
+  ScriptedAmqpServer three([](AmqpPeer& peer) { peer.stop_reading(); });
+  const auto began = std::chrono::steady_clock::now();
+  const PingReport report =
+      ping_rabbitmq(config_for({host_of(one), host_of(two), host_of(three)}), PingOptions{.timeout = 1s});
+  EXPECT_THAT(report.status, HasCode(StatusCode::unavailable));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 1'700ms);
 }
 
 TEST(AmqpConnectorTest, WrongCredentialsAreNotTriedElsewhere) {

@@ -139,13 +139,14 @@ void AmqpConnection::read_frames(const FrameHandler& on_frame) {
   const timeval no_wait{};
   for (int i = 0; i < most_frames_per_read && error_.ok(); ++i) {
     amqp_frame_t frame{};
+    errno = 0;
     const int result = amqp_simple_wait_frame_noblock(handle_.get(), &frame, &no_wait);
     if (result == AMQP_STATUS_TIMEOUT) {
       more_to_read_ = false;
       break;
     }
     if (result != AMQP_STATUS_OK) {
-      fail(host_ + ": " + amqp_error_string2(result));
+      fail(host_ + ": " + library_error_text(result));
       return;  // after an error rabbitmq-c's state is not to be touched
     }
     heard_something = true;

@@ -1,23 +1,98 @@
 // SPDX-License-Identifier: MIT
 #include "brokers/rabbitmq/amqp_login.hpp"
 
+#include <arpa/inet.h>
 #include <errno.h>  // program_invocation_short_name
+#include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
+#include <system_error>
 #include <utility>
+
+#include "action_triggers/clock.hpp"
+#include "brokers/rabbitmq/amqp_limits.hpp"
 
 namespace action_triggers::detail {
 namespace {
 
-constexpr int frame_max = 131'072;  // the server's own default
 constexpr int channel_max = 2'047;  // one for every exchange, one for declarations
 
-Status library_status(const std::string& what, int error) {
-  return {StatusCode::unavailable, what + ": " + amqp_error_string2(error)};
+std::chrono::milliseconds left_until(TimePoint deadline) {
+  return std::max(std::chrono::round<std::chrono::milliseconds>(deadline - Clock::now()), std::chrono::milliseconds(1));
+}
+
+/// Why a socket cannot be connected, as errno has it; 0: it can. rabbitmq-c says the same of every reason.
+int connect_error(const HostPort& host, TimePoint deadline) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(host.host.c_str(), std::to_string(host.port).c_str(), &hints, &found) != 0) return 0;
+  int error = 0;
+  for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
+    error = 0;
+    const int fd = ::socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || ::connect(fd, address->ai_addr, address->ai_addrlen) != 0) error = errno;
+    if (error == EINPROGRESS) {
+      error = ETIMEDOUT;
+      pollfd poll{.fd = fd, .events = POLLOUT, .revents = 0};
+      socklen_t size = sizeof error;
+      if (::poll(&poll, 1, static_cast<int>(left_until(deadline).count())) == 1) {
+        ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+      }
+    }
+    if (fd >= 0) ::close(fd);
+    if (error == 0) break;
+  }
+  ::freeaddrinfo(found);
+  return error;
+}
+
+std::string advice_on(int error) {
+  switch (error) {
+    case ECONNREFUSED:
+      return "; nothing listens there: check that RabbitMQ runs, and conn_details.port";
+    case EMFILE:
+    case ENFILE:
+      return "; the process or the system has too many open files (ulimit -n)";
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+    case ETIMEDOUT:
+      return "; check conn_details.host, the network and its firewalls";
+    default:
+      return {};
+  }
+}
+
+/// Why amqp_socket_open_noblock() failed.
+std::string open_failure(int result, const HostPort& host, bool tls, TimePoint deadline) {
+  switch (result) {
+    case AMQP_STATUS_SOCKET_ERROR:
+      if (const int error = connect_error(host, deadline); error != 0) {
+        return std::generic_category().message(error) + advice_on(error);
+      }
+      return amqp_error_string2(result);
+    case AMQP_STATUS_TIMEOUT:
+      return amqp_error_string2(result) + (tls ? "; check that the port is one for TLS" : advice_on(ETIMEDOUT));
+    case AMQP_STATUS_HOSTNAME_RESOLUTION_FAILED:
+      return amqp_error_string2(result) + std::string("; check conn_details.host");
+    case AMQP_STATUS_SSL_CONNECTION_FAILED:
+    case AMQP_STATUS_SSL_ERROR: {
+      const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
+      return amqp_error_string2(result) + (reason == nullptr ? "" : " (" + std::string(reason) + ")") +
+             "; check that the port is one for TLS 1.2 or newer";
+    }
+    default:
+      return amqp_error_string2(result);
+  }
 }
 
 /// Where a TLS context keeps its one SSL.
@@ -43,9 +118,10 @@ Status log_in(const RabbitMqConfig& config, const std::string& where, amqp_conne
   std::array<amqp_table_entry_t, 3> properties{text_entry("product", "action_triggers"),
                                                text_entry("connection_name", name), capabilities_entry};
   const amqp_table_t table{static_cast<int>(properties.size()), properties.data()};
-  const amqp_rpc_reply_t reply = amqp_login_with_properties(
-      connection, config.virtual_host.c_str(), channel_max, frame_max, static_cast<int>(config.heartbeat.count()),
-      &table, AMQP_SASL_METHOD_PLAIN, config.username.c_str(), config.password.reveal().c_str());
+  const amqp_rpc_reply_t reply =
+      amqp_login_with_properties(connection, config.virtual_host.c_str(), channel_max, static_cast<int>(amqp_frame_max),
+                                 static_cast<int>(config.heartbeat.count()), &table, AMQP_SASL_METHOD_PLAIN,
+                                 config.username.c_str(), config.password.reveal().c_str());
   if (reply.reply_type == AMQP_RESPONSE_NORMAL) return {};
   if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION && reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
     const auto& close = *static_cast<const amqp_connection_close_t*>(reply.reply.decoded);
@@ -54,45 +130,102 @@ Status log_in(const RabbitMqConfig& config, const std::string& where, amqp_conne
     const std::string whom = close.reply_code == AMQP_ACCESS_REFUSED ? " refused user '" + config.username + "'" : "";
     return {error.status, where + whom + ": " + text_of(error, close.reply_code, text)};
   }
-  return library_status("log in to " + where, reply.library_error);
+  const bool is_other_protocol = reply.library_error == AMQP_STATUS_CONNECTION_CLOSED ||
+                                 reply.library_error == AMQP_STATUS_SOCKET_ERROR ||
+                                 reply.library_error == AMQP_STATUS_BAD_AMQP_DATA;
+  std::string text = "log in to " + where + ": " + library_error_text(reply.library_error);
+  if (is_other_protocol) {
+    text += config.tls ? "; check that this is RabbitMQ's port for AMQP with TLS"
+                       : "; check that this is RabbitMQ's port for AMQP, and without TLS";
+  }
+  return {StatusCode::unavailable, std::move(text)};
 }
 
-Status open_socket(const RabbitMqConfig& config, const HostPort& host, amqp_connection_state_t connection) {
+bool is_address(const std::string& host) {
+  std::array<unsigned char, sizeof(in6_addr)> bytes{};
+  return ::inet_pton(AF_INET, host.c_str(), bytes.data()) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1;
+}
+
+/// A key with a passphrase: OpenSSL would ask the terminal for it.
+int refuse_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* was_asked) {
+  *static_cast<bool*>(was_asked) = true;
+  return -1;
+}
+
+/// Keeps OpenSSL's reason, which rabbitmq-c does not hand out.
+int verify_certificate(X509_STORE_CTX* certificate, void* reason) {
+  const int result = X509_verify_cert(certificate);
+  if (result != 1) {
+    *static_cast<std::string*>(reason) = X509_verify_cert_error_string(X509_STORE_CTX_get_error(certificate));
+  }
+  return result;
+}
+
+Status use_files(const TlsConfig& tls, amqp_socket_t* socket, SSL_CTX* context) {
+  if (tls.ca_file.empty()) {
+    SSL_CTX_set_default_verify_paths(context);
+  } else if (amqp_ssl_socket_set_cacert(socket, tls.ca_file.c_str()) != AMQP_STATUS_OK) {
+    return {StatusCode::invalid_argument, "cannot read the certificates in conn_details.ssl.ca_file: " + tls.ca_file};
+  }
+  if (tls.cert_file.empty()) return {};
+  bool asks_for_passphrase = false;
+  SSL_CTX_set_default_passwd_cb(context, refuse_passphrase);
+  SSL_CTX_set_default_passwd_cb_userdata(context, &asks_for_passphrase);
+  const int result = amqp_ssl_socket_set_key(socket, tls.cert_file.c_str(), tls.key_file.c_str());
+  SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
+  if (result == AMQP_STATUS_OK) return {};
+  if (asks_for_passphrase) {
+    return {StatusCode::invalid_argument, "conn_details.ssl.key_file is encrypted: " + tls.key_file +
+                                              "; give a key without a passphrase (openssl pkey), readable by this "
+                                              "program only"};
+  }
+  return {StatusCode::invalid_argument,
+          "cannot use conn_details.ssl.cert_file with key_file: " + tls.cert_file + ", " + tls.key_file};
+}
+
+Status open_tls(const RabbitMqConfig& config, const HostPort& host, amqp_connection_state_t connection,
+                TimePoint deadline) {
   const std::string where = to_string(host);
-  amqp_socket_t* socket = nullptr;
-  if (config.tls) {
-    socket = amqp_ssl_socket_new(connection);
-    if (socket == nullptr) return {StatusCode::internal, "cannot make a TLS socket: out of memory"};
-    amqp_ssl_socket_set_verify_peer(socket, 1);
-    amqp_ssl_socket_set_verify_hostname(socket, 1);
-    if (amqp_ssl_socket_set_ssl_versions(socket, AMQP_TLSv1_2, AMQP_TLSvLATEST) != AMQP_STATUS_OK) {
-      return {StatusCode::internal, "this rabbitmq-c cannot require TLS 1.2"};
-    }
-    auto* const context = static_cast<SSL_CTX*>(amqp_ssl_socket_get_context(socket));
-    SSL_CTX_set_info_callback(context, keep_ssl);
-    const TlsConfig& tls = *config.tls;
-    if (tls.ca_file.empty()) {
-      SSL_CTX_set_default_verify_paths(context);
-    } else if (amqp_ssl_socket_set_cacert(socket, tls.ca_file.c_str()) != AMQP_STATUS_OK) {
-      return {StatusCode::invalid_argument, "cannot read the certificates in conn_details.ssl.ca_file: " + tls.ca_file};
-    }
-    if (!tls.cert_file.empty() &&
-        amqp_ssl_socket_set_key(socket, tls.cert_file.c_str(), tls.key_file.c_str()) != AMQP_STATUS_OK) {
-      return {StatusCode::invalid_argument,
-              "cannot use conn_details.ssl.cert_file with key_file: " + tls.cert_file + ", " + tls.key_file};
-    }
-  } else {
-    socket = amqp_tcp_socket_new(connection);
-    if (socket == nullptr) return {StatusCode::internal, "cannot make a socket: out of memory"};
+  amqp_socket_t* const socket = amqp_ssl_socket_new(connection);
+  if (socket == nullptr) return {StatusCode::internal, "cannot make a TLS socket: out of memory"};
+  auto* const context = static_cast<SSL_CTX*>(amqp_ssl_socket_get_context(socket));
+  amqp_ssl_socket_set_verify_peer(socket, 1);
+  // rabbitmq-c compares names only.
+  const bool by_address = is_address(host.host);
+  amqp_ssl_socket_set_verify_hostname(socket, by_address ? 0 : 1);
+  if (by_address && X509_VERIFY_PARAM_set1_ip_asc(SSL_CTX_get0_param(context), host.host.c_str()) != 1) {
+    return {StatusCode::internal, "cannot verify the address " + host.host};
   }
-  const timeval timeout = to_timeval(config.connect_timeout);
+  if (amqp_ssl_socket_set_ssl_versions(socket, AMQP_TLSv1_2, AMQP_TLSvLATEST) != AMQP_STATUS_OK) {
+    return {StatusCode::internal, "this rabbitmq-c cannot require TLS 1.2"};
+  }
+  if (Status status = use_files(*config.tls, socket, context); !status.ok()) return status;
+  std::string reason;
+  SSL_CTX_set_info_callback(context, keep_ssl);
+  SSL_CTX_set_cert_verify_callback(context, verify_certificate, &reason);
+  const timeval timeout = to_timeval(left_until(deadline));
   const int opened = amqp_socket_open_noblock(socket, host.host.c_str(), host.port, &timeout);
-  if (opened == AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED || opened == AMQP_STATUS_SSL_PEER_VERIFY_FAILED) {
-    return {StatusCode::unavailable, where + ": the server's certificate was refused (" + amqp_error_string2(opened) +
-                                         "); check conn_details.host and ssl.ca_file"};
+  SSL_CTX_set_cert_verify_callback(context, nullptr, nullptr);
+  if (opened == AMQP_STATUS_OK) return {};
+  if (opened == AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED || !reason.empty()) {
+    if (reason.empty()) reason = "it is not for the name " + host.host;
+    const std::string& ca_file = config.tls->ca_file;
+    return {StatusCode::unavailable, where + ": the server's certificate was refused: " + reason +
+                                         "; check conn_details.host and ssl.ca_file (" +
+                                         (ca_file.empty() ? "the system's authorities" : ca_file) + ")"};
   }
-  if (opened != AMQP_STATUS_OK) return library_status("connect to " + where, opened);
-  return {};
+  return {StatusCode::unavailable, "connect to " + where + ": " + open_failure(opened, host, true, deadline)};
+}
+
+Status open_tcp(const HostPort& host, amqp_connection_state_t connection, TimePoint deadline) {
+  amqp_socket_t* const socket = amqp_tcp_socket_new(connection);
+  if (socket == nullptr) return {StatusCode::internal, "cannot make a socket: out of memory"};
+  const timeval timeout = to_timeval(left_until(deadline));
+  const int opened = amqp_socket_open_noblock(socket, host.host.c_str(), host.port, &timeout);
+  if (opened == AMQP_STATUS_OK) return {};
+  return {StatusCode::unavailable,
+          "connect to " + to_string(host) + ": " + open_failure(opened, host, false, deadline)};
 }
 
 }  // namespace
@@ -100,14 +233,24 @@ Status open_socket(const RabbitMqConfig& config, const HostPort& host, amqp_conn
 Status open_amqp_connection(const RabbitMqConfig& config, const HostPort& host, AmqpHandle& connection) {
   AmqpHandle fresh(amqp_new_connection());
   if (!fresh) return {StatusCode::internal, "cannot make an AMQP connection: out of memory"};
-  const timeval timeout = to_timeval(config.connect_timeout);
+  const TimePoint deadline = Clock::now() + config.connect_timeout;
+  Status status = config.tls ? open_tls(config, host, fresh.get(), deadline) : open_tcp(host, fresh.get(), deadline);
+  if (!status.ok()) return status;
+  const timeval timeout = to_timeval(left_until(deadline));
   amqp_set_handshake_timeout(fresh.get(), &timeout);
   amqp_set_rpc_timeout(fresh.get(), &timeout);
-  Status status = open_socket(config, host, fresh.get());
-  if (status.ok()) status = log_in(config, to_string(host), fresh.get());
+  status = log_in(config, to_string(host), fresh.get());
   if (!status.ok()) return status;
   connection = std::move(fresh);
   return {};
+}
+
+std::string library_error_text(int error) {
+  const int reason = errno;
+  if (error == AMQP_STATUS_SOCKET_ERROR && reason != 0 && reason != EAGAIN && reason != EINPROGRESS) {
+    return std::generic_category().message(reason);
+  }
+  return amqp_error_string2(error);
 }
 
 ssl_st* ssl_of(amqp_connection_state_t connection) {

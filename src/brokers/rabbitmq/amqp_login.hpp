@@ -2,15 +2,20 @@
 /// From a host's name to a connection that is logged in.
 #pragma once
 
+#include <string>
+
 #include "brokers/rabbitmq/amqp.hpp"
 
 struct ssl_st;  // OpenSSL's SSL
 
 namespace action_triggers::detail {
 
-/// Connects to one host and logs in; blocks for at most config.connect_timeout, and the name look-up, which no option
-/// of the system bounds. ok: `connection` is set.
+/// Connects to one host and logs in; blocks for at most config.connect_timeout in all, and the name look-up, which no
+/// option of the system bounds. ok: `connection` is set.
 Status open_amqp_connection(const RabbitMqConfig& config, const HostPort& host, AmqpHandle& connection);
+
+/// What an error of rabbitmq-c means; right after the call that returned it, since it may be in errno.
+std::string library_error_text(int error);
 
 /// OpenSSL's side of a connection with TLS that was made here: rabbitmq-c does not hand it out.
 ssl_st* ssl_of(amqp_connection_state_t connection);

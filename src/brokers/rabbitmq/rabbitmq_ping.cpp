@@ -19,9 +19,7 @@ using Clock = std::chrono::steady_clock;
 class Ping {
  public:
   Ping(RabbitMqConfig config, const PingOptions& options)
-      : config_(std::move(config)), deadline_(Clock::now() + options.timeout), send_(options.send) {
-    config_.connect_timeout = std::min(config_.connect_timeout, options.timeout);
-  }
+      : config_(std::move(config)), deadline_(Clock::now() + options.timeout), send_(options.send) {}
 
   std::string run() {
     connect();
@@ -37,6 +35,7 @@ class Ping {
   void connect() {
     Status status;
     for (const HostPort& host : config_.hosts) {
+      config_.connect_timeout = std::min(config_.connect_timeout, left());
       status = open_amqp_connection(config_, host, connection_);
       if (status.ok() || !status.retryable()) break;
     }
