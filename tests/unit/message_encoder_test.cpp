@@ -135,6 +135,12 @@ TEST(MessageEncoderTest, WhatIsTooLongIsRefusedAndNotCut) {
   message = content();
   message.headers = {{"fine", ""}, {too_long, ""}};
   EXPECT_THAT(problem(queue, message), HasSubstr("the name of a header has 256 bytes"));
+  for (const char* name : {"CC", "BCC"}) {
+    message.headers = {{name, "x"}, {"fine", ""}};
+    EXPECT_THAT(problem(queue, message), HasSubstr(std::string("the header '") + name + "'"));
+  }
+  message.headers = {{"cc", "x"}};
+  EXPECT_EQ(problem(queue, message), "") << "means nothing to RabbitMQ";
   message.headers = {{"", "x"}};
   EXPECT_EQ(problem(queue, message), "a header has no name");
   message.headers = {{"h", std::string(frame_max, 'x')}};

@@ -83,6 +83,10 @@ std::optional<Status> check_headers(const OutboundMessage& message, std::size_t 
   message.for_each_header([&](HeaderView header) {
     bytes += header.name.size() + header.value.size() + around_header;
     if (header.name.empty()) problem = invalid("a header has no name");
+    if (header.name == "CC" || header.name == "BCC") {  // it would close the channel
+      problem = invalid("RabbitMQ takes the header '" + std::string(header.name) +
+                        "' for a list of further routing keys, and a header here is text; give it another name");
+    }
     if (auto too_long = check_length("name of a header", header.name)) problem = std::move(too_long);
   });
   if (problem || bytes <= frame_max) return problem;
