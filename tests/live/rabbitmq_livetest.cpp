@@ -8,6 +8,7 @@ namespace {
 using testing::HasCode;
 using ::testing::HasSubstr;
 using testing::IsOk;
+using ::testing::Not;
 using testing::PersistenceIs;
 using ::testing::SizeIs;
 
@@ -352,6 +353,82 @@ TEST_F(RabbitMqTest, WhileTheBrokerBlocksPublishersALargeMessageWaits) {
   EXPECT_THAT(behind.wait(), IsOk());
   EXPECT_EQ(large.wait().attempts, 1U) << "the connection was kept";
   EXPECT_EQ(behind.wait().attempts, 1U);
+}
+
+/// What `action-triggers ping` says of one destination.
+class RabbitMqPingTest : public RabbitMqTest {
+ protected:
+  static PingReport ping(const std::string& params, bool send = false, const std::string& conn = rabbitmq_conn()) {
+    const Config config = config_with(broker("b", "rabbitmq", conn, params));
+    const BrokerRegistry registry = BrokerRegistry::builtin();
+    return registry.find("rabbitmq")->ping(*config.find("b"), PingOptions{.timeout = 10s, .send = send});
+  }
+  /// conn_details of a user with these permissions.
+  std::string conn_of_user(const std::string& permissions) {
+    Servers::rabbitmqctl("-q add_user " + user_ + " pw");
+    Servers::rabbitmqctl("-q set_permissions " + user_ + " " + permissions);
+    return rabbitmq_conn(R"(, "username": ")" + user_ + R"(", "password": "pw")");
+  }
+  /// An exchange with queue_ bound to it, both of the broker's administrator.
+  std::string exchange_of_type(const std::string& type) {
+    const std::string exchange = unique("ping");
+    declare_with_pika("ch.exchange_declare(\"" + exchange + "\", \"" + type + "\", durable=True); ch.queue_declare(\"" +
+                      queue_ + "\", durable=True); ch.queue_bind(\"" + queue_ + "\", \"" + exchange + "\", \"key\")");
+    return R"("exchange": ")" + exchange + R"(", "routing_key": "key")";
+  }
+
+  const std::string user_ = unique("user");
+};
+
+TEST_F(RabbitMqPingTest, FindsThatAQueueWasDeclaredOtherwise) {
+  declare_with_pika("ch.queue_declare(\"" + queue_ + "\", durable=False)");
+  const PingReport report = ping(queue_params());
+  EXPECT_THAT(report.status, HasCode(StatusCode::invalid_argument));
+  EXPECT_THAT(report.status.message(), HasSubstr("durable"));
+}
+
+TEST_F(RabbitMqPingTest, FindsThatTheUserMayNotDeclare) {
+  declare_with_pika("ch.queue_declare(\"" + queue_ + "\", durable=True)");
+  EXPECT_THAT(ping(queue_params()).status, IsOk());
+  const PingReport report = ping(queue_params(), false, conn_of_user("none '.*' '.*'"));
+  EXPECT_THAT(report.status, HasCode(StatusCode::permission_denied));
+  Servers::rabbitmqctl("-q delete_user " + user_);
+}
+
+TEST_F(RabbitMqPingTest, AQueueThatAFireWouldMakeIsMadeForATestMessageOnly) {
+  EXPECT_THAT(ping(queue_params()).detail, HasSubstr("will be declared"));
+  EXPECT_THAT(ping(queue_params()).detail, HasSubstr("will be declared")) << "it was not made";
+  const PingReport report = ping(queue_params(), true);
+  EXPECT_THAT(report.status, IsOk());
+  EXPECT_THAT(report.detail, HasSubstr("confirmed"));
+  EXPECT_THAT(drain_queue(queue_), SizeIs(1));
+}
+
+TEST_F(RabbitMqPingTest, ReadsBackFromAnExchangeThatCopies) {
+  const PingReport report = ping(exchange_of_type("topic"), true);
+  EXPECT_THAT(report.status, IsOk());
+  EXPECT_THAT(report.detail, HasSubstr("read back"));
+  EXPECT_THAT(report.detail, Not(HasSubstr("not read back")));
+  EXPECT_THAT(drain_queue(queue_), SizeIs(1));
+}
+
+/// A type that the broker does not have by itself, as those that give each queue a share.
+TEST_F(RabbitMqPingTest, TakesNoShareOfWhatAnotherTypeDistributes) {
+  Servers::rabbitmqctl("eval 'rabbit_registry:register(exchange, <<\"x-share\">>, rabbit_exchange_type_fanout).'");
+  const PingReport report = ping(exchange_of_type("x-share"), true);
+  EXPECT_THAT(report.status, IsOk());
+  EXPECT_THAT(report.detail, HasSubstr("not read back"));
+  EXPECT_THAT(report.detail, HasSubstr("x-share"));
+  EXPECT_THAT(drain_queue(queue_), SizeIs(1));
+}
+
+TEST_F(RabbitMqPingTest, AUserWhoMayOnlyWriteCanSend) {
+  const std::string params = exchange_of_type("direct");
+  const PingReport report = ping(params, true, conn_of_user("none '.*' none"));
+  EXPECT_THAT(report.status, IsOk());
+  EXPECT_THAT(report.detail, HasSubstr("the user may not declare"));
+  EXPECT_THAT(drain_queue(queue_), SizeIs(1));
+  Servers::rabbitmqctl("-q delete_user " + user_);
 }
 
 }  // namespace

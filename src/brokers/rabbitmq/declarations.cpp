@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <chrono>
 #include <utility>
+#include <vector>
+
+#include "brokers/rabbitmq/message_encoder.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -96,11 +99,7 @@ void Declarations::send_next() {
 
 void Declarations::declare_queue(const RabbitMqConfig& config) {
   const QueueDeclaration& wanted = *config.declare;
-  std::vector<amqp_table_entry_t> arguments;
-  if (!wanted.queue_type.empty()) arguments.push_back(text_entry("x-queue-type", wanted.queue_type));
-  for (const auto& [key, value] : wanted.string_arguments) arguments.push_back(text_entry(key, value));
-  for (const auto& [key, value] : wanted.integer_arguments) arguments.push_back(integer_entry(key, value));
-  for (const auto& [key, value] : wanted.boolean_arguments) arguments.push_back(boolean_entry(key, value));
+  std::vector<amqp_table_entry_t> arguments = declare_arguments(wanted);
   amqp_queue_declare_t declare{};
   declare.queue = to_amqp(config.queue);
   declare.durable = wanted.durable ? 1 : 0;

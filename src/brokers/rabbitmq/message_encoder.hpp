@@ -32,6 +32,9 @@ void set_headers(amqp_basic_properties_t& properties, std::span<amqp_table_entry
 /// Where a message with this key goes, as the configuration has it. Refers to both.
 amqp_basic_publish_t publish_method(const RabbitMqConfig& config, std::string_view key);
 
+/// The arguments of queue.declare. Refer to `queue`.
+std::vector<amqp_table_entry_t> declare_arguments(const QueueDeclaration& queue);
+
 /// Why AMQP cannot carry the message, if it cannot. rabbitmq-c would cut what is too long.
 std::optional<Status> check_message(const RabbitMqConfig& config, const OutboundMessage& message,
                                     std::size_t frame_max);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <stdexcept>
+#include <vector>
 
 #include "brokers/rabbitmq/amqp.hpp"
 #include "brokers/rabbitmq/amqp_login.hpp"
@@ -12,8 +13,13 @@
 namespace action_triggers::detail {
 namespace {
 
-constexpr amqp_channel_t channel = 1;
 using Clock = std::chrono::steady_clock;
+
+/// Whether one more queue on an exchange of this type takes nothing from the others: AMQP's own types. A
+/// consistent-hash or random exchange gives each queue a share.
+bool copies_to_every_queue(std::string_view type) {
+  return type == "direct" || type == "fanout" || type == "topic" || type == "headers";
+}
 
 /// A conversation of its own, one question after another. Throws Status.
 class Ping {
@@ -23,8 +29,7 @@ class Ping {
 
   std::string run() {
     connect();
-    amqp_channel_open(connection_.get(), channel);
-    check("open a channel");
+    open_channel();
     std::string detail = config_.exchange.empty() ? prove_queue() : prove_exchange();
     if (send_) detail += config_.exchange.empty() ? send_to_queue() : send_through_exchange();
     amqp_connection_close(connection_.get(), AMQP_REPLY_SUCCESS);
@@ -42,6 +47,12 @@ class Ping {
     if (!status.ok()) throw Status(status);
     const timeval timeout = to_timeval(left());
     amqp_set_rpc_timeout(connection_.get(), &timeout);
+  }
+
+  /// An error has closed the last one.
+  void open_channel() {
+    amqp_channel_open(connection_.get(), ++channel_);
+    check("open a channel");
   }
 
   [[nodiscard]] std::chrono::milliseconds left() const {
@@ -67,29 +78,40 @@ class Ping {
   }
 
   std::string prove_queue() {
-    // Passive even where params.declare is set: a ping changes nothing.
-    const amqp_queue_declare_ok_t* answer =
-        amqp_queue_declare(connection_.get(), channel, to_amqp(config_.queue), 1, 0, 0, 0, amqp_empty_table);
+    amqp_queue_declare(connection_.get(), channel_, to_amqp(config_.queue), 1, 0, 0, 0, amqp_empty_table);
     try {
       check("look for the queue");
     } catch (const Status& status) {
       if (status.code() != StatusCode::not_found || !config_.declare) throw;
-      if (send_) throw Status(status.code(), status.message() + " (params.declare will, with the first connection)");
-      return "connected; queue '" + config_.queue + "' does not exist yet, and will be declared";
+      if (!send_) return "connected; queue '" + config_.queue + "' does not exist yet, and will be declared";
+      open_channel();
     }
+    // Of one that exists it changes nothing, and tells whether it agrees and the user has the right.
+    if (config_.declare) declare_queue();
+    const amqp_queue_declare_ok_t* answer =
+        amqp_queue_declare(connection_.get(), channel_, to_amqp(config_.queue), 1, 0, 0, 0, amqp_empty_table);
+    check("look for the queue");
     return "queue '" + config_.queue + "' exists (" + std::to_string(answer->message_count) + " messages, " +
            std::to_string(answer->consumer_count) + " consumers)";
   }
 
+  /// As fire() would.
+  void declare_queue() {
+    std::vector<amqp_table_entry_t> arguments = declare_arguments(*config_.declare);
+    amqp_queue_declare(connection_.get(), channel_, to_amqp(config_.queue), 0, config_.declare->durable ? 1 : 0, 0, 0,
+                       {static_cast<int>(arguments.size()), arguments.data()});
+    check("declare the queue");
+  }
+
   std::string prove_exchange() {
-    amqp_exchange_declare(connection_.get(), channel, to_amqp(config_.exchange), amqp_cstring_bytes("direct"), 1, 0, 0,
+    amqp_exchange_declare(connection_.get(), channel_, to_amqp(config_.exchange), amqp_cstring_bytes("direct"), 1, 0, 0,
                           0, amqp_empty_table);
     check("look for the exchange");
     return "exchange '" + config_.exchange + "' exists";
   }
 
   void publish_and_wait(const PingMessage& message) {
-    amqp_confirm_select(connection_.get(), channel);
+    amqp_confirm_select(connection_.get(), channel_);
     check("switch on confirms");
     std::array<amqp_table_entry_t, 1> headers{boolean_entry(ping_header, true)};
     amqp_basic_properties_t properties{};
@@ -98,7 +120,7 @@ class Ping {
     set_headers(properties, headers);
     const amqp_basic_publish_t to = publish_method(config_, {});
     constexpr amqp_boolean_t mandatory = 1;  // whatever the configuration says: a ping is to find out
-    if (const int error = amqp_basic_publish(connection_.get(), channel, to.exchange, to.routing_key, mandatory, 0,
+    if (const int error = amqp_basic_publish(connection_.get(), channel_, to.exchange, to.routing_key, mandatory, 0,
                                              &properties, to_amqp(message.body));
         error != AMQP_STATUS_OK) {
       throw Status(StatusCode::unavailable, std::string("publishing: ") + amqp_error_string2(error));
@@ -138,26 +160,73 @@ class Ping {
   }
 
   std::string send_through_exchange() {
+    const PingMessage message;
+    const std::string confirmed = "; test message " + message.id + " confirmed";
+    std::string temporary_queue;
+    try {
+      const std::string type = exchange_type();
+      if (!copies_to_every_queue(type)) {
+        publish_and_wait(message);
+        return confirmed +
+               "; not read back, since a queue of the test's own would get a share of what goes through an "
+               "exchange of type '" +
+               type + "'";
+      }
+      temporary_queue = bind_temporary_queue();
+    } catch (const Status& status) {
+      if (status.code() != StatusCode::permission_denied) throw;
+      open_channel();
+      publish_and_wait(message);
+      return confirmed + "; not read back, since the user may not declare a queue of the test's own";
+    }
+    publish_and_wait(message);
+    read_back(temporary_queue, message);
+    return confirmed + ", and read back";
+  }
+
+  /// AMQP tells it only to those who declare the exchange as another type.
+  std::string exchange_type() {
+    constexpr std::string_view asked = "direct";
+    amqp_exchange_declare(connection_.get(), channel_, to_amqp(config_.exchange), to_amqp(asked), 0, 1, 0, 0,
+                          amqp_empty_table);
+    try {
+      check("ask for the exchange's type");
+    } catch (const Status& status) {
+      if (status.code() != StatusCode::invalid_argument) throw;
+      open_channel();
+      constexpr std::string_view before = "received 'direct' but current is ";
+      const std::string& text = status.message();
+      const std::size_t at = text.find(before);
+      if (at == std::string::npos) return std::string(asked);  // something else differs
+      const std::size_t begin = std::min(text.find_first_not_of('\'', at + before.size()), text.size());
+      return text.substr(begin, text.find('\'', begin) - begin);
+    }
+    return std::string(asked);
+  }
+
+  std::string bind_temporary_queue() {
     const amqp_queue_declare_ok_t* queue =
-        amqp_queue_declare(connection_.get(), channel, amqp_empty_bytes, 0, 0, 1, 1, amqp_empty_table);
+        amqp_queue_declare(connection_.get(), channel_, amqp_empty_bytes, 0, 0, 1, 1, amqp_empty_table);
     check("declare a temporary queue");
-    const std::string name(from_amqp(queue->queue));
-    amqp_queue_bind(connection_.get(), channel, to_amqp(name), to_amqp(config_.exchange), to_amqp(config_.routing_key),
+    std::string name(from_amqp(queue->queue));
+    amqp_queue_bind(connection_.get(), channel_, to_amqp(name), to_amqp(config_.exchange), to_amqp(config_.routing_key),
                     amqp_empty_table);
     check("bind a temporary queue");
-    const PingMessage message;
-    publish_and_wait(message);
+    return name;
+  }
+
+  void read_back(const std::string& queue, const PingMessage& message) {
     while (Clock::now() < deadline_) {
-      const amqp_rpc_reply_t reply = amqp_basic_get(connection_.get(), channel, to_amqp(name), 1);
+      const amqp_rpc_reply_t reply = amqp_basic_get(connection_.get(), channel_, to_amqp(queue), 1);
       if (reply.reply_type != AMQP_RESPONSE_NORMAL) check("read the test message back");
       if (reply.reply.id == AMQP_BASIC_GET_EMPTY_METHOD) continue;
       amqp_message_t got;
-      if (amqp_read_message(connection_.get(), channel, &got, 0).reply_type != AMQP_RESPONSE_NORMAL) {
+      if (amqp_read_message(connection_.get(), channel_, &got, 0).reply_type != AMQP_RESPONSE_NORMAL) {
         check("read the test message back");
       }
       const std::string body(from_amqp(got.body));
       amqp_destroy_message(&got);
-      if (body == message.body) return "; test message " + message.id + " confirmed, and read back";
+      if (body == message.body) return;
     }
     throw Status(StatusCode::timed_out, "the test message was confirmed, but did not come back in time");
   }
@@ -166,6 +235,7 @@ class Ping {
   const Clock::time_point deadline_;
   const bool send_;
   AmqpHandle connection_;
+  amqp_channel_t channel_ = 0;
 };
 
 }  // namespace
