@@ -261,6 +261,30 @@ TEST(HostileServer, OneThatBlocksInTheMiddleOfABodyIsWaitedFor) {
   EXPECT_EQ(connections, 1);
 }
 
+TEST(HostileServer, OneThatTakesALargeMessageGetsThoseOfOtherChannelsBetween) {
+  ScriptedAmqpServer server([](AmqpPeer& peer) {
+    peer.log_in();
+    const std::uint16_t large = peer.next_header();
+    const std::uint16_t small = peer.next_header();  // reads over frames of the body
+    EXPECT_NE(large, small);
+    peer.write(ack(small, 1));
+    // There is more of the large one, down to its last frame, which is not full.
+    for (AmqpPeer::Frame next; next.channel != large || next.payload.size() == 131'064;) next = peer.read_frame();
+    peer.write(ack(large, 1));
+    peer.read_on();
+  });
+  const std::string conn = R"("conn_details": {"host": "127.0.0.1", "port": )" + std::to_string(server.port()) + "}";
+  TriggerDispatcher dispatcher(
+      parse_config(R"({"brokers": {"a": {"broker_type": "rabbitmq", )" + conn +
+                   R"(, "params": {"exchange": "one", "routing_key": "r", "timeout_secs": 10}}, )" +
+                   R"("b": {"broker_type": "rabbitmq", )" + conn +
+                   R"(, "params": {"exchange": "two", "routing_key": "r", "timeout_secs": 10}}}})"));
+  const Delivery large = dispatcher.fire("a", large_body());
+  const Delivery small = dispatcher.fire("b", message("id-2"));
+  EXPECT_THAT(small.wait(), IsOk());
+  EXPECT_THAT(large.wait(), IsOk());
+}
+
 TEST(HostileServer, OneThatClosesTheChannelInTheMiddleOfABodyGetsWholeFrames) {
   std::atomic<int> connections = 0;
   ScriptedAmqpServer server([&](AmqpPeer& peer) {
