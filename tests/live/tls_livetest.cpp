@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
+#include <csignal>
 
 #include "live/certificates.hpp"
 #include "live/old_tls_server.hpp"
@@ -91,6 +93,24 @@ TEST_F(TlsTest, WhileTheBrokerBlocksPublishersALargeMessageWaits) {
   Servers::rabbitmqctl("-q set_vm_memory_high_watermark 0.6");
   EXPECT_THAT(large.wait(), IsOk());
   EXPECT_EQ(large.wait().attempts, 1U) << "the connection was kept";
+}
+
+TEST_F(TlsTest, ABrokerThatReadsNothingHoldsUpNothing) {
+  TriggerDispatcher dispatcher(
+      config_with(broker("b", "rabbitmq",
+                         R"("conn_details": {"host": "localhost", "port": )" + std::to_string(listen("server")) +
+                             R"(, "ssl": )" + with_ca() + "}",
+                         R"("queue": ")" + queue_ + R"(", "declare": true, "timeout_secs": 1)")));
+  ASSERT_THAT(dispatcher.fire("b", "before").wait(), IsOk());
+  const int broker = std::stoi(Servers::variable("AT_RABBITMQ_PID"));
+  ASSERT_EQ(::kill(broker, SIGSTOP), 0);
+  const auto began = std::chrono::steady_clock::now();
+  const DeliveryReport report = dispatcher.fire("b", std::string(60'000'000, 'x')).wait();
+  const auto took = std::chrono::steady_clock::now() - began;
+  EXPECT_EQ(::kill(broker, SIGCONT), 0);
+  EXPECT_THAT(report, HasCode(StatusCode::timed_out));
+  EXPECT_LT(took, 2s) << "half written or not, the deadline is kept";
+  EXPECT_TRUE(dispatcher.close(5s).complete());
 }
 
 TEST_F(TlsTest, WithAClientsCertificate) {
