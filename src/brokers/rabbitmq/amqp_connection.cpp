@@ -70,6 +70,10 @@ void AmqpConnection::set_blocked(bool blocked) {
 
 void AmqpConnection::send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) {
   if (!error_.ok()) return;
+  if (is_writing(channel) && method != AMQP_CHANNEL_CLOSE_OK_METHOD) {
+    // Only a peer that has closed the channel itself bears that a body ends early.
+    return fail("a channel was given up in the middle of a message");
+  }
   if (!outgoing_.add_method(channel, method, decoded)) {
     fail("writing to " + host_ + ": a method does not fit a frame of " + std::to_string(frame_max()) + " bytes");
   }
