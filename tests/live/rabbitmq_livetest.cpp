@@ -358,10 +358,11 @@ TEST_F(RabbitMqTest, WhileTheBrokerBlocksPublishersALargeMessageWaits) {
 /// What `action-triggers ping` says of one destination.
 class RabbitMqPingTest : public RabbitMqTest {
  protected:
-  static PingReport ping(const std::string& params, bool send = false, const std::string& conn = rabbitmq_conn()) {
+  static PingReport ping(const std::string& params, bool send = false, const std::string& conn = rabbitmq_conn(),
+                         std::chrono::milliseconds timeout = 10s) {
     const Config config = config_with(broker("b", "rabbitmq", conn, params));
     const BrokerRegistry registry = BrokerRegistry::builtin();
-    return registry.find("rabbitmq")->ping(*config.find("b"), PingOptions{.timeout = 10s, .send = send});
+    return registry.find("rabbitmq")->ping(*config.find("b"), PingOptions{.timeout = timeout, .send = send});
   }
   /// conn_details of a user with these permissions.
   std::string conn_of_user(const std::string& permissions) {
@@ -402,6 +403,15 @@ TEST_F(RabbitMqPingTest, AQueueThatAFireWouldMakeIsMadeForATestMessageOnly) {
   EXPECT_THAT(report.status, IsOk());
   EXPECT_THAT(report.detail, HasSubstr("confirmed"));
   EXPECT_THAT(drain_queue(queue_), SizeIs(1));
+}
+
+TEST_F(RabbitMqPingTest, SaysThatTheBrokerBlocksPublishers) {
+  declare_with_pika("ch.queue_declare(\"" + queue_ + "\", durable=True)");
+  Servers::rabbitmqctl("-q set_vm_memory_high_watermark 0");
+  const PingReport report = ping(R"("queue": ")" + queue_ + "\"", true, rabbitmq_conn(), 1s);
+  Servers::rabbitmqctl("-q set_vm_memory_high_watermark 0.6");
+  EXPECT_THAT(report.status, HasCode(StatusCode::timed_out));
+  EXPECT_THAT(report.status.message(), HasSubstr("blocked publishers, low on memory"));
 }
 
 TEST_F(RabbitMqPingTest, ReadsBackFromAnExchangeThatCopies) {

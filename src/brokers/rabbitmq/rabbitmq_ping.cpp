@@ -126,11 +126,14 @@ class Ping {
       throw Status(StatusCode::unavailable, std::string("publishing: ") + amqp_error_string2(error));
     }
     bool returned = false;
+    std::string blocked;
     for (;;) {
       amqp_frame_t frame{};
       const timeval timeout = to_timeval(left());
       const int error = amqp_simple_wait_frame_noblock(connection_.get(), &frame, &timeout);
-      if (error == AMQP_STATUS_TIMEOUT) throw Status(StatusCode::timed_out, "the broker did not confirm in time");
+      if (error == AMQP_STATUS_TIMEOUT) {
+        throw Status(StatusCode::timed_out, "the broker did not confirm in time" + blocked);
+      }
       if (error != AMQP_STATUS_OK) throw Status(StatusCode::unavailable, amqp_error_string2(error));
       if (frame.frame_type != AMQP_FRAME_METHOD) continue;
       switch (frame.payload.method.id) {
@@ -141,6 +144,14 @@ class Ping {
           throw Status(StatusCode::rejected, "the broker refused the test message (nack)");
         case AMQP_BASIC_RETURN_METHOD:
           returned = true;
+          break;
+        case AMQP_CONNECTION_BLOCKED_METHOD: {
+          const auto& why = *static_cast<const amqp_connection_blocked_t*>(frame.payload.method.decoded);
+          blocked = ": it has blocked publishers, " + std::string(from_amqp(why.reason));
+          break;
+        }
+        case AMQP_CONNECTION_UNBLOCKED_METHOD:
+          blocked.clear();
           break;
         case AMQP_CHANNEL_CLOSE_METHOD: {
           const auto& close = *static_cast<const amqp_channel_close_t*>(frame.payload.method.decoded);
