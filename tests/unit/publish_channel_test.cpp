@@ -19,29 +19,32 @@ using ::testing::IsEmpty;
 using tests::OfferedMessage;
 using tests::RecordedEvents;
 using Confirmation = PublishChannel::Confirmation;
-using Decision = PublishChannel::Decision;
 using State = PublishChannel::State;
 
 constexpr TimePoint start{1h};
 
 class PublishChannelTest : public ::testing::Test {
  protected:
-  PublishChannelTest() { channel.opened(); }
+  PublishChannelTest() {
+    events.time = start;
+    channel.opened(start);
+    channel.open_confirmed();
+  }
 
-  OfferedMessage& message(const std::string& id, std::uint32_t attempt = 1, std::uint32_t destination = 0) {
+  OfferedMessage& message(const Message& content, std::uint32_t destination = 0) {
+    return messages.emplace_back(content, destination);
+  }
+  static Message content_of(const std::string& id, const std::string& body = "body") {
     Message content;
-    content.body = "body";
+    content.body = body;
     content.id = id;
-    return messages.emplace_back(content, destination, attempt);
+    return content;
   }
-  /// Publishes a message with nothing in its way.
-  void publish(const std::string& id, std::uint32_t attempt = 1, std::uint32_t destination = 0) {
-    OfferedMessage& offered = message(id, attempt, destination);
-    ASSERT_EQ(channel.offer(offered, now), Decision::publish) << id;
-    channel.published(offered);
+  void publish(const std::string& id, std::uint32_t destination = 0) {
+    publish(content_of(id), {.key = "q"}, destination);
   }
-  Decision offer(const std::string& id, std::uint32_t attempt, std::uint32_t destination = 0) {
-    return channel.offer(message(id, attempt, destination), now);
+  void publish(const Message& content, const PublishChannel::Routing& routing, std::uint32_t destination = 0) {
+    channel.published(message(content, destination), routing, now());
   }
   Status ack(std::uint64_t tag, bool multiple = false) {
     return channel.confirmed(tag, multiple, Confirmation::ack, events);
@@ -49,25 +52,31 @@ class PublishChannelTest : public ::testing::Test {
   Status nack(std::uint64_t tag, bool multiple = false) {
     return channel.confirmed(tag, multiple, Confirmation::nack, events);
   }
-  void return_whole(const std::string& id, std::uint64_t body = 0) {
-    channel.return_begins(312, "NO_ROUTE", "q");
-    EXPECT_TRUE(channel.return_header(id, body).ok());
-    if (body > 0) {
-      EXPECT_TRUE(channel.return_body(body).ok());
+  Status return_header(const std::string& id, std::uint64_t body_size, std::vector<HeaderView> headers = {}) {
+    return channel.return_header({.message_id = id, .body_size = body_size, .headers = headers});
+  }
+  Status return_whole(const std::string& id, const std::string& body = "body", const std::string& key = "q",
+                      const std::vector<HeaderView>& headers = {}) {
+    channel.return_begins(312, "NO_ROUTE", key);
+    if (Status status = return_header(id, body.size(), headers); !status.ok() || body.empty()) return status;
+    return channel.return_body(body);
+  }
+  /// What became of the messages, in the order of publishing.
+  std::vector<StatusCode> codes() const {
+    std::vector<StatusCode> codes;
+    for (const OfferedMessage& each : messages) {
+      for (const auto& completed : events.completed) {
+        if (completed.message == &each) codes.push_back(completed.code);
+      }
     }
+    return codes;
   }
-  /// The channel is closed by the broker and opened again, as the broker does it.
-  std::optional<std::size_t> close_and_open(const Status& why) {
-    const auto cause = channel.closed_by_broker(why, events);
-    EXPECT_EQ(channel.state(), State::closed);
-    channel.opened();
-    return cause;
-  }
+  [[nodiscard]] TimePoint now() const { return *events.time; }
 
   std::deque<OfferedMessage> messages;
   RecordedEvents events;
-  TimePoint now = start;
-  PublishChannel channel{2, ""};
+  Publishers publishers = Publishers(10);
+  PublishChannel channel{2, "", publishers};
 };
 
 const Status refusal(StatusCode::permission_denied, "no write access");
@@ -125,9 +134,8 @@ TEST_F(PublishChannelTest, TagsBeginAtOneAgainWhenTheChannelIsOpened) {
   publish("b");
   ASSERT_TRUE(ack(1).ok());
   channel.lost({StatusCode::unavailable, "gone"}, events);
-  channel.reset();
-  channel.opened();
-  publish("b", 2);
+  channel.opened(now());
+  publish("b");
   EXPECT_TRUE(ack(1).ok());
   EXPECT_THAT(events.ids(), ElementsAre("a", "b", "b"));
 }
@@ -150,7 +158,7 @@ TEST_F(PublishChannelTest, ALostChannelLeavesWhatIsUnconfirmedUnknown) {
 TEST_F(PublishChannelTest, AReturnedMessageIsUnroutableAlthoughItIsAcked) {
   publish("a");
   publish("b");
-  return_whole("b");
+  ASSERT_TRUE(return_whole("b").ok());
   EXPECT_THAT(events.completed, IsEmpty()) << "its ack follows";
   EXPECT_TRUE(ack(2, true).ok());
   ASSERT_THAT(events.ids(), ElementsAre("a", "b"));
@@ -161,23 +169,23 @@ TEST_F(PublishChannelTest, AReturnedMessageIsUnroutableAlthoughItIsAcked) {
 }
 
 TEST_F(PublishChannelTest, AReturnThroughAnExchangeSaysWhatToBind) {
-  PublishChannel exchange(3, "events");
-  exchange.opened();
-  exchange.published(message("a"));
+  PublishChannel exchange(3, "events", publishers);
+  exchange.opened(now());
+  exchange.published(message(content_of("a", "")), {.key = "created"}, now());
   exchange.return_begins(312, "NO_ROUTE", "created");
-  ASSERT_TRUE(exchange.return_header("a", 0).ok());
+  ASSERT_TRUE(exchange.return_header({.message_id = "a", .body_size = 0, .headers = {}}).ok());
   ASSERT_TRUE(exchange.confirmed(1, false, Confirmation::ack, events).ok());
   EXPECT_THAT(events.completed.at(0).text, HasSubstr("the exchange 'events' for the routing key 'created'"));
 }
 
 TEST_F(PublishChannelTest, AReturnMayComeInPieces) {
-  publish("a");
+  publish(content_of("a", "0123456789"), {.key = "q"});
   channel.return_begins(312, "NO_ROUTE", "q");
   EXPECT_TRUE(channel.in_return());
-  EXPECT_TRUE(channel.return_header("a", 10).ok());
-  EXPECT_TRUE(channel.return_body(4).ok());
+  EXPECT_TRUE(return_header("a", 10).ok());
+  EXPECT_TRUE(channel.return_body("0123").ok());
   EXPECT_TRUE(channel.in_return());
-  EXPECT_TRUE(channel.return_body(6).ok());
+  EXPECT_TRUE(channel.return_body("456789").ok());
   EXPECT_FALSE(channel.in_return());
   ASSERT_TRUE(ack(1).ok());
   EXPECT_EQ(events.completed[0].code, StatusCode::unroutable);
@@ -185,215 +193,195 @@ TEST_F(PublishChannelTest, AReturnMayComeInPieces) {
 
 TEST_F(PublishChannelTest, PiecesThatNothingAnnouncedAreErrors) {
   publish("a");
-  EXPECT_FALSE(channel.return_header("a", 0).ok());
-  EXPECT_FALSE(channel.return_body(4).ok());
+  EXPECT_FALSE(return_header("a", 0).ok());
+  EXPECT_FALSE(channel.return_body("body").ok());
   channel.return_begins(312, "NO_ROUTE", "q");
-  EXPECT_FALSE(channel.return_body(4).ok()) << "before the header";
-  ASSERT_TRUE(channel.return_header("a", 4).ok());
-  EXPECT_FALSE(channel.return_header("a", 4).ok()) << "a second header";
+  EXPECT_FALSE(channel.return_body("body").ok()) << "before the header";
+  ASSERT_TRUE(return_header("a", 4).ok());
+  EXPECT_FALSE(return_header("a", 4).ok()) << "a second header";
 }
 
 TEST_F(PublishChannelTest, AReturnThatNeverEndsIsForgottenWithItsConnection) {
   publish("a");
   channel.return_begins(312, "NO_ROUTE", "q");
-  ASSERT_TRUE(channel.return_header("a", 10).ok());
+  ASSERT_TRUE(return_header("a", 4).ok());
   channel.lost({StatusCode::unavailable, "gone"}, events);
   EXPECT_EQ(events.completed.at(0).code, StatusCode::unavailable);
-  channel.reset();
-  channel.opened();
+  channel.opened(now());
   EXPECT_FALSE(channel.in_return());
-  publish("a", 2);
+  publish("a");
   EXPECT_TRUE(ack(1).ok());
   EXPECT_EQ(events.completed.at(1).code, StatusCode::ok);
 }
 
-TEST_F(PublishChannelTest, AReturnOfAnUnknownMessageChangesNothing) {
+TEST_F(PublishChannelTest, AReturnOfAnUnknownMessageIsAnError) {
   publish("a");
-  return_whole("somebody else's", 3);
+  EXPECT_FALSE(return_whole("somebody else's").ok());
+}
+
+TEST_F(PublishChannelTest, TheIdNeedNotBeUnique) {
+  // What tells them apart, from the first to the last: key, body's size, body, headers, whether it may be returned.
+  publish(content_of("same"), {.key = "bound"});
+  publish(content_of("same"), {.key = "missing"});
+  publish(content_of("same", "longer"), {.key = "missing"});
+  publish(content_of("same", "ydob"), {.key = "missing"});
+  Message with_header = content_of("same");
+  with_header.headers = {{"region", "eu"}};
+  publish(with_header, {.key = "missing"});
+  publish(content_of("same"), {.key = "missing", .mandatory = false});
+  publish(content_of("same"), {.key = "missing"});
+  ASSERT_TRUE(return_whole("same", "longer", "missing").ok());
+  ASSERT_TRUE(return_whole("same", "body", "missing", {{.name = "region", .value = "eu"}}).ok());
+  ASSERT_TRUE(return_whole("same", "body", "missing").ok());
+  ASSERT_TRUE(ack(7, true).ok());
+  EXPECT_THAT(codes(), ElementsAre(StatusCode::ok, StatusCode::ok, StatusCode::unroutable, StatusCode::ok,
+                                   StatusCode::unroutable, StatusCode::ok, StatusCode::unroutable));
+}
+
+TEST_F(PublishChannelTest, AHeaderThatTheBrokerAddedHidesNothing) {
+  Message with_header = content_of("a");
+  with_header.headers = {{"region", "eu"}};
+  publish(with_header, {.key = "q"});
+  ASSERT_TRUE(
+      return_whole("a", "body", "q", {{.name = "region", .value = "eu"}, {.name = "x-routed-by", .value = "n"}}).ok());
   ASSERT_TRUE(ack(1).ok());
-  EXPECT_EQ(events.completed[0].code, StatusCode::ok);
+  EXPECT_THAT(codes(), ElementsAre(StatusCode::unroutable));
 }
 
 TEST_F(PublishChannelTest, AMessageReturnedTwiceUnderOneIdIsTwoMessages) {
   publish("same");
   publish("same");
-  return_whole("same");
-  return_whole("same");
+  ASSERT_TRUE(return_whole("same").ok());
+  ASSERT_TRUE(return_whole("same").ok());
+  EXPECT_FALSE(return_whole("same").ok());
   ASSERT_TRUE(ack(2, true).ok());
-  EXPECT_EQ(events.completed[0].code, StatusCode::unroutable);
-  EXPECT_EQ(events.completed[1].code, StatusCode::unroutable);
+  EXPECT_THAT(codes(), ElementsAre(StatusCode::unroutable, StatusCode::unroutable));
 }
 
-// After a nack
+TEST_F(PublishChannelTest, ReturnsComeInTheOrderOfPublishing) {
+  publish("same");
+  publish("other");
+  publish("same");
+  ASSERT_TRUE(return_whole("other").ok());
+  ASSERT_TRUE(return_whole("same").ok());
+  ASSERT_TRUE(ack(3, true).ok());
+  EXPECT_THAT(codes(), ElementsAre(StatusCode::ok, StatusCode::unroutable, StatusCode::unroutable));
+}
 
-TEST_F(PublishChannelTest, ANackIsRejectedAndNotPersistedBehindTheDefaultExchange) {
+TEST_F(PublishChannelTest, AQueueThatIsDeclaredHereIsDeclaredAgain) {
+  publish(content_of("a"), {.key = "q", .mandatory = true, .declared = true}, 3);
+  ASSERT_TRUE(return_whole("a").ok());
+  EXPECT_EQ(channel.take_gone_queue(), 3U);
+  EXPECT_EQ(channel.take_gone_queue(), std::nullopt);
+  ASSERT_TRUE(ack(1).ok());
+  EXPECT_EQ(events.completed.at(0).code, StatusCode::unavailable) << "the message is sent again";
+  EXPECT_EQ(events.completed[0].persistence, Persistence::not_persisted);
+  EXPECT_THAT(events.completed[0].text, HasSubstr("is declared again"));
+}
+
+// Nacks
+
+TEST_F(PublishChannelTest, ANackIsRejectedAndPossiblyPersisted) {
   publish("a");
   ASSERT_TRUE(nack(1).ok());
   EXPECT_EQ(events.completed.at(0).code, StatusCode::rejected);
-  EXPECT_EQ(events.completed[0].persistence, Persistence::not_persisted);
-}
-
-TEST_F(PublishChannelTest, ANackIsRejectedAndPossiblyPersistedBehindAnExchange) {
-  PublishChannel exchange(3, "events");
-  exchange.opened();
-  exchange.published(message("a"));
-  ASSERT_TRUE(exchange.confirmed(1, false, Confirmation::nack, events).ok());
-  EXPECT_EQ(events.completed.at(0).persistence, Persistence::possibly_persisted);
-}
-
-TEST_F(PublishChannelTest, ANackedMessageIsSentAgainOnANewChannel) {
-  publish("a");
-  ASSERT_TRUE(nack(1).ok());
-  EXPECT_EQ(offer("new", 1), Decision::publish) << "a first attempt need not wait for it";
-  EXPECT_EQ(offer("a", 2), Decision::renew_channel);
-  channel.close_sent();
-  EXPECT_EQ(channel.state(), State::closing);
-  EXPECT_TRUE(channel.close_confirmed());
-  EXPECT_EQ(channel.state(), State::closed);
-  channel.opened();
-  EXPECT_EQ(offer("a", 2), Decision::publish);
-}
-
-TEST_F(PublishChannelTest, TheChannelIsRenewedOnceASecondAtMost) {
-  publish("a");
-  ASSERT_TRUE(nack(1).ok());
-  ASSERT_EQ(offer("a", 2), Decision::renew_channel);
-  channel.opened();
-  publish("a", 2);
-  ASSERT_TRUE(nack(1).ok());
-  now += 999ms;
-  EXPECT_EQ(offer("a", 3), Decision::publish);
-  now += 1ms;
-  EXPECT_EQ(offer("a", 3), Decision::renew_channel);
-}
-
-TEST_F(PublishChannelTest, TheChannelIsRenewedWhenItIsEmpty) {
-  publish("a");
-  publish("b");
-  ASSERT_TRUE(nack(1).ok());
-  EXPECT_EQ(offer("a", 2), Decision::wait);
-  ASSERT_TRUE(ack(2).ok());
-  EXPECT_EQ(offer("a", 2), Decision::renew_channel);
+  EXPECT_EQ(events.completed[0].persistence, Persistence::possibly_persisted)
+      << "RabbitMQ also nacks what a queue's process had written before it died";
 }
 
 TEST_F(PublishChannelTest, ACloseThatTheBrokerSentAtTheSameTimeCounts) {
   channel.close_sent();
-  channel.closed_by_broker({StatusCode::unavailable, "why"}, events);
+  channel.closed_by_broker({StatusCode::unavailable, "why"}, Persistence::possibly_persisted, events);
   EXPECT_FALSE(channel.close_confirmed());
   EXPECT_EQ(channel.state(), State::closed);
 }
 
-// After a channel error
+// Channel errors
 
 TEST_F(PublishChannelTest, AMessageThatWasAloneIsTheCauseOfAChannelError) {
-  publish("a", 1, 5);
-  EXPECT_EQ(close_and_open(refusal), 5U);
+  publish(content_of("a"), {.key = "forbidden"}, 5);
+  const auto cause = channel.closed_by_broker(refusal, Persistence::not_persisted, events);
+  ASSERT_TRUE(cause);
+  EXPECT_EQ(cause->destination, 5U);
+  EXPECT_EQ(cause->routing_key, "forbidden");
   EXPECT_EQ(events.completed.at(0).code, StatusCode::permission_denied);
   EXPECT_EQ(events.completed[0].persistence, Persistence::not_persisted);
 }
 
 TEST_F(PublishChannelTest, TheLastUnconfirmedOneIsTheCauseAlthoughOthersAreBeforeIt) {
   publish("a");
-  publish("b", 1, 7);
+  publish("b", 7);
   publish("c");
   ASSERT_TRUE(ack(3).ok());
   ASSERT_TRUE(ack(1).ok());
-  EXPECT_EQ(close_and_open(refusal), 7U);
+  EXPECT_EQ(channel.closed_by_broker(refusal, Persistence::not_persisted, events)->destination, 7U);
 }
 
-TEST_F(PublishChannelTest, AmongOthersTheCauseIsFoundOneAtATime) {
+TEST_F(PublishChannelTest, AmongOthersTheCauseIsNotKnown) {
   publish("good");
   publish("bad");
-  EXPECT_EQ(close_and_open(refusal), std::nullopt);
+  EXPECT_FALSE(channel.closed_by_broker(refusal, Persistence::not_persisted, events));
+  EXPECT_EQ(channel.state(), State::closed);
   ASSERT_THAT(events.ids(), ElementsAre("good", "bad"));
   EXPECT_EQ(events.completed[1].code, StatusCode::unavailable);
   EXPECT_EQ(events.completed[1].persistence, Persistence::possibly_persisted);
   EXPECT_THAT(events.completed[1].text, HasSubstr("no write access"));
-
-  publish("good", 2);
-  EXPECT_EQ(offer("bad", 2), Decision::wait) << "it goes alone";
-  EXPECT_EQ(offer("new", 1), Decision::wait) << "nothing goes with one that goes alone";
-  ASSERT_TRUE(ack(1).ok());
-  publish("bad", 2);
-  EXPECT_EQ(close_and_open(refusal), 0U);
-  EXPECT_EQ(events.completed.back().code, StatusCode::permission_denied);
-}
-
-TEST_F(PublishChannelTest, AfterAChannelErrorFirstAttemptsStillGoTogether) {
-  publish("a");
-  publish("b");
-  close_and_open(refusal);
-  publish("c");
-  publish("d");
-  EXPECT_EQ(channel.unconfirmed(), 2U);
+  EXPECT_EQ(publishers[0].unconfirmed(), 0U);
+  EXPECT_EQ(publishers[0].offer(message(content_of("good")), false, now()), Publisher::Decision::new_channel);
 }
 
 TEST_F(PublishChannelTest, AReasonThatPassesIsNobodysFault) {
   publish("a");
-  EXPECT_EQ(close_and_open({StatusCode::unavailable, "541 INTERNAL_ERROR"}), std::nullopt);
+  EXPECT_FALSE(channel.closed_by_broker({StatusCode::unavailable, "541"}, Persistence::possibly_persisted, events));
   EXPECT_EQ(events.completed.at(0).persistence, Persistence::possibly_persisted);
+  EXPECT_EQ(publishers[0].offer(message(content_of("a")), false, now()), Publisher::Decision::publish);
 }
 
-TEST_F(PublishChannelTest, ANewConnectionForgetsTheTrouble) {
-  publish("a");
-  publish("b");
-  ASSERT_TRUE(nack(2).ok());
-  channel.closed_by_broker({StatusCode::unavailable, "why"}, events);
-  channel.reset();
-  channel.opened();
-  publish("a", 2);
-  publish("b", 2);
-  EXPECT_EQ(channel.unconfirmed(), 2U);
-}
+// How much it takes, and time
 
-// The reservation
-
-class ReservedPublishChannelTest : public PublishChannelTest {
- protected:
-  /// Destination 1 waits for the channel to be empty, which "slow" prevents.
-  ReservedPublishChannelTest() {
+TEST_F(PublishChannelTest, TakesNoMoreThanTheBrokerReadsUntilConfirmationsCome) {
+  for (std::size_t i = 0; i < PublishChannel::safe_window; ++i) {
+    ASSERT_TRUE(channel.has_room(now()));
     publish("a");
-    publish("b");
-    close_and_open(refusal);
-    publish("slow");
-    EXPECT_EQ(offer("retried", 2, 1), Decision::wait);
   }
-};
-
-TEST_F(ReservedPublishChannelTest, KeepsOtherDestinationsAway) {
-  EXPECT_EQ(offer("other", 1, 0), Decision::wait);
-  ASSERT_TRUE(ack(1).ok());
-  EXPECT_EQ(offer("other", 1, 0), Decision::wait) << "the channel is empty, and reserved";
-  EXPECT_EQ(offer("retried", 2, 1), Decision::publish);
-}
-
-TEST_F(ReservedPublishChannelTest, EndsWithWhatItWasFor) {
-  ASSERT_TRUE(ack(1).ok());
-  publish("retried", 2, 1);
-  ASSERT_TRUE(ack(2).ok());
-  EXPECT_EQ(offer("other", 1, 0), Decision::publish);
-}
-
-TEST_F(ReservedPublishChannelTest, EndsAfterASecond) {
-  now += 999ms;
-  EXPECT_EQ(offer("other", 1, 0), Decision::wait);
-  now += 1ms;
-  EXPECT_EQ(offer("other", 1, 0), Decision::publish);
-}
-
-TEST_F(ReservedPublishChannelTest, EndsWhenItsDestinationIsRemoved) {
-  channel.forget_destination(0);
-  EXPECT_EQ(offer("other", 1, 0), Decision::wait);
-  channel.forget_destination(1);
-  EXPECT_EQ(offer("other", 1, 0), Decision::publish);
-}
-
-TEST_F(PublishChannelTest, UsedForAnotherExchangeItKnowsNothingOfTheOldOne) {
+  EXPECT_FALSE(channel.has_room(now()));
+  ASSERT_TRUE(ack(200).ok()) << "the last one; the others are still before it";
+  EXPECT_TRUE(channel.has_room(now())) << "the broker confirms";
   publish("a");
-  ASSERT_TRUE(nack(1).ok());
-  channel.use_for("events");
-  EXPECT_EQ(channel.exchange(), "events");
-  EXPECT_EQ(offer("a", 2), Decision::publish);
+  EXPECT_FALSE(channel.has_room(now()));
+  ASSERT_TRUE(ack(0, true).ok());
+  for (std::size_t i = 0; i < 2 * PublishChannel::safe_window; ++i) {
+    ASSERT_TRUE(channel.has_room(now())) << i;
+    publish("a");
+  }
+}
+
+TEST_F(PublishChannelTest, ThatNothingIsConfirmedIsNoticed) {
+  EXPECT_FALSE(channel.has_times());
+  for (std::size_t i = 0; i < PublishChannel::safe_window; ++i) publish("a");
+  ASSERT_TRUE(ack(0, true).ok());
+  for (std::size_t i = 0; i < PublishChannel::safe_window + 1; ++i) publish("a");
+  EXPECT_TRUE(channel.has_times());
+  EXPECT_TRUE(channel.over_safe_window());
+  EXPECT_FALSE(channel.stalled(now()));
+  EXPECT_TRUE(channel.has_room(now()));
+  *events.time += 500ms;
+  EXPECT_TRUE(channel.stalled(now()));
+  EXPECT_FALSE(channel.has_room(now()));
+  EXPECT_FALSE(channel.is_hopeless(now()));
+  *events.time += 29'500ms;
+  EXPECT_TRUE(channel.is_hopeless(now()));
+  channel.restart_times(now());
+  EXPECT_FALSE(channel.stalled(now()));
+}
+
+TEST_F(PublishChannelTest, AnOpenWithoutAnAnswerIsNoticed) {
+  channel.opened(now());
+  EXPECT_TRUE(channel.has_times());
+  EXPECT_FALSE(channel.is_unanswered(now() + 4'999ms));
+  EXPECT_TRUE(channel.is_unanswered(now() + 5s));
+  channel.open_confirmed();
+  EXPECT_FALSE(channel.is_unanswered(now() + 5s));
 }
 
 }  // namespace

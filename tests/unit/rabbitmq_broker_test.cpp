@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 
 #include "support/scripted_amqp_server.hpp"
 #include "unit/rabbitmq_support.hpp"
@@ -34,6 +35,11 @@ class ConfirmingServer {
     const std::lock_guard lock(mutex_);
     return std::exchange(asked_, {});
   }
+  /// The message with this id is not confirmed.
+  void ignore(const std::string& id) {
+    const std::lock_guard lock(mutex_);
+    ignored_.insert(id);
+  }
 
  private:
   void serve(AmqpPeer& peer) {
@@ -45,7 +51,9 @@ class ConfirmingServer {
     });
     while (true) {
       const AmqpPeer::Publish publish = peer.next_publish();
-      peer.write(ack(publish.channel, ++tags_[publish.channel]));
+      const std::uint64_t tag = ++tags_[publish.channel];
+      const std::lock_guard lock(mutex_);
+      if (!ignored_.contains(publish.message_id)) peer.write(ack(publish.channel, tag));
     }
   }
   static std::string name_of(const std::string& payload) {
@@ -64,6 +72,7 @@ class ConfirmingServer {
 
   std::mutex mutex_;
   std::vector<std::string> asked_;
+  std::set<std::string> ignored_;
   std::map<std::uint16_t, std::uint64_t> tags_;
   ScriptedAmqpServer server_{[this](AmqpPeer& peer) { serve(peer); }};
 };
@@ -111,6 +120,16 @@ class RabbitMqBrokerTest : public ::testing::Test {
     EXPECT_EQ(events.completed.back().code, StatusCode::ok) << events.completed.back().text;
   }
 
+  /// Publishes a message that the server does not confirm.
+  void publish_ignored(std::uint32_t destination) {
+    Message content;
+    content.body = "body";
+    content.id = "id-" + std::to_string(messages.size());
+    server.ignore(content.id);
+    const OutboundMessage* const message = &messages.emplace_back(content, destination);
+    run_until([&] { return broker.send(std::span(&message, 1), events) == 1; });
+  }
+
   ConfirmingServer server;
   std::deque<RabbitMqConfig> configs;
   std::deque<OfferedMessage> messages;
@@ -136,9 +155,9 @@ TEST_F(RabbitMqBrokerTest, ADestinationMayComeWhileItIsConnected) {
   broker.add_destination(config("", "events"), 2);
   deliver(2);
   EXPECT_THAT(server.take_asked(),
-              ElementsAre("2 channel.open", "2 confirm.select", "2 basic.publish",  // first
-                          "1 channel.open", "1 queue.declare", "2 basic.publish",   // second
-                          "1 exchange.declare", "3 channel.open", "3 confirm.select", "3 basic.publish"));
+              ElementsAre("17 channel.open", "17 confirm.select", "17 basic.publish",  // first
+                          "1 channel.open", "1 queue.declare", "17 basic.publish",     // second
+                          "1 exchange.declare", "18 channel.open", "18 confirm.select", "18 basic.publish"));
 }
 
 TEST_F(RabbitMqBrokerTest, ADestinationMayComeBeforeItIsConnected) {
@@ -160,8 +179,8 @@ TEST_F(RabbitMqBrokerTest, AChannelThatNobodyUsesIsClosedAndUsedAgain) {
   broker.add_destination(config("", "new"), 2);  // before the close is confirmed
   deliver(2);
   deliver(0);
-  EXPECT_THAT(server.take_asked(), ElementsAre("3 channel.close", "1 exchange.declare", "3 channel.open",
-                                               "3 confirm.select", "3 basic.publish", "2 basic.publish"));
+  EXPECT_THAT(server.take_asked(), ElementsAre("18 channel.close", "1 exchange.declare", "19 channel.open",
+                                               "19 confirm.select", "19 basic.publish", "17 basic.publish"));
 }
 
 TEST_F(RabbitMqBrokerTest, ARemovedDestinationIsNotAskedForOnTheNextConnection) {
@@ -172,7 +191,49 @@ TEST_F(RabbitMqBrokerTest, ARemovedDestinationIsNotAskedForOnTheNextConnection) 
   broker.remove_destination(2);
   connect();
   deliver(0);
-  EXPECT_THAT(server.take_asked(), ElementsAre("2 channel.open", "2 confirm.select", "2 basic.publish"));
+  EXPECT_THAT(server.take_asked(), ElementsAre("17 channel.open", "17 confirm.select", "17 basic.publish"));
+}
+
+TEST_F(RabbitMqBrokerTest, OthersLeaveAChannelOnWhichNothingIsConfirmed) {
+  start({&config("stuck"), &config("good")});
+  connect();
+  events.time = Clock::now();
+  publish_ignored(0);
+  deliver(1);
+  server.take_asked();
+  *events.time += 500ms;
+  deliver(1);
+  EXPECT_THAT(server.take_asked(), ElementsAre("18 channel.open", "18 confirm.select", "18 basic.publish"));
+  publish_ignored(0);
+  deliver(1);
+  EXPECT_THAT(server.take_asked(), ElementsAre("17 basic.publish", "18 basic.publish"));
+}
+
+TEST_F(RabbitMqBrokerTest, AChannelOnWhichNothingIsEverConfirmedIsGivenUp) {
+  start({&config("stuck")});
+  connect();
+  events.time = Clock::now();
+  publish_ignored(0);
+  *events.time += 30s;
+  run_until([&] { return !events.completed.empty(); });
+  EXPECT_EQ(events.completed[0].code, StatusCode::unavailable);
+  EXPECT_EQ(events.completed[0].persistence, Persistence::possibly_persisted);
+  EXPECT_TRUE(events.disconnects.empty());
+  deliver(0);
+  EXPECT_THAT(server.take_asked(),
+              ElementsAre("17 channel.open", "17 confirm.select", "17 basic.publish",  // the ignored one
+                          "17 channel.close", "18 channel.open", "18 confirm.select", "18 basic.publish"));
+}
+
+TEST_F(RabbitMqBrokerTest, WaitsForNothingWhenNothingIsUnderWay) {
+  start({&config("q")});
+  connect();
+  deliver(0);
+  events.time = Clock::now() + 1s;
+  broker.poll(events);
+  *events.time += 1s;
+  broker.poll(events);
+  EXPECT_GT(broker.wait_request().at, *events.time + 5s) << "but for the next heartbeat";
 }
 
 /// A broker with two hosts, of which the first ends every connection before anybody has logged in.

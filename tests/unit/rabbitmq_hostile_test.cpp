@@ -189,9 +189,9 @@ TEST(HostileServer, ReturnsOfTwoChannelsMayBeInterleaved) {
   });
   const std::string conn = R"("conn_details": {"host": "127.0.0.1", "port": )" + std::to_string(server.port()) + "}";
   TriggerDispatcher dispatcher(parse_config(R"({"brokers": {"a": {"broker_type": "rabbitmq", )" + conn +
-                                            R"(, "params": {"exchange": "one", "routing_key": "r"}}, )" +
+                                            R"(, "params": {"exchange": "one", "routing_key": "q"}}, )" +
                                             R"("b": {"broker_type": "rabbitmq", )" + conn +
-                                            R"(, "params": {"exchange": "two", "routing_key": "r"}}}})"));
+                                            R"(, "params": {"exchange": "two", "routing_key": "q"}}}})"));
   const Delivery one = dispatcher.fire("a", message("id-1"));
   const Delivery two = dispatcher.fire("b", message("id-2"));
   EXPECT_THAT(one.wait(), HasCode(StatusCode::unroutable));

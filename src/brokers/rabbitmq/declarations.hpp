@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /// What has to be there before messages are published: queues that are declared, exchanges that have to exist.
 ///
-/// They are asked for on a control channel of their own, because a refusal closes the channel on which it was asked.
-/// One at a time: a channel.close does not say which of several requests it answers.
+/// They are asked for on control channels of their own, because a refusal closes the channel on which it was asked. On
+/// each of them one at a time, since a channel.close does not say which of several requests it answers; on many at
+/// once, so that neither round trips add up nor one request without an answer holds up the others.
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -46,13 +49,16 @@ class Declarations {
    public:
     virtual void send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) = 0;
     /// An exchange that was asked for exists.
-    virtual void exchange_exists(std::size_t index) = 0;
+    virtual void exchange_exists(std::size_t index, TimePoint now) = 0;
 
    protected:
     ~Owner() = default;
   };
 
-  Declarations(Owner& owner, amqp_channel_t control_channel) : owner_(owner), control_channel_(control_channel) {}
+  /// Channels from 1 to this number are used, from the first on.
+  static constexpr amqp_channel_t last_control_channel = 16;
+
+  explicit Declarations(Owner& owner);
 
   /// Says what to ask for under this number. `config` is referred to until remove(); a queue without `declare` is taken
   /// to exist.
@@ -65,15 +71,27 @@ class Declarations {
   /// The connection is a new one: nothing was asked for or refused on it.
   void reset();
   /// Asks, also where an earlier answer was yes; not if an answer is still to come.
-  void request(Subject subject);
+  void request(Subject subject, TimePoint now);
+  /// A declared queue was found to be gone.
+  void forget(Subject subject);
   /// False: to be requested, or the answer is not here yet. Always true of a queue without `declare`.
   [[nodiscard]] bool exists(Subject subject) const;
   /// Until it expires, messages that need the subject have this status.
   void refuse(Subject subject, const Status& status, TimePoint now);
   [[nodiscard]] const Status* refused(Subject subject, TimePoint now) const;
 
-  /// A method arrived on the control channel.
-  void on_method(const amqp_method_t& method, TimePoint now);
+  /// A method arrived on a control channel.
+  void on_method(amqp_channel_t channel, const amqp_method_t& method, TimePoint now);
+
+  // Time
+
+  /// Gives up what has had no answer for long: it is refused, as `unavailable`.
+  void check_times(TimePoint now);
+  [[nodiscard]] bool has_times() const;
+  /// Nothing more can be asked on this connection: no control channel is left.
+  [[nodiscard]] bool is_stuck() const;
+  /// The broker has said that it takes nothing: time begins to count now.
+  void restart_times(TimePoint now);
 
  private:
   enum class State : std::uint8_t { unknown, requested, exists };
@@ -84,24 +102,29 @@ class Declarations {
     Refusal refusal;
   };
 
+  /// A channel on which one thing at a time is asked.
+  struct Control {
+    enum class State : std::uint8_t { closed, open, closing };
+    amqp_channel_t id = 0;
+    State state = State::closed;
+    std::optional<Subject> sent;  // not answered yet
+    bool removed = false;         // what was sent: the answer is nobody's
+    TimePoint sent_at;
+  };
+
   [[nodiscard]] Entry& entry(Subject subject);
   [[nodiscard]] const Entry& entry(Subject subject) const;
-  void send_next();
-  void declare_queue(const RabbitMqConfig& config);
-  void probe_exchange(const std::string& exchange);
-  void answered(const Status& status, TimePoint now);
+  void send_waiting(TimePoint now);
+  void send(Control& control, Subject subject, TimePoint now);
+  void declare_queue(amqp_channel_t channel, const RabbitMqConfig& config);
+  void probe_exchange(amqp_channel_t channel, const std::string& exchange);
+  void answered(Control& control, const Status& status, TimePoint now);
+  [[nodiscard]] std::string describe(Subject subject) const;
 
   Owner& owner_;
-  const amqp_channel_t control_channel_;
-  bool channel_is_open_ = false;
+  std::array<Control, last_control_channel> controls_;
   std::vector<Entry> queues_;
   std::vector<Entry> exchanges_;
-
-  struct Sent {
-    Subject subject;
-    bool removed = false;
-  };
-  std::optional<Sent> sent_;  // not answered yet
   std::deque<Subject> waiting_;
 };
 

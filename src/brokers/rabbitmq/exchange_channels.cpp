@@ -1,36 +1,46 @@
 // SPDX-License-Identifier: MIT
 #include "brokers/rabbitmq/exchange_channels.hpp"
 
+#include <algorithm>
+
 namespace action_triggers::detail {
+
+std::size_t ExchangeChannels::add_user(const std::string& exchange) {
+  auto at = std::find_if(exchanges_.begin(), exchanges_.end(),
+                         [&](const Exchange& each) { return each.users > 0 && each.name == exchange; });
+  if (at == exchanges_.end()) {
+    at = std::find_if(exchanges_.begin(), exchanges_.end(), [](const Exchange& each) { return each.users == 0; });
+  }
+  if (at == exchanges_.end()) at = exchanges_.emplace(at);
+  at->name = exchange;
+  ++at->users;
+  return static_cast<std::size_t>(at - exchanges_.begin());
+}
+
+void ExchangeChannels::reset(std::uint16_t last_id) {
+  channels_.clear();
+  for (Exchange& exchange : exchanges_) exchange.shared.reset();
+  most_channels_ = last_id < first_id_ ? 0 : last_id - first_id_ + 1U;
+}
 
 PublishChannel* ExchangeChannels::find(std::uint16_t id) {
   if (id < first_id_ || static_cast<std::size_t>(id - first_id_) >= channels_.size()) return nullptr;
   return &channels_[static_cast<std::size_t>(id - first_id_)].channel;
 }
 
-std::size_t ExchangeChannels::add_user(const std::string& exchange) {
-  if (const auto found = index_of_exchange_.find(exchange); found != index_of_exchange_.end()) {
-    ++channels_[found->second].users;
-    return found->second;
+std::optional<std::size_t> ExchangeChannels::make(std::size_t exchange) {
+  for (std::size_t i = 0; i < channels_.size(); ++i) {
+    if (!is_idle(i) || channels_[i].channel.state() != PublishChannel::State::closed) continue;
+    channels_[i].channel.use_for(exchanges_[exchange].name);
+    channels_[i].exchange = exchange;
+    return i;
   }
-  std::size_t index = channels_.size();
-  if (unused_.empty()) {
-    channels_.push_back({PublishChannel(static_cast<std::uint16_t>(first_id_ + index), exchange), 1});
-  } else {
-    index = unused_.back();
-    unused_.pop_back();
-    channels_[index].channel.use_for(exchange);
-    channels_[index].users = 1;
-  }
-  index_of_exchange_.emplace(exchange, index);
+  const std::size_t index = channels_.size();
+  if (index >= most_channels_) return std::nullopt;
+  channels_.push_back(
+      {PublishChannel(static_cast<std::uint16_t>(first_id_ + index), exchanges_[exchange].name, publishers_),
+       exchange});
   return index;
-}
-
-void ExchangeChannels::remove_user(std::size_t index) {
-  Entry& entry = channels_[index];
-  if (--entry.users > 0) return;
-  index_of_exchange_.erase(entry.channel.exchange());
-  unused_.push_back(index);
 }
 
 }  // namespace action_triggers::detail

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// The publish channels of a connection: one for each exchange that destinations publish through.
+/// The publish channels of a connection. Each exchange has one that its destinations share; a destination in trouble
+/// gets one of its own, so that its trouble is not that of others.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <map>
+#include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,38 +14,68 @@
 
 namespace action_triggers::detail {
 
-/// Channels are known by their index, which is also the number of their exchange in Declarations. A channel that nobody
-/// uses any more is used again for another exchange, since a connection has few: RabbitMQ's default is 2,047.
+/// Exchanges and channels are numbered from 0, apart. The number of one that is no longer used is given away again.
 class ExchangeChannels {
  public:
-  /// `first_id`: the AMQP channel number of index 0.
-  explicit ExchangeChannels(std::uint16_t first_id) : first_id_(first_id) {}
+  /// `first_id`: the AMQP channel number of channel 0. `publishers` outlives this.
+  ExchangeChannels(std::uint16_t first_id, Publishers& publishers) : first_id_(first_id), publishers_(publishers) {}
 
+  // Exchanges
+
+  /// One more destination publishes through the exchange. Returns its number.
+  std::size_t add_user(const std::string& exchange);
+  /// One less. Its messages have all been completed.
+  void remove_user(std::size_t exchange) { --exchanges_[exchange].users; }
+  [[nodiscard]] std::size_t exchanges() const noexcept { return exchanges_.size(); }
+  [[nodiscard]] bool is_used(std::size_t exchange) const { return exchanges_[exchange].users > 0; }
+  [[nodiscard]] const std::string& name(std::size_t exchange) const { return exchanges_[exchange].name; }
+
+  // Channels
+
+  /// The connection is a new one, on which AMQP channels up to `last_id` may be used: there are no channels.
+  void reset(std::uint16_t last_id);
   [[nodiscard]] std::size_t size() const noexcept { return channels_.size(); }
-  /// Valid until the next add_user().
-  [[nodiscard]] PublishChannel& operator[](std::size_t index) { return channels_[index].channel; }
+  [[nodiscard]] std::size_t most() const noexcept { return most_channels_; }
+  [[nodiscard]] PublishChannel& operator[](std::size_t channel) { return channels_[channel].channel; }
+  [[nodiscard]] const PublishChannel& operator[](std::size_t channel) const { return channels_[channel].channel; }
   /// nullptr: no channel has this number.
   [[nodiscard]] PublishChannel* find(std::uint16_t id);
-  [[nodiscard]] std::size_t index_of(const PublishChannel& channel) const noexcept {
-    return static_cast<std::size_t>(channel.id() - first_id_);
+  [[nodiscard]] std::size_t exchange_of(std::size_t channel) const { return channels_[channel].exchange; }
+
+  /// A channel for the exchange that nobody uses yet. None: the connection has no more.
+  [[nodiscard]] std::optional<std::size_t> make(std::size_t exchange);
+  /// The one that destinations without trouble share, if there is one.
+  [[nodiscard]] std::optional<std::size_t> shared(std::size_t exchange) const { return exchanges_[exchange].shared; }
+  void share(std::size_t exchange, std::optional<std::size_t> channel) { exchanges_[exchange].shared = channel; }
+
+  /// A destination uses the channel from now on, or no longer.
+  void enter(std::size_t channel) { ++channels_[channel].users; }
+  void leave(std::size_t channel) { --channels_[channel].users; }
+  /// One destination uses the channel, and no other one will join it.
+  [[nodiscard]] bool is_own(std::size_t channel) const { return channels_[channel].users == 1 && !is_shared(channel); }
+  /// Nobody uses the channel, or will.
+  [[nodiscard]] bool is_idle(std::size_t channel) const { return channels_[channel].users == 0 && !is_shared(channel); }
+  [[nodiscard]] bool is_shared(std::size_t channel) const {
+    return exchanges_[channels_[channel].exchange].shared == channel;
   }
 
-  /// One more destination publishes through the exchange. Returns the index of its channel.
-  std::size_t add_user(const std::string& exchange);
-  /// One less. The last one's messages have all been completed.
-  void remove_user(std::size_t index);
-  [[nodiscard]] bool is_used(std::size_t index) const { return channels_[index].users > 0; }
-
  private:
+  struct Exchange {
+    std::string name;
+    std::size_t users = 0;
+    std::optional<std::size_t> shared;
+  };
   struct Entry {
     PublishChannel channel;
-    std::size_t users;
+    std::size_t exchange;
+    std::size_t users = 0;
   };
 
   const std::uint16_t first_id_;
-  std::vector<Entry> channels_;
-  std::map<std::string, std::size_t, std::less<>> index_of_exchange_;  // those in use
-  std::vector<std::size_t> unused_;
+  Publishers& publishers_;
+  std::vector<Exchange> exchanges_;
+  std::deque<Entry> channels_;
+  std::size_t most_channels_ = 0;
 };
 
 }  // namespace action_triggers::detail

@@ -2,32 +2,45 @@
 #include "brokers/rabbitmq/publish_channel.hpp"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 namespace action_triggers::detail {
 namespace {
 
-constexpr std::chrono::seconds renewal_interval{1};  // a queue that is full nacks for long: not a new channel each time
-constexpr std::chrono::seconds reservation_time{1};
+constexpr std::chrono::milliseconds usual_wait{500};  // for a confirmation
+constexpr std::chrono::seconds longest_wait{30};      // for a confirmation
+constexpr std::chrono::seconds open_patience{5};
+constexpr std::size_t largest_window = 1'000'000;
 
 std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 Status protocol_error(std::string text) { return {StatusCode::unavailable, std::move(text)}; }
 
+bool headers_agree(const OutboundMessage& message, std::span<const HeaderView> returned) {
+  std::size_t found = 0;
+  std::size_t count = 0;
+  message.for_each_header([&](HeaderView header) {
+    ++count;
+    found += std::any_of(returned.begin(), returned.end(), [&](const HeaderView& other) {
+      return other.name == header.name && other.value == header.value;
+    });
+  });
+  return found == count && count == returned.size();
+}
+
 }  // namespace
 
 // The channel's life
 
-void PublishChannel::reset() {
-  state_ = State::closed;
-  return_.reset();
-  closed_by_error_ = nacked_ = alone_ = false;
-  reservation_.reset();
-}
-
-void PublishChannel::opened() {
+void PublishChannel::opened(TimePoint now) {
   state_ = State::open;
+  open_is_confirmed_ = false;
+  opened_at_ = now;
   first_tag_ = 1;
+  last_returned_tag_ = 0;
+  limit_ = safe_window;
+  return_.reset();
 }
 
 bool PublishChannel::close_confirmed() {
@@ -36,91 +49,80 @@ bool PublishChannel::close_confirmed() {
   return true;
 }
 
-std::optional<std::size_t> PublishChannel::closed_by_broker(const Status& why, BrokerEvents& events) {
+std::optional<PublishChannel::Cause> PublishChannel::closed_by_broker(const Status& why, Persistence persistence,
+                                                                      BrokerEvents& events) {
   state_ = State::closed;
-  closed_by_error_ = true;
-  if (waiting_ != 1 || why.retryable()) {
-    fail_unconfirmed({StatusCode::unavailable, "the channel was closed: " + why.message()},
-                     Persistence::possibly_persisted, events);
-    return std::nullopt;
+  std::map<std::size_t, std::size_t> waiting;  // messages by destination
+  std::optional<Cause> last;
+  for (const Unconfirmed& entry : window_) {
+    if (entry.message == nullptr) continue;
+    last = Cause{.destination = entry.message->destination_index(), .routing_key = std::string(entry.routing.key)};
+    ++waiting[last->destination];
   }
-  const auto cause =
-      std::find_if(window_.begin(), window_.end(), [](const Unconfirmed& entry) { return entry.message != nullptr; });
-  const std::size_t destination = cause->message->destination_index();
-  fail_unconfirmed(why, Persistence::not_persisted, events);
-  return destination;
+  if (waiting_ == 1 && !why.retryable()) {
+    fail_unconfirmed(why, persistence, events);
+    publishers_[last->destination].cause_found();
+    return last;
+  }
+  fail_unconfirmed({StatusCode::unavailable, "the channel was closed: " + why.message()},
+                   Persistence::possibly_persisted, events);
+  if (!why.retryable()) {
+    for (const auto& [destination, messages] : waiting) publishers_[destination].suspect(messages, waiting.size() > 1);
+  }
+  return std::nullopt;
 }
 
 void PublishChannel::lost(const Status& why, BrokerEvents& events) {
   fail_unconfirmed(why, Persistence::possibly_persisted, events);
+  return_.reset();
   state_ = State::closed;
 }
 
-void PublishChannel::use_for(std::string exchange) {
-  exchange_ = std::move(exchange);
-  closed_by_error_ = nacked_ = alone_ = false;
-  reservation_.reset();
-}
+void PublishChannel::use_for(std::string exchange) { exchange_ = std::move(exchange); }
 
 void PublishChannel::fail_unconfirmed(const Status& why, Persistence persistence, BrokerEvents& events) {
   waiting_ = 0;
-  alone_ = false;
   for (const Unconfirmed& entry : std::exchange(window_, {})) {
-    if (entry.message != nullptr) events.complete(*entry.message, Outcome::failed(why, persistence));
+    if (entry.message == nullptr) continue;
+    publishers_[entry.message->destination_index()].completed();
+    events.complete(*entry.message, Outcome::failed(why, persistence));
   }
 }
 
 // Publishing
 
-PublishChannel::Policy PublishChannel::policy_for(const OutboundMessage& message, TimePoint now) const {
-  if (message.attempt() <= 1) return Policy::normal;
-  if (nacked_ && now - renewed_at_ >= renewal_interval) return Policy::renew_channel;
-  return closed_by_error_ ? Policy::one_at_a_time : Policy::normal;
-}
-
-PublishChannel::Decision PublishChannel::offer(const OutboundMessage& message, TimePoint now) {
-  const bool is_empty = waiting_ == 0;
-  if (!is_empty && alone_) return Decision::wait;
-  const std::size_t destination = message.destination_index();
-  if (reservation_ && now < reservation_->until && reservation_->destination != destination) return Decision::wait;
-  const Policy policy = policy_for(message, now);
-  if (policy != Policy::normal && !is_empty) {
-    reservation_ = Reservation{.destination = destination, .until = now + reservation_time};
-    return Decision::wait;
-  }
-  reservation_.reset();
-  if (policy == Policy::renew_channel) {
-    nacked_ = false;
-    renewed_at_ = now;
-    return Decision::renew_channel;
-  }
-  alone_ = policy == Policy::one_at_a_time;
-  return Decision::publish;
-}
-
-void PublishChannel::published(const OutboundMessage& message) {
-  window_.push_back({&message, std::nullopt});
+void PublishChannel::published(const OutboundMessage& message, const Routing& routing, TimePoint now) {
+  if (window_.empty()) progress_at_ = now;
+  window_.push_back({&message, routing, std::nullopt});
   ++waiting_;
+  publishers_[message.destination_index()].published();
 }
 
-void PublishChannel::forget_destination(std::size_t index) {
-  if (reservation_ && reservation_->destination == index) reservation_.reset();
+// Time
+
+bool PublishChannel::stalled(TimePoint now) const { return waiting_ > 0 && now - progress_at_ >= usual_wait; }
+
+bool PublishChannel::is_hopeless(TimePoint now) const { return waiting_ > 0 && now - progress_at_ >= longest_wait; }
+
+bool PublishChannel::is_unanswered(TimePoint now) const {
+  return state_ == State::open && !open_is_confirmed_ && now - opened_at_ >= open_patience;
 }
 
 // What the broker answers
 
 Status PublishChannel::confirmed(std::uint64_t tag, bool multiple, Confirmation confirmation, BrokerEvents& events) {
-  if (confirmation == Confirmation::nack) nacked_ = true;
   if (multiple && tag == 0) tag = first_tag_ + window_.size() - 1;  // AMQP 0-9-1: all so far
   if (tag < first_tag_ || tag - first_tag_ >= window_.size()) {
     return protocol_error("the broker confirmed delivery tag " + std::to_string(tag) +
                           ", which is not waiting for a confirmation");
   }
+  if (stalled(events.now())) limit_ = safe_window;
   const std::size_t index = tag - first_tag_;
   for (std::size_t i = multiple ? 0 : index; i <= index; ++i) complete(window_[i], confirmation, events);
   while (!window_.empty() && window_.front().message == nullptr) {
     window_.pop_front();
     ++first_tag_;
+    progress_at_ = events.now();
   }
   return {};
 }
@@ -129,60 +131,89 @@ void PublishChannel::complete(Unconfirmed& entry, Confirmation confirmation, Bro
   const OutboundMessage* const message = std::exchange(entry.message, nullptr);
   if (message == nullptr) return;
   --waiting_;
+  limit_ = std::min(limit_ + 1, largest_window);
+  Publisher& publisher = publishers_[message->destination_index()];
+  publisher.completed();
   if (entry.returned) {
     events.complete(*message, Outcome::failed(std::move(*entry.returned)));
   } else if (confirmation == Confirmation::ack) {
     events.complete(*message, Outcome::persisted());
   } else {
-    const bool one_queue = exchange_.empty();
-    events.complete(*message,
-                    Outcome::failed({StatusCode::rejected,
-                                     "the broker refused the message (nack): the queue is full and its "
-                                     "overflow is reject-publish, or the broker has a problem; see its log"},
-                                    one_queue ? Persistence::not_persisted : Persistence::possibly_persisted));
+    publisher.nacked();
+    events.complete(*message, Outcome::failed({StatusCode::rejected,
+                                               "the broker refused the message (nack): the queue is full and its "
+                                               "overflow is reject-publish, or the broker has a problem; see its log"},
+                                              Persistence::possibly_persisted));
   }
 }
 
 void PublishChannel::return_begins(int reply_code, std::string_view reply_text, std::string_view routing_key) {
-  std::string text =
+  return_.emplace();
+  return_->text =
       "no queue took the message: the broker says " + std::to_string(reply_code) + " " + std::string(reply_text);
-  text += exchange_.empty() ? "; declare the queue " + in_quotes(routing_key) + ", or set params.declare"
-                            : "; bind a queue to the exchange " + in_quotes(exchange_) + " for the routing key " +
-                                  in_quotes(routing_key);
-  return_ = Return{.text = std::move(text), .message_id = {}, .body_left = {}};
+  return_->routing_key = routing_key;
 }
 
-Status PublishChannel::return_header(std::string_view message_id, std::uint64_t body_size) {
+Status PublishChannel::return_header(const ReturnedHeader& header) {
   if (!return_ || return_->body_left) {
     return protocol_error("the broker sent part of a message that it has not announced");
   }
-  return_->message_id = message_id;
-  return_->body_left = body_size;
-  if (body_size == 0) finish_return();
-  return {};
+  return_->body_size = header.body_size;
+  return_->body_left = header.body_size;
+  find_candidates(header);
+  return header.body_size == 0 ? finish_return() : Status();
 }
 
-Status PublishChannel::return_body(std::size_t bytes) {
+/// Only what was published after the last message that was returned; nearly always it is one.
+void PublishChannel::find_candidates(const ReturnedHeader& header) {
+  std::vector<std::size_t>& candidates = return_->candidates;
+  const std::size_t from = last_returned_tag_ < first_tag_ ? 0 : last_returned_tag_ - first_tag_ + 1;
+  for (std::size_t i = from; i < window_.size(); ++i) {
+    const Unconfirmed& entry = window_[i];
+    if (entry.message != nullptr && entry.routing.mandatory && entry.routing.key == return_->routing_key &&
+        entry.message->id() == header.message_id && entry.message->body().size() == header.body_size) {
+      candidates.push_back(i);
+    }
+  }
+  // A broker may add headers of its own: they tell apart where they can.
+  std::vector<std::size_t> agreeing;
+  for (const std::size_t i : candidates) {
+    if (headers_agree(*window_[i].message, header.headers)) agreeing.push_back(i);
+  }
+  if (!agreeing.empty()) candidates = std::move(agreeing);
+}
+
+Status PublishChannel::return_body(std::string_view bytes) {
   if (!return_ || !return_->body_left) {
     return protocol_error("the broker sent part of a message that it has not announced");
   }
-  *return_->body_left -= std::min<std::uint64_t>(*return_->body_left, bytes);
-  if (*return_->body_left == 0) finish_return();
+  const auto offset = static_cast<std::size_t>(return_->body_size - *return_->body_left);
+  std::erase_if(return_->candidates,
+                [&](std::size_t i) { return !window_[i].message->body().substr(offset).starts_with(bytes); });
+  *return_->body_left -= std::min<std::uint64_t>(*return_->body_left, bytes.size());
+  return *return_->body_left == 0 ? finish_return() : Status();
+}
+
+Status PublishChannel::finish_return() {
+  Return returned = *std::exchange(return_, std::nullopt);
+  if (returned.candidates.empty()) {
+    return protocol_error("the broker returned a message that is not waiting for a confirmation");
+  }
+  const std::size_t index = returned.candidates.front();
+  last_returned_tag_ = first_tag_ + index;
+  Unconfirmed& entry = window_[index];
+  if (entry.routing.declared) {
+    gone_queue_ = entry.message->destination_index();
+    entry.returned = Status(StatusCode::unavailable, returned.text + "; the queue " + in_quotes(returned.routing_key) +
+                                                         " is gone, and is declared again, as params.declare says");
+    return {};
+  }
+  returned.text += exchange_.empty()
+                       ? "; declare the queue " + in_quotes(returned.routing_key) + ", or set params.declare"
+                       : "; bind a queue to the exchange " + in_quotes(exchange_) + " for the routing key " +
+                             in_quotes(returned.routing_key);
+  entry.returned = Status(StatusCode::unroutable, std::move(returned.text));
   return {};
-}
-
-void PublishChannel::finish_return() {
-  const Return returned = *std::exchange(return_, std::nullopt);
-  if (Unconfirmed* const entry = find_returned(returned))
-    entry->returned = Status(StatusCode::unroutable, returned.text);
-}
-
-/// Which unconfirmed message a return speaks of. It carries no delivery tag, so the message id has to tell.
-PublishChannel::Unconfirmed* PublishChannel::find_returned(const Return& returned) {
-  const auto found = std::find_if(window_.begin(), window_.end(), [&](const Unconfirmed& entry) {
-    return entry.message != nullptr && !entry.returned && entry.message->id() == returned.message_id;
-  });
-  return found == window_.end() ? nullptr : &*found;
 }
 
 }  // namespace action_triggers::detail

@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: MIT
-/// What one AMQP channel knows of the messages published on it: which are unconfirmed, which were returned, and what
-/// happens to messages that are sent again after trouble. Needs no socket: the broker feeds it with what arrives, and
-/// asks it before it publishes.
+/// What one AMQP channel knows of the messages published on it: which are unconfirmed, which were returned, and how
+/// many more it takes. Needs no socket: the broker feeds it with what arrives, and asks it before it publishes.
 ///
-/// How trouble is handled:
+/// What becomes of a message:
 ///
-/// - ack: persisted. A message that was returned before its ack is `unroutable`.
-/// - nack: the message is `rejected`, which is retryable, so the lane offers it again after a backoff. The queue behind
-///   the default exchange is the only one, and it said no: not_persisted. Another exchange may have reached other
-///   queues: possibly_persisted. Before a message is sent again, the channel is renewed (closed and opened), at most
-///   once a second: a channel of RabbitMQ remembers which node led a quorum queue when it first published there. If
-///   that node was already down and no other led yet, the channel refuses every later message as well, for as long as
-///   it lives (3.10: rabbit_fifo_client, the registration of an enqueuer).
-/// - the broker closes the channel: a channel.close names no message. If exactly one was unconfirmed, it is the cause:
-///   it gets the reason, not_persisted. Otherwise all are `unavailable`, possibly_persisted, and from then on messages
-///   that are sent again go one at a time, so that the cause becomes known.
-/// - the connection is lost: all are `unavailable`, possibly_persisted, and the trouble above is forgotten.
+/// - ack: persisted. A message that was returned before its ack is `unroutable`, unless its queue is one that is
+///   declared here: then it is sent again after the queue was declared again.
+/// - nack: `rejected`, which is retryable, and possibly_persisted: RabbitMQ also nacks what a queue's process had
+///   written before it died.
+/// - the broker closes the channel: a channel.close names no message. If exactly one was unconfirmed, it is the cause
+///   and gets the reason. Otherwise all are `unavailable`, possibly_persisted, and Publisher finds the cause.
+/// - the connection is lost: all are `unavailable`, possibly_persisted.
 ///
-/// Going alone and renewing need a channel on which nothing is unconfirmed. The destination that needs it first
-/// reserves the channel for a second: no other destination publishes on it meanwhile, or it would never become empty.
+/// Which message a return speaks of: it has no delivery tag, and the message's id is the application's, which need not
+/// be unique. But returns come in the order of publishing, each before the ack of its message, and with all that was
+/// sent: routing key, id, headers and body. The first unconfirmed message after the last returned one that agrees in
+/// all of these is it. If two agree in all, they are the same message for every consumer, and for the broker.
+///
+/// How much a channel takes: RabbitMQ stops reading from a *connection* when one of its channels has 200 to 400
+/// messages which a queue does not take (credit_flow). So not more than 200 follow an unconfirmed message until
+/// confirmations come; with each one it may be one more. If nothing is confirmed for a while, it is 200 again.
 #pragma once
 
 #include <chrono>
@@ -26,11 +27,14 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "action_triggers/broker.hpp"
+#include "brokers/rabbitmq/publisher.hpp"
 
 namespace action_triggers::detail {
 
@@ -38,27 +42,38 @@ class PublishChannel {
  public:
   enum class State : std::uint8_t {
     closed,
-    open,
+    open,     ///< channel.open was sent; what is published follows it
     closing,  ///< channel.close was sent, and is not confirmed
-  };
-
-  /// How a message is published.
-  enum class Policy : std::uint8_t {
-    normal,         ///< with others unconfirmed before and after it
-    one_at_a_time,  ///< with nothing else unconfirmed
-    renew_channel,  ///< on a channel that was opened after the last nack
-  };
-
-  /// The answer to offer().
-  enum class Decision : std::uint8_t {
-    publish,
-    wait,           ///< offer it again later
-    renew_channel,  ///< close the channel now, and offer the message again when it is open
   };
 
   enum class Confirmation : std::uint8_t { ack, nack };
 
-  PublishChannel(std::uint16_t id, std::string exchange) : id_(id), exchange_(std::move(exchange)) {}
+  /// How a message was published.
+  struct Routing {
+    std::string_view key;  ///< Valid as long as the message is.
+    bool mandatory = true;
+    bool declared = false;  ///< The key is a queue that is declared here.
+  };
+
+  /// The header of a returned message.
+  struct ReturnedHeader {
+    std::string_view message_id;
+    std::uint64_t body_size = 0;
+    std::span<const HeaderView> headers;  ///< Those whose values are text.
+  };
+
+  /// The message that made the broker close the channel.
+  struct Cause {
+    std::size_t destination;
+    std::string routing_key;
+  };
+
+  /// So many messages may follow one that the broker does not confirm without stopping the whole connection.
+  static constexpr std::size_t safe_window = 200;
+
+  /// `publishers` outlives this, and has every destination that publishes.
+  PublishChannel(std::uint16_t id, std::string exchange, Publishers& publishers)
+      : id_(id), exchange_(std::move(exchange)), publishers_(publishers) {}
 
   [[nodiscard]] std::uint16_t id() const noexcept { return id_; }
   [[nodiscard]] const std::string& exchange() const noexcept { return exchange_; }
@@ -66,17 +81,17 @@ class PublishChannel {
 
   // The channel's life
 
-  /// The connection is a new one: the channel is closed, and what went wrong on the last connection no longer counts.
-  void reset();
   /// channel.open was sent. Nothing may be unconfirmed; delivery tags begin at 1 again.
-  void opened();
+  void opened(TimePoint now);
+  /// channel.open-ok arrived.
+  void open_confirmed() noexcept { open_is_confirmed_ = true; }
   /// channel.close was sent. Nothing may be unconfirmed.
   void close_sent() { state_ = State::closing; }
   /// channel.close-ok arrived. False: it was not waited for, the broker has closed the channel at the same time.
   [[nodiscard]] bool close_confirmed();
-  /// The broker closed the channel, for the reason `why`. Completes everything unconfirmed. Returns the destination of
-  /// the message that was the cause, if that is known.
-  std::optional<std::size_t> closed_by_broker(const Status& why, BrokerEvents& events);
+  /// The broker closed the channel, for the reason `why`. Completes everything unconfirmed; `persistence` is that of
+  /// the cause. Returns the cause, if it is known.
+  std::optional<Cause> closed_by_broker(const Status& why, Persistence persistence, BrokerEvents& events);
   /// The channel is gone for another reason. Completes everything unconfirmed as possibly persisted.
   void lost(const Status& why, BrokerEvents& events);
   /// Serves another exchange from now on. Nothing may be unconfirmed.
@@ -84,17 +99,32 @@ class PublishChannel {
 
   // Publishing
 
-  /// Whether `message` may be published now. Call it of an open channel only.
-  [[nodiscard]] Decision offer(const OutboundMessage& message, TimePoint now);
-  /// `message` was published, after offer() allowed it.
-  void published(const OutboundMessage& message);
+  /// Whether one more message may be published.
+  [[nodiscard]] bool has_room(TimePoint now) const { return window_.size() < (stalled(now) ? safe_window : limit_); }
+  /// `message` was published.
+  void published(const OutboundMessage& message, const Routing& routing, TimePoint now);
   [[nodiscard]] std::size_t unconfirmed() const noexcept { return waiting_; }
   /// Whether a confirmation speaks of the message that was published last.
   [[nodiscard]] bool is_of_newest(std::uint64_t tag, bool multiple) const noexcept {
     return tag >= first_tag_ + window_.size() - 1 || (multiple && tag == 0);
   }
-  /// The destination was removed; its index may be used for another one.
-  void forget_destination(std::size_t index);
+
+  // Time
+
+  /// The oldest unconfirmed message has waited for longer than is usual.
+  [[nodiscard]] bool stalled(TimePoint now) const;
+  /// More messages follow it than is safe: the broker may have stopped reading.
+  [[nodiscard]] bool over_safe_window() const noexcept { return window_.size() > safe_window; }
+  /// The oldest unconfirmed message has waited for so long that it may never be confirmed.
+  [[nodiscard]] bool is_hopeless(TimePoint now) const;
+  /// channel.open has had no answer for long: the broker does not read.
+  [[nodiscard]] bool is_unanswered(TimePoint now) const;
+  /// Something of the above may become true.
+  [[nodiscard]] bool has_times() const noexcept {
+    return waiting_ > 0 || (state_ == State::open && !open_is_confirmed_);
+  }
+  /// The broker has said that it takes nothing: time begins to count now.
+  void restart_times(TimePoint now) noexcept { progress_at_ = opened_at_ = now; }
 
   // What the broker answers. A status that is not ok says how the broker has broken the protocol.
 
@@ -102,47 +132,48 @@ class PublishChannel {
   [[nodiscard]] Status confirmed(std::uint64_t tag, bool multiple, Confirmation confirmation, BrokerEvents& events);
   /// basic.return. The message's header and body follow, in pieces, before anything else on this channel.
   void return_begins(int reply_code, std::string_view reply_text, std::string_view routing_key);
-  [[nodiscard]] Status return_header(std::string_view message_id, std::uint64_t body_size);
-  [[nodiscard]] Status return_body(std::size_t bytes);
+  [[nodiscard]] Status return_header(const ReturnedHeader& header);
+  [[nodiscard]] Status return_body(std::string_view bytes);
   [[nodiscard]] bool in_return() const noexcept { return return_.has_value(); }
+  /// A destination whose declared queue was found to be gone, since the last call.
+  [[nodiscard]] std::optional<std::size_t> take_gone_queue() { return std::exchange(gone_queue_, std::nullopt); }
 
  private:
   struct Unconfirmed {
     const OutboundMessage* message;  // nullptr: was completed, and others before it were not
+    Routing routing;
     std::optional<Status> returned;
   };
 
   /// A returned message of which the last piece has not arrived.
   struct Return {
     std::string text;
-    std::string message_id;
+    std::string routing_key;
+    std::vector<std::size_t> candidates;  // in window_
+    std::uint64_t body_size = 0;
     std::optional<std::uint64_t> body_left;  // set by the header
   };
 
-  [[nodiscard]] Policy policy_for(const OutboundMessage& message, TimePoint now) const;
-  [[nodiscard]] Unconfirmed* find_returned(const Return& returned);
-  void finish_return();
+  void find_candidates(const ReturnedHeader& header);
+  [[nodiscard]] Status finish_return();
   void complete(Unconfirmed& entry, Confirmation confirmation, BrokerEvents& events);
   void fail_unconfirmed(const Status& why, Persistence persistence, BrokerEvents& events);
 
   const std::uint16_t id_;
   std::string exchange_;
+  Publishers& publishers_;
   State state_ = State::closed;
+  bool open_is_confirmed_ = false;
+  TimePoint opened_at_;
 
   std::deque<Unconfirmed> window_;  // in order of their delivery tags
   std::uint64_t first_tag_ = 1;     // of window_.front()
   std::size_t waiting_ = 0;         // entries of window_ that are not completed
+  std::size_t limit_ = safe_window;
+  TimePoint progress_at_;  // since then window_.front() is the oldest
   std::optional<Return> return_;
-
-  bool closed_by_error_ = false;  // since the connection was made: messages that are sent again go one at a time
-  bool alone_ = false;            // the message in window_ is one of them
-  bool nacked_ = false;           // since the channel was renewed
-  TimePoint renewed_at_;
-  struct Reservation {
-    std::size_t destination;
-    TimePoint until;
-  };
-  std::optional<Reservation> reservation_;
+  std::uint64_t last_returned_tag_ = 0;
+  std::optional<std::size_t> gone_queue_;
 };
 
 }  // namespace action_triggers::detail

@@ -2,22 +2,27 @@
 /// RabbitMQ over rabbitmq-c: pipelined publisher confirms, one connection a lane, one channel an exchange.
 ///
 /// Exchanges have channels of their own because what is wrong with an exchange (missing, refused) closes a channel and
-/// leaves everything unconfirmed on it unknown; queues behind the default exchange share one. Nothing blocks: methods
-/// are sent, their answers arrive in poll().
+/// leaves everything unconfirmed on it unknown; queues behind the default exchange share one. A destination in trouble
+/// gets a channel of its own; and if one is not confirmed, the others leave it the channel and go on with a new one.
+/// Nothing blocks: methods are sent, their answers arrive in poll().
 ///
 /// This file takes frames to the parts that know what they mean:
 ///
 /// - AmqpConnector: connects and logs in, in the background
 /// - AmqpConnection: the socket, the first error, heartbeats
-/// - Declarations: queues to declare and exchanges that have to exist, on a control channel
-/// - ExchangeChannels: a channel for each exchange
-/// - PublishChannel: what is unconfirmed on a channel, and how nacks, returns and channel errors are handled
+/// - Declarations: queues to declare and exchanges that have to exist, on control channels
+/// - ExchangeChannels: which channels there are, and who uses them
+/// - PublishChannel: what is unconfirmed or returned on a channel, and how much it takes
+/// - Publisher: how a destination goes on after nacks and channel errors
 /// - MessageEncoder: a message's properties and limits
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -50,8 +55,10 @@ class RabbitMqBroker final : public Broker, private Declarations::Owner {
  private:
   /// What a destination of the lane needs.
   struct Target {
-    const RabbitMqConfig* config = nullptr;  // nullptr: removed
-    std::size_t channel = 0;                 // in channels_
+    const RabbitMqConfig* config = nullptr;                    // nullptr: removed
+    std::size_t exchange = 0;                                  // in channels_
+    std::optional<std::size_t> channel;                        // in channels_; of this connection
+    std::map<std::string, Refusal, std::less<>> refused_keys;  // routing keys that the user has no right to
   };
 
   // Connection
@@ -60,17 +67,27 @@ class RabbitMqBroker final : public Broker, private Declarations::Owner {
   void fail_all(const Status& why, BrokerEvents& events);
 
   // Channels
-  void prepare_channel(std::size_t index);
-  void open_channel(PublishChannel& channel);
+  [[nodiscard]] std::optional<std::size_t> shared_channel(std::size_t exchange, TimePoint now);
+  [[nodiscard]] bool enter(std::size_t destination, std::optional<std::size_t> channel, TimePoint now);
+  void leave(std::size_t destination);
+  void prepare_channel(std::size_t index, TimePoint now);
+  void open_channel(PublishChannel& channel, TimePoint now);
   void close_channel(PublishChannel& channel, std::string_view why);
+  void close_if_idle(std::size_t index);
 
   // Declarations::Owner
   void send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) override;
-  void exchange_exists(std::size_t index) override;
+  void exchange_exists(std::size_t index, TimePoint now) override;
 
   // Publishing
   [[nodiscard]] const Status* refused(std::size_t destination, TimePoint now) const;
-  [[nodiscard]] bool may_publish(const OutboundMessage& message, TimePoint now);
+  [[nodiscard]] const Status* refused_key(std::size_t destination, std::string_view routing_key, TimePoint now) const;
+  void refuse_key(std::size_t destination, std::string routing_key, const Status& status, TimePoint now);
+  [[nodiscard]] PublishChannel* channel_for(const OutboundMessage& message, TimePoint now);
+
+  // Time
+  void check_times(BrokerEvents& events);
+  void times_begin(TimePoint now);
 
   // Reading
   [[nodiscard]] AmqpConnection::FrameHandler frame_handler(BrokerEvents& events);
@@ -79,19 +96,20 @@ class RabbitMqBroker final : public Broker, private Declarations::Owner {
   void on_publish_method(PublishChannel& channel, const amqp_method_t& method, BrokerEvents& events);
   void on_returned_message(PublishChannel& channel, const amqp_frame_t& frame);
   void on_channel_closed(PublishChannel& channel, const amqp_channel_close_t& close, BrokerEvents& events);
-  void on_channel_close_confirmed(PublishChannel& channel);
 
   const RabbitMqConfig config_;
   std::optional<Waker> waker_;
   std::vector<Target> targets_;  // in destination_index order
+  Publishers publishers_;        // likewise
   ExchangeChannels channels_;
 
   std::unique_ptr<AmqpConnector> connector_;  // while connecting
   std::size_t host_ = 0;                      // the one that is tried first
   TimePoint connected_at_;
   std::optional<AmqpConnection> connection_;
-  bool blocked_ = false;  // by the server: connection.blocked
-  TimePoint last_poll_;   // wait_request() counts from it
+  bool blocked_ = false;                     // by the server: connection.blocked
+  TimePoint last_poll_;                      // wait_request() counts from it
+  TimePoint next_check_ = TimePoint::max();  // of what has a time limit
   Declarations declarations_;
   MessageEncoder encoder_;
 };
