@@ -116,7 +116,6 @@ Status PublishChannel::confirmed(std::uint64_t tag, bool multiple, Confirmation 
     return protocol_error("the broker confirmed delivery tag " + std::to_string(tag) +
                           ", which is not waiting for a confirmation");
   }
-  if (stalled(events.now())) limit_ = safe_window;
   const std::size_t index = tag - first_tag_;
   for (std::size_t i = multiple ? 0 : index; i <= index; ++i) complete(window_[i], confirmation, events);
   while (!window_.empty() && window_.front().message == nullptr) {

@@ -19,7 +19,7 @@
 ///
 /// How much a channel takes: RabbitMQ stops reading from a *connection* when one of its channels has 200 to 400
 /// messages which a queue does not take (credit_flow). So not more than 200 follow an unconfirmed message until
-/// confirmations come; with each one it may be one more. If nothing is confirmed for a while, it is 200 again.
+/// confirmations come; with each one it may be one more. While nothing is confirmed for longer than usual, it is 200.
 #pragma once
 
 #include <chrono>
