@@ -86,6 +86,26 @@ TEST_F(RabbitMqClusterTest, TheLeaderOfAQuorumQueueIsKilled) {
                {.most_duplicates = 200 * (lost.count + 1)}, healed);
 }
 
+TEST_F(RabbitMqClusterTest, MessagesToAQueueWhoseNodeIsDownWaitForIt) {
+  const std::string queue = unique("classic");
+  // A classic queue lives on the node where it was declared: not the one that the dispatcher is connected to.
+  run("/usr/bin/python3 -c 'import pika; c = pika.BlockingConnection(pika.ConnectionParameters(\"127.0.0.1\", " +
+      Servers::variable("AT_RABBITMQ_2_PORT") + ")); c.channel().queue_declare(\"" + queue +
+      "\", durable=True); c.close()'");
+  TriggerDispatcher dispatcher(config_with(
+      broker("b", "rabbitmq", rabbitmq_conn(), R"("queue": ")" + queue + R"(", "declare": true, )" + plenty)));
+  ASSERT_THAT(dispatcher.fire("b", "first").wait(), testing::IsOk());
+  Servers::rabbitmqctl("eval 'mnesia:sync_log().'");
+  signal_server("AT_RABBITMQ_2_PID", SIGKILL);
+  const Delivery waits = dispatcher.fire("b", "second");
+  EXPECT_TRUE(eventually([&] {
+    return dispatcher.stats().brokers.at("b").last_error.find("down or inaccessible") != std::string::npos;
+  })) << dispatcher.stats().brokers.at("b").last_error;
+  EXPECT_FALSE(waits.done()) << waits.wait().status;
+  restart_server("rabbitmq-2");
+  EXPECT_THAT(waits.wait(), testing::IsOk());
+}
+
 // --------------------------------------------------------------------------------------------------------------- Kafka
 
 class KafkaClusterTest : public ::testing::Test {

@@ -129,6 +129,9 @@ TEST_F(RabbitMqTroubleTest, NothingThatIsInTheQueueIsSaidToBeNowhere) {
       for (int i = 0; !stop; ++i) {
         dispatcher.fire("b", std::to_string(i), [&](const DeliveryReport& report) {
           if (report.status.ok()) return;
+          if (report.status.code() == StatusCode::rejected) {
+            EXPECT_EQ(report.persistence, Persistence::possibly_persisted);
+          }
           const std::lock_guard lock(mutex);
           not_ok[std::string(report.message_id)] = report.persistence;
         });
