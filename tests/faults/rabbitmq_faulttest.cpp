@@ -164,5 +164,61 @@ TEST(RabbitMqOutcomeTest, PermissionsClearedWhileRunningAreReportedUntilTheyAreB
   Servers::rabbitmqctl("delete_user " + user);
 }
 
+// ------------------------------------------------------------------------------------------------- over a slow network
+
+class SlowRabbitMqTest : public ::testing::Test {
+ protected:
+  SlowRabbitMqTest() { proxy.delay(25ms); }
+
+  std::string rabbitmq(const std::string& name, const std::string& params) const {
+    return broker(name, "rabbitmq",
+                  R"("conn_details": {"host": "127.0.0.1", "port": )" + std::to_string(proxy.port()) + "}", params);
+  }
+
+  FaultProxy proxy{Servers::rabbitmq_host(), Servers::rabbitmq_port()};
+};
+
+TEST_F(SlowRabbitMqTest, AMessageThatClosesTheChannelSlowsNobody) {
+  const std::string queue = unique("fault");
+  Servers::rabbitmqctl("-q eval 'application:set_env(rabbit, max_message_size, 100000).'");
+  {
+    TriggerDispatcher dispatcher(
+        config_with(rabbitmq("bad", R"("queue": ")" + queue + R"(.bad", "declare": true)") + "," +
+                    rabbitmq("good", R"("queue": ")" + queue + R"(.good", "declare": true, "timeout_secs": 5)")));
+    for (const char* name : {"bad", "good"}) ASSERT_TRUE(dispatcher.fire(name, "first").wait().status.ok());
+    const auto began = Clock::now();
+    std::vector<Delivery> good;
+    for (int i = 0; i < 500; ++i) good.push_back(dispatcher.fire("good", "x"));
+    const Delivery large = dispatcher.fire("bad", std::string(200'000, 'x'));
+    const Delivery behind = dispatcher.fire("bad", "x");
+    for (int i = 0; i < 500; ++i) good.push_back(dispatcher.fire("good", "x"));
+    for (const Delivery& delivery : good) EXPECT_TRUE(delivery.wait().status.ok()) << delivery.wait().status;
+    EXPECT_EQ(large.wait().status.code(), StatusCode::too_large) << large.wait().status;
+    EXPECT_TRUE(behind.wait().status.ok());
+    EXPECT_LT(Clock::now() - began, 5s) << "one round trip each would take 50 s";
+  }
+  Servers::rabbitmqctl("-q eval 'application:set_env(rabbit, max_message_size, 134217728).'");
+}
+
+TEST_F(SlowRabbitMqTest, DeclarationsDoNotWaitForEachOther) {
+  const std::string queue = unique("fault");
+  std::string brokers;
+  for (int i = 0; i < 300; ++i) {
+    brokers += (i > 0 ? "," : "") + rabbitmq("b" + std::to_string(i), R"("queue": ")" + queue + "." +
+                                                                          std::to_string(i) + R"(", "declare": true)");
+  }
+  for (int i = 0; i < 300; ++i) {
+    brokers += "," + rabbitmq("m" + std::to_string(i),
+                              R"("exchange": ")" + queue + std::to_string(i) + R"(", "routing_key": "k")");
+  }
+  TriggerDispatcher dispatcher(config_with(brokers));
+  std::vector<Delivery> deliveries;
+  for (int i = 0; i < 300; ++i) deliveries.push_back(dispatcher.fire("b" + std::to_string(i), "x"));
+  for (const Delivery& delivery : deliveries) {
+    ASSERT_TRUE(delivery.wait().status.ok());
+    EXPECT_LT(delivery.wait().latency, 6s) << "one after another they would take 30 s";
+  }
+}
+
 }  // namespace
 }  // namespace action_triggers::tests
