@@ -40,6 +40,11 @@ class ConfirmingServer {
     const std::lock_guard lock(mutex_);
     ignored_.insert(id);
   }
+  /// With the next message, what was ignored on the first publish channel is confirmed, too.
+  void confirm_next_too() {
+    const std::lock_guard lock(mutex_);
+    confirms_ignored_ = true;
+  }
 
  private:
   void serve(AmqpPeer& peer) {
@@ -54,6 +59,7 @@ class ConfirmingServer {
       const std::uint64_t tag = ++tags_[publish.channel];
       const std::lock_guard lock(mutex_);
       if (!ignored_.contains(publish.message_id)) peer.write(ack(publish.channel, tag));
+      if (std::exchange(confirms_ignored_, false)) peer.write(ack(17, 0, true));
     }
   }
   static std::string name_of(const std::string& payload) {
@@ -73,6 +79,7 @@ class ConfirmingServer {
   std::mutex mutex_;
   std::vector<std::string> asked_;
   std::set<std::string> ignored_;
+  bool confirms_ignored_ = false;
   std::map<std::uint16_t, std::uint64_t> tags_;
   ScriptedAmqpServer server_{[this](AmqpPeer& peer) { serve(peer); }};
 };
@@ -201,7 +208,7 @@ TEST_F(RabbitMqBrokerTest, OthersLeaveAChannelOnWhichNothingIsConfirmed) {
   publish_ignored(0);
   deliver(1);
   server.take_asked();
-  *events.time += 500ms;
+  *events.time += 2s;
   deliver(1);
   EXPECT_THAT(server.take_asked(), ElementsAre("18 channel.open", "18 confirm.select", "18 basic.publish"));
   publish_ignored(0);
@@ -223,6 +230,22 @@ TEST_F(RabbitMqBrokerTest, AChannelOnWhichNothingIsEverConfirmedIsGivenUp) {
   EXPECT_THAT(server.take_asked(),
               ElementsAre("17 channel.open", "17 confirm.select", "17 basic.publish",  // the ignored one
                           "17 channel.close", "18 channel.open", "18 confirm.select", "18 basic.publish"));
+}
+
+TEST_F(RabbitMqBrokerTest, WhoIsOutOfTroubleSharesAChannelAgain) {
+  start({&config("stuck"), &config("good")});
+  connect();
+  events.time = Clock::now();
+  publish_ignored(0);
+  *events.time += 2s;
+  deliver(1);
+  server.take_asked();
+  server.confirm_next_too();
+  deliver(1);
+  run_until([&] { return events.completed.size() == 3; });
+  *events.time += 10s;
+  deliver(0);
+  EXPECT_THAT(server.take_asked(), ElementsAre("18 basic.publish", "17 channel.close", "18 basic.publish"));
 }
 
 TEST_F(RabbitMqBrokerTest, WaitsForNothingWhenNothingIsUnderWay) {

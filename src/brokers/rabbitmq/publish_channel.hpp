@@ -117,6 +117,8 @@ class PublishChannel {
   [[nodiscard]] bool over_safe_window() const noexcept { return window_.size() > safe_window; }
   /// The oldest unconfirmed message has waited for so long that it may never be confirmed.
   [[nodiscard]] bool is_hopeless(TimePoint now) const;
+  /// Since when it is open.
+  [[nodiscard]] TimePoint opened_at() const noexcept { return opened_at_; }
   /// channel.open has had no answer for long: the broker does not read.
   [[nodiscard]] bool is_unanswered(TimePoint now) const;
   /// Something of the above may become true.

@@ -44,6 +44,8 @@ class Publisher {
   void suspect(std::size_t messages, bool others);
   /// It is known which message it was.
   void cause_found() noexcept { suspects_ = 0; }
+  /// No channel of its own is needed.
+  [[nodiscard]] bool is_calm() const noexcept { return !nacked_ && suspects_ == 0; }
   /// The connection is a new one: the trouble is forgotten. Nothing is unconfirmed.
   void reset() noexcept { *this = Publisher(); }
 

@@ -12,6 +12,8 @@ namespace {
 
 constexpr amqp_channel_t first_publish_channel = Declarations::last_control_channel + 1;
 constexpr std::chrono::milliseconds check_interval{250};  // of what has a time limit, while there is something
+constexpr std::chrono::seconds shared_at_least{2};        // or a broker that is slow would get channel after channel
+constexpr std::chrono::seconds apart_at_least{10};        // then who is out of trouble shares a channel again
 constexpr std::size_t most_refused_keys = 1'000;          // of a destination, then those are forgotten
 constexpr std::chrono::seconds good_host_time{1};  // a host that ends connections sooner is not tried first again
 
@@ -112,8 +114,10 @@ void RabbitMqBroker::fail_all(const Status& why, BrokerEvents& events) {
 /// there, and the others get a new one.
 std::optional<std::size_t> RabbitMqBroker::shared_channel(std::size_t exchange, TimePoint now) {
   const std::optional<std::size_t> shared = channels_.shared(exchange);
-  if (shared && !channels_[*shared].stalled(now) && channels_[*shared].state() != PublishChannel::State::closing) {
-    return shared;
+  if (shared) {
+    const PublishChannel& channel = channels_[*shared];
+    const bool is_left = channel.stalled(now) && now - channel.opened_at() >= shared_at_least;
+    if (!is_left && channel.state() != PublishChannel::State::closing) return shared;
   }
   const std::optional<std::size_t> made = channels_.make(exchange);
   if (!made) return shared;
@@ -235,9 +239,13 @@ PublishChannel* RabbitMqBroker::channel_for(const OutboundMessage& message, Time
     case Publisher::Decision::publish:
       break;
   }
-  const PublishChannel& current = channels_[*target.channel];
-  if (publisher.unconfirmed() == 0 && (current.stalled(now) || current.state() == PublishChannel::State::closing)) {
-    (void)enter(destination, shared_channel(target.exchange, now), now);
+  if (publisher.unconfirmed() == 0) {
+    const PublishChannel& current = channels_[*target.channel];
+    const bool comes_back =
+        !channels_.is_shared(*target.channel) && publisher.is_calm() && now - current.opened_at() >= apart_at_least;
+    if (comes_back || current.stalled(now) || current.state() == PublishChannel::State::closing) {
+      (void)enter(destination, shared_channel(target.exchange, now), now);
+    }
   }
   PublishChannel& channel = channels_[*target.channel];
   if (channel.state() == PublishChannel::State::closed) prepare_channel(*target.channel, now);
