@@ -84,6 +84,12 @@ class ACTION_TRIGGERS_EXPORT BrokerEvents {
   /// meanwhile. For information: the lane goes on offering messages, send() decides what it takes.
   virtual void blocked(bool is_blocked, std::string_view why) = 0;
 
+  /// For a broker whose client library keeps messages, and makes lost connections again itself. While true there is no
+  /// connection, though send() may be called: the lane's state is `connecting`, or `disconnected` if `why` says what
+  /// went wrong, and `why` ends up as blocked()'s does. Ends with false, and with connected() and disconnected(). The
+  /// default calls blocked().
+  virtual void reconnecting(bool is_reconnecting, std::string_view why);
+
   /// Inside send(): it takes less than it was offered because of the connection, not of this destination. The lane
   /// offers nothing more, of any destination, until after the next poll(). Without it the lane goes on to offer other
   /// destinations' messages. The default does nothing.

@@ -20,8 +20,8 @@ namespace action_triggers {
 enum class ConnectionState : std::uint8_t {
   connecting,
   connected,
-  blocked,       ///< Connected, but the server accepts nothing for now (RabbitMQ's connection.blocked).
-  disconnected,  ///< The lane will connect again.
+  blocked,  ///< Connected, but the server holds messages up for now: RabbitMQ's connection.blocked, Kafka's quotas.
+  disconnected,  ///< The last attempt failed, or the connection is lost. It is made again.
   closed,
 };
 

@@ -3,6 +3,7 @@
 
 namespace action_triggers {
 
+void BrokerEvents::reconnecting(bool is_reconnecting, std::string_view why) { blocked(is_reconnecting, why); }
 void BrokerEvents::full() {}
 
 Broker::~Broker() = default;

@@ -21,6 +21,7 @@ void ConnectionSupervisor::connecting() noexcept {
 
 void ConnectionSupervisor::connected(TimePoint now) noexcept {
   connecting_ = false;
+  reconnecting_ = false;
   connected_since_ = now;
   heap_.clear(*this);
   set_state(ConnectionState::connected);
@@ -31,6 +32,7 @@ void ConnectionSupervisor::connected(TimePoint now) noexcept {
 bool ConnectionSupervisor::disconnected(const Status& why, TimePoint now) noexcept {
   const bool was_connected = is_connected();
   connecting_ = false;
+  reconnecting_ = false;
   set_state(ConnectionState::disconnected);
   if (was_connected && now - connected_since_ >= policy_.max_backoff) failures_ = 0;
   std::chrono::nanoseconds pause = backoff_.after(policy_, ++failures_);
@@ -45,9 +47,23 @@ bool ConnectionSupervisor::disconnected(const Status& why, TimePoint now) noexce
 }
 
 void ConnectionSupervisor::blocked(bool is_blocked, std::string_view why) noexcept {
-  if (!is_connected()) return;
+  if (!is_up()) return;
   set_state(is_blocked ? ConnectionState::blocked : ConnectionState::connected);
   if_memory_allows([&] { blocked_why_ = why; });
+}
+
+void ConnectionSupervisor::reconnecting(bool is_reconnecting, std::string_view why) noexcept {
+  if (!is_connected()) return;
+  reconnecting_ = is_reconnecting;
+  if (!is_reconnecting) {
+    set_state(ConnectionState::connected);
+  } else {
+    set_state(why.empty() ? ConnectionState::connecting : ConnectionState::disconnected);
+  }
+  if_memory_allows([&] {
+    const std::lock_guard lock(error_mutex_);
+    if (!is_reconnecting || !why.empty()) error_ = why;
+  });
 }
 
 std::string ConnectionSupervisor::error() const {

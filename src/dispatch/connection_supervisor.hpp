@@ -31,16 +31,27 @@ class ConnectionSupervisor final : public Due {
   /// The connection is lost, or could not be made; an attempt will be due after a pause. True: it was connected.
   bool disconnected(const Status& why, TimePoint now) noexcept;
   void blocked(bool is_blocked, std::string_view why) noexcept;
-  void closed() noexcept { set_state(ConnectionState::closed); }
+  /// See BrokerEvents::reconnecting().
+  void reconnecting(bool is_reconnecting, std::string_view why) noexcept;
+  void closed() noexcept {
+    reconnecting_ = false;
+    set_state(ConnectionState::closed);
+  }
   /// The broker was replaced: as if there had been no connection yet.
-  void reset() noexcept { set_state(ConnectionState::connecting); }
+  void reset() noexcept {
+    reconnecting_ = false;
+    set_state(ConnectionState::connecting);
+  }
   /// A message was confirmed: the next pause is a short one again.
   void delivered() noexcept { failures_ = 0; }
 
   [[nodiscard]] ConnectionState state() const noexcept { return state_.load(std::memory_order_relaxed); }
-  [[nodiscard]] bool is_connected() const noexcept {
+  /// There is a connection.
+  [[nodiscard]] bool is_up() const noexcept {
     return state() == ConnectionState::connected || state() == ConnectionState::blocked;
   }
+  /// Messages may be offered.
+  [[nodiscard]] bool is_connected() const noexcept { return reconnecting_ || is_up(); }
   [[nodiscard]] std::string error() const;
   /// Why a message that is not in flight waits, if it is because of the connection; otherwise empty.
   [[nodiscard]] std::string why_waiting() const;
@@ -54,6 +65,7 @@ class ConnectionSupervisor final : public Due {
   RetryPolicy policy_;
   std::atomic<ConnectionState> state_{ConnectionState::connecting};
   bool connecting_ = false;
+  bool reconnecting_ = false;
   TimePoint connect_at_ = TimePoint::min();
   TimePoint connected_since_;
   std::uint32_t failures_ = 0;

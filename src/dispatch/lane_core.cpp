@@ -102,6 +102,7 @@ void LaneCore::step() {
   if (!broker_.is_closed()) {
     connect_if_due();
     if (broker_) call_broker("the broker's poll()", [&] { broker_->poll(*this); });
+    if (!logged_failure_.empty() && connection_.is_up()) if_memory_allows([&] { log_connected(); });
     due_.run(now_);
     now_ = environment_.clock();
     send_ready();
@@ -215,11 +216,30 @@ void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
   order_.make_ready(destination);
 }
 
+/// Each failure once, until there was a connection or another failure.
+void LaneCore::log_failure(const char* what, const std::string& why) {
+  if (why == logged_failure_) {
+    ++silent_failures_;
+    return;
+  }
+  const std::string more =
+      silent_failures_ == 0 ? "" : " (the failure before came " + std::to_string(silent_failures_) + " times more)";
+  log(LogLevel::warning, std::string(what) + ": " + why + more);
+  silent_failures_ = 0;
+  logged_failure_ = why;
+}
+
+void LaneCore::log_connected() {
+  if (silent_failures_ > 0) {
+    log(LogLevel::info, "connected, after the same failure " + std::to_string(silent_failures_) + " times more");
+  }
+  silent_failures_ = 0;
+  logged_failure_.clear();
+}
+
 void LaneCore::disconnected(Status why) {
+  if_memory_allows([&] { log_failure(connection_.is_up() ? "connection lost" : "cannot connect", why.message()); });
   const bool was_connected = connection_.disconnected(why, now_);
-  if_memory_allows([&] {
-    log(LogLevel::warning, std::string(was_connected ? "connection lost" : "cannot connect") + ": " + why.message());
-  });
   for (Destination* destination : destinations_.all()) {
     // What waits for the connection waits for nothing else.
     destination->paused = false;

@@ -137,9 +137,15 @@ class LaneCore final : private BrokerEvents {
   void connected() override { connection_.connected(now_); }
   void disconnected(Status why) override;
   void blocked(bool is_blocked, std::string_view why) override { connection_.blocked(is_blocked, why); }
+  void reconnecting(bool is_reconnecting, std::string_view why) override {
+    connection_.reconnecting(is_reconnecting, why);
+  }
   void full() override { connection_full_ = true; }
   void log(LogLevel level, std::string_view text) override { environment_.log(level, text); }
   [[nodiscard]] TimePoint now() const override { return now_; }
+
+  void log_failure(const char* what, const std::string& why);
+  void log_connected();
 
   // The broker
   template <class Call>
@@ -188,6 +194,8 @@ class LaneCore final : private BrokerEvents {
   ReportMaker reports_;
   FlushBarriers flushes_;
   bool connection_full_ = false;
+  std::string logged_failure_;         // of the connection
+  std::uint64_t silent_failures_ = 0;  // the same again, and not logged
   bool work_left_ = false;
   bool out_of_memory_ = false;  // for a report
 

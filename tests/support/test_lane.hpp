@@ -105,6 +105,9 @@ class TestLane : public BrokerEvents {
     disconnects.push_back(std::move(why));
   }
   void blocked(bool is_blocked, std::string_view why) override { blocks.emplace_back(is_blocked, why); }
+  void reconnecting(bool is_reconnecting, std::string_view why) override {
+    reconnects.emplace_back(is_reconnecting, why);
+  }
   void log(LogLevel /*level*/, std::string_view text) override { logs.emplace_back(text); }
   [[nodiscard]] TimePoint now() const override { return Clock::now() + skipped; }
 
@@ -115,6 +118,7 @@ class TestLane : public BrokerEvents {
   bool is_connected = false;
   std::vector<Status> disconnects;
   std::vector<std::pair<bool, std::string>> blocks;
+  std::vector<std::pair<bool, std::string>> reconnects;
   std::vector<std::string> logs;
 
  private:

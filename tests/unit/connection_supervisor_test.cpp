@@ -118,5 +118,31 @@ TEST_F(ConnectionSupervisorTest, ABlockWithoutAConnectionMeansNothing) {
   EXPECT_EQ(connection_.state(), ConnectionState::disconnected);
 }
 
+TEST_F(ConnectionSupervisorTest, AClientThatReconnectsItselfIsOfferedMessagesAndNotCalledConnected) {
+  connect();
+  connection_.reconnecting(true, {});
+  EXPECT_EQ(connection_.state(), ConnectionState::connecting);
+  EXPECT_TRUE(connection_.is_connected());
+  EXPECT_FALSE(connection_.is_up());
+  EXPECT_FALSE(connection_.should_connect(now_ + 24h));
+  EXPECT_EQ(connection_.why_waiting(), "waiting for a connection");
+  connection_.reconnecting(true, "refused");
+  EXPECT_EQ(connection_.state(), ConnectionState::disconnected);
+  EXPECT_EQ(connection_.error(), "refused");
+  EXPECT_THAT(connection_.why_waiting(), HasSubstr("refused"));
+  EXPECT_TRUE(connection_.is_connected());
+  connection_.blocked(true, "quota");  // says nothing without a connection
+  EXPECT_EQ(connection_.state(), ConnectionState::disconnected);
+  connection_.reconnecting(false, {});
+  EXPECT_EQ(connection_.state(), ConnectionState::connected);
+  EXPECT_THAT(connection_.error(), IsEmpty());
+  EXPECT_THAT(connection_.why_waiting(), IsEmpty());
+  connection_.reconnecting(true, "refused");
+  connection_.disconnected({StatusCode::unavailable, "given up"}, now_);
+  EXPECT_FALSE(connection_.is_connected());
+  connection_.reconnecting(true, "too late");
+  EXPECT_EQ(connection_.error(), "unavailable: given up");
+}
+
 }  // namespace
 }  // namespace action_triggers::detail

@@ -7,15 +7,17 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "brokers/kafka/kafka_broker.hpp"
 #include "brokers/kafka/kafka_client.hpp"
+#include "support/host_names.hpp"
 #include "support/kafka_lane.hpp"
 #include "support/mock_cluster.hpp"
 #include "support/refusing_kafka_server.hpp"
-#include "support/slow_names.hpp"
 
 #include "action_triggers/broker_registry.hpp"
 #include "action_triggers/config.hpp"
@@ -26,10 +28,13 @@ namespace action_triggers::detail {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::AllOf;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::Pair;
 using ::testing::SizeIs;
 using tests::config_for;
 using tests::KafkaLane;
@@ -78,27 +83,105 @@ TEST(KafkaConnectionTest, TheClientReconnectsAfterThePausesOfRetry) {
   EXPECT_EQ(value_of("reconnect.backoff.ms"), "3600000");
 }
 
-TEST(KafkaConnectionTest, AnUnreachableClusterBlocksUntilItAnswers) {
+TEST(KafkaConnectionTest, AnUnreachableClusterIsDisconnectedUntilItAnswers) {
   MockCluster cluster;
   KafkaLane lane({config_for(cluster.bootstrap())});
   lane.connect();
+  ASSERT_THAT(lane.reconnects, ElementsAre(Pair(true, ""))) << "not connected yet";
   ASSERT_TRUE(lane.deliver(message_of("x")).status.ok());
+  ASSERT_TRUE(lane.run_until([&] { return lane.reconnects.size() == 2; }));
+  EXPECT_FALSE(lane.reconnects[1].first);
   cluster.set_down();
-  ASSERT_TRUE(lane.run_until([&] { return !lane.blocks.empty(); }));
-  EXPECT_TRUE(lane.blocks[0].first);
-  EXPECT_THAT(lane.blocks[0].second, HasSubstr(cluster.bootstrap()));
-  EXPECT_THAT(lane.disconnects, IsEmpty());
   lane.add(message_of("waits"));
+  ASSERT_TRUE(lane.run_until([&] { return lane.reconnects.size() == 3; }));
+  EXPECT_TRUE(lane.reconnects[2].first);
+  EXPECT_THAT(lane.reconnects[2].second, AllOf(HasSubstr(cluster.bootstrap()), HasSubstr("refused")));
+  EXPECT_THAT(lane.disconnects, IsEmpty());
   EXPECT_FALSE(lane.run_until_completed(200ms));
   cluster.set_up();
   ASSERT_TRUE(lane.run_until_completed(20s));
   EXPECT_TRUE(lane.messages.back()->outcomes[0].status.ok());
-  ASSERT_THAT(lane.blocks, SizeIs(2));
-  EXPECT_FALSE(lane.blocks[1].first);
+  ASSERT_TRUE(lane.run_until([&] { return lane.reconnects.size() == 4; }));
+  EXPECT_FALSE(lane.reconnects[3].first);
+  EXPECT_THAT(lane.blocks, IsEmpty());
+}
+
+TEST(KafkaConnectionTest, AServerThatDoesNotAnswerIsNotCalledConnected) {
+  const RefusingKafkaServer silent;
+  KafkaLane lane({config_for(silent.bootstrap())});
+  lane.connect();
+  lane.add(message_of("x"));
+  EXPECT_FALSE(lane.run_until_completed(1s));
+  EXPECT_THAT(lane.reconnects, ElementsAre(Pair(true, "")));
+}
+
+TEST(KafkaConnectionTest, StatsAndWhatTimesOutSayWhyThereIsNoConnection) {
+  const Config config = parse_config(R"({"brokers": {"orders": {"broker_type": "kafka",
+      "conn_details": {"bootstrap_servers": "127.0.0.1:1"}, "params": {"topic": "orders", "timeout_secs": 2}}}})");
+  TriggerDispatcher dispatcher(config);
+  EXPECT_EQ(dispatcher.stats().brokers["orders"].state, ConnectionState::connecting);
+  const DeliveryReport report = dispatcher.fire("orders", "x").wait();
+  EXPECT_EQ(report.status.code(), StatusCode::timed_out);
+  EXPECT_THAT(report.status.message(), AllOf(HasSubstr("waiting for a connection"), HasSubstr("refused")));
+  const BrokerStats stats = dispatcher.stats().brokers["orders"];
+  EXPECT_EQ(stats.state, ConnectionState::disconnected);
+  EXPECT_THAT(stats.last_error, HasSubstr("refused"));
+}
+
+TEST(KafkaConnectionTest, AnAddressThatRefusesIsNoOutageWhileTheHostHasAnother) {
+  const MockCluster cluster;
+  const std::string bootstrap = cluster.bootstrap();
+  for (int round = 0; round < 8; ++round) {
+    KafkaConfig config = config_for(tests::host_with_two_addresses + bootstrap.substr(bootstrap.find(':')));
+    config.retry.max_attempts = 1;
+    KafkaLane lane({config});
+    lane.connect();
+    EXPECT_TRUE(lane.deliver(message_of("x")).status.ok()) << lane.messages[0]->outcomes[0].status;
+    EXPECT_THAT(lane.disconnects, IsEmpty());
+  }
+}
+
+TEST(KafkaConnectionTest, AnIdleConnectionThatIsClosedIsNoOutage) {
+  const MockCluster cluster;
+  KafkaConfig config = config_for(cluster.bootstrap());
+  config.retry.max_attempts = 1;
+  config.properties["connections.max.idle.ms"] = "1000";
+  config.properties["debug"] = "broker";
+  KafkaLane lane({config});
+  lane.connect();
+  ASSERT_TRUE(lane.deliver(message_of("x")).status.ok());
+  const auto was_closed = [&] {
+    return std::any_of(lane.logs.begin(), lane.logs.end(), [](const std::string& text) {
+      return text.find("max idle time exceeded") != std::string::npos;
+    });
+  };
+  ASSERT_TRUE(lane.run_until(was_closed));
+  EXPECT_FALSE(lane.run_until([&] { return !lane.disconnects.empty(); }, 3s));
+  EXPECT_THAT(lane.reconnects, ElementsAre(Pair(true, ""), Pair(false, "")));
+  EXPECT_TRUE(lane.deliver(message_of("y")).status.ok());
+}
+
+TEST(KafkaConnectionTest, AFailureIsLoggedOnce) {
+  std::vector<std::string> logs;
+  std::mutex mutex;
+  const Config config = parse_config(R"({"brokers": {"orders": {"broker_type": "kafka",
+      "conn_details": {"bootstrap_servers": "127.0.0.1:1"},
+      "params": {"topic": "orders", "retry": {"max_attempts": 1}}}}})");
+  DispatcherOptions options;
+  options.log = [&](LogLevel, std::string_view, std::string_view text) {
+    const std::lock_guard lock(mutex);
+    logs.emplace_back(text);
+  };
+  TriggerDispatcher dispatcher(config, BrokerRegistry::builtin(), std::move(options));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(dispatcher.fire("orders", "x").wait().status.code(), StatusCode::unavailable);
+  }
+  const std::lock_guard lock(mutex);
+  EXPECT_THAT(logs, ElementsAre(AllOf(HasSubstr("cannot connect"), HasSubstr("refused"))));
 }
 
 TEST(KafkaConnectionTest, AnUnreachableClusterIsUnavailableWhereAttemptsAreLimited) {
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 5; ++round) {
     KafkaConfig config = config_for(refused);
     config.retry.max_attempts = 2;
     KafkaLane lane({config});
@@ -124,7 +207,8 @@ TEST(KafkaConnectionTest, SaysNothingOnStandardError) {
     config.properties["debug"] = "broker";
     KafkaLane lane({config});
     lane.connect();
-    EXPECT_TRUE(lane.run_until([&] { return !lane.blocks.empty(); }));
+    lane.add(message_of("x"));
+    EXPECT_TRUE(lane.run_until([&] { return lane.reconnects.size() == 2; }));
     EXPECT_THAT(lane.logs, Contains(HasSubstr("refused")));
   }
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
@@ -163,7 +247,8 @@ TEST(KafkaConnectionTest, AConnectionThatIsLostDuringALoginIsNoRefusal) {
   KafkaLane lane({config_with_login(server.bootstrap())});
   lane.connect();
   lane.add(message_of("x"));
-  ASSERT_TRUE(lane.run_until([&] { return !lane.logs.empty(); }));
+  ASSERT_TRUE(lane.run_until([&] { return lane.reconnects.size() == 2; }));
+  EXPECT_THAT(lane.reconnects[1].second, HasSubstr("handshake failed"));
   EXPECT_FALSE(lane.run_until([&] { return lane.completed > 0; }, 300ms));
   EXPECT_THAT(lane.disconnects, IsEmpty());
 }

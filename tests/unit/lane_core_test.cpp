@@ -21,6 +21,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 /// A broker that does what the test says, when the test says it.
 class ScriptedBroker final : public Broker {
@@ -1049,6 +1050,28 @@ TEST_F(LaneCoreTest, ABrokerThatThrowsInWaitRequestIsReplacedAndItsMessagesAreRe
   EXPECT_THAT(reports_[0].outcome.status.message(), HasSubstr("a bug in wait_request"));
   step(10ms);
   EXPECT_EQ(script_.made, 2);
+}
+
+// -------------------------------------------------------------------------------------------------- the connection's log
+
+TEST_F(LaneCoreTest, AFailureOfTheConnectionIsLoggedOncePerChangeOfState) {
+  script_.connect_fails = Status{StatusCode::unavailable, "refused"};
+  make({"a"});
+  for (int i = 0; i < 9; ++i) step(10s);
+  EXPECT_EQ(script_.connects, 10);
+  EXPECT_THAT(log_, ElementsAre("cannot connect: refused"));
+  script_.connect_fails = Status{StatusCode::unavailable, "no such name"};
+  step(10s);
+  EXPECT_THAT(log_.back(), AllOf(HasSubstr("no such name"), HasSubstr("9 times")));
+  step(10s);
+  script_.connect_fails.reset();
+  step(10s);
+  ASSERT_THAT(log_, SizeIs(3));
+  EXPECT_THAT(log_.back(), AllOf(HasSubstr("connected"), HasSubstr("1 times")));
+  lose_connection();
+  step(10s);
+  ASSERT_THAT(log_, SizeIs(4));
+  EXPECT_THAT(log_.back(), HasSubstr("connection lost"));
 }
 
 }  // namespace

@@ -8,7 +8,9 @@
 #include <future>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -30,6 +32,11 @@ constexpr int purge_flags = RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
 // How long a topic that this process has not written to may be unknown before its messages are given up: a broker that
 // has just started knows no topic, and one that is being created is known everywhere only after a while.
 constexpr std::chrono::seconds unknown_topic_patience{10};
+// Without an answer for so long, the cluster cannot be reached: with messages that wait, and without. The client tries
+// a host's next address after the pause of retry; idle, it looks for a connection once a second.
+constexpr std::chrono::milliseconds down_time{500};
+constexpr std::chrono::milliseconds idle_down_time{4'000};
+constexpr std::chrono::milliseconds watch_time{100};        // answers wake nobody
 constexpr std::chrono::milliseconds free_time{500};  // it takes milliseconds, unless a thread is looking up a name
 
 const OutboundMessage& message_of(const rd_kafka_message_t& report) {
@@ -41,6 +48,15 @@ bool has_nameless_header(const OutboundMessage& message) {
   bool found = false;
   message.for_each_header([&](HeaderView header) { found = found || header.name.empty(); });
   return found;
+}
+
+/// After such a failure librdkafka has freed a part of the configuration, its interceptors, and would free it again
+/// with the rest.
+void keep_for_ever(KafkaConf conf) {
+  static std::mutex mutex;
+  static auto* const kept = new std::vector<KafkaConf>;
+  const std::lock_guard lock(mutex);
+  kept->push_back(std::move(conf));
 }
 
 /// Whether this client will never send a message, whatever it tries.
@@ -118,7 +134,10 @@ void KafkaBroker::connect(BrokerEvents& events) {
   if (!make_client(events)) return;
   generation_ = fork_generation();
   given_up_.reset();
-  down_ = false;
+  down_.reset();
+  was_told_down_ = false;
+  is_reachable_ = false;
+  answers_ = 0;
   for (Topic& topic : topics_) topic.unknown_since.reset();
   queue_.reset(rd_kafka_queue_get_main(client_));
   rd_kafka_set_log_queue(client_, queue_.get());
@@ -133,19 +152,25 @@ void KafkaBroker::connect(BrokerEvents& events) {
     }
   }
   connected_now_ = true;
-  events.connected();  // the client finds its brokers itself, and keeps messages until it has
+  events.connected();                      // the client finds its brokers itself, and keeps messages until it has
+  events.reconnecting(true, last_error_);  // until a broker answers
 }
 
 bool KafkaBroker::make_client(BrokerEvents& events) {
   std::array<char, 512> reason{};
   try {
     KafkaConf conf = make_kafka_conf(config_);
+    signs_ = std::make_shared<KafkaSigns>();
+    const auto protocol = config_.properties.find("security.protocol");
+    signs_->logs_in = protocol != config_.properties.end() && protocol->second.find("SASL") != std::string::npos;
+    watch_signs(conf.get(), *signs_);
     client_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), reason.data(), reason.size());
     if (client_ != nullptr) {
       static_cast<void>(conf.release());  // it is the client's now, but only on success
       return true;
     }
     const bool lacks_something = rd_kafka_last_error() == RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;
+    if (lacks_something) keep_for_ever(std::move(conf));
     events.disconnected({lacks_something ? StatusCode::unavailable : StatusCode::invalid_argument,
                          std::string("librdkafka: ") + reason.data()});
   } catch (const std::runtime_error& error) {
@@ -170,9 +195,8 @@ Status KafkaBroker::make_topic_handle(std::size_t topic) {
 }
 
 /// The client cannot go on. Everything it holds comes back through its delivery reports.
-void KafkaBroker::give_up_client(Status why, BrokerEvents& events) {
+void KafkaBroker::give_up_client(Status why) {
   if (given_up_) return;
-  events.log(why.retryable() ? LogLevel::warning : LogLevel::error, "giving up the client: " + why.message());
   given_up_ = std::move(why);
   rd_kafka_purge(client_, purge_flags);
 }
@@ -194,7 +218,7 @@ void KafkaBroker::free_client(std::chrono::milliseconds patience) {
   try {
     auto freed = std::make_shared<std::promise<void>>();
     const std::future<void> is_freed = freed->get_future();
-    Thread thread("at-kafka-free", [client, freed] {
+    Thread thread("at-kafka-free", [client, freed, signs = signs_] {
       rd_kafka_destroy(client);
       freed->set_value();
     });
@@ -344,6 +368,7 @@ void KafkaBroker::poll(BrokerEvents& events) {
   }
   has_events_.clear();
   serve_events(events);
+  watch_connection(events);
   if (!given_up_) {
     for (Topic& topic : topics_) send_parts(topic, events);
   }
@@ -371,7 +396,8 @@ void KafkaBroker::serve_events(BrokerEvents& events) {
         const char* facility = nullptr;
         const char* text = nullptr;
         int level = LOG_INFO;
-        if (rd_kafka_event_log(event.get(), &facility, &text, &level) == 0) {
+        if (rd_kafka_event_log(event.get(), &facility, &text, &level) == 0 &&
+            (level == LOG_DEBUG || std::string_view(facility) != "FAIL")) {  // that comes as an error, too
           events.log(kafka_log_level(level), std::string(facility) + ": " + text);
         }
         break;
@@ -395,7 +421,6 @@ void KafkaBroker::serve_reports(rd_kafka_event_t* event, BrokerEvents& events) {
     if (report->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
       topic.was_written = true;
       topic.unknown_since.reset();
-      if (std::exchange(down_, false)) events.blocked(false, {});
       if (is_only_inferred(*report)) ++inferred;
     } else if (given_up_) {
       outcome.status = *given_up_;  // purged, because the client was given up: say why that was
@@ -418,7 +443,7 @@ void KafkaBroker::serve_reports(rd_kafka_event_t* event, BrokerEvents& events) {
   }
 }
 
-void KafkaBroker::serve_error(rd_kafka_resp_err_t error, const std::string& text, BrokerEvents& events) {
+void KafkaBroker::serve_error(rd_kafka_resp_err_t error, std::string text, BrokerEvents& events) {
   std::array<char, 512> reason{};
   // As an event, a fatal error carries the code of its cause.
   if (const auto cause = rd_kafka_fatal_error(client_, reason.data(), reason.size());
@@ -428,41 +453,81 @@ void KafkaBroker::serve_error(rd_kafka_resp_err_t error, const std::string& text
       why = {StatusCode::unavailable, std::string("a fatal error of the idempotent producer: ") +
                                           rd_kafka_err2name(cause) + ": " + reason.data()};
     }
-    give_up_client(std::move(why), events);
+    give_up_client(std::move(why));
     return;
   }
   if (Status why = kafka_status(error, text, {}); why.code() == StatusCode::unauthenticated) {
-    give_up_client(std::move(why), events);
+    give_up_client(std::move(why));
     return;
   }
   switch (error) {
     case RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE:  // it has no thread for a broker, and does not try again
-      give_up_client(kafka_status(error, text, {}), events);
+      give_up_client(kafka_status(error, text, {}));
       return;
-    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-      serve_all_brokers_down(text, events);
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:  // each has failed once, which is normal: see watch_connection()
+      if (!down_) {
+        down_ = last_poll_;
+        failing_.clear();
+      }
       return;
     default:  // a broker that cannot be reached, a name that cannot be looked up, …
-      last_error_ = text;
-      events.log(LogLevel::warning, text);
+      if (const std::size_t suffix = text.rfind(" (after "); suffix != std::string::npos) text.erase(suffix);
+      if (is_reachable_ || was_told_down_) log_once(LogLevel::warning, text, events);    // or its disconnection says it
+      if (down_ && !was_told_down_ && failing_.insert(text).second) down_ = last_poll_;  // there was one more address
+      last_error_ = std::move(text);
   }
 }
 
-void KafkaBroker::serve_all_brokers_down(const std::string& text, BrokerEvents& events) {
-  const std::string why =
-      "no broker of " + config_.bootstrap_servers + " can be reached: " + (last_error_.empty() ? text : last_error_);
-  if (has_attempt_limit()) {
-    give_up_client({StatusCode::unavailable, why}, events);
-  } else if (!std::exchange(down_, true)) {
-    events.log(LogLevel::warning, why);
-    events.blocked(true, why);
+/// That all brokers are down the client says as soon as each has failed once: also where a host has more addresses to
+/// be tried, where an idle connection was closed, and where it will be up again in a moment. So that counts when there
+/// has been no answer for a while.
+void KafkaBroker::watch_connection(BrokerEvents& events) {
+  if (const std::uint64_t answers = signs_->answers.load(std::memory_order_relaxed); answers != answers_) {
+    answers_ = answers;
+    down_.reset();
+    was_told_down_ = false;
+    if (given_up_ || std::exchange(is_reachable_, true)) return;
+    last_error_.clear();
+    failures_.clear();
+    for (Topic& topic : topics_) topic.unknown_since.reset();  // a broker that has just started knows no topic
+    events.reconnecting(false, {});
+    return;
   }
+  if (!down_ || was_told_down_ || given_up_) return;
+  const auto least = 2 * config_.retry.initial_backoff;  // the client's pause before a host's next address
+  // Without messages it does not hurry: it looks for a connection once a second.
+  const auto patience =
+      std::max<std::chrono::nanoseconds>(rd_kafka_outq_len(client_) > 0 ? down_time : idle_down_time, least);
+  if (last_poll_ - *down_ < patience) return;
+  const std::string why = "no broker of " + config_.bootstrap_servers + " can be reached" +
+                          (last_error_.empty() ? std::string() : ": " + last_error_);
+  if (has_attempt_limit()) {
+    give_up_client({StatusCode::unavailable, why});
+    return;
+  }
+  was_told_down_ = true;
+  is_reachable_ = false;
+  log_once(LogLevel::warning, why, events);
+  events.reconnecting(true, why);
+}
+
+/// Once until a broker answers again, or a minute has passed: then with the number of times.
+void KafkaBroker::log_once(LogLevel level, const std::string& text, BrokerEvents& events) {
+  constexpr std::size_t most_kinds = 100;
+  if (failures_.size() >= most_kinds) failures_.clear();
+  const auto [entry, is_new] = failures_.try_emplace(text);
+  Logged& logged = entry->second;
+  ++logged.times;
+  if (!is_new && last_poll_ - logged.at < std::chrono::minutes(1)) return;
+  events.log(level, is_new ? text : text + " (" + std::to_string(logged.times) + " times since)");
+  logged = {.times = 0, .at = last_poll_};
 }
 
 WaitRequest KafkaBroker::wait_request() const {
   WaitRequest request;
   request.fd = has_events_.fd();
   if (more_events_) request.at = last_poll_;
+  if (client_ != nullptr && (!is_reachable_ || down_)) request.at = std::min(request.at, last_poll_ + watch_time);
   // Purged requests that are on the wire come back without an event of their own.
   if (given_up_) request.at = last_poll_ + std::chrono::milliseconds(10);
   return request;

@@ -9,7 +9,10 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -69,6 +72,11 @@ class KafkaBroker final : public Broker {
     [[nodiscard]] bool is_divided() const { return part_size > 0 || !refused.empty() || !parts.empty(); }
   };
 
+  struct Logged {
+    std::uint64_t times = 0;  // since it was logged
+    TimePoint at;
+  };
+
   [[nodiscard]] bool make_client(BrokerEvents& events);
   [[nodiscard]] Status make_topic_handle(std::size_t topic);
   [[nodiscard]] std::size_t topic_position(const std::string& name);
@@ -85,10 +93,11 @@ class KafkaBroker final : public Broker {
     return topics_[targets_[message.destination_index()].topic];
   }
   void serve_reports(rd_kafka_event_t* event, BrokerEvents& events);
-  void serve_error(rd_kafka_resp_err_t error, const std::string& text, BrokerEvents& events);
-  void serve_all_brokers_down(const std::string& text, BrokerEvents& events);
+  void serve_error(rd_kafka_resp_err_t error, std::string text, BrokerEvents& events);
+  void watch_connection(BrokerEvents& events);
+  void log_once(LogLevel level, const std::string& text, BrokerEvents& events);
 
-  void give_up_client(Status why, BrokerEvents& events);
+  void give_up_client(Status why);
   void free_client(std::chrono::milliseconds patience);
   /// False in a child of fork(). The client's threads are not there, so it may be neither used nor destroyed.
   [[nodiscard]] bool is_ours() const;
@@ -103,8 +112,14 @@ class KafkaBroker final : public Broker {
   KafkaQueue queue_;
   KafkaHeaderLists header_lists_;
   std::optional<Status> given_up_;  // why client_ was given up; until its last report is served it stays
-  bool down_ = false;               // no broker of the cluster can be reached
-  std::string last_error_;
+  std::shared_ptr<KafkaSigns> signs_;
+  std::uint64_t answers_ = 0;      // that the lane knows of
+  bool is_reachable_ = false;      // as the lane was told
+  std::optional<TimePoint> down_;  // since when no address is known that can be reached
+  bool was_told_down_ = false;
+  std::string last_error_;                  // of a connection
+  std::set<std::string> failing_;           // errors of connections since down_
+  std::map<std::string, Logged> failures_;  // what the log has, by text
   bool connected_now_ = false;  // connect() was called after the last poll()
   bool more_events_ = false;
   TimePoint last_poll_;

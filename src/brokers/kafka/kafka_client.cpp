@@ -14,6 +14,31 @@ std::string milliseconds_of(std::chrono::milliseconds pause) {
   return std::to_string(std::min(pause, most).count());
 }
 
+constexpr const char* interceptor = "action_triggers";
+
+/// On a thread of the client's. A request that got no answer comes by here, too, with an error.
+extern "C" rd_kafka_resp_err_t action_triggers_kafka_answer(rd_kafka_t* /*client*/, int /*socket*/,
+                                                            const char* /*broker*/, std::int32_t /*broker_id*/,
+                                                            std::int16_t request, std::int16_t /*version*/,
+                                                            std::int32_t /*correlation*/, std::size_t /*size*/,
+                                                            std::int64_t /*round_trip*/, rd_kafka_resp_err_t error,
+                                                            void* signs_of_client) {
+  constexpr std::int16_t sasl_handshake = 17;
+  constexpr std::int16_t api_versions = 18;
+  constexpr std::int16_t sasl_authenticate = 36;
+  auto& signs = *static_cast<KafkaSigns*>(signs_of_client);
+  const bool belongs_to_login = request == sasl_handshake || request == api_versions || request == sasl_authenticate;
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR && !(signs.logs_in && belongs_to_login)) {
+    signs.answers.fetch_add(1, std::memory_order_relaxed);
+  }
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+extern "C" rd_kafka_resp_err_t action_triggers_kafka_made(rd_kafka_t* client, const rd_kafka_conf_t* /*conf*/,
+                                                          void* signs, char* /*reason*/, std::size_t /*size*/) {
+  return rd_kafka_interceptor_add_on_response_received(client, interceptor, action_triggers_kafka_answer, signs);
+}
+
 }  // namespace
 
 std::string set_kafka_property(rd_kafka_conf_t* conf, const std::string& property, const std::string& value) {
@@ -21,6 +46,10 @@ std::string set_kafka_property(rd_kafka_conf_t* conf, const std::string& propert
   if (rd_kafka_conf_set(conf, property.c_str(), value.c_str(), reason.data(), reason.size()) == RD_KAFKA_CONF_OK)
     return {};
   return reason.data();
+}
+
+void watch_signs(rd_kafka_conf_t* conf, KafkaSigns& signs) {
+  rd_kafka_conf_interceptor_add_on_new(conf, interceptor, action_triggers_kafka_made, &signs);
 }
 
 KafkaConf make_kafka_conf(const KafkaConfig& config) {

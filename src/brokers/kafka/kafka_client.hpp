@@ -4,6 +4,8 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -34,5 +36,14 @@ std::string set_kafka_property(rd_kafka_conf_t* conf, const std::string& propert
 /// A configuration with every property of `config`, logs and events on queues. Throws std::runtime_error with
 /// librdkafka's reason.
 KafkaConf make_kafka_conf(const KafkaConfig& config);
+
+/// What a client's own threads see of its connections. The client shares it: it may outlive whoever made the client.
+struct KafkaSigns {
+  bool logs_in = false;                   // by SASL
+  std::atomic<std::uint64_t> answers{0};  // of brokers that it is logged in to
+};
+
+/// Makes the client that `conf` will be for count what it sees.
+void watch_signs(rd_kafka_conf_t* conf, KafkaSigns& signs);
 
 }  // namespace action_triggers::detail

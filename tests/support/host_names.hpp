@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A name server that does not answer.
+/// Names as the tests want them: slow ones, and one with two addresses.
 #pragma once
 
 namespace action_triggers::tests {
@@ -16,5 +16,8 @@ class SlowNames {
   /// Returns when somebody waits for a name.
   static void wait_for_a_lookup();
 };
+
+/// A host with two addresses, like localhost: nobody listens on 127.0.0.2, and the other one is 127.0.0.1.
+inline constexpr const char* host_with_two_addresses = "two.example";
 
 }  // namespace action_triggers::tests

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "support/slow_names.hpp"
+#include "support/host_names.hpp"
 
 #include <dlfcn.h>
 #include <netdb.h>
 
 #include <condition_variable>
+#include <cstring>
 #include <mutex>
 
 namespace action_triggers::tests {
@@ -51,5 +52,12 @@ extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo
     }
   }
   static const auto real = reinterpret_cast<decltype(&getaddrinfo)>(::dlsym(RTLD_NEXT, "getaddrinfo"));
-  return real(node, service, hints, result);
+  if (node == nullptr || std::strcmp(node, host_with_two_addresses) != 0) return real(node, service, hints, result);
+  addrinfo* second = nullptr;
+  if (const int error = real("127.0.0.1", service, hints, &second); error != 0) return error;
+  if (const int error = real("127.0.0.2", service, hints, result); error != 0) return error;
+  addrinfo* last = *result;
+  while (last->ai_next != nullptr) last = last->ai_next;
+  last->ai_next = second;  // freeaddrinfo() frees one after the other
+  return 0;
 }
