@@ -119,6 +119,30 @@ TEST_F(KafkaTest, AMessageWithoutAKeyIsAloneAtFaultInACompactedTopic) {
   EXPECT_THAT(keyless.wait(), HasCode(StatusCode::invalid_argument));
 }
 
+TEST_F(KafkaTest, AQuotaShowsInTheStateAndInTheLog) {
+  create_topics({topic_}, 1);
+  run("bash -c \"java -cp \\\"$AT_KAFKA_LIBS/*\\\" kafka.admin.ConfigCommand --bootstrap-server $AT_KAFKA_BOOTSTRAP "
+      "--alter --add-config producer_byte_rate=10000 --entity-type clients --entity-name " +
+      topic_ + "\"");
+  std::vector<std::string> logs;
+  std::mutex mutex;
+  DispatcherOptions options;
+  options.log = [&](LogLevel, std::string_view, std::string_view text) {
+    const std::lock_guard lock(mutex);
+    logs.emplace_back(text);
+  };
+  TriggerDispatcher dispatcher(
+      config_with(broker("b", "kafka", kafka_conn(R"(, "client_id": ")" + topic_ + "\""), topic_params())),
+      BrokerRegistry::builtin(), std::move(options));
+  const auto deadline = Clock::now() + 20s;
+  while (dispatcher.stats().brokers["b"].state != ConnectionState::blocked && Clock::now() < deadline) {
+    ASSERT_THAT(dispatcher.fire("b", std::string(50'000, 'x')).wait(), IsOk());
+  }
+  EXPECT_EQ(dispatcher.stats().brokers["b"].state, ConnectionState::blocked);
+  const std::lock_guard lock(mutex);
+  EXPECT_THAT(logs, ::testing::Contains(HasSubstr("quota")));
+}
+
 TEST_F(KafkaTest, AMessageOverALimitIsTooLarge) {
   create_topics({topic_}, 1);
   // The client's limit, then the broker's (1,048,588 bytes).

@@ -37,6 +37,7 @@ constexpr std::chrono::seconds unknown_topic_patience{10};
 constexpr std::chrono::milliseconds down_time{500};
 constexpr std::chrono::milliseconds idle_down_time{4'000};
 constexpr std::chrono::milliseconds watch_time{100};        // answers wake nobody
+constexpr std::chrono::milliseconds throttle_grace{1'000};  // until the next answer says whether it goes on
 constexpr std::chrono::milliseconds free_time{500};  // it takes milliseconds, unless a thread is looking up a name
 
 const OutboundMessage& message_of(const rd_kafka_message_t& report) {
@@ -63,6 +64,12 @@ void keep_for_ever(KafkaConf conf) {
 bool is_for_good(const Status& why) {
   return why.code() == StatusCode::unauthenticated || why.code() == StatusCode::permission_denied ||
          why.code() == StatusCode::invalid_argument;
+}
+
+/// Within rd_kafka_queue_poll(), on the lane's thread.
+extern "C" void action_triggers_kafka_throttled(rd_kafka_t* /*client*/, const char* broker, std::int32_t /*broker_id*/,
+                                                int milliseconds, void* kafka_broker) {
+  static_cast<KafkaBroker*>(kafka_broker)->throttled(broker, std::chrono::milliseconds(milliseconds));
 }
 
 }  // namespace
@@ -137,6 +144,7 @@ void KafkaBroker::connect(BrokerEvents& events) {
   down_.reset();
   was_told_down_ = false;
   is_reachable_ = false;
+  was_throttled_ = false;
   answers_ = 0;
   for (Topic& topic : topics_) topic.unknown_since.reset();
   queue_.reset(rd_kafka_queue_get_main(client_));
@@ -164,6 +172,8 @@ bool KafkaBroker::make_client(BrokerEvents& events) {
     const auto protocol = config_.properties.find("security.protocol");
     signs_->logs_in = protocol != config_.properties.end() && protocol->second.find("SASL") != std::string::npos;
     watch_signs(conf.get(), *signs_);
+    rd_kafka_conf_set_opaque(conf.get(), this);
+    rd_kafka_conf_set_throttle_cb(conf.get(), action_triggers_kafka_throttled);
     client_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), reason.data(), reason.size());
     if (client_ != nullptr) {
       static_cast<void>(conf.release());  // it is the client's now, but only on success
@@ -369,6 +379,7 @@ void KafkaBroker::poll(BrokerEvents& events) {
   has_events_.clear();
   serve_events(events);
   watch_connection(events);
+  watch_throttle(events);
   if (!given_up_) {
     for (Topic& topic : topics_) send_parts(topic, events);
   }
@@ -511,6 +522,20 @@ void KafkaBroker::watch_connection(BrokerEvents& events) {
   events.reconnecting(true, why);
 }
 
+void KafkaBroker::throttled(const char* by, std::chrono::milliseconds pause) {
+  throttled_until_ = pause > pause.zero() ? last_poll_ + pause + throttle_grace : TimePoint::min();
+  if (pause > pause.zero()) throttled_by_ = by;
+}
+
+void KafkaBroker::watch_throttle(BrokerEvents& events) {
+  const bool is_throttled = last_poll_ < throttled_until_;
+  if (is_throttled == was_throttled_) return;
+  was_throttled_ = is_throttled;
+  const std::string why = is_throttled ? "over its quota, this client is throttled by broker " + throttled_by_ : "";
+  if (is_throttled) log_once(LogLevel::warning, why, events);
+  events.blocked(is_throttled, why);
+}
+
 /// Once until a broker answers again, or a minute has passed: then with the number of times.
 void KafkaBroker::log_once(LogLevel level, const std::string& text, BrokerEvents& events) {
   constexpr std::size_t most_kinds = 100;
@@ -528,6 +553,7 @@ WaitRequest KafkaBroker::wait_request() const {
   request.fd = has_events_.fd();
   if (more_events_) request.at = last_poll_;
   if (client_ != nullptr && (!is_reachable_ || down_)) request.at = std::min(request.at, last_poll_ + watch_time);
+  if (was_throttled_) request.at = std::min(request.at, throttled_until_);
   // Purged requests that are on the wire come back without an event of their own.
   if (given_up_) request.at = last_poll_ + std::chrono::milliseconds(10);
   return request;

@@ -47,6 +47,9 @@ class KafkaBroker final : public Broker {
   [[nodiscard]] WaitRequest wait_request() const override;
   void close(BrokerEvents& events, std::chrono::milliseconds timeout) override;
 
+  /// The client's callback: a broker holds its answers up for so long, because of a quota; 0: no longer.
+  void throttled(const char* by, std::chrono::milliseconds pause);
+
  private:
   /// What a destination needs for sending.
   struct Target {
@@ -95,6 +98,7 @@ class KafkaBroker final : public Broker {
   void serve_reports(rd_kafka_event_t* event, BrokerEvents& events);
   void serve_error(rd_kafka_resp_err_t error, std::string text, BrokerEvents& events);
   void watch_connection(BrokerEvents& events);
+  void watch_throttle(BrokerEvents& events);
   void log_once(LogLevel level, const std::string& text, BrokerEvents& events);
 
   void give_up_client(Status why);
@@ -120,6 +124,9 @@ class KafkaBroker final : public Broker {
   std::string last_error_;                  // of a connection
   std::set<std::string> failing_;           // errors of connections since down_
   std::map<std::string, Logged> failures_;  // what the log has, by text
+  TimePoint throttled_until_ = TimePoint::min();
+  std::string throttled_by_;
+  bool was_throttled_ = false;  // as the lane was told
   bool connected_now_ = false;  // connect() was called after the last poll()
   bool more_events_ = false;
   TimePoint last_poll_;
