@@ -15,6 +15,7 @@
 
 #include "support/kafka_lane.hpp"
 #include "support/mock_cluster.hpp"
+#include "support/request_limit.hpp"
 
 #include "action_triggers/kafka.hpp"
 
@@ -441,6 +442,40 @@ TEST_P(KafkaBatchTest, WhatWaitsToBeTriedApartComesBackWithItsClient) {
   lane.broker->close(lane, 1'500ms);
   EXPECT_EQ(lane.completed, lane.messages.size());
   for (const auto& message : lane.messages) EXPECT_THAT(message->outcomes, SizeIs(1));
+}
+
+TEST_P(KafkaBatchTest, ARequestAtWhichTheConnectionEndsIsOneMessagesFault) {
+  KafkaConfig other = config();
+  other.name = other.topic = "other";
+  KafkaLane lane({config(), other});
+  lane.connect();
+  warm_up(lane);
+  ASSERT_TRUE(lane.deliver(message_of("first"), 10s, 1).status.ok());
+  const tests::RequestLimit limit(300'000);
+  const TimePoint begin = Clock::now();
+  TestMessage& large = lane.add(message_of(std::string(600'000, 'x'), "key"));
+  TestMessage& fits = lane.add(message_of(std::string(200'000, 'x'), "key"));
+  lane.add(message_of(std::string(200'000, 'x')), 1);
+  lane.add(message_of("small"), 1);
+  const auto all_final = [&] {
+    return std::all_of(lane.messages.begin(), lane.messages.end(), [](const auto& message) {
+      return !message->outcomes.empty() && !message->outcomes.back().status.retryable();
+    });
+  };
+  while (!all_final() && Clock::now() - begin < 20s) {
+    lane.run_until([&] { return !lane.disconnects.empty() || all_final(); });
+    if (std::exchange(lane.disconnects, {}).empty()) continue;
+    lane.connect();
+    lane.offer_failed_again();
+  }
+  ASSERT_TRUE(all_final());
+  EXPECT_EQ(large.outcomes.back().status.code(), StatusCode::too_large) << large.outcomes.back().status;
+  EXPECT_THAT(large.outcomes.back().status.message(), HasSubstr("socket.request.max.bytes"));
+  EXPECT_TRUE(fits.outcomes.back().status.ok()) << fits.outcomes.back().status;
+  for (std::size_t i = lane.messages.size() - 2; i < lane.messages.size(); ++i) {
+    EXPECT_TRUE(lane.messages[i]->outcomes.back().status.ok()) << lane.messages[i]->outcomes.back().status;
+  }
+  EXPECT_LT(Clock::now() - begin, 15s);
 }
 
 INSTANTIATE_TEST_SUITE_P(Idempotence, KafkaBatchTest, ::testing::Values("true", "false"),

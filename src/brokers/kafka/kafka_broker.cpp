@@ -36,7 +36,9 @@ constexpr std::chrono::seconds unknown_topic_patience{10};
 // a host's next address after the pause of retry; idle, it looks for a connection once a second.
 constexpr std::chrono::milliseconds down_time{500};
 constexpr std::chrono::milliseconds idle_down_time{4'000};
-constexpr std::chrono::milliseconds watch_time{100};        // answers wake nobody
+constexpr std::chrono::milliseconds watch_time{100};  // answers wake nobody
+constexpr std::size_t large_message = 65'536;         // in bytes
+constexpr std::uint32_t most_cuts = 3;
 constexpr std::chrono::milliseconds throttle_grace{1'000};  // until the next answer says whether it goes on
 constexpr std::chrono::milliseconds free_time{500};  // it takes milliseconds, unless a thread is looking up a name
 
@@ -64,6 +66,14 @@ void keep_for_ever(KafkaConf conf) {
 bool is_for_good(const Status& why) {
   return why.code() == StatusCode::unauthenticated || why.code() == StatusCode::permission_denied ||
          why.code() == StatusCode::invalid_argument;
+}
+
+bool is_large(const OutboundMessage& message) { return message.body().size() >= large_message; }
+
+Status closes_at(const OutboundMessage& message) {
+  return {StatusCode::too_large, "the broker closes the connection at this message of " +
+                                     std::to_string(message.body().size()) +
+                                     " bytes; compare its socket.request.max.bytes with conn_details.max_request_size"};
 }
 
 /// Within rd_kafka_queue_poll(), on the lane's thread.
@@ -256,9 +266,10 @@ std::size_t KafkaBroker::send(std::span<const OutboundMessage* const> batch, Bro
       events.complete(*batch[i], Outcome::failed({StatusCode::invalid_argument, "a header has no name"}));
       continue;
     }
+    if (large_apart_ && is_large(*batch[i])) return i;
     const KafkaError error = produce(target, *batch[i], now);
     if (!error) {
-      ++topic.in_client;
+      count_in(topic, *batch[i]);
       continue;
     }
     const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
@@ -304,6 +315,11 @@ void KafkaBroker::send_parts(Topic& topic, BrokerEvents& events) {
       topic.parts.push_front(std::move(first));
     }
     if (topic.parts.empty()) return;
+    // Of all topics, one part with large messages at a time, so that it is known which one the connection ends at.
+    const Messages& next = topic.parts.front();
+    if (large_in_client_ > 0 && std::any_of(next.begin(), next.end(), [](const auto* one) { return is_large(*one); })) {
+      return;
+    }
     const Messages part = std::move(topic.parts.front());
     topic.parts.pop_front();
     const std::int64_t now = unix_ms();
@@ -311,7 +327,7 @@ void KafkaBroker::send_parts(Topic& topic, BrokerEvents& events) {
       const OutboundMessage& message = *part[i];
       const KafkaError error = produce(targets_[message.destination_index()], message, now);
       if (!error) {
-        ++topic.in_client;
+        count_in(topic, message);
         ++topic.part_size;
         continue;
       }
@@ -327,6 +343,29 @@ void KafkaBroker::send_parts(Topic& topic, BrokerEvents& events) {
   }
 }
 
+void KafkaBroker::count_in(Topic& topic, const OutboundMessage& message) {
+  ++topic.in_client;
+  if (is_large(message)) ++large_in_client_;
+}
+
+void KafkaBroker::count_out(Topic& topic, const OutboundMessage& message) {
+  if (topic.in_client > 0) --topic.in_client;
+  if (is_large(message) && large_in_client_ > 0) --large_in_client_;
+}
+
+/// A broker does not answer a request over its socket.request.max.bytes, it closes the connection; and the client sends
+/// the request again first, ahead of everything else. So where that happens again and again with a large message out,
+/// the large ones are taken from the client and go each by itself: the one at which the connection ends is at fault.
+void KafkaBroker::watch_large_messages() {
+  if (given_up_ || large_in_client_ == 0 || signs_->cuts.load(std::memory_order_relaxed) < most_cuts) return;
+  was_apart_ = large_in_client_ == 1;
+  isolates_large_ = true;
+  large_apart_ = true;
+  give_up_client(
+      {StatusCode::unavailable,
+       "a broker closes the connection again and again instead of answering a request with a large message"});
+}
+
 /// What waits here and not in the client comes back.
 void KafkaBroker::complete_held(const Status& why, BrokerEvents& events) {
   for (Topic& topic : topics_) {
@@ -337,6 +376,7 @@ void KafkaBroker::complete_held(const Status& why, BrokerEvents& events) {
     topic.in_client = 0;
     topic.part_size = 0;
   }
+  large_in_client_ = 0;
 }
 
 KafkaError KafkaBroker::produce(const Target& target, const OutboundMessage& message, std::int64_t timestamp) {
@@ -380,11 +420,16 @@ void KafkaBroker::poll(BrokerEvents& events) {
   serve_events(events);
   watch_connection(events);
   watch_throttle(events);
+  watch_large_messages();
   if (!given_up_) {
     for (Topic& topic : topics_) send_parts(topic, events);
+    large_apart_ = large_apart_ &&
+                   std::any_of(topics_.begin(), topics_.end(), [](const Topic& topic) { return topic.is_divided(); });
   }
   if (given_up_ && !more_events_ && rd_kafka_outq_len(client_) == 0) {
-    complete_held(*given_up_, events);
+    if (!isolates_large_) complete_held(*given_up_, events);
+    for (Topic& topic : topics_) topic.part_size = 0;
+    isolates_large_ = false;
     free_client({});
     events.disconnected(*std::exchange(given_up_, std::nullopt));
   }
@@ -426,13 +471,19 @@ void KafkaBroker::serve_reports(rd_kafka_event_t* event, BrokerEvents& events) {
     const OutboundMessage& message = message_of(*report);
     const KafkaConfig& config = *targets_[message.destination_index()].config;
     Topic& topic = topic_of(message);
-    if (topic.in_client > 0) --topic.in_client;
+    count_out(topic, message);
     header_lists_.keep(*report, config, message);
     Outcome outcome = kafka_outcome(*report, config.topic);
     if (report->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
       topic.was_written = true;
       topic.unknown_since.reset();
       if (is_only_inferred(*report)) ++inferred;
+    } else if (given_up_ && isolates_large_ && is_large(message)) {
+      if (!was_apart_ || topic.part_size != 1) {
+        topic.refused.push_back(&message);
+        continue;
+      }
+      outcome.status = closes_at(message);
     } else if (given_up_) {
       outcome.status = *given_up_;  // purged, because the client was given up: say why that was
     } else if (const KafkaErrorScope scope = kafka_error_info(report->err).scope; scope == KafkaErrorScope::topic) {

@@ -90,6 +90,8 @@ class KafkaBroker final : public Broker {
   void serve_events(BrokerEvents& events);
   void send_parts(Topic& topic, BrokerEvents& events);
   void complete_held(const Status& why, BrokerEvents& events);
+  void count_in(Topic& topic, const OutboundMessage& message);
+  void count_out(Topic& topic, const OutboundMessage& message);
   [[nodiscard]] Outcome refusal(Topic& topic, const OutboundMessage& message, rd_kafka_resp_err_t error) const;
   [[nodiscard]] Status unknown_topic(Topic& topic, const OutboundMessage& message, Status why) const;
   [[nodiscard]] Topic& topic_of(const OutboundMessage& message) {
@@ -99,6 +101,7 @@ class KafkaBroker final : public Broker {
   void serve_error(rd_kafka_resp_err_t error, std::string text, BrokerEvents& events);
   void watch_connection(BrokerEvents& events);
   void watch_throttle(BrokerEvents& events);
+  void watch_large_messages();
   void log_once(LogLevel level, const std::string& text, BrokerEvents& events);
 
   void give_up_client(Status why);
@@ -115,7 +118,11 @@ class KafkaBroker final : public Broker {
   rd_kafka_t* client_ = nullptr;
   KafkaQueue queue_;
   KafkaHeaderLists header_lists_;
-  std::optional<Status> given_up_;  // why client_ was given up; until its last report is served it stays
+  std::optional<Status> given_up_;   // why client_ was given up; until its last report is served it stays
+  bool isolates_large_ = false;      // that is why: its large messages are sent again one by one
+  bool was_apart_ = false;           // there was one
+  bool large_apart_ = false;         // until none waits, no other large message is taken
+  std::size_t large_in_client_ = 0;  // messages
   std::shared_ptr<KafkaSigns> signs_;
   std::uint64_t answers_ = 0;      // that the lane knows of
   bool is_reachable_ = false;      // as the lane was told

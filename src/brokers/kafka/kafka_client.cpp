@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <mutex>
 #include <stdexcept>
 
 namespace action_triggers::detail {
@@ -16,9 +17,25 @@ std::string milliseconds_of(std::chrono::milliseconds pause) {
 
 constexpr const char* interceptor = "action_triggers";
 
+void count_cuts(KafkaSigns& signs, std::int32_t broker, rd_kafka_resp_err_t error) {
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR && error != RD_KAFKA_RESP_ERR__TRANSPORT) return;
+  constexpr std::chrono::milliseconds same{20};  // several requests are lost with one connection
+  const std::lock_guard lock(signs.mutex);
+  KafkaSigns::Cut& cut = signs.cuts_by_broker[broker];
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    cut = {};
+  } else if (const TimePoint now = Clock::now(); now - cut.at >= same) {
+    ++cut.times;
+    cut.at = now;
+  }
+  std::uint32_t most = 0;
+  for (const auto& [id, one] : signs.cuts_by_broker) most = std::max(most, one.times);
+  signs.cuts.store(most, std::memory_order_relaxed);
+}
+
 /// On a thread of the client's. A request that got no answer comes by here, too, with an error.
 extern "C" rd_kafka_resp_err_t action_triggers_kafka_answer(rd_kafka_t* /*client*/, int /*socket*/,
-                                                            const char* /*broker*/, std::int32_t /*broker_id*/,
+                                                            const char* /*broker*/, std::int32_t broker_id,
                                                             std::int16_t request, std::int16_t /*version*/,
                                                             std::int32_t /*correlation*/, std::size_t /*size*/,
                                                             std::int64_t /*round_trip*/, rd_kafka_resp_err_t error,
@@ -26,7 +43,9 @@ extern "C" rd_kafka_resp_err_t action_triggers_kafka_answer(rd_kafka_t* /*client
   constexpr std::int16_t sasl_handshake = 17;
   constexpr std::int16_t api_versions = 18;
   constexpr std::int16_t sasl_authenticate = 36;
+  constexpr std::int16_t produce = 0;
   auto& signs = *static_cast<KafkaSigns*>(signs_of_client);
+  if (request == produce) count_cuts(signs, broker_id, error);
   const bool belongs_to_login = request == sasl_handshake || request == api_versions || request == sasl_authenticate;
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR && !(signs.logs_in && belongs_to_login)) {
     signs.answers.fetch_add(1, std::memory_order_relaxed);

@@ -6,9 +6,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
+#include "action_triggers/clock.hpp"
 #include "action_triggers/kafka.hpp"
 
 namespace action_triggers::detail {
@@ -41,6 +44,17 @@ KafkaConf make_kafka_conf(const KafkaConfig& config);
 struct KafkaSigns {
   bool logs_in = false;                   // by SASL
   std::atomic<std::uint64_t> answers{0};  // of brokers that it is logged in to
+
+  /// How often in a row a broker closed the connection instead of answering a request with messages; of the broker that
+  /// did it most.
+  std::atomic<std::uint32_t> cuts{0};
+
+  std::mutex mutex;
+  struct Cut {
+    std::uint32_t times = 0;
+    TimePoint at;
+  };
+  std::map<std::int32_t, Cut> cuts_by_broker;  // under mutex
 };
 
 /// Makes the client that `conf` will be for count what it sees.
