@@ -13,7 +13,11 @@ namespace {
 
 std::string what_it_waits_for(const Record& record, const ConnectionSupervisor& connection) {
   if (std::string why = connection.why_waiting(); !why.empty()) return why;
-  if (record.in_flight) return "sent, and waiting for the broker's confirmation";
+  if (record.in_flight) {
+    const bool was_refused = record.attempt() > 1 && !record.dest().last_refusal.empty();
+    return "handed to the client library, and waiting for the broker's confirmation" +
+           (was_refused ? "; the last try failed: " + record.dest().last_refusal : std::string());
+  }
   if (record.attempt() > 0) return "waiting to be tried again; the last try failed: " + record.dest().last_refusal;
   return "waiting behind earlier messages of '" + record.dest().name + "'";
 }

@@ -462,6 +462,23 @@ TEST_F(LaneCoreTest, TheDeadlineIsKeptToTheMillisecond) {
   EXPECT_THAT(reports_[0].outcome.status.message(), AllOf(HasSubstr("0.25 s"), HasSubstr("confirmation")));
 }
 
+TEST_F(LaneCoreTest, WhatTimesOutAtTheClientSaysHowTheLastTryFailed) {
+  make({"a"}, [](BrokerConfig& config) { config.timeout = 10s; });
+  fire("1");
+  step();
+  in_poll([this](BrokerEvents& events) {
+    const OutboundMessage* const held = script_.held.front();
+    script_.held.pop_front();
+    events.complete(*held, Outcome::failed({StatusCode::unavailable, "no leader"}));
+  });
+  step();
+  step(5s);
+  ASSERT_EQ(sent_of("1"), 2U);
+  step(5s);
+  ASSERT_EQ(reports_.size(), 1U);
+  EXPECT_THAT(reports_[0].outcome.status.message(), AllOf(HasSubstr("confirmation"), HasSubstr("no leader")));
+}
+
 TEST_F(LaneCoreTest, ALateConfirmationIsCountedAndNotReported) {
   make({"a"}, [](BrokerConfig& config) { config.timeout = 10ms; });
   fire("1");
