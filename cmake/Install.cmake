@@ -14,9 +14,10 @@ endif()
 install(DIRECTORY include/action_triggers DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT action_triggers_targets NAMESPACE action_triggers:: DESTINATION ${package_dir})
 
-# What the packages say of the backends: for a static library they must name the clients that it is made of.
+# What the packages say of the backends: a static library comes without the clients that it is made of, so whoever links
+# it links them, too. (Not as Requires.private: that would ask for static clients, and Debian's have no dependencies.)
 set(backend_lines "")
-set(pc_private "")
+set(pc_requires "")
 get_property(backends GLOBAL PROPERTY ACTION_TRIGGERS_BACKENDS)
 foreach(backend IN LISTS backends)
   string(APPEND backend_lines "set(action_triggers_WITH_${backend} ${ACTION_TRIGGERS_WITH_${backend}})\n")
@@ -24,13 +25,11 @@ foreach(backend IN LISTS backends)
     get_property(packages GLOBAL PROPERTY ACTION_TRIGGERS_PACKAGES_${backend})
     list(JOIN packages " " packages)
     if(NOT BUILD_SHARED_LIBS)
-      string(APPEND backend_lines "find_dependency(PkgConfig)\n"
-        "if(NOT TARGET PkgConfig::ACTION_TRIGGERS_${backend})\n"
-        "  pkg_check_modules(ACTION_TRIGGERS_${backend} REQUIRED IMPORTED_TARGET ${packages})\n"
-        "endif()\n")
+      string(APPEND backend_lines "action_triggers_find_clients(ACTION_TRIGGERS_${backend} ${packages})\n"
+        "if(NOT action_triggers_FOUND)\n  return()\nendif()\n")
+      string(REPLACE ">=" " >= " packages "${packages}")
+      string(APPEND pc_requires " ${packages}")
     endif()
-    string(REGEX REPLACE ">=[^ ]*" "" packages "${packages}")
-    string(APPEND pc_private " ${packages}")
   endif()
 endforeach()
 
@@ -41,5 +40,13 @@ write_basic_package_version_file(action_triggersConfigVersion.cmake COMPATIBILIT
 install(FILES ${PROJECT_BINARY_DIR}/action_triggersConfig.cmake ${PROJECT_BINARY_DIR}/action_triggersConfigVersion.cmake
         DESTINATION ${package_dir})
 
+set(pc_prefix "${CMAKE_INSTALL_PREFIX}")
+set(pc_libdir "${CMAKE_INSTALL_FULL_LIBDIR}")
+if(NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")  # then the installed tree may be moved
+  file(RELATIVE_PATH up "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+  string(REGEX REPLACE "/$" "" up "${up}")
+  set(pc_prefix "\${pcfiledir}/${up}")
+  set(pc_libdir "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+endif()
 configure_file(cmake/action_triggers.pc.in action_triggers.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/action_triggers.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -13,11 +13,14 @@ command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 configure() { cmake -G Ninja -DCMAKE_BUILD_TYPE=Debug "${launcher[@]}" "$@" >"$work/configure.log" || { cat "$work/configure.log"; exit 1; }; }
 build() { cmake --build "$1" --parallel 2 >"$work/build.log" || { cat "$work/build.log"; exit 1; }; }
 install_library() {  # OPTIONS…
-  configure -S "$source_dir" -B "$work/library" -DCMAKE_INSTALL_PREFIX="$work/prefix" -DACTION_TRIGGERS_BUILD_TESTING=ON \
+  configure -S "$source_dir" -B "$work/library" -DCMAKE_INSTALL_PREFIX="$work/prefix" \
     -DACTION_TRIGGERS_BUILD_CLI=OFF "$@"
   build "$work/library"
   cmake --install "$work/library" >/dev/null
 }
+
+# The command of docs/install.md for pkg-config.
+pkg_config_command() { grep -h 'pkg-config --cflags --libs action_triggers' "$source_dir/docs/install.md"; }
 
 case $how in
   package-static | package-shared)
@@ -39,13 +42,18 @@ case $how in
       [[ $(nm -D --undefined-only "$library") == *__stack_chk_fail* ]] || { echo "no stack protection"; exit 1; }
       # Internals are hidden.
       if nm -DC --defined-only "$library" | grep -E 'action_triggers::detail::(Lane|SectionReader)::'; then exit 1; fi
-      # … and by pkg-config, without CMake.
-      PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name action_triggers.pc)")
-      export PKG_CONFIG_PATH
-      # shellcheck disable=SC2046
-      "${CXX:-c++}" -std=c++20 "$here/main.cpp" -o "$work/consumer" $(pkg-config --cflags --libs action_triggers) \
-        -Wl,-rpath,"$(dirname "$library")"
-      "$work/consumer"
+    fi
+    # … and by pkg-config, without CMake: as docs/install.md says. Also when the installed tree has been moved.
+    mv "$work/prefix" "$work/moved"
+    PKG_CONFIG_PATH=$(dirname "$(find "$work/moved" -name action_triggers.pc)")
+    LD_LIBRARY_PATH=$(dirname "$PKG_CONFIG_PATH")
+    export PKG_CONFIG_PATH LD_LIBRARY_PATH
+    (cp "$here/main.cpp" "$work/app.cpp" && cd "$work" && bash -ec "$(pkg_config_command)")
+    "$work/app"
+    # Whoever uses the shared library needs no client library's packages.
+    if [ "$how" = package-shared ] && [ -n "$(pkg-config --print-requires --print-requires-private action_triggers)" ]; then
+      echo "the shared library asks for more packages"
+      exit 1
     fi
     ;;
   subdirectory)
@@ -63,6 +71,22 @@ case $how in
     configure -S "$here/package" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix"
     build "$work/build"
     "$work/build/consumer"
+    # Why a component is missing. (What is left of the package by hand is one without it.)
+    expect_message() {  # PATTERN CMAKE_OPTIONS…
+      local pattern=$1
+      shift
+      rm -rf "$work/build"
+      if cmake -G Ninja -S "$here/package" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" "$@" >"$work/why.log" 2>&1; then
+        echo "find_package succeeded: $*"
+        exit 1
+      fi
+      tr -s ' \n' ' ' <"$work/why.log" | grep -q "$pattern" || { cat "$work/why.log"; echo "it does not say: $pattern"; exit 1; }
+    }
+    expect_message "there is no component 'tseting'" -DCOMPONENT=tseting
+    expect_message "needs GoogleTest and GoogleMock, which are not found" -DCMAKE_DISABLE_FIND_PACKAGE_GTest=ON
+    rm -rf "$work/prefix"
+    install_library -DACTION_TRIGGERS_WITH_KAFKA=OFF -DACTION_TRIGGERS_WITH_RABBITMQ=OFF -DACTION_TRIGGERS_BUILD_TESTING=OFF
+    expect_message "installed without the component 'testing'"
     ;;
   *)
     echo "run.sh: unknown way '$how'" >&2

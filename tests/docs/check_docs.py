@@ -22,6 +22,12 @@ RUN_BY_CI = {
     "make test": ".ci/run",
     "make bench": "a small run of each of its programs in scripts/test, by hand for the table",
     "make bench WRITE=1": "as make bench",
+    "cmake -B build -G Ninja -DCMAKE_BUILD_TYPE=Release": "as tests/consumers/run.sh",
+    "cmake --build build": "as tests/consumers/run.sh",
+    "sudo cmake --install build": "as tests/consumers/run.sh",
+    "c++ app.cpp -o app $(pkg-config --cflags --libs action_triggers)": "tests/consumers/run.sh, as it stands here",
+    "sudo apt-get install g++ cmake ninja-build pkg-config librdkafka-dev librabbitmq-dev libssl-dev nlohmann-json3-dev "
+    "libcli11-dev libgtest-dev libgmock-dev": "packages of scripts/setup",
     "make lint": "by hand before a commit",
     "scripts/reliability --under tsan": "with a filter: scripts/test",
     "make reliability": "its tests run in CI, by hand before a release for the table",
