@@ -20,11 +20,11 @@ class FailureCallback {
   FailureCallback() = default;
   FailureCallback(std::nullptr_t) {}  // NOLINT(google-explicit-constructor): functions convert, as to std::function
   template <class F>
-  requires std::invocable<F&, const DeliveryReport&, const MessageView&> FailureCallback(F function)
+  requires std::invocable<F&, const DeliveryReport&, const MessageView&> FailureCallback(F function)  // NOLINT
       : function_(std::move(function)) {}
   template <class F>
   requires(std::invocable<F&, const DeliveryReport&> && !std::invocable<F&, const DeliveryReport&, const MessageView&>)
-      FailureCallback(F function) {
+      FailureCallback(F function) {              // NOLINT(google-explicit-constructor)
     DeliveryCallback call(std::move(function));  // knows whether it is empty
     if (!call) return;
     function_ = [call = std::move(call)](const DeliveryReport& report, const MessageView&) { call(report); };

@@ -37,7 +37,7 @@ namespace detail {
 /// What braces may hold, for overloads that take them away from Message and std::string_view.
 struct BracesWithoutType {
   template <class... Any>
-  BracesWithoutType(const Any&...);
+  BracesWithoutType(const Any&...);  // NOLINT(google-explicit-constructor)
   BracesWithoutType(std::initializer_list<BracesWithoutType>);
 };
 }  // namespace detail
