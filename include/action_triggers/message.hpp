@@ -4,17 +4,80 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace action_triggers {
 
+/// As what a header arrives on RabbitMQ. On Kafka every value is text.
+enum class HeaderType : std::uint8_t { text, integer, boolean };
+
 struct Header {
   std::string name;
-  std::string value;
+  std::string value;                   ///< An integer in decimals, a boolean as "true" or "false".
+  HeaderType type = HeaderType::text;  ///< See also integer() and boolean().
+
+  static Header integer(std::string name, std::int64_t value) {
+    return {std::move(name), std::to_string(value), HeaderType::integer};
+  }
+  static Header boolean(std::string name, bool value) {
+    return {std::move(name), value ? "true" : "false", HeaderType::boolean};
+  }
 
   friend bool operator==(const Header&, const Header&) = default;
+};
+
+/// What few messages have.
+struct Properties {
+  // RabbitMQ only: the AMQP properties of these names, at most 255 bytes each. Empty: none.
+  std::string type{};
+  std::string correlation_id{};
+  std::string reply_to{};
+  std::string app_id{};
+  std::string content_encoding{};
+
+  /// When it happened, to the millisecond (RabbitMQ: to the second). Absent: when it is sent.
+  std::optional<std::chrono::sys_time<std::chrono::milliseconds>> timestamp{};
+
+  /// Kafka only: this partition, whatever the key says.
+  std::optional<std::int32_t> partition{};
+
+  /// Kafka: a record without a value, which deletes its key from a compacted topic; the body is not sent. RabbitMQ: an
+  /// empty body.
+  bool tombstone = false;
+
+  friend bool operator==(const Properties&, const Properties&) = default;
+};
+
+/// A value that is usually absent, and then costs no more than a pointer. Copied with its owner.
+template <class T>
+class Rare {
+ public:
+  Rare() = default;
+  Rare(T value) : value_(std::make_unique<T>(std::move(value))) {}  // NOLINT(google-explicit-constructor)
+  Rare(const Rare& other) : value_(other ? std::make_unique<T>(*other) : nullptr) {}
+  Rare(Rare&&) noexcept = default;
+  Rare& operator=(Rare other) noexcept {
+    value_ = std::move(other.value_);
+    return *this;
+  }
+  ~Rare() = default;
+
+  explicit operator bool() const noexcept { return value_ != nullptr; }
+  T& operator*() noexcept { return *value_; }
+  const T& operator*() const noexcept { return *value_; }
+  T* operator->() noexcept { return value_.get(); }
+  const T* operator->() const noexcept { return value_.get(); }
+
+  friend bool operator==(const Rare& left, const Rare& right) {
+    return left && right ? *left == *right : static_cast<bool>(left) == static_cast<bool>(right);
+  }
+
+ private:
+  std::unique_ptr<T> value_;
 };
 
 /// One message: bytes, and what travels beside them. fire() copies it; the application keeps its own. The members have
@@ -27,7 +90,8 @@ struct Message {
   /// RabbitMQ: the routing key, where `params.key_as_routing_key` allows it; otherwise unused. Empty: none.
   std::string key{};
 
-  /// Kafka record headers, or the AMQP `headers` table (long strings). Order and repeats are kept on Kafka.
+  /// Kafka record headers, or the AMQP `headers` table (long strings, unless their type says otherwise). Order and
+  /// repeats are kept on Kafka.
   std::vector<Header> headers{};
 
   /// A MIME type. Kafka: header `content-type`; RabbitMQ: the content-type property. Empty: `params.content_type`.
@@ -41,6 +105,9 @@ struct Message {
 
   /// RabbitMQ only: 0 (lowest) to 255, for queues declared with x-max-priority. Absent: `params.priority`.
   std::optional<std::uint8_t> priority{};
+
+  /// The rest: `.properties = at::Properties{.type = "order.paid"}`.
+  Rare<Properties> properties{};
 
   friend bool operator==(const Message&, const Message&) = default;
 };

@@ -17,6 +17,19 @@ namespace action_triggers {
 struct HeaderView {
   std::string_view name;
   std::string_view value;
+  HeaderType type = HeaderType::text;
+};
+
+/// Properties, as views.
+struct PropertiesView {
+  std::string_view type;
+  std::string_view correlation_id;
+  std::string_view reply_to;
+  std::string_view app_id;
+  std::string_view content_encoding;
+  std::optional<std::chrono::sys_time<std::chrono::milliseconds>> timestamp{};
+  std::optional<std::int32_t> partition{};
+  bool tombstone = false;
 };
 
 namespace detail {
@@ -47,6 +60,9 @@ class ACTION_TRIGGERS_EXPORT MessageView {
 
   [[nodiscard]] std::optional<std::chrono::milliseconds> expiration() const noexcept;
   [[nodiscard]] std::optional<std::uint8_t> priority() const noexcept;
+
+  /// Absent: the message has none of them.
+  [[nodiscard]] std::optional<PropertiesView> properties() const noexcept;
 
   /// All of it as a value, to keep it or to fire it again.
   [[nodiscard]] Message copy() const;

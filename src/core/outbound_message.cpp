@@ -16,11 +16,11 @@ std::size_t MessageView::header_count() const noexcept { return payload_->header
 
 HeaderView MessageView::next_header(const char*& at) const noexcept {
   if (at == nullptr) at = payload_->headers();
-  std::uint32_t sizes[2];
-  std::memcpy(sizes, at, sizeof sizes);
-  const char* const name = at + sizeof sizes;
-  at = name + sizes[0] + sizes[1];
-  return {{name, sizes[0]}, {name + sizes[0], sizes[1]}};
+  detail::PackedHeader packed;
+  std::memcpy(&packed, at, sizeof packed);
+  const char* const name = at + sizeof packed;
+  at = name + packed.name_size() + packed.value_size;
+  return {{name, packed.name_size()}, {name + packed.name_size(), packed.value_size}, packed.type()};
 }
 
 std::optional<std::chrono::milliseconds> MessageView::expiration() const noexcept {
@@ -33,6 +33,11 @@ std::optional<std::uint8_t> MessageView::priority() const noexcept {
   return priority < 0 ? std::nullopt : std::optional(static_cast<std::uint8_t>(priority));
 }
 
+std::optional<PropertiesView> MessageView::properties() const noexcept {
+  if (!payload_->has_properties()) return std::nullopt;
+  return payload_->properties();
+}
+
 Message MessageView::copy() const {
   Message message;
   message.body = body();
@@ -41,10 +46,21 @@ Message MessageView::copy() const {
   message.id = id();
   message.headers.reserve(header_count());
   for_each_header([&](HeaderView header) {
-    message.headers.push_back({.name = std::string(header.name), .value = std::string(header.value)});
+    message.headers.push_back(
+        {.name = std::string(header.name), .value = std::string(header.value), .type = header.type});
   });
   message.expiration = expiration();
   message.priority = priority();
+  if (const auto more = properties()) {
+    message.properties = Properties{.type = std::string(more->type),
+                                    .correlation_id = std::string(more->correlation_id),
+                                    .reply_to = std::string(more->reply_to),
+                                    .app_id = std::string(more->app_id),
+                                    .content_encoding = std::string(more->content_encoding),
+                                    .timestamp = more->timestamp,
+                                    .partition = more->partition,
+                                    .tombstone = more->tombstone};
+  }
   return message;
 }
 

@@ -9,8 +9,10 @@
 #include <new>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "action_triggers/message.hpp"
+#include "action_triggers/outbound_message.hpp"
 #include "base/message_id.hpp"
 
 namespace action_triggers::detail {
@@ -21,9 +23,33 @@ struct MessageParts {
   const Message* rest = nullptr;  // key, headers and so on; nullptr: only a body
 };
 
-/// Lies in memory of the owner's, followed by its bytes: body, key, content type, id, expiration if there is one, then
-/// for each header two sizes and two strings. Written by the thread that fires; unchanged afterwards, but for the id's
-/// text.
+/// What lies before the name and the value of a header.
+struct PackedHeader {
+  std::uint32_t name_size_and_type = 0;  // sizes are below 2^30
+  std::uint32_t value_size = 0;
+
+  PackedHeader() = default;
+  explicit PackedHeader(const Header& header) noexcept
+      : name_size_and_type(static_cast<std::uint32_t>(header.name.size()) |
+                           (static_cast<std::uint32_t>(header.type) << 30U)),
+        value_size(static_cast<std::uint32_t>(header.value.size())) {}
+  [[nodiscard]] std::uint32_t name_size() const noexcept { return name_size_and_type & ((1U << 30U) - 1); }
+  [[nodiscard]] HeaderType type() const noexcept { return static_cast<HeaderType>(name_size_and_type >> 30U); }
+};
+
+/// What lies before the texts of PropertiesView.
+struct PackedProperties {
+  std::int64_t timestamp_ms = 0;
+  std::int32_t partition = 0;
+  std::uint32_t sizes[5] = {};  // type, correlation_id, reply_to, app_id, content_encoding
+  bool has_timestamp = false;
+  bool has_partition = false;
+  bool tombstone = false;
+};
+
+/// Lies in memory of the owner's, followed by its bytes: body, key, content type, id, expiration if there is one, the
+/// properties if there are any, then the headers. Written by the thread that fires; unchanged afterwards, but for the
+/// id's text.
 class Payload {
  public:
   /// What capacity counts of a message: body, key, content type, id and headers.
@@ -74,8 +100,11 @@ class Payload {
     return ms;
   }
   [[nodiscard]] std::int16_t priority() const noexcept { return priority_; }  // -1: none
+  [[nodiscard]] bool has_properties() const noexcept { return has_properties_; }
+  /// Only if it has them.
+  [[nodiscard]] PropertiesView properties() const noexcept { return unpack_properties().first; }
   [[nodiscard]] const char* headers() const noexcept {
-    return id_place() + id_size_ + (has_expiration_ ? sizeof(std::int64_t) : 0);
+    return has_properties_ ? unpack_properties().second : behind_expiration();
   }
 
   /// Writes the text of an id that was made in fire(). Once, by whoever has the payload to itself: the one lane that it
@@ -106,8 +135,14 @@ class Payload {
     id_size_ = MessageId::text_size;
     std::memcpy(at, &id, sizeof id);
   }
+  char* pack_properties(char* at, const Properties& properties) noexcept;
+  /// The properties, and where they end.
+  [[nodiscard]] std::pair<PropertiesView, const char*> unpack_properties() const noexcept;
 
   [[nodiscard]] const char* bytes() const noexcept { return reinterpret_cast<const char*>(this + 1); }
+  [[nodiscard]] const char* behind_expiration() const noexcept {
+    return id_place() + id_size_ + (has_expiration_ ? sizeof(std::int64_t) : 0);
+  }
   [[nodiscard]] const char* id_place() const noexcept { return bytes() + body_size_ + key_size_ + content_type_size_; }
 
   // 28 bytes: with its record, an id and a body of 256 bytes it fits the smallest block (dispatch/record_pool.cpp).
@@ -121,6 +156,7 @@ class Payload {
   std::uint8_t size_class_ = 0;
   bool id_is_binary_ : 1 = false;  // the id's place has the MessageId, and not yet its text
   bool has_expiration_ : 1 = false;
+  bool has_properties_ : 1 = false;
 };
 
 }  // namespace action_triggers::detail

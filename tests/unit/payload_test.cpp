@@ -10,6 +10,8 @@
 #include <memory>
 #include <string>
 
+#include "action_triggers/testing/outbound_message.hpp"
+
 namespace action_triggers::detail {
 namespace {
 
@@ -90,6 +92,65 @@ TEST(PayloadTest, KeepsExpirationAndPriority) {
   message.priority = 0;
   EXPECT_EQ(Made(message)->expiration_ms(), 0);
   EXPECT_EQ(Made(message)->priority(), 0);
+}
+
+TEST(PayloadTest, KeepsPropertiesBesideEverythingElse) {
+  Message message;
+  message.body = "body";
+  message.expiration = 5ms;
+  message.properties = Properties{.type = "order.paid",
+                                  .reply_to = "answers",
+                                  .content_encoding = "gzip",
+                                  .timestamp = std::chrono::sys_time<std::chrono::milliseconds>(1'700'000'000'123ms),
+                                  .partition = 3,
+                                  .tombstone = true};
+  message.headers = {Header::integer("n", -42), Header::boolean("b", true), {"t", "text"}};
+  Made payload(message);
+  payload->write_id();
+  ASSERT_TRUE(payload->has_properties());
+  const PropertiesView properties = payload->properties();
+  EXPECT_EQ(properties.type, "order.paid");
+  EXPECT_EQ(properties.correlation_id, "");
+  EXPECT_EQ(properties.reply_to, "answers");
+  EXPECT_EQ(properties.app_id, "");
+  EXPECT_EQ(properties.content_encoding, "gzip");
+  EXPECT_EQ(properties.timestamp, message.properties->timestamp);
+  EXPECT_EQ(properties.partition, 3);
+  EXPECT_TRUE(properties.tombstone);
+  EXPECT_EQ(payload->expiration_ms(), 5);
+}
+
+TEST(PayloadTest, EachPropertyAloneIsKept) {
+  const auto with = [](auto set) {
+    Message message;
+    message.headers = {{"name", "value"}};
+    message.properties = Properties();
+    set(*message.properties);
+    const BrokerConfig config;
+    const testing::OfferedMessage offered(message, config);
+    Message copy = offered.copy();
+    copy.id = message.id;
+    EXPECT_EQ(copy, message);
+    EXPECT_TRUE(offered.properties().has_value());
+  };
+  with([](Properties& properties) { properties.type = "t"; });
+  with([](Properties& properties) { properties.correlation_id = "c"; });
+  with([](Properties& properties) { properties.reply_to = "r"; });
+  with([](Properties& properties) { properties.app_id = "a"; });
+  with([](Properties& properties) { properties.content_encoding = "e"; });
+  with([](Properties& properties) { properties.timestamp.emplace(0ms); });
+  with([](Properties& properties) { properties.partition = 0; });
+  with([](Properties& properties) { properties.tombstone = true; });
+}
+
+TEST(PayloadTest, AMessageWithoutPropertiesPaysNothingForThem) {
+  Message message;
+  message.body = "body";
+  message.headers = {Header::integer("n", 1)};
+  EXPECT_FALSE(Made(message)->has_properties());
+  EXPECT_EQ(Payload::counted_bytes({message.body, &message}), 4U + 8 + 1 + 1);
+  static_assert(sizeof(Payload) == 28);
+  static_assert(sizeof(Message) <= 184, "a pointer more than without them");
 }
 
 TEST(PayloadTest, CountsBodyKeyTypeIdAndHeaders) {
