@@ -85,6 +85,26 @@ TEST_F(RabbitMqTest, EveryPartOfAMessageArrives) {
   }
 }
 
+TEST_F(RabbitMqTest, PropertiesAndTypesOfHeadersArrive) {
+  Message message;
+  message.body = "x";
+  message.headers = {Header::integer("count", -7), Header::boolean("paid", true), {"text", "7"}};
+  message.properties = Properties{.type = "order.paid",
+                                  .correlation_id = "c-1",
+                                  .reply_to = "answers",
+                                  .app_id = "shop",
+                                  .content_encoding = "identity",
+                                  .timestamp = std::chrono::sys_time<std::chrono::milliseconds>(1'700'000'000'000ms)};
+  ASSERT_THAT(fire_once(rabbitmq_conn(), queue_params(), message), IsOk());
+  const auto received = drain_queue(queue_);
+  ASSERT_THAT(received, SizeIs(1));
+  for (const char* part : {R"("count":-7)", R"("paid":true)", R"("text":"7")", R"("type":"order.paid")",
+                           R"("correlation_id":"c-1")", R"("reply_to":"answers")", R"("app_id":"shop")",
+                           R"("content_encoding":"identity")", R"("timestamp":1700000000)"}) {
+    EXPECT_THAT(received[0].properties, HasSubstr(part));
+  }
+}
+
 TEST_F(RabbitMqTest, BodiesOfEverySizeArrive) {
   // Frames hold 131,064 bytes: an exact multiple ends with MSG_MORE set in rabbitmq-c, and must not wait for more.
   TriggerDispatcher dispatcher(config_with(broker("b", "rabbitmq", rabbitmq_conn(), queue_params())));

@@ -74,6 +74,7 @@ std::vector<Received> read_topic(const MockCluster& cluster, const std::string& 
     Received& message = received.emplace_back();
     message.partition = got->partition;
     message.offset = got->offset;
+    message.timestamp_ms = rd_kafka_message_timestamp(got.get(), nullptr);
     message.has_value = got->payload != nullptr;
     message.has_key = got->key != nullptr;
     if (message.has_value) message.body.assign(static_cast<const char*>(got->payload), got->len);

@@ -30,6 +30,7 @@ Message message_of(std::string body, std::string key = {});
 struct Received {
   std::int32_t partition = -1;
   std::int64_t offset = -1;
+  std::int64_t timestamp_ms = -1;
   bool has_value = false;
   bool has_key = false;
   std::string body;

@@ -95,6 +95,45 @@ TEST(KafkaBrokerTest, EveryPartOfAMessageArrives) {
                           std::pair("content-type", "application/octet-stream"), std::pair("x-id", "id-1")));
 }
 
+TEST(KafkaBrokerTest, ATombstoneHasNoValueAndAnEmptyBodyIsOne) {
+  const MockCluster cluster;
+  KafkaLane lane({config_for(cluster.bootstrap())});
+  lane.connect();
+  Message empty = message_of("", "order-42");
+  Message tombstone = message_of("not sent", "order-42");
+  tombstone.properties = Properties{.tombstone = true};
+  ASSERT_TRUE(lane.deliver(empty).status.ok());
+  ASSERT_TRUE(lane.deliver(tombstone).status.ok());
+  const auto received = read_topic(cluster, "orders", 2);
+  ASSERT_THAT(received, SizeIs(2));
+  EXPECT_TRUE(received[0].has_value);
+  EXPECT_EQ(received[0].body, "");
+  EXPECT_FALSE(received[1].has_value);
+  EXPECT_EQ(received[1].key, "order-42");
+}
+
+TEST(KafkaBrokerTest, AMessageMayChooseItsPartitionAndItsTime) {
+  const MockCluster cluster;
+  KafkaLane lane({config_for(cluster.bootstrap())});
+  lane.connect();
+  for (const std::int32_t partition : {3, 0, 2}) {
+    Message message = message_of("x", "the same key");
+    message.properties = Properties{
+        .timestamp = std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(1'700'000'000'123)),
+        .partition = partition};
+    message.headers = {Header::integer("n", 7), Header::boolean("b", true)};
+    const Outcome outcome = lane.deliver(message);
+    ASSERT_TRUE(outcome.status.ok()) << outcome.status;
+    EXPECT_EQ(outcome.partition, partition);
+  }
+  for (const auto& each : read_topic(cluster, "orders", 3)) {
+    EXPECT_EQ(each.timestamp_ms, 1'700'000'000'123);
+    ASSERT_GE(each.headers.size(), 2U);
+    EXPECT_EQ(each.headers[0], std::pair(std::string("n"), std::string("7")));
+    EXPECT_EQ(each.headers[1], std::pair(std::string("b"), std::string("true")));
+  }
+}
+
 TEST(KafkaBrokerTest, HeadersThatAreUsedAgainCarryTheIdOfTheirMessageAndNothingElse) {
   const MockCluster cluster;
   KafkaConfig first = config_for(cluster.bootstrap());

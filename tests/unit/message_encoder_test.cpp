@@ -106,6 +106,58 @@ TEST(MessageEncoderTest, AMessagesPropertiesComeBeforeTheConfigurations) {
   EXPECT_EQ(properties._flags & AMQP_BASIC_HEADERS_FLAG, 0U) << "those of the message before it";
 }
 
+TEST(MessageEncoderTest, HeadersHaveTheirTypes) {
+  Message own = content();
+  own.headers = {Header::integer("i", -7),
+                 Header::boolean("yes", true),
+                 Header::boolean("no", false),
+                 {"t", "7"},
+                 Header::integer("long", -7'000'000'000)};
+  const RabbitMqConfig config = to_queue("orders");
+  const OfferedMessage message(own);
+  MessageEncoder encoder;
+  const amqp_table_t& headers = encoder.encode(config, message).properties.headers;
+  ASSERT_EQ(headers.num_entries, 5);
+  EXPECT_EQ(headers.entries[0].value.kind, AMQP_FIELD_KIND_I32);
+  EXPECT_EQ(headers.entries[0].value.value.i32, -7);
+  EXPECT_EQ(headers.entries[1].value.kind, AMQP_FIELD_KIND_BOOLEAN);
+  EXPECT_EQ(headers.entries[1].value.value.boolean, 1);
+  EXPECT_EQ(headers.entries[2].value.value.boolean, 0);
+  EXPECT_EQ(headers.entries[3].value.kind, AMQP_FIELD_KIND_UTF8);
+  EXPECT_EQ(headers.entries[4].value.kind, AMQP_FIELD_KIND_I64);
+  EXPECT_EQ(headers.entries[4].value.value.i64, -7'000'000'000);
+  own.headers = {{"i", "seven", HeaderType::integer}};
+  const auto problem = check_message(config, OfferedMessage(own), frame_max);
+  ASSERT_TRUE(problem);
+  EXPECT_EQ(problem->message(), "the header 'i' is no integer");
+}
+
+TEST(MessageEncoderTest, PropertiesOfTheMessageAreSent) {
+  const RabbitMqConfig config = to_queue("orders");
+  Message own = content();
+  own.properties = Properties();
+  own.properties->type = "order.paid";
+  own.properties->correlation_id = "c-1";
+  own.properties->reply_to = "answers";
+  own.properties->app_id = "shop";
+  own.properties->content_encoding = "gzip";
+  own.properties->timestamp.emplace(1'700'000'000'999ms);
+  own.properties->tombstone = true;
+  const OfferedMessage message(own);
+  MessageEncoder encoder;
+  const Publish& publish = encoder.encode(config, message);
+  EXPECT_EQ(from_amqp(publish.properties.type), "order.paid");
+  EXPECT_EQ(from_amqp(publish.properties.correlation_id), "c-1");
+  EXPECT_EQ(from_amqp(publish.properties.reply_to), "answers");
+  EXPECT_EQ(from_amqp(publish.properties.app_id), "shop");
+  EXPECT_EQ(from_amqp(publish.properties.content_encoding), "gzip");
+  EXPECT_EQ(publish.properties.timestamp, 1'700'000'000U);
+  EXPECT_EQ(publish.body, "") << "a tombstone has none";
+  own.properties->reply_to = std::string(256, 'x');
+  ASSERT_TRUE(check_message(config, OfferedMessage(own), frame_max));
+  EXPECT_THAT(check_message(config, OfferedMessage(own), frame_max)->message(), HasSubstr("reply_to has 256 bytes"));
+}
+
 TEST(MessageEncoderTest, WhatIsTooLongIsRefusedAndNotCut) {
   const std::string longest(255, 'x');
   const std::string too_long(256, 'x');

@@ -381,7 +381,7 @@ void KafkaBroker::complete_held(const Status& why, BrokerEvents& events) {
 
 KafkaError KafkaBroker::produce(const Target& target, const OutboundMessage& message, std::int64_t timestamp) {
   KafkaHeaders headers = header_lists_.make(*target.config, message);
-  std::array<rd_kafka_vu_t, 6> arguments{};
+  std::array<rd_kafka_vu_t, 7> arguments{};
   std::size_t count = 0;
   const auto add = [&](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {
     arguments[count].vtype = type;
@@ -396,6 +396,11 @@ KafkaError KafkaBroker::produce(const Target& target, const OutboundMessage& mes
     auto& key = add(RD_KAFKA_VTYPE_KEY).u.mem;
     key.ptr = const_cast<char*>(message.key().data());
     key.size = message.key().size();
+  }
+  if (const auto more = message.properties()) {
+    if (more->tombstone) value = {};
+    if (more->partition) add(RD_KAFKA_VTYPE_PARTITION).u.i32 = *more->partition;
+    if (more->timestamp) timestamp = more->timestamp->time_since_epoch().count();
   }
   if (headers) add(RD_KAFKA_VTYPE_HEADERS).u.headers = headers.get();
   add(RD_KAFKA_VTYPE_TIMESTAMP).u.i64 = timestamp;

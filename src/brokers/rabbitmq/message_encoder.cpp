@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "brokers/rabbitmq/message_encoder.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <ctime>
@@ -76,9 +78,64 @@ std::optional<Status> check_length(const char* what, std::string_view text) {
   return invalid(std::string("the ") + what + " has " + std::to_string(text.size()) + " bytes; AMQP allows 255");
 }
 
+std::optional<std::int64_t> integer_of(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+amqp_table_entry_t entry_of(HeaderView header) {
+  switch (header.type) {
+    case HeaderType::integer: {
+      const std::int64_t value = integer_of(header.value).value_or(0);
+      amqp_table_entry_t entry = integer_entry(header.name, value);
+      // As other clients do; and not all of them (pika) read a 64-bit integer with its sign.
+      if (const auto narrow = static_cast<std::int32_t>(value); narrow == value) {
+        entry.value.kind = AMQP_FIELD_KIND_I32;
+        entry.value.value.i32 = narrow;
+      }
+      return entry;
+    }
+    case HeaderType::boolean:
+      return boolean_entry(header.name, header.value == "true");
+    default:
+      return text_entry(header.name, header.value);
+  }
+}
+
+std::optional<Status> check_properties(const PropertiesView& more) {
+  std::optional<Status> problem = check_length("type", more.type);
+  if (!problem) problem = check_length("correlation_id", more.correlation_id);
+  if (!problem) problem = check_length("reply_to", more.reply_to);
+  if (!problem) problem = check_length("app_id", more.app_id);
+  if (!problem) problem = check_length("content_encoding", more.content_encoding);
+  return problem;
+}
+
+void set_properties(amqp_basic_properties_t& properties, const PropertiesView& more) {
+  const auto set = [&](std::string_view text, amqp_flags_t flag, amqp_bytes_t amqp_basic_properties_t::*member) {
+    if (text.empty()) return;
+    properties._flags |= flag;
+    properties.*member = to_amqp(text);
+  };
+  set(more.type, AMQP_BASIC_TYPE_FLAG, &amqp_basic_properties_t::type);
+  set(more.correlation_id, AMQP_BASIC_CORRELATION_ID_FLAG, &amqp_basic_properties_t::correlation_id);
+  set(more.reply_to, AMQP_BASIC_REPLY_TO_FLAG, &amqp_basic_properties_t::reply_to);
+  set(more.app_id, AMQP_BASIC_APP_ID_FLAG, &amqp_basic_properties_t::app_id);
+  set(more.content_encoding, AMQP_BASIC_CONTENT_ENCODING_FLAG, &amqp_basic_properties_t::content_encoding);
+  if (more.timestamp) {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(*more.timestamp).time_since_epoch();
+    properties.timestamp = static_cast<std::uint64_t>(std::max<std::int64_t>(seconds.count(), 0));
+  }
+}
+
 std::optional<Status> check_headers(const OutboundMessage& message, std::size_t frame_max) {
   constexpr std::size_t around_header = 6;  // the lengths of name and value, and the value's type
   std::size_t bytes = envelope_estimate + message.id().size() + message.content_type().size();
+  if (const auto more = message.properties()) {
+    bytes += more->type.size() + more->correlation_id.size() + more->reply_to.size() + more->app_id.size() +
+             more->content_encoding.size();
+  }
   std::optional<Status> problem;
   message.for_each_header([&](HeaderView header) {
     bytes += header.name.size() + header.value.size() + around_header;
@@ -86,6 +143,9 @@ std::optional<Status> check_headers(const OutboundMessage& message, std::size_t 
     if (header.name == "CC" || header.name == "BCC") {  // it would close the channel
       problem = invalid("RabbitMQ takes the header '" + std::string(header.name) +
                         "' for a list of further routing keys, and a header here is text; give it another name");
+    }
+    if (header.type == HeaderType::integer && !integer_of(header.value)) {
+      problem = invalid("the header '" + std::string(header.name) + "' is no integer");
     }
     if (auto too_long = check_length("name of a header", header.name)) problem = std::move(too_long);
   });
@@ -136,6 +196,7 @@ std::optional<Status> check_message(const RabbitMqConfig& config, const Outbound
   if (config.key_as_routing_key) problem = check_length("key (used as routing key)", message.key());
   if (!problem) problem = check_length("message id", message.id());
   if (!problem) problem = check_length("content type", message.content_type());
+  if (const auto more = message.properties(); more && !problem) problem = check_properties(*more);
   return problem ? problem : check_headers(message, frame_max);
 }
 
@@ -158,11 +219,15 @@ Publish& MessageEncoder::encode(const RabbitMqConfig& config, const OutboundMess
   }
   if (message.header_count() > 0) {
     headers_.clear();
-    message.for_each_header([&](HeaderView header) { headers_.push_back(text_entry(header.name, header.value)); });
+    message.for_each_header([&](HeaderView header) { headers_.push_back(entry_of(header)); });
     set_headers(properties, headers_);
   }
   publish_.method = publish_method(config, message.key());
   publish_.body = message.body();
+  if (const auto more = message.properties()) {
+    set_properties(properties, *more);
+    if (more->tombstone) publish_.body = {};
+  }
   return publish_;
 }
 
