@@ -59,7 +59,7 @@ TEST_P(StarvationTest, DestinationsTakeTurnsOnANarrowConnection) {
   const auto narrowness = std::make_shared<Narrowness>();
   TriggerDispatcher dispatcher(tests::config_of({"a", "b", "c"}), tests::registry_of<NarrowBroker>(narrowness));
   for (const char name : GetParam()) {
-    for (int i = 0; i < backlog; ++i) dispatcher.fire({&name, 1}, "x");
+    for (int i = 0; i < backlog; ++i) dispatcher.fire(std::string_view(&name, 1), "x");
   }
   narrowness->open = true;
   ASSERT_TRUE(dispatcher.flush(60s));
