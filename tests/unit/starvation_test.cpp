@@ -7,6 +7,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "action_triggers/broker.hpp"
 #include "action_triggers/testing/matchers.hpp"
