@@ -123,6 +123,7 @@ class BrokerReader {
 void read_brokers(LoadContext& context, Member& map, const std::string& pointer) {
   if (!context.check_object(map, pointer)) return;
   for (Member& broker : map.value.members) {
+    if (context.findings.full()) return;
     const std::string at = pointer_to(pointer, broker.key);
     if (broker.key.empty()) {
       context.add_problem(broker.key_offset, {.pointer = at, .text = "A broker needs a name."});

@@ -51,7 +51,7 @@ bool ConfigSection::has(std::string_view key) const { return reader_->look_up(ke
 
 bool ConfigSection::has_null(std::string_view key) const {
   static_cast<void>(reader_->look_up(key));
-  const Node* value = reader_->object() == nullptr ? nullptr : reader_->object()->find(key);
+  const Node* value = reader_->find(key);
   return value != nullptr && value->is(Node::Kind::null);
 }
 

@@ -12,6 +12,9 @@
 
 namespace action_triggers::detail {
 
+/// The problems of one file that are told; what is wrong beyond them is only said to be there.
+constexpr std::size_t max_config_problems = 100;
+
 struct Member;
 
 struct Node {
@@ -49,8 +52,8 @@ class TextPositions {
   std::vector<std::size_t> line_starts_;
 };
 
-/// Parses JSON with comments. What is wrong with the text itself (syntax, duplicate keys, depth) goes to `problems`;
-/// after a syntax error the result is null.
+/// Parses JSON with comments. What is wrong with the text itself (syntax, duplicate keys, depth, numbers beyond a
+/// double) goes to `problems`; after a syntax error the result is null.
 Node parse_document(std::string_view text, const TextPositions& positions, std::vector<ConfigProblem>& problems);
 
 /// RFC 6901: `/` and `~` in a key are escaped.

@@ -12,12 +12,14 @@
 namespace action_triggers::detail {
 
 void LoadContext::add_problem(std::size_t offset, ConfigProblem problem) {
+  if (findings.full()) return;
   positions.locate(offset, problem);
   findings.problems.push_back(std::move(problem));
 }
 
 void LoadContext::add_unknown_field(const Member& member, const std::string& pointer,
                                     const std::set<std::string, std::less<>>& known, const std::string& broker) {
+  if (findings.full()) return;  // a suggestion costs something
   add_problem(member.key_offset, {.broker = broker,
                                   .key = member.key,
                                   .pointer = pointer_to(pointer, member.key),

@@ -84,10 +84,15 @@ class RootReader {
   std::vector<FoundSection> found_;
 };
 
-void sort_by_position(std::vector<ConfigProblem>& problems) {
+/// In the file's order, and no more than anybody reads.
+void put_in_order(std::vector<ConfigProblem>& problems, const char* what) {
   std::stable_sort(problems.begin(), problems.end(), [](const ConfigProblem& a, const ConfigProblem& b) {
     return std::tie(a.line, a.column) < std::tie(b.line, b.column);
   });
+  if (problems.size() <= max_config_problems) return;
+  problems.resize(max_config_problems);
+  problems.push_back({.text = std::string("There are more ") + what + "; these are " +
+                              std::to_string(max_config_problems) + " of them."});
 }
 
 }  // namespace
@@ -103,8 +108,8 @@ Config load(std::string_view text, const std::string& source, const BrokerRegist
     const bool is_broken = root.is(Node::Kind::null) && !findings.problems.empty();
     if (!is_broken) RootReader(context, sections).read(root);
   }
-  sort_by_position(findings.problems);
-  sort_by_position(findings.warnings);
+  put_in_order(findings.problems, "problems");
+  put_in_order(findings.warnings, "warnings");
   if (!findings.problems.empty()) throw ConfigError(source, std::move(findings.problems));
   context.config.warnings = std::move(findings.warnings);
   return std::move(context.config);

@@ -11,7 +11,10 @@ namespace action_triggers::detail {
 std::string redacted_text(const Node& node) { return node.substituted ? "***" : canonical_text(node); }
 
 SectionReader::SectionReader(Findings& findings, SectionPlace place, const Node* value)
-    : findings_(findings), place_(std::move(place)), value_(value) {}
+    : findings_(findings), place_(std::move(place)), value_(value) {
+  if (object() == nullptr) return;
+  for (const Member& member : object()->members) values_.emplace(member.key, &member.value);
+}
 
 const Node* SectionReader::object() const {
   return value_ != nullptr && value_->is(Node::Kind::object) ? value_ : nullptr;
@@ -22,7 +25,8 @@ const std::string* SectionReader::text() const {
 }
 
 const Node* SectionReader::find(std::string_view key) const {
-  return object() == nullptr ? nullptr : object()->find(key);
+  const auto found = values_.find(key);
+  return found == values_.end() ? nullptr : found->second;
 }
 
 const Node* SectionReader::look_up(std::string_view key) {
@@ -87,7 +91,7 @@ void SectionReader::wrong_type(std::string_view key, std::string_view wanted) {
 void SectionReader::add(std::vector<ConfigProblem>& to, std::string_view key, std::string text) const {
   const Node* value = find(key);
   if (value == nullptr && key.empty()) value = value_;
-  if (value != nullptr && value->unresolved) return;
+  if (to.size() > max_config_problems || (value != nullptr && value->unresolved)) return;
   std::string full_key = place_.key_prefix + std::string(key);
   if (key.empty() && !full_key.empty()) full_key.pop_back();  // about the section itself: no dot after its name
   ConfigProblem problem{.broker = place_.broker,
@@ -103,6 +107,7 @@ void SectionReader::report_unknown_keys() {
   for (const auto& reader : nested_) reader->report_unknown_keys();
   if (object() == nullptr) return;
   for (const Member& member : object()->members) {
+    if (findings_.full()) return;
     if (!known_.contains(member.key)) {
       problem(member.key, "Unknown field '" + member.key + "'. " + suggestion(member.key, known_));
     }

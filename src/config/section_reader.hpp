@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "action_triggers/config_section.hpp"
@@ -20,6 +21,9 @@ struct Findings {
   const TextPositions& positions;
   std::vector<ConfigProblem> problems{};
   std::vector<ConfigProblem> warnings{};
+
+  /// Whether there are more problems than are told: what is read from now on is for nothing.
+  [[nodiscard]] bool full() const noexcept { return problems.size() > max_config_problems; }
 };
 
 /// Where a section stands; `broker`, `section` and `key_prefix` ("retry.") go into its problems.
@@ -36,6 +40,8 @@ class SectionReader : public std::enable_shared_from_this<SectionReader> {
   /// `value` is an object, or a string (an element of a list), or nullptr (an empty section).
   SectionReader(Findings& findings, SectionPlace place, const Node* value);
 
+  /// The value of a key as it stands there, null too; nullptr: there is no such key.
+  [[nodiscard]] const Node* find(std::string_view key) const;
   /// The value of a key that is about to be read, which makes it known; nullptr: absent or null.
   const Node* look_up(std::string_view key);
   /// nullptr: there is no object.
@@ -61,13 +67,13 @@ class SectionReader : public std::enable_shared_from_this<SectionReader> {
   ConfigSection section() { return ConfigSection(shared_from_this()); }
 
  private:
-  [[nodiscard]] const Node* find(std::string_view key) const;
   std::shared_ptr<SectionReader> add_nested(std::string_view key, const std::string& pointer, const Node* value);
   void add(std::vector<ConfigProblem>& to, std::string_view key, std::string text) const;
 
   Findings& findings_;
   const SectionPlace place_;
   const Node* const value_;
+  std::unordered_map<std::string_view, const Node*> values_;  // of an object, by their keys
   std::set<std::string, std::less<>> known_;
   std::vector<std::shared_ptr<SectionReader>> nested_;
 };

@@ -38,7 +38,11 @@ std::string suggestion(std::string_view wrong, const std::set<std::string, std::
   std::size_t best_distance = std::max<std::size_t>(1, wrong.size() / 3) + 1;
   std::string all;
   for (const std::string& name : known) {
-    if (const std::size_t distance = edit_distance(wrong, name); distance < best_distance) {
+    const std::size_t shorter = std::min(wrong.size(), name.size());
+    const std::size_t longer = std::max(wrong.size(), name.size());
+    if (longer - shorter >= best_distance) {
+      // at least as far as that: no need to look
+    } else if (const std::size_t distance = edit_distance(wrong, name); distance < best_distance) {
       best = &name;
       best_distance = distance;
     }
