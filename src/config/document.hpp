@@ -21,8 +21,10 @@ struct Node {
   enum class Kind : std::uint8_t { null, boolean, integer, number, string, array, object };
 
   Kind kind = Kind::null;
-  std::size_t offset = 0;    // of the first character in the text
-  bool substituted = false;  // a string made from `${…}` or `{{ … }}`: numeric text counts as a number, never printed
+  std::size_t offset = 0;  // of the first character in the text
+  // A string made from `${…}` or `{{ … }}`: numeric text counts as a number, never printed. Or a list or object that
+  // holds one.
+  bool substituted = false;
   bool unresolved = false;  // substitution failed, which is a problem already: no further one about this value
   bool boolean = false;
   std::int64_t integer = 0;

@@ -48,7 +48,7 @@ class RootReader {
     for (Member& member : object.members) {
       const std::string at = pointer_to(pointer, member.key);
       if (const RootSection* section = section_of(member.key, is_top)) {
-        found_.push_back({section, &member, at});
+        add_section(*section, member, at);
       } else if (!is_top || member.key != reference_root) {
         context_.add_unknown_field(member, pointer, known_keys(is_top));
       } else if (member.value.is(Node::Kind::object)) {
@@ -56,9 +56,22 @@ class RootReader {
       } else {
         context_.add_problem(
             member.value.offset,
-            {.key = member.key, .pointer = at, .text = "The field 'ACTION_TRIGGERS' must be of type dict."});
+            {.key = member.key, .pointer = at, .text = "The field 'ACTION_TRIGGERS' must be an object."});
       }
     }
+  }
+
+  void add_section(const RootSection& section, Member& member, const std::string& pointer) {
+    const auto first = std::find_if(found_.begin(), found_.end(),
+                                    [&](const FoundSection& found) { return found.section == &section; });
+    const bool is_duplicate_key = first != found_.end() && first->pointer == pointer;  // the parser has said so
+    if (first != found_.end() && !section.may_repeat && !is_duplicate_key) {
+      context_.add_problem(member.key_offset, {.key = member.key,
+                                               .pointer = pointer,
+                                               .text = "The section '" + section.key +
+                                                       "' stands in two places; it is " + first->pointer + " too."});
+    }
+    found_.push_back({&section, &member, pointer});
   }
 
   [[nodiscard]] const RootSection* section_of(const std::string& key, bool is_top) const {

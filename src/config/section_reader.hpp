@@ -53,14 +53,17 @@ class SectionReader : public std::enable_shared_from_this<SectionReader> {
   /// A reader for each element of a list: objects, and strings if they are allowed. Others are problems, and left out.
   std::vector<std::shared_ptr<SectionReader>> elements(std::string_view key, bool strings_allowed);
 
-  void problem(std::string_view key, std::string text) { add(findings_.problems, key, std::move(text)); }
-  void warning(std::string_view key, std::string text) { add(findings_.warnings, key, std::move(text)); }
+  void problem(std::string_view key, std::string text, std::string hint = {}) {
+    add(findings_.problems, key, std::move(text), std::move(hint));
+  }
+  void warning(std::string_view key, std::string text) { add(findings_.warnings, key, std::move(text), {}); }
   /// Whether a configuration may hold this string; if not, that is a problem at `key`, which calls the field `name`.
   bool check_text(std::string_view key, std::string_view name, const std::string& text);
+  /// `wanted`: "an object". A string is "of type str", as in the reference; else JSON's words are used.
   void wrong_type(std::string_view key, std::string_view wanted);
 
-  /// Reports the keys that nobody asked for, here and in nested objects.
-  void report_unknown_keys();
+  /// Reports the keys that nobody asked for, here and in nested objects. `other`: the section where they may belong.
+  void report_unknown_keys(const SectionReader* other = nullptr);
 
   static SectionReader& of(ConfigSection& section) { return *section.reader_; }
   /// A ConfigSection on this reader.
@@ -68,7 +71,7 @@ class SectionReader : public std::enable_shared_from_this<SectionReader> {
 
  private:
   std::shared_ptr<SectionReader> add_nested(std::string_view key, const std::string& pointer, const Node* value);
-  void add(std::vector<ConfigProblem>& to, std::string_view key, std::string text) const;
+  void add(std::vector<ConfigProblem>& to, std::string_view key, std::string text, std::string hint) const;
 
   Findings& findings_;
   const SectionPlace place_;

@@ -104,11 +104,13 @@ class Substitution {
     for (Member& member : node.members) {
       const Path at{path, &member.key, 0};
       in(member.value, &at, /*in_list=*/false);
+      node.substituted = node.substituted || member.value.substituted;
     }
     for (std::size_t i = 0; i < node.items.size(); ++i) {
       const Path at{path, nullptr, i};
       in(node.items[i], &at, /*in_list=*/true);
       node.unresolved = node.unresolved || node.items[i].unresolved;
+      node.substituted = node.substituted || node.items[i].substituted;
     }
   }
 

@@ -85,7 +85,7 @@ class Check(Case):
 
     def test_all_problems(self):
         path = self.file('{"brokers": {\n"a": {"broker_type": "memory", "params": {"timeout_secs": -1}},\n"b": {}}}')
-        first = "The field 'timeout_secs' must be between 0 and 31536000, not -1."
+        first = "The field 'timeout_secs' must be at least 0.001 seconds, not -1."
         second = "`broker_type` not set for broker b"
         self.assertEqual(run("check", path),
                          (1, f"{path}:2:59: error: a.params.timeout_secs: {first}\n"

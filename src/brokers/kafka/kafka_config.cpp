@@ -10,6 +10,7 @@
 #include "config/connection_key.hpp"
 #include "config/field_table.hpp"
 #include "config/plaintext.hpp"
+#include "config/section_reader.hpp"
 
 // Parses the section of a Kafka destination. Compiled in every build, also without librdkafka.
 
@@ -104,8 +105,9 @@ void check_credentials(ConfigSection& conn, const ParsedKafkaConfig& config, con
   const bool has_username = config.properties.contains("sasl.username");
   if (!protocol.starts_with("SASL")) {
     if (has_username || has_mechanism) {
-      conn.problem("security_protocol",
-                   "SASL credentials are given, but 'security_protocol' is " + protocol + "; use SASL_SSL.");
+      const bool is_shown = !conn.is_substituted("security_protocol") && !conn.is_substituted("security.protocol");
+      conn.problem("security_protocol", "SASL credentials are given, but 'security_protocol' is " +
+                                            (is_shown ? protocol : "***") + "; use SASL_SSL.");
     }
     return;
   }
@@ -141,10 +143,24 @@ void check_security(BrokerSection& section, ParsedKafkaConfig& config) {
   }
 }
 
+/// Whether this is the value of a key that a placeholder gave.
+[[maybe_unused]] bool is_substituted(ConfigSection& conn, const std::string& value) {
+  const auto keys = conn.keys();
+  return std::any_of(keys.begin(), keys.end(), [&](const std::string& key) {
+    const Node* node = SectionReader::of(conn).find(key);
+    return node->substituted && !node->string.empty() && value.find(node->string) != std::string::npos;
+  });
+}
+
 /// Asks the linked librdkafka, if there is one.
 void check_with_library([[maybe_unused]] ConfigSection& conn, [[maybe_unused]] const ParsedKafkaConfig& config) {
 #ifdef ACTION_TRIGGERS_WITH_KAFKA
-  for (const auto& [property, text] : wrong_properties(config)) conn.problem(property, text);
+  for (const auto& [property, text] : wrong_properties(config)) {
+    const auto value = config.properties.find(property);
+    // The client's reason quotes the value.
+    const bool quotes = value != config.properties.end() && is_substituted(conn, value->second);
+    conn.problem(property, quotes ? "librdkafka does not accept '" + property + "'." : text);
+  }
   const auto mechanism = config.properties.find("sasl.mechanism");
   if (mechanism == config.properties.end() || !mechanism->second.starts_with("SCRAM")) return;
   if (const std::string why = why_scram_fails(); !why.empty()) {

@@ -53,7 +53,7 @@ void read_servers(ConfigSection& from, std::string_view key, ParsedKafkaConfig& 
         config.servers.push_back({address->host, server});
         config.bootstrap_servers += (config.bootstrap_servers.empty() ? "" : ",") + server;
       } else {
-        from.problem(key, "'" + server + "' is not host or host:port.");
+        from.problem(key, from.quoted(key, server) + " is not host or host:port.");
       }
       begin = end + 1;
     }
