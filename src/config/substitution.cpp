@@ -31,9 +31,9 @@ Resolved environment(const std::string& name) {
 }
 
 Resolved file(const std::string& path) {
-  std::optional<std::string> read = read_file(path);
-  if (!read) return {std::nullopt, "The file '" + path + "' cannot be read."};
-  std::string& content = *read;
+  FileContent read = read_file(path);
+  if (!read.bytes) return {std::nullopt, "The file '" + path + "' cannot be read: " + read.why + "."};
+  std::string& content = *read.bytes;
   if (content.size() > max_config_bytes) return {std::nullopt, "The file '" + path + "' is larger than 1 MiB."};
   if (content.ends_with('\n')) content.pop_back();  // editors add it, secrets do not end with it
   if (content.ends_with('\r')) content.pop_back();
