@@ -372,6 +372,32 @@ class Ping(Case):
         self.assertEqual([(each["name"], each["status"]) for each in found["brokers"]], [("r", "unavailable")])
 
 
+class Secrets(Case):
+    def test_credentials_from_variables_are_printed_nowhere(self):
+        secret = "s3cretmarker"
+        os.environ["ACTION_TRIGGERS_TEST_MARKER"] = secret
+        self.addCleanup(os.environ.pop, "ACTION_TRIGGERS_TEST_MARKER")
+        mark = "${ACTION_TRIGGERS_TEST_MARKER}"
+        rabbitmq = {"host": "127.0.0.1", "port": 1, "username": mark, "password": mark, "virtual_host": mark}
+        kafka = {"bootstrap_servers": "127.0.0.1:1", "security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN",
+                 "sasl_plain_username": mark, "sasl_plain_password": mark, "client_id": mark}
+        for kind, conn_details, params in (
+                ("rabbitmq", rabbitmq, {"queue": "q"}),
+                ("rabbitmq", {"url": f"amqp://{mark}:{mark}@127.0.0.1:1/{mark}"}, {"queue": "q"}),
+                ("rabbitmq", {"url": f"amqp://{mark}:a/{mark}@127.0.0.1:1/{mark}"}, {"queue": "q"}),
+                ("rabbitmq", {"hosts": [f"{mark}:{mark}@127.0.0.1:1"]}, {"queue": "q"}),
+                ("kafka", kafka, {"topic": "t"}),
+                ("kafka", {**kafka, "bootstrap_servers": f"127.0.0.1:1,{mark}:{mark}@127.0.0.1:1"}, {"topic": "t"})):
+            path = self.file({"brokers": {"b": {"broker_type": kind, "conn_details": conn_details, "params": params}}})
+            for command in (["check", path], ["check", path, "--json"], ["ping", path, "--timeout", "1"],
+                            ["ping", path, "--timeout", "1", "--json"],
+                            ["fire", path, "b", "--body", "x", "--timeout", "1", "--verbose"],
+                            ["fire", path, "b", "--body", "x", "--timeout", "0.2", "--json"]):
+                _, out, err = run(*command)
+                self.assertNotEqual(out, "", command)
+                self.assertNotIn(secret, out + err, command)
+
+
 class Live(Case):
     def setUp(self):
         super().setUp()
