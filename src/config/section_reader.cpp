@@ -117,10 +117,14 @@ void SectionReader::report_unknown_keys(const SectionReader* other) {
   for (const Member& member : object()->members) {
     if (findings_.full()) return;
     if (known_.contains(member.key)) continue;
-    const bool belongs_there = other != nullptr && other->known_.contains(member.key);
-    problem(member.key,
-            "Unknown field '" + member.key + "'. " +
-                (belongs_there ? "It belongs into '" + other->place_.section + "'." : suggestion(member.key, known_)));
+    std::string advice = did_you_mean(member.key, known_);
+    if (other != nullptr && other->known_.contains(member.key)) {
+      const std::string section = "'" + other->place_.section + "'";
+      advice =
+          advice.empty() ? "It belongs into " + section + "." : advice + " Or does it belong into " + section + "?";
+    }
+    if (advice.empty()) advice = suggestion(member.key, known_);
+    problem(member.key, "Unknown field '" + member.key + "'. " + advice);
   }
 }
 

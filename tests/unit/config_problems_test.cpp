@@ -480,6 +480,8 @@ std::vector<Case> cases() {
   // Destinations and arguments. An argument's value begins at 3:50 and the length of its key.
   rabbit_param("DefaultExchange", R"("exchange":"","routing_key":"q")", 22, "exchange",
                "The field 'exchange' must not be empty: the default exchange is used with 'queue'.");
+  rabbit_param("TimeoutByItsShortName", R"("queue":"q","timeout":5)", 33, "timeout",
+               "Unknown field 'timeout'. Did you mean 'timeout_secs'? Or does it belong into 'conn_details'?");
   rabbit_param("QueueIsEmpty", R"("queue":"")", 19, "queue", "The field 'queue' must not be empty.");
   const auto argument = [&](const char* name, const std::string& key, const std::string& value,
                             const std::string& problem) {
