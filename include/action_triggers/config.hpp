@@ -35,6 +35,7 @@ struct ConfigProblem {
   std::size_t line = 0;    ///< From 1; 0: unknown.
   std::size_t column = 0;  ///< In bytes, from 1; 0: unknown.
   std::string text{};
+  std::string hint{};  ///< What else may help, a sentence; often empty.
 
   friend bool operator==(const ConfigProblem&, const ConfigProblem&) = default;
 };
@@ -42,8 +43,8 @@ struct ConfigProblem {
 /// All problems of one configuration.
 class ACTION_TRIGGERS_EXPORT ConfigError : public std::runtime_error {
  public:
-  /// what() has a line for each problem: `source:line:column: broker.section.key: text`; `source` names the file, or is
-  /// empty.
+  /// what() has a line for each problem: `source:line:column: broker.section.key: text hint`; `source` names the file,
+  /// or is empty.
   ConfigError(const std::string& source, std::vector<ConfigProblem> problems);
 
   [[nodiscard]] const std::vector<ConfigProblem>& problems() const noexcept { return *problems_; }

@@ -33,6 +33,11 @@ class ACTION_TRIGGERS_EXPORT ConfigSection {
   [[nodiscard]] bool is_boolean(std::string_view key) const;
   [[nodiscard]] bool is_integer(std::string_view key) const;
 
+  /// Whether the value, or a part of it, came from `${…}` or `{{ … }}`: it counts as a secret, so no text may quote it.
+  [[nodiscard]] bool is_substituted(std::string_view key) const;
+  /// For an error text: 'value' in single quotes, or '***' if is_substituted(key) or if it may hold a password.
+  [[nodiscard]] std::string quoted(std::string_view key, std::string_view value) const;
+
   /// A string, not empty. A missing required one is the problem "The field 'key' must be provided.".
   std::optional<std::string> string(std::string_view key);
   std::string required_string(std::string_view key);
@@ -66,8 +71,9 @@ class ACTION_TRIGGERS_EXPORT ConfigSection {
   /// Every key that the file has here, known or not.
   [[nodiscard]] std::vector<std::string> keys() const;
 
-  /// Records a problem or a warning at this key (or at the object, if it has no such key).
-  void problem(std::string_view key, std::string text);
+  /// Records a problem or a warning at this key (or at the object, if it has no such key). A hint says what else may
+  /// help.
+  void problem(std::string_view key, std::string text, std::string hint = {});
   void warning(std::string_view key, std::string text);
 
  private:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// action-triggers check: reports what is wrong with a file, or what is in it.
+// action-triggers check: reports what is wrong with files, or what is in them.
+#include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -12,34 +13,67 @@
 #include "config/problem_line.hpp"
 
 namespace action_triggers::cli {
+namespace {
+
+/// How many connections its destinations will share.
+std::size_t connections(const Config& config) {
+  std::set<std::pair<std::string, std::string>> keys;
+  for (const auto& [name, broker] : config.brokers) keys.emplace(broker->broker_type, broker->connection_key);
+  return keys.size();
+}
+
+nlohmann::json json_of(const Loaded& loaded) {
+  if (!loaded.config) return to_json(*loaded.error);
+  nlohmann::json warnings = nlohmann::json::array();
+  for (const ConfigProblem& warning : loaded.config->warnings) warnings.push_back(to_json(warning));
+  nlohmann::json brokers = nlohmann::json::array();
+  for (const auto& [name, broker] : loaded.config->brokers) {
+    brokers.push_back({{"name", name}, {"type", broker->broker_type}});
+  }
+  return {{"ok", true},
+          {"problems", nlohmann::json::array()},
+          {"warnings", warnings},
+          {"brokers", brokers},
+          {"connections", connections(*loaded.config)}};
+}
+
+std::string counted(std::size_t count, const char* what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+void print(const std::string& file, const Config& config) {
+  for (const ConfigProblem& warning : config.warnings) {
+    std::cout << detail::problem_line(name_of(file), "warning", warning) << '\n';
+  }
+  std::cout << name_of(file) << ": " << counted(config.brokers.size(), "broker") << ", "
+            << counted(connections(config), "connection") << ", "
+            << (config.warnings.empty() ? "no problems" : counted(config.warnings.size(), "warning")) << '\n';
+}
+
+}  // namespace
 
 ExitCode check(const CheckOptions& options) {
-  const auto [config, exit_code] = load(options.file, options.json);
-  if (!config) return exit_code;
-  std::set<std::pair<std::string, std::string>> connections;
-  for (const auto& [name, broker] : config->brokers) connections.emplace(broker->broker_type, broker->connection_key);
-  if (options.json) {
-    nlohmann::json warnings = nlohmann::json::array();
-    for (const ConfigProblem& warning : config->warnings) warnings.push_back(to_json(warning));
-    nlohmann::json brokers = nlohmann::json::array();
-    for (const auto& [name, broker] : config->brokers) {
-      brokers.push_back({{"name", name}, {"type", broker->broker_type}});
+  ExitCode worst = ExitCode::success;
+  nlohmann::json all = nlohmann::json::array();
+  for (const std::string& file : options.files) {
+    const Loaded loaded = read_config(file);
+    if (!loaded.config) worst = std::max(worst, loaded.is_readable ? ExitCode::failure : ExitCode::wrong_usage);
+    if (options.json) {
+      all.push_back(json_of(loaded));
+      all.back()["file"] = name_of(file);
+    } else if (loaded.config) {
+      print(file, *loaded.config);
+    } else {
+      print_problems(file, loaded);
     }
-    std::cout << dump({{"ok", true},
-                       {"problems", nlohmann::json::array()},
-                       {"warnings", warnings},
-                       {"brokers", brokers},
-                       {"connections", connections.size()}})
-              << '\n';
-    return ExitCode::success;
   }
-  for (const ConfigProblem& warning : config->warnings) {
-    std::cout << detail::problem_line(options.file, "warning", warning) << '\n';
+  if (options.json && options.files.size() == 1) {
+    all.front().erase("file");
+    std::cout << dump(all.front()) << '\n';
+  } else if (options.json) {
+    std::cout << dump({{"ok", worst == ExitCode::success}, {"files", all}}) << '\n';
   }
-  std::cout << options.file << ": " << config->brokers.size()
-            << (config->brokers.size() == 1 ? " broker, " : " brokers, ") << connections.size()
-            << (connections.size() == 1 ? " connection" : " connections") << ", no problems\n";
-  return ExitCode::success;
+  return worst;
 }
 
 }  // namespace action_triggers::cli

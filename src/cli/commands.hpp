@@ -2,6 +2,7 @@
 /// The commands of action-triggers.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,7 +12,7 @@
 namespace action_triggers::cli {
 
 struct CheckOptions {
-  std::string file;
+  std::vector<std::string> files;  // "-": standard input
   bool json = false;
 };
 ExitCode check(const CheckOptions& options);
@@ -33,6 +34,9 @@ struct FireOptions {
   std::vector<std::string> headers;  // NAME=VALUE
   std::string content_type;
   std::string id;
+  std::optional<double> timeout_secs;
+  std::optional<std::uint64_t> count;
+  std::optional<double> rate;  // messages a second
   bool json = false;
   bool verbose = false;
 };

@@ -5,23 +5,29 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <future>
 #include <iomanip>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "action_triggers/broker_registry.hpp"
 #include "action_triggers/clock.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
 #include "cli/commands.hpp"
+#include "cli/interrupts.hpp"
+#include "cli/line_reader.hpp"
 #include "cli/load.hpp"
 #include "cli/output.hpp"
 
@@ -32,7 +38,10 @@ constexpr std::size_t most_without_outcome = 10'000;
 constexpr std::chrono::seconds progress_after{1};
 constexpr std::chrono::milliseconds progress_every{200};
 
-volatile std::sig_atomic_t interrupted = 0;
+// What a signal leaves a command: less than a second in all.
+constexpr std::chrono::milliseconds close_after_signal{700};
+constexpr std::chrono::milliseconds end_after_signal{900};
+constexpr int exit_status_of_signals = 128;  // plus the signal: what shells say
 
 /// Counts outcomes, and holds the reader back while too many are missing: however long the input is, memory is bounded
 /// and the destination's bounds are not reached.
@@ -42,13 +51,22 @@ class Outcomes {
       : most_waiting_(std::min(most_without_outcome, broker.max_queued_messages)),
         most_bytes_(broker.max_queued_bytes / 2) {}
 
-  void wait_for_capacity(std::size_t bytes) {
+  /// False: stop() was called.
+  bool wait_for_capacity(std::size_t bytes) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock,
-                  [&] { return waiting_ == 0 || (waiting_ < most_waiting_ && waiting_bytes_ + bytes <= most_bytes_); });
+    changed_.wait(lock, [&] {
+      return stopped_ || waiting_ == 0 || (waiting_ < most_waiting_ && waiting_bytes_ + bytes <= most_bytes_);
+    });
+    if (stopped_) return false;
     ++waiting_;
     waiting_bytes_ += bytes;
     ++fired_;
+    return true;
+  }
+  void stop() {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    changed_.notify_all();
   }
   void report(const DeliveryReport& report, std::size_t bytes) {
     const std::lock_guard lock(mutex_);
@@ -76,7 +94,9 @@ class Outcomes {
     const std::lock_guard lock(mutex_);
     nlohmann::json failed = nlohmann::json::object();
     for (const auto& [status, failure] : failures_) failed[status] = failure.count;
-    return {{"fired", fired_}, {"delivered", delivered_}, {"failed", failed}};
+    nlohmann::json json{{"fired", fired_}, {"delivered", delivered_}, {"failed", failed}};
+    if (waiting_ > 0) json["without_outcome"] = waiting_;
+    return json;
   }
   void print() {
     const std::lock_guard lock(mutex_);
@@ -84,6 +104,7 @@ class Outcomes {
     for (const auto& [status, failure] : failures_) {
       std::cout << "  " << std::setw(8) << failure.count << "  " << status << ": " << failure.first << '\n';
     }
+    if (waiting_ > 0) std::cout << "  " << std::setw(8) << waiting_ << "  have no outcome yet\n";
   }
 
  private:
@@ -95,6 +116,7 @@ class Outcomes {
   const std::size_t most_bytes_;
   std::mutex mutex_;
   std::condition_variable changed_;
+  bool stopped_ = false;
   std::size_t waiting_ = 0;
   std::size_t waiting_bytes_ = 0;
   std::uint64_t fired_ = 0;
@@ -102,31 +124,59 @@ class Outcomes {
   std::map<std::string, Failure> failures_;
 };
 
-void fire_lines(TriggerDispatcher& dispatcher, const std::string& name, Message message, Outcomes& outcomes) {
-  const bool on_terminal = isatty(STDERR_FILENO) != 0;
-  const auto begin = Clock::now();
-  auto next_progress = begin + progress_after;
-  bool shown = false;
-  while (interrupted == 0 && std::getline(std::cin, message.body)) {
-    const std::size_t bytes = message.body.size();
-    outcomes.wait_for_capacity(bytes);
-    dispatcher.fire(name, message,
-                    [&outcomes, bytes](const DeliveryReport& report) { outcomes.report(report, bytes); });
-    if (on_terminal && Clock::now() >= next_progress) {
-      outcomes.show_progress(begin);
-      next_progress = Clock::now() + progress_every;
-      shown = true;
-    }
-  }
-  // Every message has a deadline, so this ends.
-  while (interrupted == 0 && !dispatcher.flush(progress_every)) {
-    if (on_terminal && Clock::now() >= next_progress) {
-      outcomes.show_progress(begin);
-      shown = true;
-    }
-  }
-  if (shown) std::cerr << '\n';
+/// What the destination will count for the message, and a little more, so that its bounds are not reached.
+std::size_t counted_bytes(const Message& message) {
+  constexpr std::size_t for_an_id = 36;
+  constexpr std::size_t for_each_header = 8;
+  std::size_t bytes = message.body.size() + message.key.size() + message.content_type.size() + for_an_id;
+  for (const Header& header : message.headers) bytes += header.name.size() + header.value.size() + for_each_header;
+  return bytes;
 }
+
+/// Fires what `next` puts into the message's body, until it returns false.
+class Firing {
+ public:
+  Firing(TriggerDispatcher& dispatcher, const FireOptions& options, const Interrupts& interrupts, Outcomes& outcomes)
+      : dispatcher_(dispatcher), options_(options), interrupts_(interrupts), outcomes_(outcomes) {}
+
+  template <class Next>
+  void run(Message message, Next next) {
+    const auto begin = Clock::now();
+    next_progress_ = begin + progress_after;
+    for (std::uint64_t fired = 0; interrupts_.signal() == 0 && (!options_.count || fired < *options_.count); ++fired) {
+      if (!next(message.body)) break;
+      if (options_.rate) {
+        interrupts_.wait_until(begin + std::chrono::duration_cast<Clock::duration>(
+                                           std::chrono::duration<double>(static_cast<double>(fired) / *options_.rate)));
+      }
+      const std::size_t bytes = counted_bytes(message);
+      if (!outcomes_.wait_for_capacity(bytes)) break;
+      dispatcher_.fire(options_.name, message, [&outcomes = outcomes_, bytes](const DeliveryReport& report) {
+        outcomes.report(report, bytes);
+      });
+      show_progress(begin);
+    }
+    // Every message has a deadline, so this ends.
+    while (interrupts_.signal() == 0 && !dispatcher_.flush(progress_every)) show_progress(begin);
+    if (shown_) std::cerr << '\n';
+  }
+
+ private:
+  void show_progress(Clock::time_point begin) {
+    if (!on_terminal_ || Clock::now() < next_progress_) return;
+    outcomes_.show_progress(begin);
+    next_progress_ = Clock::now() + progress_every;
+    shown_ = true;
+  }
+
+  TriggerDispatcher& dispatcher_;
+  const FireOptions& options_;
+  const Interrupts& interrupts_;
+  Outcomes& outcomes_;
+  const bool on_terminal_ = isatty(STDERR_FILENO) != 0;
+  Clock::time_point next_progress_;
+  bool shown_ = false;
+};
 
 /// The message that the options describe, without its body; nothing, and a line on standard error, if they are wrong.
 std::optional<Message> message_of(const FireOptions& options) {
@@ -145,59 +195,110 @@ std::optional<Message> message_of(const FireOptions& options) {
   return message;
 }
 
-ExitCode fire_one(TriggerDispatcher& dispatcher, const FireOptions& options, const Message& message) {
-  const DeliveryReport report = dispatcher.fire(options.name, message).wait();
+void print(const FireOptions& options, const DeliveryReport& report) {
   if (options.json) {
     std::cout << dump(to_json(report)) << '\n';
-  } else {
-    std::cout << report.status << "  " << options.name << "  id=" << report.message_id;
-    if (report.offset >= 0) std::cout << "  partition=" << report.partition << "  offset=" << report.offset;
-    std::cout << "  attempts=" << report.attempts << "  latency=" << milliseconds_text(report.latency) << '\n';
+    return;
   }
-  return report.status.ok() ? ExitCode::success : ExitCode::failure;
+  std::cout << report.status << "  " << options.name << "  id=" << report.message_id;
+  if (report.offset >= 0) std::cout << "  partition=" << report.partition << "  offset=" << report.offset;
+  std::cout << "  attempts=" << report.attempts << "  latency=" << milliseconds_text(report.latency) << '\n';
 }
 
-ExitCode fire_all(TriggerDispatcher& dispatcher, const FireOptions& options, Message message, Outcomes& outcomes) {
-  // Without SA_RESTART, so that a read from the terminal ends.
-  struct sigaction action {};
-  action.sa_handler = [](int) { interrupted = 1; };
-  sigaction(SIGINT, &action, nullptr);
-  fire_lines(dispatcher, options.name, std::move(message), outcomes);
-  dispatcher.close(std::chrono::seconds(5));
-  if (options.json) {
-    std::cout << dump(outcomes.json()) << '\n';
-  } else {
-    outcomes.print();
+/// After a signal: closes, says what was left, and ends the process in less than a second, whatever a lane is doing.
+template <class Print>
+[[noreturn]] void end_early(TriggerDispatcher& dispatcher, const Interrupts& interrupts, const Print& print_rest) {
+  auto closed = std::make_shared<std::promise<void>>();  // the thread may outlive this call, but not the process
+  std::thread([&dispatcher, closed] {
+    dispatcher.close(close_after_signal);
+    closed->set_value();
+  }).detach();
+  closed->get_future().wait_for(end_after_signal);
+  print_rest();
+  std::cout.flush();
+  std::cerr << "action-triggers: ended by " << interrupts.name() << std::endl;
+  std::_Exit(exit_status_of_signals + interrupts.signal());
+}
+
+ExitCode fire_one(TriggerDispatcher& dispatcher, const FireOptions& options, const Message& message,
+                  const Interrupts& interrupts) {
+  const Delivery delivery = dispatcher.fire(options.name, message);
+  const DeliveryReport* report = nullptr;
+  while (report == nullptr && interrupts.signal() == 0) report = delivery.wait_for(progress_every);
+  if (report == nullptr) {
+    end_early(dispatcher, interrupts, [&] {
+      if (const DeliveryReport* last = delivery.wait_for(std::chrono::milliseconds(0))) print(options, *last);
+    });
   }
-  return interrupted == 0 && outcomes.all_ok() ? ExitCode::success : ExitCode::failure;
+  print(options, *report);
+  return report->status.ok() ? ExitCode::success : ExitCode::failure;
+}
+
+ExitCode fire_all(TriggerDispatcher& dispatcher, const FireOptions& options, Message message, Outcomes& outcomes,
+                  const Interrupts& interrupts) {
+  Firing firing(dispatcher, options, interrupts, outcomes);
+  LineReader lines(STDIN_FILENO, interrupts.descriptor());
+  if (options.body) {
+    message.body = *options.body;
+    firing.run(std::move(message), [](const std::string& /*body*/) { return true; });
+  } else {
+    firing.run(std::move(message), [&](std::string& body) { return lines.next(body); });
+  }
+  const auto print_all = [&] {
+    if (options.json) {
+      std::cout << dump(outcomes.json()) << '\n';
+    } else {
+      outcomes.print();
+    }
+  };
+  if (interrupts.signal() != 0) end_early(dispatcher, interrupts, print_all);
+  dispatcher.close(std::chrono::seconds(5));
+  print_all();
+  if (lines.error() != 0) {
+    std::cerr << "action-triggers: standard input cannot be read: " << std::generic_category().message(lines.error())
+              << '\n';
+  }
+  return lines.error() == 0 && outcomes.all_ok() ? ExitCode::success : ExitCode::failure;
+}
+
+/// The configuration with nothing but the one destination, which the options may change.
+Config only_one(const Config& config, const FireOptions& options) {
+  Config only;
+  only.settings = config.settings;
+  const auto broker = config.brokers.find(options.name);
+  only.brokers.insert(*broker);
+  if (options.timeout_secs) {
+    // The loader made it for this command, and nobody else sees it.
+    std::const_pointer_cast<BrokerConfig>(broker->second)->timeout =
+        std::chrono::milliseconds(static_cast<std::int64_t>(*options.timeout_secs * 1000));
+  }
+  return only;
 }
 
 }  // namespace
 
 ExitCode fire(const FireOptions& options) {
-  const auto [config, exit_code] = load(options.file, options.json);
-  if (!config) return exit_code;
-  const auto broker = config->brokers.find(options.name);
-  if (broker == config->brokers.end()) {
-    std::cerr << options.file << ": there is no broker '" << options.name << "'\n";
+  if (options.file == "-" && !options.body) {
+    std::cerr << "Standard input is the configuration, so the message needs --body\n";
     return ExitCode::wrong_usage;
   }
+  const auto [config, exit_code] = load(options.file, options.json);
+  if (!config) return exit_code;
+  if (!has_broker(*config, options.file, options.name)) return ExitCode::wrong_usage;
   std::optional<Message> message = message_of(options);
   if (!message) return ExitCode::wrong_usage;
-  Config only;
-  only.settings = config->settings;
-  only.brokers.insert(*broker);
   DispatcherOptions dispatcher_options;
   if (options.verbose) {
     dispatcher_options.log = [](LogLevel level, std::string_view component, std::string_view text) {
       std::cerr << std::string(to_string(level)) + " " + std::string(component) + ": " + std::string(text) + "\n";
     };
   }
-  Outcomes outcomes(*broker->second);  // outlives the dispatcher, whose callbacks use it
-  TriggerDispatcher dispatcher(std::move(only), BrokerRegistry::builtin(), std::move(dispatcher_options));
-  if (!options.body) return fire_all(dispatcher, options, std::move(*message), outcomes);
+  Outcomes outcomes(*config->find(options.name));  // outlives the dispatcher, whose callbacks use it
+  const Interrupts interrupts([&outcomes] { outcomes.stop(); });
+  TriggerDispatcher dispatcher(only_one(*config, options), BrokerRegistry::builtin(), std::move(dispatcher_options));
+  if (!options.body || options.count) return fire_all(dispatcher, options, std::move(*message), outcomes, interrupts);
   message->body = *options.body;
-  return fire_one(dispatcher, options, *message);
+  return fire_one(dispatcher, options, *message, interrupts);
 }
 
 }  // namespace action_triggers::cli

@@ -2,44 +2,67 @@
 // Loads the configuration that a command is given, and prints its problems.
 #include "cli/load.hpp"
 
+#include <unistd.h>
+
+#include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/output.hpp"
 #include "config/problem_line.hpp"
 #include "config/read_file.hpp"
+#include "config/suggestion.hpp"
 
 namespace action_triggers::cli {
-namespace {
 
-void print_problems(const std::string& file, const ConfigError& error, bool json) {
-  if (json) {
-    nlohmann::json problems = nlohmann::json::array();
-    for (const ConfigProblem& problem : error.problems()) problems.push_back(to_json(problem));
-    std::cout << dump({{"ok", false}, {"problems", problems}, {"errors", nlohmann::json::parse(error.to_json())}})
-              << '\n';
-    return;
-  }
-  for (const ConfigProblem& problem : error.problems()) {
-    std::cout << detail::problem_line(file, "error", problem) << '\n';
-  }
-  std::cout << file << ": " << error.problems().size() << (error.problems().size() == 1 ? " problem\n" : " problems\n");
-}
+std::string name_of(const std::string& file) { return file == "-" ? "standard input" : file; }
 
-}  // namespace
-
-Loaded load(const std::string& file, bool json) {
-  const std::optional<std::string> text = detail::read_file(file);
-  if (!text) {
-    std::cerr << file << ": cannot be read\n";
-    return {std::nullopt, ExitCode::wrong_usage};
+Loaded read_config(const std::string& file) {
+  const detail::FileContent content =
+      file == "-" ? detail::read_descriptor(STDIN_FILENO, /*patience_ms=*/-1) : detail::read_file(file);
+  if (!content.bytes) {
+    return {std::nullopt, ConfigError(file, {{.text = "The file cannot be read: " + content.why + "."}}), false};
   }
   try {
-    return {parse_config(*text), ExitCode::success};
+    return {parse_config(*content.bytes), std::nullopt};
   } catch (const ConfigError& error) {
-    print_problems(file, error, json);
-    return {std::nullopt, ExitCode::failure};
+    return {std::nullopt, error};
   }
+}
+
+void print_problems(const std::string& file, const Loaded& loaded) {
+  const auto& problems = loaded.error->problems();
+  if (!loaded.is_readable) {
+    std::string text = problems.front().text;
+    text = text.substr(text.find("cannot be read"));
+    text.pop_back();  // the full stop
+    std::cerr << name_of(file) << ": " << text << '\n';
+    return;
+  }
+  for (const ConfigProblem& problem : problems) {
+    std::cout << detail::problem_line(name_of(file), "error", problem) << '\n';
+  }
+  std::cout << name_of(file) << ": " << problems.size() << (problems.size() == 1 ? " problem\n" : " problems\n");
+}
+
+LoadedConfig load(const std::string& file, bool json) {
+  Loaded loaded = read_config(file);
+  if (loaded.config) return {std::move(loaded.config), ExitCode::success};
+  if (json) {
+    std::cout << dump(to_json(*loaded.error)) << '\n';
+  } else {
+    print_problems(file, loaded);
+  }
+  return {std::nullopt, loaded.is_readable ? ExitCode::failure : ExitCode::wrong_usage};
+}
+
+bool has_broker(const Config& config, const std::string& file, const std::string& name) {
+  if (config.find(name) != nullptr) return true;
+  std::set<std::string, std::less<>> known;
+  for (const auto& [other, broker] : config.brokers) known.insert(other);
+  std::cerr << name_of(file) << ": there is no broker '" << name << "'. " << detail::suggestion(name, known) << '\n';
+  return false;
 }
 
 }  // namespace action_triggers::cli

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 // action-triggers check|ping|fire: tries a configuration before it goes to production.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdint>
 #include <exception>
+#include <functional>
 #include <iostream>
+#include <set>
 #include <string>
 
 #include "cli/commands.hpp"
+#include "config/suggestion.hpp"
 
 namespace action_triggers::cli {
 namespace {
@@ -21,8 +26,8 @@ struct CommandLine {
 };
 
 void add_check(CLI::App& app, CommandLine& line) {
-  CLI::App* command = app.add_subcommand("check", "Reports every problem of a configuration file");
-  command->add_option("FILE", line.check_options.file, "The configuration")->required();
+  CLI::App* command = app.add_subcommand("check", "Reports every problem of configuration files");
+  command->add_option("FILE", line.check_options.files, "Configurations; - for standard input")->required();
   command->add_flag("--json", line.check_options.json, "Print JSON");
   command->callback([&line] { line.exit_code = check(line.check_options); });
 }
@@ -30,7 +35,7 @@ void add_check(CLI::App& app, CommandLine& line) {
 void add_ping(CLI::App& app, CommandLine& line) {
   PingCommandOptions& options = line.ping_options;
   CLI::App* command = app.add_subcommand("ping", "Connects, authenticates, and proves that the destinations exist");
-  command->add_option("FILE", options.file, "The configuration")->required();
+  command->add_option("FILE", options.file, "The configuration; - for standard input")->required();
   command->add_option("NAME", options.names, "The brokers to ping (default: all)");
   command->add_flag("--send", options.send,
                     "Really send a marked test message, and read it back where that takes nothing from anyone");
@@ -44,7 +49,7 @@ void add_ping(CLI::App& app, CommandLine& line) {
 void add_fire(CLI::App& app, CommandLine& line) {
   FireOptions& options = line.fire_options;
   CLI::App* command = app.add_subcommand("fire", "Fires one message, or one for each line of standard input");
-  command->add_option("FILE", options.file, "The configuration")->required();
+  command->add_option("FILE", options.file, "The configuration; - for standard input, with --body")->required();
   command->add_option("NAME", options.name, "The broker to fire at")->required();
   CLI::Option* body = command->add_option("--body", line.body, "The message; without it, lines are read");
   command->add_option("LINES", line.from_stdin, "- for standard input (the default without --body)")
@@ -55,6 +60,11 @@ void add_fire(CLI::App& app, CommandLine& line) {
   command->add_option("--content-type", options.content_type, "A MIME type");
   command->add_option("--id", options.id, "The message id (default: a UUIDv7)")->needs(body);
   command->add_flag("--json", options.json, "Print JSON");
+  command->add_option("--timeout", options.timeout_secs, "Seconds from fire to outcome, instead of the configuration's")
+      ->check(CLI::Range(0.001, 31'536'000.0));
+  command->add_option("--count", options.count, "Fire --body so many times, or at most so many lines")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000'000}));
+  command->add_option("--rate", options.rate, "At most so many messages a second")->check(CLI::Range(0.001, 1e9));
   command->add_flag("--verbose", options.verbose, "The library's log on standard error");
   command->callback([&line, body] {
     if (body->count() > 0) line.fire_options.body = line.body;
@@ -62,11 +72,39 @@ void add_fire(CLI::App& app, CommandLine& line) {
   });
 }
 
+/// What the user may have meant by the first word that is no command, or the first unknown option of one.
+std::string did_you_mean(const CLI::App& app, int argc, char** argv) {
+  std::set<std::string, std::less<>> commands;
+  for (const CLI::App* command : app.get_subcommands({})) commands.insert(command->get_name());
+  const CLI::App* chosen = nullptr;
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    if (chosen == nullptr && !word.starts_with('-')) {
+      if (!commands.contains(word)) return detail::did_you_mean(word, commands);
+      chosen = app.get_subcommand(word);
+    } else if (word.starts_with("--")) {
+      word.erase(0, 2);
+      word.resize(std::min(word.find('='), word.size()));
+      std::set<std::string, std::less<>> options;
+      for (const CLI::Option* option : (chosen == nullptr ? &app : chosen)->get_options()) {
+        for (const std::string& name : option->get_lnames()) options.insert(name);
+      }
+      if (options.contains(word)) continue;
+      std::string question = detail::did_you_mean(word, options);
+      if (const std::size_t quote = question.find('\''); quote != std::string::npos) question.insert(quote + 1, "--");
+      return question;
+    }
+  }
+  return {};
+}
+
 ExitCode run(int argc, char** argv) {
   CLI::App app("Tries configurations of action_triggers: checks the file, pings its brokers, fires messages.");
   app.set_version_flag("--version", ACTION_TRIGGERS_VERSION);
   app.require_subcommand(1);
-  app.footer("Exit status: 0 all well; 1 what was asked for did not succeed; 2 wrong usage or unreadable file.");
+  app.footer(
+      "Exit status: 0 all well; 1 what was asked for did not succeed; 2 wrong usage or unreadable file; "
+      "128 and more: ended by a signal.");
   CommandLine line;
   add_check(app, line);
   add_ping(app, line);
@@ -74,7 +112,9 @@ ExitCode run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? ExitCode::success : ExitCode::wrong_usage;
+    if (app.exit(error) == 0) return ExitCode::success;
+    if (const std::string question = did_you_mean(app, argc, argv); !question.empty()) std::cerr << question << '\n';
+    return ExitCode::wrong_usage;
   } catch (const std::exception& error) {
     std::cerr << "action-triggers: " << error.what() << '\n';
     return ExitCode::failure;
@@ -85,4 +125,12 @@ ExitCode run(int argc, char** argv) {
 }  // namespace
 }  // namespace action_triggers::cli
 
-int main(int argc, char** argv) { return static_cast<int>(action_triggers::cli::run(argc, argv)); }
+int main(int argc, char** argv) {
+  using action_triggers::cli::ExitCode;
+  ExitCode exit_code = action_triggers::cli::run(argc, argv);
+  if (!std::cout.flush()) {
+    std::cerr << "action-triggers: standard output cannot be written to\n";
+    if (exit_code == ExitCode::success) exit_code = ExitCode::failure;
+  }
+  return static_cast<int>(exit_code);
+}

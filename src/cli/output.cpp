@@ -12,8 +12,17 @@ std::string dump(const nlohmann::json& value) {
 }
 
 nlohmann::json to_json(const ConfigProblem& problem) {
-  return {{"broker", problem.broker}, {"section", problem.section}, {"key", problem.key},  {"pointer", problem.pointer},
-          {"line", problem.line},     {"column", problem.column},   {"text", problem.text}};
+  nlohmann::json json{{"broker", problem.broker},   {"section", problem.section}, {"key", problem.key},
+                      {"pointer", problem.pointer}, {"line", problem.line},       {"column", problem.column},
+                      {"text", problem.text}};
+  if (!problem.hint.empty()) json["hint"] = problem.hint;
+  return json;
+}
+
+nlohmann::json to_json(const ConfigError& error) {
+  nlohmann::json problems = nlohmann::json::array();
+  for (const ConfigProblem& problem : error.problems()) problems.push_back(to_json(problem));
+  return {{"ok", false}, {"problems", problems}, {"errors", nlohmann::json::parse(error.to_json())}};
 }
 
 nlohmann::json to_json(const DeliveryReport& report) {

@@ -12,6 +12,7 @@
 namespace action_triggers::cli {
 
 nlohmann::json to_json(const ConfigProblem& problem);
+nlohmann::json to_json(const ConfigError& error);
 nlohmann::json to_json(const DeliveryReport& report);
 
 /// Compact, whatever bytes the strings contain.

@@ -43,18 +43,6 @@ PingReport ping_through_dispatcher(const Config& all, const std::string& name, c
   return {{}, "connected"};
 }
 
-/// Whether the configuration has every name that was asked for; if not, says so.
-bool has_names(const Config& config, const PingCommandOptions& options) {
-  for (const std::string& name : options.names) {
-    if (config.find(name) != nullptr) continue;
-    std::cerr << options.file << ": there is no broker '" << name << "'; there are:";
-    for (const auto& [known, broker] : config.brokers) std::cerr << " " << known;
-    std::cerr << '\n';
-    return false;
-  }
-  return true;
-}
-
 nlohmann::json to_json(const BrokerConfig& broker, const PingReport& report) {
   return {{"name", broker.name},
           {"type", broker.broker_type},
@@ -73,7 +61,9 @@ void print(const BrokerConfig& broker, const PingReport& report) {
 ExitCode ping(const PingCommandOptions& options) {
   const auto [config, exit_code] = load(options.file, options.json);
   if (!config) return exit_code;
-  if (!has_names(*config, options)) return ExitCode::wrong_usage;
+  for (const std::string& name : options.names) {
+    if (!has_broker(*config, options.file, name)) return ExitCode::wrong_usage;
+  }
   std::vector<std::string> names = options.names;
   if (names.empty()) {
     for (const auto& [name, broker] : config->brokers) names.push_back(name);

@@ -4,19 +4,49 @@
 #include "config/generic_config.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/text.hpp"
 #include "config/field_table.hpp"
+#include "config/suggestion.hpp"
 
 namespace action_triggers::detail {
 namespace {
+
+/// The broker types of django-action-triggers that this library does not have.
+bool is_known_elsewhere(std::string_view type) {
+  constexpr std::array<std::string_view, 4> types{"aws_sns", "aws_sqs", "gcp_pubsub", "redis"};
+  return std::find(types.begin(), types.end(), ascii_lower(type)) != types.end();
+}
+
+/// Whether a text has the value of some `${…}` or `{{ … }}` in it.
+bool quotes_substitution(const Node& node, std::string_view text) {
+  return (node.substituted && !node.string.empty() && text.find(node.string) != std::string_view::npos) ||
+         std::any_of(node.items.begin(), node.items.end(),
+                     [&](const Node& item) { return quotes_substitution(item, text); }) ||
+         std::any_of(node.members.begin(), node.members.end(),
+                     [&](const Member& member) { return quotes_substitution(member.value, text); });
+}
+
+/// Whether this is `$NAME`: a shell's variable, and nothing here.
+bool is_shell_variable(const Node& node) {
+  const std::string_view text = node.string;
+  return !node.substituted && text.size() > 1 && text.front() == '$' && text[1] >= 'A' && text[1] <= 'Z' &&
+         text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", 1) == std::string_view::npos;
+}
+
+/// Whether it can be printed on a terminal as it is.
+bool has_control_character(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ') || c == '\x7F'; });
+}
 
 /// One destination while it is being read.
 class BrokerReader {
@@ -37,8 +67,9 @@ class BrokerReader {
     std::unique_ptr<BrokerConfig> broker = parse(*entry, *conn_details, *params);
     ConfigSection common = params->section();
     read_common_fields(common, *broker);
-    conn_details->report_unknown_keys();
-    params->report_unknown_keys();
+    conn_details->report_unknown_keys(params.get());
+    params->report_unknown_keys(conn_details.get());
+    for (const char* key : {"conn_details", "params"}) warn_of_variables(key);
     // Without timeout_secs the maximum is the timeout; without both it stays what the type's parser left.
     if (const auto cap = context_.config.settings.max_broker_timeout) {
       broker->timeout = common.has("timeout_secs") ? std::min(broker->timeout, *cap) : *cap;
@@ -65,7 +96,7 @@ class BrokerReader {
       context_.add_problem(value->offset, {.broker = name_,
                                            .section = key,
                                            .pointer = at,
-                                           .text = "The field '" + std::string(key) + "' must be of type dict."});
+                                           .text = "The field '" + std::string(key) + "' must be an object."});
       return nullptr;
     }
     if (value != nullptr) context_.substitute_in(*value, name_, key, at);
@@ -77,25 +108,49 @@ class BrokerReader {
     return std::make_shared<SectionReader>(context_.findings, std::move(place), value);
   }
 
+  /// Of what is no placeholder, and probably should be.
+  void warn_of_variables(const char* key) {
+    const Node* section = node_.find(key);
+    if (section == nullptr) return;
+    for (const Member& member : section->members) {
+      if (!is_shell_variable(member.value)) continue;
+      SectionReader(
+          context_.findings,
+          {.broker = name_, .section = key, .key_prefix = {}, .pointer = pointer_to(pointer_, key), .offset = 0},
+          section)
+          .warning(member.key, "This is not substituted; an environment variable is written ${NAME}.");
+    }
+  }
+
   const BrokerType* find_type() {
     const Node* type = node_.find("broker_type");
-    const auto fail = [&](std::string text) {
+    const auto fail = [&](std::string text, std::string hint = {}) {
       const bool absent = type == nullptr || type->is(Node::Kind::null);
       context_.add_problem(absent ? node_.offset : type->offset,
                            {.broker = name_,
                             .key = "broker_type",
                             .pointer = absent ? pointer_ : pointer_to(pointer_, "broker_type"),
-                            .text = std::move(text)});
+                            .text = std::move(text),
+                            .hint = std::move(hint)});
       return nullptr;
     };
     if (type == nullptr || type->is(Node::Kind::null)) return fail("`broker_type` not set for broker " + name_);
     if (!type->is(Node::Kind::string)) return fail("The field 'broker_type' must be of type str.");
     const BrokerType* entry = context_.registry.find(type->string);
+    if (entry == nullptr && is_known_elsewhere(type->string)) {
+      return fail("The broker type '" + type->string + "' is known, but not built in.",
+                  "Add one of your own with BrokerRegistry::add (docs/adding-a-broker.md).");
+    }
     if (entry == nullptr) {
       std::string types;
-      for (const std::string& known : context_.registry.types()) types += (types.empty() ? "" : ", ") + known;
+      std::set<std::string, std::less<>> known_types;
+      for (const std::string& known : context_.registry.types()) {
+        types += (types.empty() ? "" : ", ") + known;
+        known_types.insert(known);
+      }
       return fail("Invalid `broker_type` provided for broker " + name_ + ": " + type->string +
-                  ". Valid broker types are: [" + types + "]");
+                      ". Valid broker types are: [" + types + "]",
+                  did_you_mean(ascii_lower(type->string), known_types));
     }
     if (!entry->unavailable.empty()) fail(entry->unavailable);  // what else is wrong is told too
     return entry;
@@ -112,7 +167,10 @@ class BrokerReader {
     try {
       broker = entry.parse ? entry.parse(section) : parse_generic(section);
     } catch (const std::exception& error) {
-      fail(std::string("The broker's configuration cannot be read: ") + error.what());
+      const std::string_view reason = error.what();
+      const bool quotes = quotes_substitution(node_, reason);
+      fail("The broker's configuration cannot be read: " +
+           (quotes ? "the reason is not shown, since it quotes a value from a substitution." : std::string(reason)));
     }
     if (broker) return broker;
     if (context_.findings.problems.size() == problems_before) fail("The parser of this broker type returned nothing.");
@@ -127,10 +185,16 @@ class BrokerReader {
 
 void read_brokers(LoadContext& context, Member& map, const std::string& pointer) {
   if (!context.check_object(map, pointer)) return;
+  if (map.value.members.empty())
+    context.add_warning(map.value.offset, {.pointer = pointer, .text = "No broker is given."});
   for (Member& broker : map.value.members) {
+    if (context.findings.full()) return;
     const std::string at = pointer_to(pointer, broker.key);
     if (broker.key.empty()) {
       context.add_problem(broker.key_offset, {.pointer = at, .text = "A broker needs a name."});
+    } else if (has_control_character(broker.key)) {
+      context.add_problem(broker.key_offset,
+                          {.pointer = at, .text = "The name of a broker must not have control characters."});
     } else if (const auto [seen, is_new] = context.names_seen.emplace(broker.key, &map); !is_new) {
       if (seen->second == &map) continue;  // a duplicate key, reported by the parser
       context.add_problem(
@@ -140,7 +204,7 @@ void read_brokers(LoadContext& context, Member& map, const std::string& pointer)
       context.add_problem(broker.value.offset,
                           {.broker = broker.key,
                            .pointer = at,
-                           .text = "A broker must be of type dict, with broker_type, conn_details and params."});
+                           .text = "A broker must be an object with broker_type, conn_details and params."});
     } else {
       BrokerReader(context, broker.key, broker.value, at).read();
     }
@@ -156,6 +220,7 @@ RootSection brokers_section() {
           .missing =
               "There is no brokers map. Expected {\"brokers\": {…}}, {\"ACTION_TRIGGERS\": {\"brokers\": {…}}} "
               "or {\"ACTION_BROKERS\": {…}}.",
+          .may_repeat = true,
           .read = read_brokers};
 }
 

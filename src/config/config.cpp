@@ -3,7 +3,6 @@
 #include "action_triggers/config.hpp"
 
 #include <map>
-#include <optional>
 #include <utility>
 
 #include "config/document.hpp"
@@ -64,9 +63,9 @@ Config parse_config(std::string_view text, const BrokerRegistry& registry, const
 Config parse_config(std::string_view text) { return parse_config(text, BrokerRegistry::builtin()); }
 
 Config load_config(const std::string& path, const BrokerRegistry& registry, const ConfigOptions& options) {
-  const std::optional<std::string> text = detail::read_file(path);
-  if (!text) throw ConfigError(path, {{.text = "The file cannot be read."}});
-  return detail::load(*text, path, registry, options);
+  const detail::FileContent file = detail::read_file(path);
+  if (!file.bytes) throw ConfigError(path, {{.text = "The file cannot be read: " + file.why + "."}});
+  return detail::load(*file.bytes, path, registry, options);
 }
 
 Config load_config(const std::string& path) { return load_config(path, BrokerRegistry::builtin()); }

@@ -51,7 +51,7 @@ bool ConfigSection::has(std::string_view key) const { return reader_->look_up(ke
 
 bool ConfigSection::has_null(std::string_view key) const {
   static_cast<void>(reader_->look_up(key));
-  const Node* value = reader_->object() == nullptr ? nullptr : reader_->object()->find(key);
+  const Node* value = reader_->find(key);
   return value != nullptr && value->is(Node::Kind::null);
 }
 
@@ -65,11 +65,21 @@ bool ConfigSection::is_integer(std::string_view key) const {
   return value != nullptr && value->is(Node::Kind::integer);
 }
 
+bool ConfigSection::is_substituted(std::string_view key) const {
+  const Node* value = reader_->find(key);
+  return value != nullptr && value->substituted;
+}
+
+std::string ConfigSection::quoted(std::string_view key, std::string_view value) const {
+  const bool may_have_a_password = value.find('@') != std::string_view::npos;
+  return is_substituted(key) || may_have_a_password ? "'***'" : "'" + std::string(value) + "'";
+}
+
 std::optional<std::string> ConfigSection::string(std::string_view key) {
   const Node* value = reader_->look_up(key);
   if (value == nullptr) return std::nullopt;
   if (!value->is(Node::Kind::string)) {
-    reader_->wrong_type(key, "str");
+    reader_->wrong_type(key, "of type str");
     return std::nullopt;
   }
   return reader_->check_text(key, key, value->string) ? std::optional(value->string) : std::nullopt;
@@ -94,7 +104,7 @@ std::optional<std::int64_t> ConfigSection::integer(std::string_view key, std::in
   if (value->is(Node::Kind::integer)) number = value->integer;
   if (value->is(Node::Kind::string)) number = parse_number<std::int64_t>(value->string);
   if (!number) {
-    reader_->wrong_type(key, "int");
+    reader_->wrong_type(key, "an integer");
     return std::nullopt;
   }
   if (*number < min || *number > max) {
@@ -112,7 +122,7 @@ std::optional<double> ConfigSection::number(std::string_view key, double min, do
   if (value->is(Node::Kind::integer) || value->is(Node::Kind::number)) number = value->number;
   if (value->is(Node::Kind::string)) number = parse_number<double>(value->string);
   if (!number || !std::isfinite(*number)) {
-    reader_->wrong_type(key, "float");
+    reader_->wrong_type(key, "a number");
     return std::nullopt;
   }
   if (*number < min || *number > max) {
@@ -131,7 +141,7 @@ std::optional<bool> ConfigSection::boolean(std::string_view key) {
     if (value->string == "true") return true;
     if (value->string == "false") return false;
   }
-  reader_->wrong_type(key, "bool");
+  reader_->wrong_type(key, "true or false");
   return std::nullopt;
 }
 
@@ -146,7 +156,7 @@ std::optional<std::string> ConfigSection::scalar(std::string_view key) {
     case Node::Kind::number:
       return detail::canonical_text(*value);
     default:
-      reader_->wrong_type(key, "str");
+      reader_->wrong_type(key, "of type str");
       return std::nullopt;
   }
 }
@@ -158,9 +168,9 @@ std::optional<std::vector<std::string>> ConfigSection::strings(std::string_view 
     auto single = string(key);
     return single ? std::optional(std::vector{std::move(*single)}) : std::nullopt;
   }
-  const auto is_text = [](const Node& item) { return item.is(Node::Kind::string) && !item.string.empty(); };
+  const auto is_text = [](const Node& item) { return item.is(Node::Kind::string); };
   if (!value->is(Node::Kind::array) || !std::all_of(value->items.begin(), value->items.end(), is_text)) {
-    reader_->wrong_type(key, "str or list of str");
+    reader_->wrong_type(key, "a string or a list of strings");
     return std::nullopt;
   }
   if (value->items.empty()) {
@@ -168,7 +178,13 @@ std::optional<std::vector<std::string>> ConfigSection::strings(std::string_view 
     return std::nullopt;
   }
   std::vector<std::string> texts;
-  for (const Node& item : value->items) texts.push_back(item.string);
+  for (const Node& item : value->items) {
+    if (reader_->check_text(key, std::string(key) + "." + std::to_string(texts.size()), item.string)) {
+      texts.push_back(item.string);
+    } else {
+      return std::nullopt;
+    }
+  }
   return texts;
 }
 
@@ -195,7 +211,9 @@ std::vector<std::string> ConfigSection::keys() const {
   return names;
 }
 
-void ConfigSection::problem(std::string_view key, std::string text) { reader_->problem(key, std::move(text)); }
+void ConfigSection::problem(std::string_view key, std::string text, std::string hint) {
+  reader_->problem(key, std::move(text), std::move(hint));
+}
 void ConfigSection::warning(std::string_view key, std::string text) { reader_->warning(key, std::move(text)); }
 
 }  // namespace action_triggers

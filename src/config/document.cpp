@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// JSON text to a tree with positions: comments become spaces, nlohmann's SAX parser does the rest.
+// JSON text to a tree with positions. Written here rather than given to the JSON library, whose parser knows no
+// comments and no positions of values, ends at a NUL character, and words its errors for programmers.
 #include "config/document.hpp"
 
 #include <algorithm>
-#include <cctype>
+#include <array>
+#include <charconv>
 #include <cstddef>
-#include <iterator>
 #include <nlohmann/json.hpp>
+#include <unordered_map>
 #include <utility>
 
 namespace action_triggers::detail {
@@ -14,230 +16,463 @@ namespace {
 
 using nlohmann::json;
 
-/// Replaces comments by spaces, so that everything else stays where it is.
-std::string without_comments(std::string_view text, const TextPositions& positions,
-                             std::vector<ConfigProblem>& problems) {
-  std::string result(text);
-  bool in_string = false;
-  for (std::size_t i = 0; i < result.size(); ++i) {
-    if (in_string) {
-      if (result[i] == '\\') {
-        ++i;
-      } else if (result[i] == '"' || result[i] == '\n') {
-        in_string = false;
-      }
-      continue;
-    }
-    if (result[i] == '"') {
-      in_string = true;
-      continue;
-    }
-    std::size_t end = i;
-    if (result[i] == '#' || result.compare(i, 2, "//") == 0) {
-      end = std::min(result.find('\n', i), result.size());
-    } else if (result.compare(i, 2, "/*") == 0) {
-      end = result.find("*/", i + 2);
-      if (end == std::string::npos) {
-        ConfigProblem problem{
-            .broker = {}, .section = {}, .key = {}, .pointer = {}, .text = "This comment does not end."};
-        positions.locate(i, problem);
-        problems.push_back(std::move(problem));
-        end = result.size();
-      } else {
-        end += 2;
-      }
-    }
-    for (std::size_t at = i; at < end; ++at) {
-      if (result[at] != '\n') result[at] = ' ';
-    }
-    if (end > i) i = end - 1;
-  }
-  return result;
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+constexpr std::string_view number_characters = "+-._0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+constexpr std::size_t longest_key = 1024;  // pointers and error texts are made of keys
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool is_utf16(std::string_view text) {
+  return text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF") ||
+         (text.size() > 1 && (text[0] == '\0') != (text[1] == '\0'));
 }
 
-/// Feeds the parser one character at a time and remembers how far it has read.
-class CountingIterator {
- public:
-  using iterator_category = std::input_iterator_tag;
-  using value_type = char;
-  using difference_type = std::ptrdiff_t;
-  using pointer = const char*;
-  using reference = const char&;
+/// The length of the UTF-8 character that begins here; 0: there is none.
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  const unsigned lead = byte(0);
+  const std::size_t length = lead < 0x80   ? 1
+                             : lead < 0xC2 ? 0
+                             : lead < 0xE0 ? 2
+                             : lead < 0xF0 ? 3
+                             : lead < 0xF5 ? 4
+                                           : 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0U) != 0x80U) return 0;
+  }
+  const bool overlong = (lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xF0 && byte(1) < 0x90);
+  const bool beyond = (lead == 0xED && byte(1) >= 0xA0) || (lead == 0xF4 && byte(1) >= 0x90);
+  return overlong || beyond ? 0 : length;
+}
 
-  CountingIterator(const char* at, const char** progress) : at_(at), progress_(progress) {}
-  reference operator*() const { return *at_; }
-  CountingIterator& operator++() {
-    *progress_ = ++at_;
-    return *this;
+void append_utf8(std::string& to, unsigned code) {
+  const auto add = [&](unsigned byte) { to += static_cast<char>(byte); };
+  if (code < 0x80) {
+    add(code);
+  } else if (code < 0x800) {
+    add(0xC0U | code >> 6U);
+    add(0x80U | (code & 0x3FU));
+  } else if (code < 0x10000) {
+    add(0xE0U | code >> 12U);
+    add(0x80U | (code >> 6U & 0x3FU));
+    add(0x80U | (code & 0x3FU));
+  } else {
+    add(0xF0U | code >> 18U);
+    add(0x80U | (code >> 12U & 0x3FU));
+    add(0x80U | (code >> 6U & 0x3FU));
+    add(0x80U | (code & 0x3FU));
   }
-  CountingIterator operator++(int) {
-    CountingIterator before = *this;
-    ++*this;
-    return before;
-  }
-  bool operator==(const CountingIterator& other) const { return at_ == other.at_; }
-  bool operator!=(const CountingIterator& other) const { return at_ != other.at_; }
+}
 
- private:
-  const char* at_;
-  const char** progress_;
-};
-
-/// Builds the tree. The JSON library's SAX events carry no positions; each token's start is found by skipping what may
-/// stand between tokens, from the end of the one before.
-class TreeBuilder {
- public:
-  using number_integer_t = json::number_integer_t;
-  using number_unsigned_t = json::number_unsigned_t;
-  using number_float_t = json::number_float_t;
-  using string_t = json::string_t;
-  using binary_t = json::binary_t;
-
-  TreeBuilder(std::string_view text, const char* const* progress, const TextPositions& positions,
-              std::vector<ConfigProblem>& problems)
-      : text_(text), progress_(progress), positions_(positions), problems_(problems) {}
-
-  bool null() {
-    return scalar(Node::Kind::null, [](Node&) {});
-  }
-  bool boolean(bool value) {
-    return scalar(Node::Kind::boolean, [&](Node& node) { node.boolean = value; });
-  }
-  bool number_integer(number_integer_t value) {
-    return scalar(Node::Kind::integer, [&](Node& node) {
-      node.integer = value;
-      node.number = static_cast<double>(value);
-    });
-  }
-  bool number_unsigned(number_unsigned_t value) {
-    if (std::in_range<std::int64_t>(value)) return number_integer(static_cast<std::int64_t>(value));
-    return number_float(static_cast<double>(value), {});
-  }
-  bool number_float(number_float_t value, const string_t& /*text*/) {
-    return scalar(Node::Kind::number, [&](Node& node) { node.number = value; });
-  }
-  bool string(string_t& value) {
-    return scalar(Node::Kind::string, [&](Node& node) { node.string = std::move(value); });
-  }
-  bool binary(binary_t& /*value*/) { return false; }  // not in JSON text
-
-  bool start_object(std::size_t /*elements*/) { return open(Node::Kind::object); }
-  bool start_array(std::size_t /*elements*/) { return open(Node::Kind::array); }
-  bool end_object() { return close(); }
-  bool end_array() { return close(); }
-
-  bool key(string_t& value) {
-    const std::size_t start = next_token();
-    end_token();
-    Node& object = *open_.back();
-    for (const Member& member : object.members) {
-      if (member.key == value) {
-        ConfigProblem first;
-        positions_.locate(member.key_offset, first);
-        add_problem(start, pointer_to(pointer(open_.size() - 1), value),
-                    "The key " + quote_json(value) + " stands here twice; it was given first in line " +
-                        std::to_string(first.line) + ".");
-        break;
-      }
-    }
-    object.members.push_back({.key = std::move(value), .key_offset = start, .value = {}});
-    return true;
-  }
-
-  bool parse_error(std::size_t position, const std::string& /*token*/, const json::exception& error) {
-    std::string text = error.what();
-    for (const std::string_view before : {"column ", ": "}) {
-      if (const std::size_t at = text.find(before); at != std::string::npos) text.erase(0, at + before.size());
-    }
-    add_problem(position == 0 ? 0 : position - 1, {}, "Not valid JSON: " + text + ".");
+/// RFC 8259's grammar of numbers.
+bool is_json_number(std::string_view text) {
+  const auto digits = [&] {
+    const std::size_t count = std::min(text.find_first_not_of("0123456789"), text.size());
+    text.remove_prefix(count);
+    return count;
+  };
+  if (text.starts_with('-')) text.remove_prefix(1);
+  if (text.starts_with('0')) {
+    text.remove_prefix(1);
+  } else if (digits() == 0) {
     return false;
   }
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    if (digits() == 0) return false;
+  }
+  if (text.starts_with('e') || text.starts_with('E')) {
+    text.remove_prefix(1);
+    if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
+    if (digits() == 0) return false;
+  }
+  return text.empty();
+}
 
-  Node take() { return std::move(root_); }
+/// What is wrong with a word that stands where a value is expected.
+std::string wrong_word(std::string_view word) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 12> meant{{{"True", "true"},
+                                                                                 {"TRUE", "true"},
+                                                                                 {"yes", "true"},
+                                                                                 {"on", "true"},
+                                                                                 {"False", "false"},
+                                                                                 {"FALSE", "false"},
+                                                                                 {"no", "false"},
+                                                                                 {"off", "false"},
+                                                                                 {"None", "null"},
+                                                                                 {"Null", "null"},
+                                                                                 {"NULL", "null"},
+                                                                                 {"undefined", "null"}}};
+  for (const auto& [wrong, right] : meant) {
+    if (word == wrong) return "JSON writes " + std::string(right) + ", not " + std::string(wrong) + ".";
+  }
+  if (word == "NaN" || word == "Infinity") return "JSON has no " + std::string(word) + ".";
+  return "A text stands in double quotes: \"…\".";
+}
+
+/// Recursive descent. After a syntax error there is no tree: reading stops by an exception of its own.
+class Parser {
+ public:
+  Parser(std::string_view text, const TextPositions& positions, std::vector<ConfigProblem>& problems)
+      : text_(text), positions_(positions), problems_(problems) {}
+
+  Node parse() {
+    try {
+      return parse_text();
+    } catch (const Stopped&) {
+      return {};
+    }
+  }
 
  private:
-  template <class Fill>
-  bool scalar(Node::Kind kind, Fill&& fill) {
-    const std::size_t start = next_token();
-    end_token(kind == Node::Kind::integer || kind == Node::Kind::number);
-    Node& node = place();
-    node.kind = kind;
-    node.offset = start;
-    fill(node);
-    return true;
-  }
+  struct Stopped {};
 
-  bool open(Node::Kind kind) {
-    const std::size_t start = next_token();
-    end_token();
-    Node& node = place();
-    node.kind = kind;
-    node.offset = start;
-    if (open_.size() >= max_config_depth) {
-      add_problem(start, pointer(), "Nested deeper than " + std::to_string(max_config_depth) + " levels.");
-      return false;
-    }
-    open_.push_back(&node);  // stays where it is: its siblings come only after it is closed
-    return true;
+  [[noreturn]] void stop(std::size_t offset, std::string text, std::string pointer = {}) {
+    add_problem(offset, {.pointer = std::move(pointer), .text = std::move(text)});
+    throw Stopped();
   }
+  [[noreturn]] void fail(std::size_t offset, const std::string& text) { stop(offset, "Not valid JSON: " + text); }
 
-  bool close() {
-    next_token();
-    end_token();
-    open_.pop_back();
-    return true;
-  }
+  /// Nobody will be told of another problem, so its pointer need not be made.
+  [[nodiscard]] bool full() const { return problems_.size() > max_config_problems; }
 
-  Node& place() {
-    if (open_.empty()) return root_;
-    Node& parent = *open_.back();
-    if (parent.is(Node::Kind::object)) return parent.members.back().value;
-    return parent.items.emplace_back();
-  }
-
-  std::size_t next_token() {
-    while (end_ < text_.size() &&
-           (std::isspace(static_cast<unsigned char>(text_[end_])) != 0 || text_[end_] == ',' || text_[end_] == ':')) {
-      ++end_;
-    }
-    return end_;
-  }
-  void end_token(bool is_number = false) {
-    if (is_number) {  // the library reads one character too many to see where a number ends
-      while (end_ < text_.size() && std::string_view("+-.0123456789eE").find(text_[end_]) != std::string_view::npos)
-        ++end_;
-    } else {
-      end_ = static_cast<std::size_t>(*progress_ - text_.data());
-    }
-  }
-
-  [[nodiscard]] std::string pointer() const { return pointer(open_.size()); }
-  [[nodiscard]] std::string pointer(std::size_t levels) const {
-    std::string result;
-    for (std::size_t level = 0; level < levels; ++level) {
-      const Node* node = open_[level];
-      if (node->is(Node::Kind::object)) {
-        if (!node->members.empty()) result = pointer_to(result, node->members.back().key);
-      } else {
-        result = pointer_to(result, node->items.empty() ? 0 : node->items.size() - 1);
-      }
-    }
-    return result;
-  }
-
-  void add_problem(std::size_t offset, std::string where, std::string text) {
-    ConfigProblem problem{.broker = {}, .section = {}, .key = {}, .pointer = std::move(where), .text = std::move(text)};
+  void add_problem(std::size_t offset, ConfigProblem problem) {
+    if (full()) return;
     positions_.locate(offset, problem);
     problems_.push_back(std::move(problem));
   }
 
+  Node parse_text() {
+    if (is_utf16(text_)) stop(0, "The file is written in UTF-16; save it as UTF-8.");
+    if (text_.starts_with(byte_order_mark)) at_ = byte_order_mark.size();
+    skip_space();
+    if (at_end()) stop(0, "The configuration is empty.");
+    if (std::string_view("{[\"-0123456789").find(peek()) == std::string_view::npos && !starts_literal()) {
+      if (static_cast<unsigned char>(peek()) <= ' ' || static_cast<unsigned char>(peek()) >= 0x7F) fail_unexpected();
+      fail(at_, "A configuration begins with '{'.");
+    }
+    Node root;
+    read_value(root);
+    skip_space();
+    if (at_end()) return root;
+    if (peek() == '}' || peek() == ']') fail(at_, std::string("This '") + peek() + "' is one too many.");
+    if (peek() == '\0' || static_cast<unsigned char>(peek()) >= 0x7F) fail_unexpected();
+    fail(at_, "Something stands after the end of the configuration.");
+  }
+
+  // Characters
+
+  [[nodiscard]] bool at_end() const { return at_ >= text_.size(); }
+  [[nodiscard]] char peek() const { return text_[at_]; }
+  [[nodiscard]] std::string_view rest() const { return text_.substr(at_); }
+  bool take(char wanted) {
+    if (at_end() || peek() != wanted) return false;
+    ++at_;
+    return true;
+  }
+
+  /// Blanks and comments.
+  void skip_space() {
+    while (!at_end()) {
+      if (std::string_view(" \t\r\n").find(peek()) != std::string_view::npos) {
+        ++at_;
+      } else if (peek() == '#' || rest().starts_with("//")) {
+        at_ = std::min(text_.find('\n', at_), text_.size());
+      } else if (rest().starts_with("/*")) {
+        const std::size_t end = text_.find("*/", at_ + 2);
+        if (end == std::string_view::npos) stop(at_, "This comment does not end.");
+        at_ = end + 2;
+      } else {
+        return;
+      }
+    }
+  }
+
+  [[nodiscard]] std::string line_of(std::size_t offset) const {
+    ConfigProblem at;
+    positions_.locate(offset, at);
+    return std::to_string(at.line);
+  }
+
+  /// Something stands here that nobody can expect.
+  [[noreturn]] void fail_unexpected() {
+    if (peek() == '\0') fail(at_, "There is a NUL character here.");
+    for (const std::string_view quote : {"\xE2\x80\x98", "\xE2\x80\x99", "\xE2\x80\x9A", "\xE2\x80\x9C", "\xE2\x80\x9D",
+                                         "\xE2\x80\x9E", "\xC2\xAB", "\xC2\xBB"}) {
+      if (rest().starts_with(quote)) {
+        fail(at_, "Keys and strings stand in plain double quotes (\"), not in typographic ones.");
+      }
+    }
+    if (peek() == '\'') fail(at_, "Keys and strings stand in double quotes (\"), not in single ones.");
+    for (const std::string_view blank : {std::string_view("\xC2\xA0"), std::string_view("\xE2\x80\x8B"),
+                                         std::string_view("\xE3\x80\x80"), byte_order_mark}) {
+      if (rest().starts_with(blank)) {
+        fail(at_, "There is an invisible character here, such as a no-break space; replace it by a plain space.");
+      }
+    }
+    if (utf8_length(rest()) == 0) fail(at_, "This byte is not UTF-8; save the file as UTF-8.");
+    if (static_cast<unsigned char>(peek()) < 0x20 || peek() == 0x7F) fail(at_, "There is a control character here.");
+    fail(at_, "'" + std::string(rest().substr(0, utf8_length(rest()))) + "' is not expected here.");
+  }
+
+  // Values
+
+  [[nodiscard]] bool starts_literal() const {
+    for (const std::string_view literal : {"true", "false", "null"}) {
+      const std::size_t end = at_ + literal.size();
+      if (rest().starts_with(literal) && (end >= text_.size() || (!is_letter(text_[end]) && !is_digit(text_[end])))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  void read_value(Node& node) {
+    node.offset = at_;
+    if (at_end()) fail_at_end();
+    if (peek() == '{') {
+      read_object(node);
+    } else if (peek() == '[') {
+      read_array(node);
+    } else if (peek() == '"') {
+      node.kind = Node::Kind::string;
+      read_string(node.string);
+    } else if (is_digit(peek()) || peek() == '-') {
+      read_number(node);
+    } else if (starts_literal()) {
+      if (peek() != 'n') node.kind = Node::Kind::boolean;
+      node.boolean = peek() == 't';
+      at_ += peek() == 'f' ? 5U : 4U;
+    } else {
+      fail_at_value();
+    }
+    value_end_ = at_;
+  }
+
+  [[noreturn]] void fail_at_end() {
+    if (open_.empty()) fail(at_, "The file ends too early.");
+    fail(at_, std::string("The file ends, and the '") + text_[open_.back()] + "' of line " + line_of(open_.back()) +
+                  " is not closed.");
+  }
+
+  [[noreturn]] void fail_at_value() {
+    const char c = peek();
+    if (c == ',' || c == '}' || c == ']') fail(at_, "A value is missing here.");
+    if (c == '+' || c == '.') fail_number();
+    if (c == '$') fail(at_, "A placeholder stands in double quotes: \"${…}\".");
+    if (is_letter(c)) fail(at_, wrong_word(rest().substr(0, rest().find_first_not_of(number_characters))));
+    fail_unexpected();
+  }
+
+  void open(Node& node, Node::Kind kind) {
+    node.kind = kind;
+    if (open_.size() >= max_config_depth) {
+      stop(at_, "Nested deeper than " + std::to_string(max_config_depth) + " levels.", pointer());
+    }
+    open_.push_back(at_);
+    ++at_;
+  }
+
+  void read_object(Node& node) {
+    open(node, Node::Kind::object);
+    std::unordered_map<std::string, std::size_t> seen;  // keys, and where they stand
+    bool first = true;
+    while (!closes('}', first)) {
+      first = false;
+      Member& member = node.members.emplace_back();
+      read_key(member);
+      if (const auto [other, is_new] = seen.emplace(member.key, member.key_offset); !is_new && !full()) {
+        add_problem(member.key_offset,
+                    {.pointer = pointer_to(pointer(), member.key),
+                     .text = "The key " + quote_json(member.key) + " stands here twice; it was given first in line " +
+                             line_of(other->second) + "."});
+      }
+      path_.push_back(member.key);
+      read_value(member.value);
+      path_.pop_back();
+    }
+  }
+
+  void read_array(Node& node) {
+    open(node, Node::Kind::array);
+    while (!closes(']', node.items.empty())) {
+      path_.push_back(std::to_string(node.items.size()));
+      read_value(node.items.emplace_back());
+      path_.pop_back();
+    }
+  }
+
+  /// What stands between the values of an object or list: whether it ends here.
+  bool closes(char end, bool first) {
+    skip_space();
+    if (at_end()) fail_at_end();
+    if (peek() == end) {
+      ++at_;
+      open_.pop_back();
+      return true;
+    }
+    if (!first) {
+      const std::size_t comma = at_;
+      if (!take(',')) fail_after_value(end);
+      skip_space();
+      if (at_end()) fail_at_end();
+      if (peek() == end || peek() == ',') {
+        fail(comma, std::string("There is a comma too many before this '") + peek() + "'.");
+      }
+    }
+    if (peek() == ',') fail(at_, "There is a comma too many here.");
+    if (peek() == '}' || peek() == ']') fail_wrong_end();
+    return false;
+  }
+
+  [[noreturn]] void fail_wrong_end() {
+    fail(at_, std::string("This '") + peek() + "' does not close the '" + text_[open_.back()] + "' of line " +
+                  line_of(open_.back()) + ".");
+  }
+
+  [[noreturn]] void fail_after_value(char end) {
+    const char c = peek();
+    if (c == '}' || c == ']') fail_wrong_end();
+    if (is_letter(c) && at_ == value_end_ && text_[at_ - 1] == '"') {
+      fail(value_end_ - 1, "The string ends here, and more follows; a '\"' inside a string is written '\\\"'.");
+    }
+    if (c == ':' && end == ']') fail(at_, "A list has no keys; an object stands in '{' and '}'.");
+    if (c == '"' || c == '\'' || c == '{' || c == '[' || c == '-' || c == '$' || is_digit(c) || is_letter(c)) {
+      fail(value_end_, "A comma is missing here.");
+    }
+    fail_unexpected();
+  }
+
+  void read_key(Member& member) {
+    member.key_offset = at_;
+    if (peek() == '{' && text_[at_ - 1] == '{') fail(at_ - 1, "A placeholder stands in double quotes: \"{{ … }}\".");
+    if (is_letter(peek()) || is_digit(peek())) fail(at_, "A key stands in double quotes: \"…\".");
+    if (peek() == ':') fail(at_, "A key is missing here.");
+    if (peek() != '"') fail_unexpected();
+    read_string(member.key);
+    if (member.key.size() > longest_key) {
+      fail(member.key_offset, "This key is longer than " + std::to_string(longest_key) + " bytes.");
+    }
+    const std::size_t key_end = at_;
+    skip_space();
+    if (at_end()) fail_at_end();
+    if (peek() == '=') fail(at_, "Between a key and its value stands ':', not '='.");
+    if (!take(':')) fail(key_end, "A ':' is missing here, after the key.");
+    skip_space();
+  }
+
+  void read_string(std::string& to) {
+    const std::size_t start = at_++;
+    while (!at_end() && peek() != '"') {
+      const auto c = static_cast<unsigned char>(peek());
+      if (c == '\\') {
+        read_escape(to);
+      } else if (c == '\n' || c == '\r') {
+        fail(start, "This string does not end in its line; a line break inside a string is written '\\n'.");
+      } else if (c == '\0') {
+        fail(at_, "There is a NUL character here.");
+      } else if (c < 0x20) {
+        fail(at_, "A tab or other control character inside a string is written as an escape, such as '\\t'.");
+      } else {
+        const std::size_t length = utf8_length(rest());
+        if (length == 0) fail(at_, "This byte is not UTF-8; save the file as UTF-8.");
+        to += rest().substr(0, length);
+        at_ += length;
+      }
+    }
+    if (!take('"')) fail(start, "This string does not end.");
+  }
+
+  void read_escape(std::string& to) {
+    constexpr std::string_view letters = "\"\\/bfnrt";
+    constexpr std::string_view meanings = "\"\\/\b\f\n\r\t";
+    const std::size_t start = at_++;
+    if (const std::size_t found = at_end() ? std::string_view::npos : letters.find(peek());
+        found != std::string_view::npos) {
+      to += meanings[found];
+      ++at_;
+      return;
+    }
+    if (!take('u')) fail(start, "A '\\' inside a string is written '\\\\'.");
+    unsigned code = read_hex(start);
+    if (code >= 0xD800 && code < 0xDC00) {
+      const unsigned low = take('\\') && take('u') ? read_hex(start) : 0;
+      if (low < 0xDC00 || low > 0xDFFF)
+        fail(start, "This '\\u' begins a surrogate pair, and its second half is missing.");
+      code = 0x10000 + ((code - 0xD800) << 10U) + (low - 0xDC00);
+    } else if (code >= 0xDC00 && code < 0xE000) {
+      fail(start, "This '\\u' is the second half of a surrogate pair, and the first is missing.");
+    }
+    append_utf8(to, code);
+  }
+
+  unsigned read_hex(std::size_t start) {
+    unsigned code = 0;
+    const std::string_view digits = rest().substr(0, 4);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), code, 16);
+    if (digits.size() != 4 || error != std::errc() || end != digits.data() + 4) {
+      fail(start, "After '\\u' stand four hexadecimal digits.");
+    }
+    at_ += 4;
+    return code;
+  }
+
+  [[noreturn]] void fail_number() {
+    fail(at_, "This is no number as JSON writes it; any other text stands in double quotes.");
+  }
+
+  void read_number(Node& node) {
+    const std::string_view text = rest().substr(0, rest().find_first_not_of(number_characters));
+    if (!is_json_number(text)) fail_number();
+    const char* const end = text.data() + text.size();
+    if (const auto [stop, error] = std::from_chars(text.data(), end, node.integer);
+        error == std::errc() && stop == end) {
+      node.kind = Node::Kind::integer;
+      node.number = static_cast<double>(node.integer);
+    } else {
+      node.kind = Node::Kind::number;
+      node.integer = 0;
+      const bool is_tiny = text.find_first_of("eE") != std::string_view::npos
+                               ? text.find("e-") != std::string_view::npos || text.find("E-") != std::string_view::npos
+                               : text.find('.') != std::string_view::npos;
+      if (std::from_chars(text.data(), end, node.number).ec != std::errc() && !is_tiny) {
+        node.unresolved = true;
+        if (!full()) {
+          ConfigProblem problem{.pointer = pointer(), .text = "This number is too large."};
+          name_place(problem);
+          add_problem(at_, std::move(problem));
+        }
+      }
+    }
+    at_ += text.size();
+  }
+
+  // Where it stands
+
+  [[nodiscard]] std::string pointer() const {
+    std::string result;
+    for (const std::string& part : path_) result = pointer_to(result, part);
+    return result;
+  }
+
+  /// Broker, section and key, as the loader will name them.
+  void name_place(ConfigProblem& problem) const {
+    auto part = path_.begin();
+    if (part != path_.end() && *part == "ACTION_TRIGGERS") ++part;
+    if (part != path_.end() && (*part == "brokers" || *part == "ACTION_BROKERS") && ++part != path_.end()) {
+      problem.broker = *part++;
+    }
+    if (part != path_.end() && std::next(part) != path_.end()) problem.section = *part++;
+    for (; part != path_.end(); ++part) problem.key += (problem.key.empty() ? "" : ".") + *part;
+  }
+
   const std::string_view text_;
-  const char* const* progress_;
   const TextPositions& positions_;
   std::vector<ConfigProblem>& problems_;
-  std::size_t end_ = 0;  // of the token before
-  Node root_;
-  std::vector<Node*> open_;
+  std::size_t at_ = 0;
+  std::size_t value_end_ = 0;      // of the value before
+  std::vector<std::size_t> open_;  // where the objects and lists begin that have not ended
+  std::vector<std::string> path_;
 };
 
 }  // namespace
@@ -261,18 +496,7 @@ void TextPositions::locate(std::size_t offset, ConfigProblem& problem) const {
 }
 
 Node parse_document(std::string_view text, const TextPositions& positions, std::vector<ConfigProblem>& problems) {
-  std::string plain = without_comments(text, positions, problems);
-  if (!problems.empty()) return {};
-  if (plain.starts_with("\xEF\xBB\xBF")) plain.replace(0, 3, 3, ' ');  // a byte order mark
-  if (plain.find_first_not_of(" \t\r\n") == std::string::npos) {
-    problems.push_back({.line = 1, .column = 1, .text = "The configuration is empty."});
-    return {};
-  }
-  const char* progress = plain.data();
-  TreeBuilder builder(plain, &progress, positions, problems);
-  const bool complete = json::sax_parse(CountingIterator(plain.data(), &progress),
-                                        CountingIterator(plain.data() + plain.size(), &progress), &builder);
-  return complete ? builder.take() : Node();
+  return Parser(text, positions, problems).parse();
 }
 
 std::string pointer_to(std::string_view parent, std::string_view key) {

@@ -12,14 +12,19 @@
 
 namespace action_triggers::detail {
 
+/// The problems of one file that are told; what is wrong beyond them is only said to be there.
+constexpr std::size_t max_config_problems = 100;
+
 struct Member;
 
 struct Node {
   enum class Kind : std::uint8_t { null, boolean, integer, number, string, array, object };
 
   Kind kind = Kind::null;
-  std::size_t offset = 0;    // of the first character in the text
-  bool substituted = false;  // a string made from `${…}` or `{{ … }}`: it may be a boolean, and is never printed
+  std::size_t offset = 0;  // of the first character in the text
+  // A string made from `${…}` or `{{ … }}`: it may be a boolean, and is never printed. Or a list or object that
+  // holds one.
+  bool substituted = false;
   bool unresolved = false;  // substitution failed, which is a problem already: no further one about this value
   bool boolean = false;
   std::int64_t integer = 0;
@@ -49,8 +54,8 @@ class TextPositions {
   std::vector<std::size_t> line_starts_;
 };
 
-/// Parses JSON with comments. What is wrong with the text itself (syntax, duplicate keys, depth) goes to `problems`;
-/// after a syntax error the result is null.
+/// Parses JSON with comments. What is wrong with the text itself (syntax, duplicate keys, depth, numbers beyond a
+/// double) goes to `problems`; after a syntax error the result is null.
 Node parse_document(std::string_view text, const TextPositions& positions, std::vector<ConfigProblem>& problems);
 
 /// RFC 6901: `/` and `~` in a key are escaped.

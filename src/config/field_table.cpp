@@ -5,10 +5,14 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <limits>
+
+#include "config/section_reader.hpp"
 
 namespace action_triggers::detail {
 namespace {
 
+constexpr double shortest_seconds = 0.001;
 constexpr double longest_seconds = 31'536'000;   // a year
 constexpr std::int64_t longest_ms = 86'400'000;  // a day
 
@@ -24,7 +28,7 @@ const std::vector<CommonField>& plain_fields() {
       std::to_string(std::chrono::duration_cast<std::chrono::seconds>(defaults.timeout).count());
   static const std::vector<CommonField> fields{
       custom_field<BrokerConfig>(
-          in_params, "timeout_secs", "float", "0 to 31536000",
+          in_params, "timeout_secs", "float", "0.001 to 31536000",
           "`settings.max_broker_timeout`, or else " + default_seconds,
           "Seconds from fire to outcome; more than `settings.max_broker_timeout` is reduced to it.",
           [](ConfigSection& from, std::string_view key, BrokerConfig& config) {
@@ -113,8 +117,18 @@ const std::vector<RetryField>& retry_fields() {
 }  // namespace
 
 std::optional<std::chrono::milliseconds> read_seconds(ConfigSection& section, std::string_view key) {
-  const auto seconds = section.number(key, 0, longest_seconds);
+  constexpr double any = std::numeric_limits<double>::max();
+  const auto seconds = section.number(key, -any, any);
   if (!seconds) return std::nullopt;
+  // Without any time every message would be given up before it was tried.
+  const char* bound = *seconds < shortest_seconds  ? "at least 0.001"
+                      : *seconds > longest_seconds ? "at most 31536000"
+                                                   : "";
+  if (*bound != '\0') {
+    section.problem(key, "The field '" + std::string(key) + "' must be " + bound + " seconds, not " +
+                             redacted_text(*SectionReader::of(section).find(key)) + ".");
+    return std::nullopt;
+  }
   return std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
 }
 
@@ -159,10 +173,12 @@ void read_common_fields(ConfigSection& params, BrokerConfig& config) {
     if (retry.has(field.key)) field.read(retry, field.key, config.retry);
   }
   if (config.retry.initial_backoff > config.retry.max_backoff) {
+    const auto shown = [&](const char* key, std::chrono::milliseconds time) {
+      return std::string("'") + key + "' (" + (retry.is_substituted(key) ? "***" : as_text(time)) + ")";
+    };
     retry.problem(retry.has("initial_backoff_ms") ? "initial_backoff_ms" : "max_backoff_ms",
-                  "The field 'initial_backoff_ms' (" + std::to_string(config.retry.initial_backoff.count()) +
-                      ") must not be larger than 'max_backoff_ms' (" +
-                      std::to_string(config.retry.max_backoff.count()) + ").");
+                  "The field " + shown("initial_backoff_ms", config.retry.initial_backoff) +
+                      " must not be larger than " + shown("max_backoff_ms", config.retry.max_backoff) + ".");
   }
 }
 

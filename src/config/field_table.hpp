@@ -106,7 +106,7 @@ Field<Config> custom_field(std::string_view section, std::string key, std::strin
           std::move(read)};
 }
 
-/// Reads seconds, fractions included, from 0 to a year.
+/// Reads seconds, fractions included, from a millisecond to a year.
 std::optional<std::chrono::milliseconds> read_seconds(ConfigSection& section, std::string_view key);
 
 /// Reads one value out of a few; the choice that was made, or nothing.

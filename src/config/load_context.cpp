@@ -12,12 +12,19 @@
 namespace action_triggers::detail {
 
 void LoadContext::add_problem(std::size_t offset, ConfigProblem problem) {
+  if (findings.full()) return;
   positions.locate(offset, problem);
   findings.problems.push_back(std::move(problem));
 }
 
+void LoadContext::add_warning(std::size_t offset, ConfigProblem warning) {
+  positions.locate(offset, warning);
+  findings.warnings.push_back(std::move(warning));
+}
+
 void LoadContext::add_unknown_field(const Member& member, const std::string& pointer,
                                     const std::set<std::string, std::less<>>& known, const std::string& broker) {
+  if (findings.full()) return;  // a suggestion costs something
   add_problem(member.key_offset, {.broker = broker,
                                   .key = member.key,
                                   .pointer = pointer_to(pointer, member.key),
@@ -27,9 +34,8 @@ void LoadContext::add_unknown_field(const Member& member, const std::string& poi
 bool LoadContext::check_object(const Member& member, const std::string& pointer) {
   if (member.value.is(Node::Kind::object)) return true;
   if (!member.value.is(Node::Kind::null)) {
-    add_problem(
-        member.value.offset,
-        {.key = member.key, .pointer = pointer, .text = "The field '" + member.key + "' must be of type dict."});
+    add_problem(member.value.offset,
+                {.key = member.key, .pointer = pointer, .text = "The field '" + member.key + "' must be an object."});
   }
   return false;
 }

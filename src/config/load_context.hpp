@@ -25,6 +25,7 @@ class LoadContext {
 
   /// Records a problem with what begins at `offset`.
   void add_problem(std::size_t offset, ConfigProblem problem);
+  void add_warning(std::size_t offset, ConfigProblem warning);
 
   /// "Unknown field '…'. Did you mean '…'?", of a key in the object at `pointer`.
   void add_unknown_field(const Member& member, const std::string& pointer,

@@ -48,7 +48,7 @@ class RootReader {
     for (Member& member : object.members) {
       const std::string at = pointer_to(pointer, member.key);
       if (const RootSection* section = section_of(member.key, is_top)) {
-        found_.push_back({section, &member, at});
+        add_section(*section, member, at);
       } else if (!is_top || member.key != reference_root) {
         context_.add_unknown_field(member, pointer, known_keys(is_top));
       } else if (member.value.is(Node::Kind::object)) {
@@ -56,9 +56,22 @@ class RootReader {
       } else {
         context_.add_problem(
             member.value.offset,
-            {.key = member.key, .pointer = at, .text = "The field 'ACTION_TRIGGERS' must be of type dict."});
+            {.key = member.key, .pointer = at, .text = "The field 'ACTION_TRIGGERS' must be an object."});
       }
     }
+  }
+
+  void add_section(const RootSection& section, Member& member, const std::string& pointer) {
+    const auto first = std::find_if(found_.begin(), found_.end(),
+                                    [&](const FoundSection& found) { return found.section == &section; });
+    const bool is_duplicate_key = first != found_.end() && first->pointer == pointer;  // the parser has said so
+    if (first != found_.end() && !section.may_repeat && !is_duplicate_key) {
+      context_.add_problem(member.key_offset, {.key = member.key,
+                                               .pointer = pointer,
+                                               .text = "The section '" + section.key +
+                                                       "' stands in two places; it is " + first->pointer + " too."});
+    }
+    found_.push_back({&section, &member, pointer});
   }
 
   [[nodiscard]] const RootSection* section_of(const std::string& key, bool is_top) const {
@@ -84,10 +97,15 @@ class RootReader {
   std::vector<FoundSection> found_;
 };
 
-void sort_by_position(std::vector<ConfigProblem>& problems) {
+/// In the file's order, and no more than anybody reads.
+void put_in_order(std::vector<ConfigProblem>& problems, const char* what) {
   std::stable_sort(problems.begin(), problems.end(), [](const ConfigProblem& a, const ConfigProblem& b) {
     return std::tie(a.line, a.column) < std::tie(b.line, b.column);
   });
+  if (problems.size() <= max_config_problems) return;
+  problems.resize(max_config_problems);
+  problems.push_back({.text = std::string("There are more ") + what + "; these are " +
+                              std::to_string(max_config_problems) + " of them."});
 }
 
 }  // namespace
@@ -103,8 +121,8 @@ Config load(std::string_view text, const std::string& source, const BrokerRegist
     const bool is_broken = root.is(Node::Kind::null) && !findings.problems.empty();
     if (!is_broken) RootReader(context, sections).read(root);
   }
-  sort_by_position(findings.problems);
-  sort_by_position(findings.warnings);
+  put_in_order(findings.problems, "problems");
+  put_in_order(findings.warnings, "warnings");
   if (!findings.problems.empty()) throw ConfigError(source, std::move(findings.problems));
   context.config.warnings = std::move(findings.warnings);
   return std::move(context.config);

@@ -16,6 +16,7 @@ struct RootSection {
   std::vector<std::string> aliases{};  // accepted at the top level only, not inside ACTION_TRIGGERS
   int order = 0;                       // smaller ones are read first, equal ones in the file's order
   std::string missing{};               // the problem of a file that lacks the section; empty: it is optional
+  bool may_repeat = false;             // stand in several places of one file
   /// Reads the section, or this one of several in the same file, into context.config; a type that core does not know
   /// goes into Config::set_section().
   std::function<void(LoadContext& context, Member& member, const std::string& pointer)> read;

@@ -2,7 +2,6 @@
 // Looks keys up in one object, and reports what is wrong there.
 #include "config/section_reader.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "config/suggestion.hpp"
@@ -12,7 +11,10 @@ namespace action_triggers::detail {
 std::string redacted_text(const Node& node) { return node.substituted ? "***" : canonical_text(node); }
 
 SectionReader::SectionReader(Findings& findings, SectionPlace place, const Node* value)
-    : findings_(findings), place_(std::move(place)), value_(value) {}
+    : findings_(findings), place_(std::move(place)), value_(value) {
+  if (object() == nullptr) return;
+  for (const Member& member : object()->members) values_.emplace(member.key, &member.value);
+}
 
 const Node* SectionReader::object() const {
   return value_ != nullptr && value_->is(Node::Kind::object) ? value_ : nullptr;
@@ -23,14 +25,8 @@ const std::string* SectionReader::text() const {
 }
 
 const Node* SectionReader::find(std::string_view key) const {
-  return object() == nullptr ? nullptr : object()->find(key);
-}
-
-bool SectionReader::is_substituted(std::string_view key) const {
-  const Node* value = find(key);
-  if (value == nullptr) return false;
-  return value->substituted ||
-         std::any_of(value->items.begin(), value->items.end(), [](const Node& item) { return item.substituted; });
+  const auto found = values_.find(key);
+  return found == values_.end() ? nullptr : found->second;
 }
 
 const Node* SectionReader::look_up(std::string_view key) {
@@ -42,7 +38,7 @@ const Node* SectionReader::look_up(std::string_view key) {
 std::shared_ptr<SectionReader> SectionReader::nested(std::string_view key) {
   const Node* value = look_up(key);
   if (value != nullptr && !value->is(Node::Kind::object)) {
-    wrong_type(key, "dict");
+    wrong_type(key, "an object");
     value = nullptr;
   }
   return add_nested(key, pointer_to(place_.pointer, key), value);
@@ -53,7 +49,7 @@ std::vector<std::shared_ptr<SectionReader>> SectionReader::elements(std::string_
   const Node* list = look_up(key);
   if (list == nullptr) return readers;
   if (!list->is(Node::Kind::array)) {
-    wrong_type(key, strings_allowed ? "list of str or dict" : "list of dict");
+    wrong_type(key, strings_allowed ? "a list of strings and objects" : "a list of objects");
     return readers;
   }
   for (std::size_t i = 0; i < list->items.size(); ++i) {
@@ -62,7 +58,8 @@ std::vector<std::shared_ptr<SectionReader>> SectionReader::elements(std::string_
     const auto reader = add_nested(name, pointer_to(pointer_to(place_.pointer, key), i), &item);
     const bool is_text = strings_allowed && item.is(Node::Kind::string);
     if (!item.is(Node::Kind::object) && !is_text) {
-      reader->problem("", "The field '" + name + "' must be of type " + (strings_allowed ? "str or dict." : "dict."));
+      reader->problem(
+          "", "The field '" + name + "' must be " + (strings_allowed ? "a string or an object." : "an object."));
     } else if (!is_text || reader->check_text("", name, item.string)) {
       readers.push_back(reader);
     }
@@ -89,31 +86,45 @@ bool SectionReader::check_text(std::string_view key, std::string_view name, cons
 }
 
 void SectionReader::wrong_type(std::string_view key, std::string_view wanted) {
-  problem(key, "The field '" + std::string(key) + "' must be of type " + std::string(wanted) + ".");
+  const std::string field = "The field '" + std::string(key) + "' ";
+  const Node* value = find(key);
+  const bool is_empty =
+      value != nullptr && value->is(Node::Kind::string) && value->substituted && value->string.empty();
+  problem(key, field + "must be " + std::string(wanted) + ".",
+          is_empty ? "It is empty: so is what its placeholder stands for." : "");
 }
 
-void SectionReader::add(std::vector<ConfigProblem>& to, std::string_view key, std::string text) const {
+void SectionReader::add(std::vector<ConfigProblem>& to, std::string_view key, std::string text,
+                        std::string hint) const {
   const Node* value = find(key);
   if (value == nullptr && key.empty()) value = value_;
-  if (value != nullptr && value->unresolved) return;
+  if (to.size() > max_config_problems || (value != nullptr && value->unresolved)) return;
   std::string full_key = place_.key_prefix + std::string(key);
   if (key.empty() && !full_key.empty()) full_key.pop_back();  // about the section itself: no dot after its name
   ConfigProblem problem{.broker = place_.broker,
                         .section = place_.section,
                         .key = std::move(full_key),
                         .pointer = find(key) == nullptr ? place_.pointer : pointer_to(place_.pointer, key),
-                        .text = std::move(text)};
+                        .text = std::move(text),
+                        .hint = std::move(hint)};
   findings_.positions.locate(value == nullptr ? place_.offset : value->offset, problem);
   to.push_back(std::move(problem));
 }
 
-void SectionReader::report_unknown_keys() {
+void SectionReader::report_unknown_keys(const SectionReader* other) {
   for (const auto& reader : nested_) reader->report_unknown_keys();
   if (object() == nullptr) return;
   for (const Member& member : object()->members) {
-    if (!known_.contains(member.key)) {
-      problem(member.key, "Unknown field '" + member.key + "'. " + suggestion(member.key, known_));
+    if (findings_.full()) return;
+    if (known_.contains(member.key)) continue;
+    std::string advice = did_you_mean(member.key, known_);
+    if (other != nullptr && other->known_.contains(member.key)) {
+      const std::string section = "'" + other->place_.section + "'";
+      advice =
+          advice.empty() ? "It belongs into " + section + "." : advice + " Or does it belong into " + section + "?";
     }
+    if (advice.empty()) advice = suggestion(member.key, known_);
+    problem(member.key, "Unknown field '" + member.key + "'. " + advice);
   }
 }
 

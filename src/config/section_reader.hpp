@@ -4,10 +4,12 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "action_triggers/broker_config.hpp"
@@ -22,6 +24,9 @@ struct Findings {
   std::vector<ConfigProblem> problems{};
   std::vector<ConfigProblem> warnings{};
   std::map<std::string, std::string> answers{};  // what a parser asks once for many sections, by a key of its own
+
+  /// Whether there are more problems than are told: what is read from now on is for nothing.
+  [[nodiscard]] bool full() const noexcept { return problems.size() > max_config_problems; }
 };
 
 /// Where a section stands; `broker`, `section` and `key_prefix` ("retry.") go into its problems.
@@ -38,10 +43,10 @@ class SectionReader : public std::enable_shared_from_this<SectionReader> {
   /// `value` is an object, or a string (an element of a list), or nullptr (an empty section).
   SectionReader(Findings& findings, SectionPlace place, const Node* value);
 
+  /// The value of a key as it stands there, null too; nullptr: there is no such key.
+  [[nodiscard]] const Node* find(std::string_view key) const;
   /// The value of a key that is about to be read, which makes it known; nullptr: absent or null.
   const Node* look_up(std::string_view key);
-  /// Whether the value of this key, or a part of it, came from a substitution: no text may quote it.
-  [[nodiscard]] bool is_substituted(std::string_view key) const;
   /// nullptr: there is no object.
   [[nodiscard]] const Node* object() const;
   /// nullptr: it is no string.
@@ -51,14 +56,17 @@ class SectionReader : public std::enable_shared_from_this<SectionReader> {
   /// A reader for each element of a list: objects, and strings if they are allowed. Others are problems, and left out.
   std::vector<std::shared_ptr<SectionReader>> elements(std::string_view key, bool strings_allowed);
 
-  void problem(std::string_view key, std::string text) { add(findings_.problems, key, std::move(text)); }
-  void warning(std::string_view key, std::string text) { add(findings_.warnings, key, std::move(text)); }
+  void problem(std::string_view key, std::string text, std::string hint = {}) {
+    add(findings_.problems, key, std::move(text), std::move(hint));
+  }
+  void warning(std::string_view key, std::string text) { add(findings_.warnings, key, std::move(text), {}); }
   /// Whether a configuration may hold this string; if not, that is a problem at `key`, which calls the field `name`.
   bool check_text(std::string_view key, std::string_view name, const std::string& text);
+  /// `wanted`: "an object". A string is "of type str", as in the reference; else JSON's words are used.
   void wrong_type(std::string_view key, std::string_view wanted);
 
-  /// Reports the keys that nobody asked for, here and in nested objects.
-  void report_unknown_keys();
+  /// Reports the keys that nobody asked for, here and in nested objects. `other`: the section where they may belong.
+  void report_unknown_keys(const SectionReader* other = nullptr);
 
   /// Set by a parser on its conn_details for what needs the common keys too: the loader calls it with the finished
   /// configuration, unless something was wrong already.
@@ -71,13 +79,13 @@ class SectionReader : public std::enable_shared_from_this<SectionReader> {
   ConfigSection section() { return ConfigSection(shared_from_this()); }
 
  private:
-  [[nodiscard]] const Node* find(std::string_view key) const;
   std::shared_ptr<SectionReader> add_nested(std::string_view key, const std::string& pointer, const Node* value);
-  void add(std::vector<ConfigProblem>& to, std::string_view key, std::string text) const;
+  void add(std::vector<ConfigProblem>& to, std::string_view key, std::string text, std::string hint) const;
 
   Findings& findings_;
   const SectionPlace place_;
   const Node* const value_;
+  std::unordered_map<std::string_view, const Node*> values_;  // of an object, by their keys
   std::set<std::string, std::less<>> known_;
   std::vector<std::shared_ptr<SectionReader>> nested_;
 };

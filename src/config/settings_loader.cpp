@@ -12,9 +12,15 @@ namespace action_triggers::detail {
 namespace {
 
 void read_settings(ConfigSection& section, Settings& settings) {
-  for (const char* key : {"max_broker_timeout", "MAX_BROKER_TIMEOUT"}) {  // the reference writes it in capitals
-    if (const auto timeout = read_seconds(section, key)) settings.max_broker_timeout = *timeout;
-  }
+  const FieldInfo timeout{.section = {},
+                          .key = "max_broker_timeout",
+                          .aliases = {"MAX_BROKER_TIMEOUT"},  // as the reference writes it
+                          .type = {},
+                          .default_value = {},
+                          .description = {},
+                          .required = false,
+                          .values = {}};
+  if (const auto seconds = read_seconds(section, spelling_of(timeout, section))) settings.max_broker_timeout = *seconds;
   settings.require_tls = section.boolean("require_tls").value_or(settings.require_tls);
 }
 

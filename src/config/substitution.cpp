@@ -31,9 +31,9 @@ Resolved environment(const std::string& name) {
 }
 
 Resolved file(const std::string& path) {
-  std::optional<std::string> read = read_file(path);
-  if (!read) return {std::nullopt, "The file '" + path + "' cannot be read."};
-  std::string& content = *read;
+  FileContent read = read_file(path);
+  if (!read.bytes) return {std::nullopt, "The file '" + path + "' cannot be read: " + read.why + "."};
+  std::string& content = *read.bytes;
   if (content.size() > max_config_bytes) return {std::nullopt, "The file '" + path + "' is larger than 1 MiB."};
   if (content.ends_with('\n')) content.pop_back();  // editors add it, secrets do not end with it
   if (content.ends_with('\r')) content.pop_back();
@@ -80,8 +80,56 @@ Resolved resolve_name(const ConfigOptions& options, std::string_view inside) {
   }
 }
 
-void substitute_string(Node& node, const ConfigOptions& options, bool in_list, const std::string& pointer,
-                       const AddProblem& add_problem) {
+/// Where a value stands, up to the node that was given: a pointer is made only if something is wrong there, since one
+/// for each value would cost the square of what keys may be long.
+struct Path {
+  const Path* parent;
+  const std::string* key;  // nullptr: an element of a list
+  std::size_t index;
+
+  [[nodiscard]] std::string pointer(const std::string& root) const {
+    const std::string before = parent == nullptr ? root : parent->pointer(root);
+    return key == nullptr ? pointer_to(before, index) : pointer_to(before, *key);
+  }
+};
+
+/// Substitutes in one value and what is in it.
+class Substitution {
+ public:
+  Substitution(const ConfigOptions& options, const std::string& root, const AddProblem& add_problem)
+      : options_(options), root_(root), add_problem_(add_problem) {}
+
+  void in(Node& node, const Path* path, bool in_list) {
+    if (node.is(Node::Kind::string)) in_string(node, path, in_list);
+    for (Member& member : node.members) {
+      const Path at{path, &member.key, 0};
+      in(member.value, &at, /*in_list=*/false);
+      node.substituted = node.substituted || member.value.substituted;
+    }
+    for (std::size_t i = 0; i < node.items.size(); ++i) {
+      const Path at{path, nullptr, i};
+      in(node.items[i], &at, /*in_list=*/true);
+      node.unresolved = node.unresolved || node.items[i].unresolved;
+      node.substituted = node.substituted || node.items[i].substituted;
+    }
+  }
+
+ private:
+  void fail(Node& node, const Path* path, std::string text) {
+    node.unresolved = true;
+    if (++failures_ > max_config_problems + 1) return;  // nobody is told of more, so no pointer is made
+    add_problem_(path == nullptr ? root_ : path->pointer(root_), node.offset, std::move(text));
+  }
+
+  void in_string(Node& node, const Path* path, bool in_list);
+
+  const ConfigOptions& options_;
+  const std::string& root_;
+  const AddProblem& add_problem_;
+  std::size_t failures_ = 0;
+};
+
+void Substitution::in_string(Node& node, const Path* path, bool in_list) {
   std::string result;
   std::string_view rest = node.string;
   bool found_any = false;
@@ -102,20 +150,22 @@ void substitute_string(Node& node, const ConfigOptions& options, bool in_list, c
     const std::size_t end = rest.find(end_mark, 2);
     if (end == std::string_view::npos) {
       if (dollar) {
-        add_problem(pointer, node.offset, "'${' is not closed by '}'; write '$${' for the characters themselves.");
-        node.unresolved = true;
+        fail(node, path, "'${' is not closed by '}'; write '$${' for the characters themselves.");
         return;
       }
       result += rest;  // the reference leaves it as it is
       break;
     }
     const std::string_view inside = rest.substr(2, end - 2);
-    Resolved resolved = dollar ? resolve_dollar(options, inside) : resolve_name(options, inside);
+    Resolved resolved = dollar ? resolve_dollar(options_, inside) : resolve_name(options_, inside);
     if (resolved.value) {
       result += *resolved.value;
     } else {
-      add_problem(pointer, node.offset, std::move(resolved.problem));
-      node.unresolved = true;
+      fail(node, path, std::move(resolved.problem));
+    }
+    if (result.size() > max_config_bytes) {
+      fail(node, path, "With what its placeholders stand for, this value is larger than 1 MiB.");
+      return;
     }
     found_any = true;
     rest.remove_prefix(end + end_mark.size());
@@ -124,22 +174,10 @@ void substitute_string(Node& node, const ConfigOptions& options, bool in_list, c
   node.substituted = found_any;
 }
 
-void substitute_in(Node& node, const ConfigOptions& options, bool in_list, const std::string& pointer,
-                   const AddProblem& add_problem) {
-  if (node.is(Node::Kind::string)) substitute_string(node, options, in_list, pointer, add_problem);
-  for (Member& member : node.members) {
-    substitute_in(member.value, options, false, pointer_to(pointer, member.key), add_problem);
-  }
-  for (std::size_t i = 0; i < node.items.size(); ++i) {
-    substitute_in(node.items[i], options, true, pointer_to(pointer, i), add_problem);
-    node.unresolved = node.unresolved || node.items[i].unresolved;
-  }
-}
-
 }  // namespace
 
 void substitute(Node& node, const ConfigOptions& options, const std::string& pointer, const AddProblem& add_problem) {
-  substitute_in(node, options, false, pointer, add_problem);
+  Substitution(options, pointer, add_problem).in(node, nullptr, /*in_list=*/false);
 }
 
 }  // namespace action_triggers::detail

@@ -9,6 +9,9 @@
 
 namespace action_triggers::detail {
 
+/// "Did you mean 'queue'?", or nothing.
+std::string did_you_mean(std::string_view wrong, const std::set<std::string, std::less<>>& known);
+
 /// "Did you mean 'queue'?", or the list of what there is.
 std::string suggestion(std::string_view wrong, const std::set<std::string, std::less<>>& known);
 

@@ -3,13 +3,17 @@
 
 With --live the tests that need servers run too; the variables of `scripts/servers env` must be set."""
 
+import fcntl
 import json
 import os
 import pty
 import select
+import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -71,7 +75,33 @@ class Usage(Case):
             for command in (["check", path], ["ping", path], ["fire", path, "m", "--body", "x"]):
                 status, _, err = run(*command)
                 self.assertEqual(status, 2, command)
-                self.assertIn(f"{path}: cannot be read", err)
+                reason = "Is a directory" if path == self.folder else "No such file or directory"
+                self.assertEqual(err, f"{path}: cannot be read: {reason}\n")
+                status, out, err = run(*command, "--json")
+                self.assertEqual((status, err), (2, ""), command)
+                found = json.loads(out)
+                self.assertFalse(found["ok"])
+                self.assertEqual(found["problems"][0]["text"], f"The file cannot be read: {reason}.")
+
+    def test_misspelt_words_get_a_suggestion(self):
+        good = self.memory()
+        for arguments, meant in ((("chekc", good), "Did you mean 'check'?"), (("pign",), "Did you mean 'ping'?"),
+                                 (("check", good, "--jsno"), "Did you mean '--json'?"),
+                                 (("fire", good, "m", "--boyd=x"), "Did you mean '--body'?"),
+                                 (("--versoin",), "Did you mean '--version'?")):
+            status, _, err = run(*arguments)
+            self.assertEqual(status, 2, arguments)
+            self.assertEqual(err.splitlines()[-1], meant, arguments)
+        status, _, err = run("fire", self.file({"brokers": {"orders": {"broker_type": "memory"}}}), "odrers", "--body", "x")
+        self.assertEqual(status, 2)
+        self.assertTrue(err.endswith("there is no broker 'odrers'. Did you mean 'orders'?\n"), err)
+
+    def test_output_that_cannot_be_written_is_1(self):
+        for command in (["check", self.memory()], ["fire", self.memory(), "m", "--body", "x"], ["ping", self.memory()]):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([COMMAND, *command], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+            self.assertEqual(done.returncode, 1, command)
+            self.assertIn("standard output cannot be written to", done.stderr)
 
 
 class Check(Case):
@@ -85,7 +115,7 @@ class Check(Case):
 
     def test_all_problems(self):
         path = self.file('{"brokers": {\n"a": {"broker_type": "memory", "params": {"timeout_secs": -1}},\n"b": {}}}')
-        first = "The field 'timeout_secs' must be between 0 and 31536000, not -1."
+        first = "The field 'timeout_secs' must be at least 0.001 seconds, not -1."
         second = "`broker_type` not set for broker b"
         self.assertEqual(run("check", path),
                          (1, f"{path}:2:59: error: a.params.timeout_secs: {first}\n"
@@ -105,6 +135,51 @@ class Check(Case):
         status, out, _ = run("check", path)
         self.assertEqual(status, 0)
         self.assertIn("warning: r.conn_details.host: mq.example.org", out)
+        self.assertTrue(out.endswith(f"{path}: 1 broker, 1 connection, 1 warning\n"), out)
+        self.assertEqual(run("check", self.file('{"brokers": {}}'))[1].count("warning: No broker is given."), 1)
+
+    def test_several_files(self):
+        good, bad = self.memory(), self.file("{", "bad.json")
+        missing = os.path.join(self.folder, "missing.json")
+        wrong = f"{bad}:1:2: error: Not valid JSON: The file ends, and the '{{' of line 1 is not closed.\n{bad}: 1 problem\n"
+        self.assertEqual(run("check", good, bad), (1, f"{good}: 1 broker, 1 connection, no problems\n{wrong}", ""))
+        self.assertEqual(run("check", missing, bad),
+                         (2, wrong, f"{missing}: cannot be read: No such file or directory\n"))
+        status, out, _ = run("check", "--json", good, bad)
+        self.assertEqual(status, 1)
+        found = json.loads(out)
+        self.assertEqual((found["ok"], [(each["file"], each["ok"]) for each in found["files"]]),
+                         (False, [(good, True), (bad, False)]))
+
+    def test_standard_input_and_pipes(self):
+        text = '{"brokers": {"m": {"broker_type": "memory"}}}'
+        well = "1 broker, 1 connection, no problems\n"
+        self.assertEqual(run("check", "-", text=text), (0, f"standard input: {well}", ""))
+        self.assertEqual(run("check", "/dev/stdin", text=text), (0, f"/dev/stdin: {well}", ""))
+        self.assertEqual(run("ping", "-", text=text), (0, "ok    m (memory): connected\n", ""))
+        self.assertEqual(run("fire", "-", "m", "--body", "x", text=text)[0], 0)
+        self.assertEqual(run("fire", "-", "m", text=text)[0], 2)
+        self.assertEqual(run("check", "-", text="")[1],
+                         "standard input:1:1: error: The configuration is empty.\nstandard input: 1 problem\n")
+        shell = subprocess.run(["bash", "-c", 'exec "$0" check <(sleep 0.1; cat "$1")', COMMAND, self.file(text)],
+                               capture_output=True, text=True, timeout=60)
+        self.assertEqual((shell.returncode, shell.stdout.endswith(well)), (0, True), shell.stdout + shell.stderr)
+
+    def test_a_pipe_that_nobody_writes_to_is_not_waited_for(self):
+        pipe = os.path.join(self.folder, "pipe")
+        os.mkfifo(pipe)
+        self.assertEqual(run("check", pipe), (2, "", f"{pipe}: cannot be read: nobody writes to this pipe\n"))
+        holder = self.file({"brokers": {"m": {"broker_type": "memory", "conn_details": {"server": "${file:%s}" % pipe}}}})
+        status, out, _ = run("check", holder)
+        self.assertEqual(status, 1)
+        self.assertIn(f"The file '{pipe}' cannot be read: nobody writes to this pipe.", out)
+
+    def test_nothing_of_a_file_reaches_the_terminal_as_control_characters(self):
+        path = self.file('{"brokers": {}, "\\u001b[31m\\n\\u009b": 1}')
+        status, out, _ = run("check", path)
+        self.assertEqual(status, 1)
+        self.assertIn(r"Unknown field '\u001b[31m\u000a\u009b'.", out)
+        self.assertNotIn("\x1b", out)
 
 
 class Fire(Case):
@@ -131,6 +206,113 @@ class Fire(Case):
         small = self.memory(max_queued_messages=3, max_queued_bytes=1000)
         self.assertEqual(run("fire", small, "m", text="x" * 300 + "\n" + "y\n" * 2000),
                          (0, "2001 fired, 2001 confirmed\n", ""))
+
+    def test_many_lines_with_long_headers(self):
+        small = self.memory(max_queued_bytes=20_000)
+        self.assertEqual(run("fire", small, "m", "--header", "h=" + "x" * 300, "--key", "k" * 100, text="y\n" * 5000),
+                         (0, "5000 fired, 5000 confirmed\n", ""))
+
+    def test_input_that_cannot_be_read_is_1(self):
+        folder = os.open(self.folder, os.O_RDONLY)
+        done = subprocess.run([COMMAND, "fire", self.memory(), "m"], stdin=folder, capture_output=True, text=True, timeout=60)
+        os.close(folder)
+        self.assertEqual((done.returncode, done.stdout), (1, "0 fired, 0 confirmed\n"))
+        self.assertIn("standard input cannot be read: Is a directory", done.stderr)
+
+    def test_count_rate_and_timeout(self):
+        self.assertEqual(run("fire", self.memory(), "m", "--body", "x", "--count", "250"),
+                         (0, "250 fired, 250 confirmed\n", ""))
+        self.assertEqual(run("fire", self.memory(), "m", "--count", "2", text="a\nb\nc\n"),
+                         (0, "2 fired, 2 confirmed\n", ""))
+        begin = time.monotonic()
+        self.assertEqual(run("fire", self.memory(), "m", "--body", "x", "--count", "11", "--rate", "20")[0], 0)
+        self.assertGreaterEqual(time.monotonic() - begin, 0.5)  # ten pauses of 50 ms
+        begin = time.monotonic()
+        status, out, _ = run("fire", self.unreachable(), "r", "--body", "x", "--timeout", "0.2")
+        self.assertEqual(status, 1)
+        self.assertRegex(out, "^(timed_out|unavailable)")
+        self.assertLess(time.monotonic() - begin, 20)  # the configuration says 30 s
+        for wrong in (["--count", "0"], ["--rate", "0"], ["--rate", "fast"], ["--timeout", "0"], ["--timeout", "-1"]):
+            self.assertEqual(run("fire", self.memory(), "m", "--body", "x", *wrong)[0], 2, wrong)
+
+    def unreachable(self):
+        return self.file({"brokers": {"r": {"broker_type": "rabbitmq", "conn_details": {"host": "127.0.0.1", "port": 1},
+                                            "params": {"queue": "q"}}}}, "unreachable.json")
+
+    def started(self, *arguments, **options):
+        """The command, and its standard input, once it has read a line of it."""
+        busy = subprocess.Popen([COMMAND, "fire", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True, **options)
+        self.addCleanup(busy.kill)
+        self.addCleanup(busy.stdin.close)
+        self.addCleanup(busy.stdout.close)
+        self.addCleanup(busy.stderr.close)
+        busy.stdin.write("line\n")
+        busy.stdin.flush()
+        while self.unread(busy.stdin) > 0:
+            self.assertIsNone(busy.poll())
+            time.sleep(0.01)
+        return busy
+
+    @staticmethod
+    def unread(pipe):
+        return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0\0\0\0"))[0]
+
+    @staticmethod
+    def ended(process):
+        """What it printed. Its standard input stays open until then, so it is the signal that ended it."""
+        process.wait(timeout=30)
+        return process.stdout.read(), process.stderr.read()
+
+    @staticmethod
+    def waits_for_signals(process):
+        with open(f"/proc/{process.pid}/status") as status:
+            return "SigBlk:\t0000000000004003" in status.read()  # they are blocked, so a thread of their own takes them
+
+    def test_a_signal_ends_it_in_good_order(self):
+        for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
+            busy = self.started(self.unreachable(), "r")
+            begin = time.monotonic()
+            busy.send_signal(number)
+            out, err = self.ended(busy)
+            self.assertLess(time.monotonic() - begin, 10)  # about a second, not the deadline of 30 s
+            self.assertEqual(busy.returncode, status)
+            self.assertRegex(out, r"^1 fired, 0 confirmed\n +1  closed: ")
+            self.assertEqual(err, f"action-triggers: ended by {number.name}\n")
+
+    def test_what_is_confirmed_before_the_signal_is_said(self):
+        busy = self.started(self.memory(), "m", "--json")
+        busy.send_signal(signal.SIGTERM)
+        out, _ = self.ended(busy)
+        self.assertEqual(busy.returncode, 143)
+        self.assertEqual(json.loads(out), {"fired": 1, "delivered": 1, "failed": {}})
+
+    def test_a_signal_ends_the_wait_for_one_message_and_for_the_rate(self):
+        for arguments in ((self.unreachable(), "r", "--body", "x"),
+                          (self.memory(), "m", "--body", "x", "--count", "2", "--rate", "0.001")):
+            busy = subprocess.Popen([COMMAND, "fire", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, text=True)
+            self.addCleanup(busy.kill)
+            while not self.waits_for_signals(busy):
+                self.assertIsNone(busy.poll())
+                time.sleep(0.01)
+            busy.send_signal(signal.SIGINT)
+            out, _ = busy.communicate(timeout=30)
+            self.assertEqual(busy.returncode, 130)
+            self.assertNotEqual(out, "")
+
+    def test_the_second_signal_ends_it_at_once(self):
+        busy = self.started(self.unreachable(), "r")
+        busy.send_signal(signal.SIGINT)
+        busy.send_signal(signal.SIGTERM)
+        self.ended(busy)
+        self.assertIn(busy.returncode, (130, 143))  # whichever of the two is taken second
+
+    def test_signals_that_were_ignored_stay_so(self):
+        busy = self.started(self.memory(), "m", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        busy.send_signal(signal.SIGHUP)
+        out, _ = busy.communicate("line\n", timeout=30)
+        self.assertEqual((busy.returncode, out), (0, "2 fired, 2 confirmed\n"))
 
     def test_failures_are_counted_and_the_exit_status_is_1(self):
         small = self.memory(max_queued_bytes=10)
@@ -188,6 +370,32 @@ class Ping(Case):
         found = json.loads(out)
         self.assertFalse(found["ok"])
         self.assertEqual([(each["name"], each["status"]) for each in found["brokers"]], [("r", "unavailable")])
+
+
+class Secrets(Case):
+    def test_credentials_from_variables_are_printed_nowhere(self):
+        secret = "s3cretmarker"
+        os.environ["ACTION_TRIGGERS_TEST_MARKER"] = secret
+        self.addCleanup(os.environ.pop, "ACTION_TRIGGERS_TEST_MARKER")
+        mark = "${ACTION_TRIGGERS_TEST_MARKER}"
+        rabbitmq = {"host": "127.0.0.1", "port": 1, "username": mark, "password": mark, "virtual_host": mark}
+        kafka = {"bootstrap_servers": "127.0.0.1:1", "security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN",
+                 "sasl_plain_username": mark, "sasl_plain_password": mark, "client_id": mark}
+        for kind, conn_details, params in (
+                ("rabbitmq", rabbitmq, {"queue": "q"}),
+                ("rabbitmq", {"url": f"amqp://{mark}:{mark}@127.0.0.1:1/{mark}"}, {"queue": "q"}),
+                ("rabbitmq", {"url": f"amqp://{mark}:a/{mark}@127.0.0.1:1/{mark}"}, {"queue": "q"}),
+                ("rabbitmq", {"hosts": [f"{mark}:{mark}@127.0.0.1:1"]}, {"queue": "q"}),
+                ("kafka", kafka, {"topic": "t"}),
+                ("kafka", {**kafka, "bootstrap_servers": f"127.0.0.1:1,{mark}:{mark}@127.0.0.1:1"}, {"topic": "t"})):
+            path = self.file({"brokers": {"b": {"broker_type": kind, "conn_details": conn_details, "params": params}}})
+            for command in (["check", path], ["check", path, "--json"], ["ping", path, "--timeout", "1"],
+                            ["ping", path, "--timeout", "1", "--json"],
+                            ["fire", path, "b", "--body", "x", "--timeout", "1", "--verbose"],
+                            ["fire", path, "b", "--body", "x", "--timeout", "0.2", "--json"]):
+                _, out, err = run(*command)
+                self.assertNotEqual(out, "", command)
+                self.assertNotIn(secret, out + err, command)
 
 
 class Live(Case):

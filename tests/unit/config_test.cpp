@@ -176,6 +176,37 @@ TEST(ConfigTest, RabbitMqExchangesAndDeclarations) {
   EXPECT_EQ(config.warnings[0].key, "mandatory");
 }
 
+TEST(ConfigTest, RabbitMqTakesEmptyKeysWhereTheyMeanSomething) {
+  const Config config = parse_config(R"({"brokers": {
+    "fanout": {"broker_type": "rabbitmq", "params": {"exchange": "x", "routing_key": ""}},
+    "dead": {"broker_type": "rabbitmq", "params": {"queue": "q", "declare": {
+      "arguments": {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "d", "x-mine": "m"}}}}}})");
+  EXPECT_EQ(config.find_as<RabbitMqConfig>("fanout")->routing_key, "");
+  EXPECT_THAT(
+      config.find_as<RabbitMqConfig>("dead")->declare->string_arguments,
+      ElementsAre(Pair("x-dead-letter-exchange", ""), Pair("x-dead-letter-routing-key", "d"), Pair("x-mine", "m")));
+}
+
+TEST(ConfigTest, RabbitMqArgumentsMayComeFromVariables) {
+  const Environment ttl("ACTION_TRIGGERS_TEST_SET", "60000");
+  const Config config = parse_config(R"({"brokers": {"b": {"broker_type": "rabbitmq", "params": {"queue": "q",
+    "declare": {"arguments": {"x-message-ttl": "${ACTION_TRIGGERS_TEST_SET}"}}}}}})");
+  EXPECT_THAT(config.find_as<RabbitMqConfig>("b")->declare->integer_arguments,
+              ElementsAre(Pair("x-message-ttl", 60000)));
+}
+
+TEST(ConfigTest, AnEmptyVariableIsSaidToBeEmpty) {
+  const Environment empty("ACTION_TRIGGERS_TEST_SET", "");
+  try {
+    static_cast<void>(rabbit_with(R"({"port": "${ACTION_TRIGGERS_TEST_SET}"})"));
+    FAIL() << "no ConfigError";
+  } catch (const ConfigError& error) {
+    ASSERT_THAT(error.problems(), SizeIs(1));
+    EXPECT_EQ(error.problems()[0].text, "The field 'port' must be an integer.");
+    EXPECT_EQ(error.problems()[0].hint, "It is empty: so is what its placeholder stands for.");
+  }
+}
+
 TEST(ConfigTest, PlaintextToARemoteHostIsAWarningOrAnErrorWhereTlsIsRequired) {
   const Config config = rabbit_with(R"({"host": "mq.example.org"})");
   ASSERT_THAT(config.warnings, SizeIs(1));
@@ -268,6 +299,33 @@ TEST(ConfigTest, DefaultsSpelledOutAreTheSameConnection) {
 }
 #endif
 
+// Warnings.
+
+TEST(ConfigTest, WhatIsNoPlaceholderIsAWarning) {
+  BrokerRegistry registry;
+  registry.add("mine", [](const BrokerConfig&) { return std::unique_ptr<Broker>(); });
+  const auto keys = [&](const std::string& params) {
+    std::vector<std::string> found;
+    const std::string head = R"({"brokers": {"b": {"broker_type": "mine", "params": )";
+    for (const ConfigProblem& warning : parse_config(head + params + "}}}", registry).warnings) {
+      EXPECT_EQ(warning.text, "This is not substituted; an environment variable is written ${NAME}.");
+      found.push_back(warning.key);
+    }
+    return found;
+  };
+  EXPECT_THAT(keys(R"({"a": "$QUEUE", "b": "$", "c": "$queue", "d": "$QUEUE-x", "e": "x$QUEUE", "f": "$Q_1"})"),
+              ElementsAre("a", "f"));
+  const Environment set("ACTION_TRIGGERS_TEST_SET", "$QUEUE");
+  EXPECT_THAT(keys(R"({"a": "${ACTION_TRIGGERS_TEST_SET}"})"), IsEmpty());
+}
+
+TEST(ConfigTest, NoBrokersAreAWarning) {
+  const Config config = parse_config(R"({"brokers": {}})");
+  ASSERT_THAT(config.warnings, SizeIs(1));
+  EXPECT_EQ(config.warnings[0].text, "No broker is given.");
+  EXPECT_EQ(config.warnings[0].column, 13U);
+}
+
 // Errors.
 
 TEST(ConfigErrorTest, ReadsLikeACompilersMessagesAndDumpsInTheReferencesShape) {
@@ -284,8 +342,8 @@ TEST(ConfigErrorTest, ReadsLikeACompilersMessagesAndDumpsInTheReferencesShape) {
     const std::string path = file.path.string();
     const std::string at = file.path.string() + ":";
     EXPECT_EQ(error.what(),
-              at + "3:36: b.conn_details.server: The field 'server' must be of type str.\n" +              //
-                  at + "4:36: b.params.timeout_secs: The field 'timeout_secs' must be of type float.\n" +  //
+              at + "3:36: b.conn_details.server: The field 'server' must be of type str.\n" +         //
+                  at + "4:36: b.params.timeout_secs: The field 'timeout_secs' must be a number.\n" +  //
                   at +
                   "4:58: b.params.max_in_flight: The field 'max_in_flight' must be between 1 and 10000000, not 0.\n" +
                   at + "5:8: c.broker_type: `broker_type` not set for broker c\n" +  //
@@ -293,7 +351,7 @@ TEST(ConfigErrorTest, ReadsLikeACompilersMessagesAndDumpsInTheReferencesShape) {
     EXPECT_EQ(nlohmann::json::parse(error.to_json()), nlohmann::json::parse(R"({
       "": {"": {"oops": ["Unknown field 'oops'. Known: ACTION_BROKERS, ACTION_TRIGGERS, brokers, settings."]}},
       "b": {"connection_params": {"server": ["The field 'server' must be of type str."]},
-            "params": {"timeout_secs": ["The field 'timeout_secs' must be of type float."],
+            "params": {"timeout_secs": ["The field 'timeout_secs' must be a number."],
                        "max_in_flight": ["The field 'max_in_flight' must be between 1 and 10000000, not 0."]}},
       "c": {"": {"broker_type": ["`broker_type` not set for broker c"]}}})"));
     const ConfigError copy = error;  // NOLINT(performance-unnecessary-copy-initialization): copies share, and stay
@@ -310,8 +368,9 @@ TEST(ConfigErrorTest, FilesThatCannotBeRead) {
     }
     return {};
   };
-  EXPECT_EQ(what("/nonexistent/brokers.json"), "/nonexistent/brokers.json: The file cannot be read.");
-  EXPECT_EQ(what("/tmp"), "/tmp: The file cannot be read.");
+  EXPECT_EQ(what("/nonexistent/brokers.json"),
+            "/nonexistent/brokers.json: The file cannot be read: No such file or directory.");
+  EXPECT_EQ(what("/tmp"), "/tmp: The file cannot be read: Is a directory.");
   const TemporaryFile large("{\"brokers\": {}}" + std::string(max_config_bytes, ' '));
   EXPECT_THAT(what(large.path), HasSubstr("larger than 1 MiB"));
   const TemporaryFile endless(

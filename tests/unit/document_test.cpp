@@ -5,7 +5,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -16,8 +21,11 @@
 namespace action_triggers {
 namespace {
 
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
 using tests::problems_of;
 
 TEST(DocumentTest, CommentsOfThreeKinds) {
@@ -86,6 +94,157 @@ TEST(DocumentTest, CanonicalTextSortsKeys) {
   std::vector<ConfigProblem> problems;
   EXPECT_EQ(detail::canonical_text(detail::parse_document(text, positions, problems)),
             R"({"a":{"c":{},"d":"\""},"b":[1,2.5,null,true]})");
+}
+
+/// A seed of our own, so that every run is the same.
+class Random {
+ public:
+  std::size_t below(std::size_t limit) {
+    state_ = state_ * 6364136223846793005U + 1442695040888963407U;
+    return static_cast<std::size_t>(state_ >> 33U) % limit;
+  }
+
+ private:
+  std::uint64_t state_ = 1;
+};
+
+TEST(DocumentTest, AcceptsWhatTheJsonLibraryAccepts) {
+  // No comments, no equal keys, no numbers beyond a double: there the two differ on purpose.
+  const std::vector<std::string> pieces{"{",
+                                        "}",
+                                        "[",
+                                        "]",
+                                        ",",
+                                        ":",
+                                        " ",
+                                        "\n",
+                                        "\"a\"",
+                                        "\"b\"",
+                                        "\"",
+                                        "\\",
+                                        "\\u00e9",
+                                        "\\ud83d\\ude00",
+                                        "\\ud83d",
+                                        "\\ude00",
+                                        "0",
+                                        "-",
+                                        "1.5",
+                                        "2e3",
+                                        "01",
+                                        ".",
+                                        "e",
+                                        "+",
+                                        "true",
+                                        "false",
+                                        "null",
+                                        "nul",
+                                        "é",
+                                        "\xC3",
+                                        "\xED\xA0\x80",
+                                        "\xF0\x9F\x98\x80",
+                                        "\xF4\x90\x80\x80",
+                                        "\t",
+                                        "'"};
+  const std::vector<std::string> seeds{R"({"a":[1,-2.5e3,true,null],"b":{"c":"d\n\u00e9"}})",
+                                       R"([[],{},"",0,-0,0.0,1e5])",
+                                       R"("x")",
+                                       "12",
+                                       " null ",
+                                       "{}"};
+  Random random;
+  int accepted = 0;
+  for (int round = 0; round < 50'000; ++round) {
+    std::string text = seeds[random.below(seeds.size())];
+    for (std::size_t changes = random.below(4); changes > 0; --changes) {
+      const std::string& piece = pieces[random.below(pieces.size())];
+      text.replace(random.below(text.size() + 1), random.below(2), piece);
+    }
+    const detail::TextPositions positions(text);
+    std::vector<ConfigProblem> problems;
+    const detail::Node node = detail::parse_document(text, positions, problems);
+    std::erase_if(problems, [](const ConfigProblem& problem) { return problem.text.starts_with("The key "); });
+    const nlohmann::json library = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+    ASSERT_EQ(problems.empty(), !library.is_discarded()) << text << (problems.empty() ? "" : problems[0].text);
+    if (!problems.empty()) continue;
+    ++accepted;
+    const bool has_equal_keys = library != nlohmann::json::parse(detail::canonical_text(node));
+    ASSERT_TRUE(!has_equal_keys || text.find(',') != std::string::npos) << text;
+  }
+  EXPECT_GT(accepted, 10'000);
+}
+
+TEST(DocumentTest, CostIsThatOfTheTextWhateverIsWrongWithIt) {
+  const auto object = [](const std::string& head, const std::string& tail, const auto& member) {
+    std::string text = head;
+    for (int i = 0; text.size() < max_config_bytes - 200; ++i) text += (i == 0 ? "" : ",") + member(std::to_string(i));
+    return text + tail;
+  };
+  const auto unknown = [](const std::string& i) { return "\"k" + i + "\":1"; };
+  const std::string in_params = R"({"brokers":{"b":{"broker_type":"rabbitmq","params":{"queue":"q",)";
+  std::string deep = "\"deep\":";  // its pointers have 57 KB
+  for (int i = 0; i < 58; ++i) deep += "{\"" + std::string(1000, 'k') + "\":";
+  const std::vector<std::string> texts{
+      object("{", "}", unknown),
+      object(in_params, "}}}}", unknown),
+      object(in_params + R"("declare":{"arguments":{)", "}}}}}}",
+             [](const std::string& i) { return "\"k" + i + "\":{}"; }),
+      object(in_params, "}}}}", [](const std::string&) { return std::string("\"queue\":1"); }),
+      object("{\"brokers\":{", "}}", [](const std::string& i) { return "\"k" + i + "\":{}"; }),
+      object("{\"brokers\":{", "}}",
+             [](const std::string& i) { return "\"k" + i + "\":{\"broker_type\":\"memory\"}"; }),
+      object("{\"brokers\":{", "}}",
+             [](const std::string& i) {
+               return "\"k" + i +
+                      R"(":{"broker_type":"kafka","conn_details":{"bootstrap_servers":5},"params":{"tpic":1}})";
+             }),
+      object(R"({"brokers":{"b":{"broker_type":"kafka","params":{"topic":"t"},"conn_details":{"bootstrap_servers":[)",
+             "]}}}}", [](const std::string&) { return std::string("\"a:b:c\""); }),
+      object(in_params + R"("x":")", "\"}}}}", [](const std::string&) { return std::string("${NO_SUCH_VARIABLE}"); }),
+      object(in_params + "\"" + std::string(1000, 'k') + "\":{", "}}}}}",
+             [](const std::string& i) { return "\"k" + i + R"(":"${NO_SUCH_VARIABLE:-x}")"; }),
+      "{\"" + std::string(1000, 'k') + "\":1}",
+      object(in_params + deep + "\"", "\"" + std::string(58, '}') + "}}}}",
+             [](const std::string&) { return std::string("${NO_SUCH_VARIABLE}"); }),
+      object(in_params + deep + "[", "]" + std::string(58, '}') + "}}}}",
+             [](const std::string&) { return std::string("1e400"); }),
+      object(in_params + deep + "{", "}" + std::string(58, '}') + "}}}}",
+             [](const std::string&) { return std::string("\"k\":1"); }),
+      std::string(max_config_bytes, '{'),
+      std::string(max_config_bytes, '\n'),
+      std::string(max_config_bytes, '#'),
+  };
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    SCOPED_TRACE(i);
+    ASSERT_LE(texts[i].size(), max_config_bytes);
+    const auto begin = std::chrono::steady_clock::now();
+    std::size_t count = 0;
+    try {
+      static_cast<void>(parse_config(texts[i]));
+    } catch (const ConfigError& error) {
+      count = error.problems().size();
+      EXPECT_LT(std::string(error.what()).size() + error.to_json().size(),
+                15'000'000U);  // a hundred of the longest keys
+    }
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    EXPECT_LE(count, detail::max_config_problems + 1);
+    // It takes a few tenths; what grew with the square took minutes. Room for sanitizers and a busy machine.
+    EXPECT_LT(took.count(), 20) << texts[i].substr(0, 60);
+    if (::getenv("ACTION_TRIGGERS_SHOW_TIMES") != nullptr)
+      std::printf("%zu: %.3f s, %zu problems\n", i, took.count(), count);
+  }
+}
+
+TEST(DocumentTest, AHundredProblemsAreToldAndTheRestIsMentioned) {
+  const auto problems = [](int count) {
+    std::string text = R"({"brokers": {})";
+    for (int i = 0; i < count; ++i) text += ", \"k" + std::to_string(i) + "\": 1";
+    return problems_of([&] { return parse_config(text + "}"); });
+  };
+  EXPECT_THAT(problems(100), SizeIs(100));
+  EXPECT_THAT(problems(100), Each(StartsWith("Unknown field 'k")));
+  const auto more = problems(250);
+  EXPECT_THAT(more, SizeIs(101));
+  EXPECT_EQ(more.back(), "There are more problems; these are 100 of them.");
 }
 
 TEST(DocumentTest, PointersEscapeSlashAndTilde) {

@@ -77,7 +77,7 @@ TEST_F(SectionReaderTest, ElementsHaveTheirPlaceInWhatIsWrongWithThem) {
   EXPECT_EQ(list[1].required_string("m"), "");
   list[1].object("deep").problem("k", "is odd");
   list[1].problem("", "is odd too");
-  EXPECT_THAT(problems(), ElementsAre("27 list.1.n /s/list/1/n The field 'n' must be of type int.",
+  EXPECT_THAT(problems(), ElementsAre("27 list.1.n /s/list/1/n The field 'n' must be an integer.",
                                       "21 list.1.m /s/list/1 The field 'm' must be provided.",
                                       "46 list.1.deep.k /s/list/1/deep/k is odd",  //
                                       "21 list.1 /s/list/1 is odd too",
@@ -104,11 +104,11 @@ TEST_F(SectionReaderTest, WrongTypesInLists) {
   EXPECT_THAT(section.objects("b"), SizeIs(1));
   EXPECT_THAT(section.items("c"), IsEmpty());
   EXPECT_THAT(section.items("d"), SizeIs(1));
-  EXPECT_THAT(problems(), ElementsAre("7 a /s/a The field 'a' must be of type list of dict.",
-                                      "17 b.0 /s/b/0 The field 'b.0' must be of type dict.",
-                                      "26 b.2 /s/b/2 The field 'b.2' must be of type dict.",
-                                      "35 c /s/c The field 'c' must be of type list of str or dict.",
-                                      "46 d.0 /s/d/0 The field 'd.0' must be of type str or dict.",
+  EXPECT_THAT(problems(), ElementsAre("7 a /s/a The field 'a' must be a list of objects.",
+                                      "17 b.0 /s/b/0 The field 'b.0' must be an object.",
+                                      "26 b.2 /s/b/2 The field 'b.2' must be an object.",
+                                      "35 c /s/c The field 'c' must be a list of strings and objects.",
+                                      "46 d.0 /s/d/0 The field 'd.0' must be a string or an object.",
                                       "56 d.2 /s/d/2 The field 'd.2' must not be empty.",
                                       "60 d.3 /s/d/3 The field 'd.3' must not contain a NUL character."));
 }

@@ -62,7 +62,7 @@ TEST(SubstitutionTest, Files) {
   const TemporaryFile secret("s3cret\n");
   EXPECT_EQ(server_of("${file:" + secret.path.string() + "}"), "s3cret");  // without the line end that editors add
   EXPECT_THAT(problems_of([] { return server_of("${file:/nonexistent/secret}"); }),
-              ElementsAre("The file '/nonexistent/secret' cannot be read."));
+              ElementsAre("The file '/nonexistent/secret' cannot be read: No such file or directory."));
 }
 
 TEST(SubstitutionTest, ResolversOfTheApplication) {

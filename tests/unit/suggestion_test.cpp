@@ -16,6 +16,16 @@ TEST(SuggestionTest, IsTheNearestName) {
   EXPECT_EQ(suggestion("tls_ca", {"tls_ca_file", "tls_cb"}), "Did you mean 'tls_cb'?");
 }
 
+TEST(SuggestionTest, KnowsWhatOthersCallIt) {
+  EXPECT_EQ(suggestion("vhost", {"host", "virtual_host"}), "Did you mean 'virtual_host'?");  // not the nearer 'host'
+  EXPECT_EQ(suggestion("user", {"port", "username"}), "Did you mean 'username'?");
+  EXPECT_EQ(suggestion("user", {"client_id", "sasl_plain_username"}), "Did you mean 'sasl_plain_username'?");
+  EXPECT_EQ(suggestion("BootstrapServers", {"bootstrap_servers", "client_id"}), "Did you mean 'bootstrap_servers'?");
+  EXPECT_EQ(suggestion("virtual-host", {"host", "virtual_host"}), "Did you mean 'virtual_host'?");
+  EXPECT_EQ(suggestion("vhost", {"topic"}), "Known: topic.");  // what is meant is not known here
+  EXPECT_EQ(did_you_mean("xyz", {"topic"}), "");
+}
+
 TEST(SuggestionTest, IsTheListWhereNoneIsNear) {
   EXPECT_EQ(suggestion("xyz", {"exchange", "queue"}), "Known: exchange, queue.");
   EXPECT_EQ(suggestion("ab", {"cd"}), "Known: cd.");  // a third of the letters may be wrong, and one always

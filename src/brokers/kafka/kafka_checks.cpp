@@ -77,7 +77,7 @@ void check_files(ConfigSection& conn, const ParsedKafkaConfig& config) {
     const std::string why = why_unreadable(given->second, is_ca);
     if (why.empty()) continue;
     const std::string& key = config.keys.at(property);
-    const bool may_be_shown = !SectionReader::of(conn).is_substituted(key);
+    const bool may_be_shown = !conn.is_substituted(key);
     conn.problem(key, "The file " + (may_be_shown ? "'" + given->second + "' " : "") + "cannot be read: " + why + ".");
   }
 }
@@ -94,13 +94,12 @@ void check_pair(ConfigSection& conn, const ParsedKafkaConfig& config) {
 #ifdef ACTION_TRIGGERS_WITH_KAFKA
 
 /// librdkafka's reason as the end of a sentence; left out if it may quote what a substitution brought.
-std::string because(const std::string& reason, ConfigSection& conn, const std::string& key,
+std::string because(const std::string& reason, const ConfigSection& conn, const std::string& key,
                     const ParsedKafkaConfig& config) {
-  const SectionReader& reader = SectionReader::of(conn);
-  bool quotes = reader.is_substituted(key);
+  bool quotes = conn.is_substituted(key);
   for (const auto& [property, value] : config.properties) {
     const auto given = config.keys.find(property);
-    if (given == config.keys.end() || !reader.is_substituted(given->second)) continue;
+    if (given == config.keys.end() || !conn.is_substituted(given->second)) continue;
     quotes = quotes || reason.find(value) != std::string::npos;
   }
   for (const auto& [property, value] : config.secret_properties) {

@@ -127,14 +127,19 @@ bool has_any(const ConfigSection& conn, std::initializer_list<const char*> keys)
   return std::any_of(keys.begin(), keys.end(), [&](const char* key) { return conn.has(key); });
 }
 
+/// For an error text.
+std::string shown(const ConfigSection& conn, const std::string& protocol) {
+  return conn.is_substituted("security_protocol") || conn.is_substituted("security.protocol") ? "***" : protocol;
+}
+
 void check_credentials(ConfigSection& conn, const std::string& protocol) {
   const bool has_mechanism = has_any(conn, {"sasl_mechanism", "sasl.mechanism", "sasl.mechanisms"});
   const bool has_username = has_any(conn, {"sasl_plain_username", "sasl.username"});
   const bool has_password = has_any(conn, {"sasl_plain_password", "sasl.password"});
   if (!protocol.starts_with("SASL")) {
     if (has_username || has_mechanism) {
-      conn.problem("security_protocol",
-                   "SASL credentials are given, but 'security_protocol' is " + protocol + "; use SASL_SSL.");
+      conn.problem("security_protocol", "SASL credentials are given, but 'security_protocol' is " +
+                                            shown(conn, protocol) + "; use SASL_SSL.");
     }
     return;
   }
@@ -162,8 +167,8 @@ void check_security(BrokerSection& section, ParsedKafkaConfig& config) {
   }
   for (const auto& [property, key] : config.keys) {
     if (!property.starts_with("ssl.")) continue;
-    section.conn_details.problem(
-        key, "The field '" + key + "' is for TLS, but 'security_protocol' is " + protocol + "; use SSL or SASL_SSL.");
+    section.conn_details.problem(key, "The field '" + key + "' is for TLS, but 'security_protocol' is " +
+                                          shown(section.conn_details, protocol) + "; use SSL or SASL_SSL.");
   }
   for (const ParsedKafkaConfig::Server& server : config.servers) {
     if (report_plaintext(section, "bootstrap_servers", server.host, server.text)) break;  // once is enough

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "config/hosts.hpp"
-#include "config/section_reader.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -49,7 +48,7 @@ void read_servers(ConfigSection& from, std::string_view key, ParsedKafkaConfig& 
   const auto texts = from.strings(key);
   if (!texts) return;
   // A variable may hold a whole URL, password included.
-  const bool may_be_shown = !SectionReader::of(from).is_substituted(key);
+  const bool may_be_shown = !from.is_substituted(key);
   for (const std::string& text : *texts) {
     for (std::size_t begin = 0; begin <= text.size();) {
       const std::size_t end = std::min(text.find(',', begin), text.size());
@@ -60,7 +59,7 @@ void read_servers(ConfigSection& from, std::string_view key, ParsedKafkaConfig& 
         config.servers.push_back({address->host, may_be_shown ? server : "***"});
         config.bootstrap_servers += (config.bootstrap_servers.empty() ? "" : ",") + server;
       } else {
-        from.problem(key, (may_be_shown ? "'" + server + "'" : "'***'") + " is not host or host:port.");
+        from.problem(key, from.quoted(key, server) + " is not host or host:port.");
       }
       begin = end + 1;
     }

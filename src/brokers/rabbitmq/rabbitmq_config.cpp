@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <system_error>
 #include <utility>
 
 #include "action_triggers/rabbitmq.hpp"
@@ -10,6 +12,7 @@
 #include "config/field_table.hpp"
 #include "config/hosts.hpp"
 #include "config/plaintext.hpp"
+#include "config/section_reader.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -31,10 +34,11 @@ void read_port(ConfigSection& from, std::string_view key, ParsedConfig& config) 
   if (const auto text = from.scalar(key)) {
     std::int64_t number = 0;
     const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-    if (error != std::errc() || end != text->data() + text->size()) {
-      from.problem(key, "The field '" + std::string(key) + "' must be of type int.");
-    } else if (number < 1 || number > 65'535) {
-      from.problem(key, "The field '" + std::string(key) + "' must be between 1 and 65535.");
+    if (text->empty() || error == std::errc::invalid_argument || end != text->data() + text->size()) {
+      SectionReader::of(from).wrong_type(key, "an integer");
+    } else if (error != std::errc() || number < 1 || number > 65'535) {
+      from.problem(key, "The field '" + std::string(key) + "' must be between 1 and 65535, not " +
+                            (from.is_substituted(key) ? "***" : *text) + ".");
     } else {
       config.port = static_cast<std::uint16_t>(number);
     }
@@ -57,6 +61,39 @@ void read_short(ConfigSection& from, std::string_view key, ParsedConfig& config)
   read_short_text(from, key, config.*Member);
 }
 
+bool is_object(ConfigSection& section, std::string_view key) {
+  const Node* value = SectionReader::of(section).find(key);
+  return value != nullptr && value->is(Node::Kind::object);
+}
+
+bool is_empty_string(ConfigSection& section, std::string_view key) {
+  const Node* value = SectionReader::of(section).look_up(key);
+  return value != nullptr && value->is(Node::Kind::string) && value->string.empty();
+}
+
+void read_host(ConfigSection& from, std::string_view key, ParsedConfig& config) {
+  auto host = from.string(key);
+  if (!host) return;
+  if (const std::string_view mistake = host_mistake(*host); !mistake.empty()) {
+    from.problem(key, "The field '" + std::string(key) + "' " + std::string(mistake) + ".");
+  } else {
+    config.host = std::move(*host);
+  }
+}
+
+/// A fanout exchange has no use for a routing key, so it may be empty.
+void read_routing_key(ConfigSection& from, std::string_view key, ParsedConfig& config) {
+  if (!is_empty_string(from, key)) read_short_text(from, key, config.routing_key);
+}
+
+void read_exchange(ConfigSection& from, std::string_view key, ParsedConfig& config) {
+  if (is_empty_string(from, key)) {
+    from.problem(key, "The field 'exchange' must not be empty: the default exchange is used with 'queue'.");
+  } else {
+    read_short_text(from, key, config.exchange);
+  }
+}
+
 void refuse_unverified(ConfigSection& section, std::string_view key, std::string_view text) {
   if (section.has(key)) section.problem(key, std::string(text));
 }
@@ -68,6 +105,10 @@ void read_tls(ConfigSection& from, std::string_view key, ParsedConfig& config) {
     } else if (config.tls) {
       from.problem(key, "The field 'ssl' is false, but 'ssl_options' is given.");
     }
+    return;
+  }
+  if (key == "ssl" && !is_object(from, key)) {
+    SectionReader::of(from).wrong_type(key, "true, false or an object");
     return;
   }
   TlsConfig tls = config.tls.value_or(TlsConfig());
@@ -91,17 +132,63 @@ void read_tls(ConfigSection& from, std::string_view key, ParsedConfig& config) {
   config.tls = std::move(tls);
 }
 
+/// What the server wants of an argument that it knows: "integer", "string" or "boolean"; empty: it knows it not.
+std::string_view argument_type(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 18> types{
+      {{"x-dead-letter-exchange", "string"},
+       {"x-dead-letter-routing-key", "string"},
+       {"x-dead-letter-strategy", "string"},
+       {"x-delivery-limit", "integer"},
+       {"x-expires", "integer"},
+       {"x-max-age", "string"},
+       {"x-max-length", "integer"},
+       {"x-max-length-bytes", "integer"},
+       {"x-max-priority", "integer"},
+       {"x-message-ttl", "integer"},
+       {"x-overflow", "string"},
+       {"x-queue-leader-locator", "string"},
+       {"x-queue-master-locator", "string"},
+       {"x-queue-mode", "string"},
+       {"x-queue-type", "string"},
+       {"x-quorum-initial-group-size", "integer"},
+       {"x-single-active-consumer", "boolean"},
+       {"x-stream-max-segment-size-bytes", "integer"}}};
+  const auto* const found =
+      std::find_if(types.begin(), types.end(), [&](const auto& type) { return type.first == name; });
+  return found == types.end() ? std::string_view() : found->second;
+}
+
+void read_argument(ConfigSection& arguments, const std::string& name, std::string_view type,
+                   QueueDeclaration& declare) {
+  if (type == "integer") {
+    if (auto number = arguments.integer(name)) declare.integer_arguments[name] = *number;
+  } else if (type == "boolean") {
+    if (auto flag = arguments.boolean(name)) declare.boolean_arguments[name] = *flag;
+  } else if (is_empty_string(arguments, name)) {  // such as the default exchange
+    declare.string_arguments[name] = "";
+  } else if (auto text = arguments.string(name)) {
+    if (name == "x-queue-type" && !declare.queue_type.empty() && declare.queue_type != *text) {
+      arguments.problem(name, "The argument 'x-queue-type' differs from 'type'; give one of them.");
+    }
+    declare.string_arguments[name] = std::move(*text);
+  }
+}
+
 void read_declare(ConfigSection& from, std::string_view key, ParsedConfig& config) {
   if (from.is_boolean(key)) {
     if (from.boolean(key).value_or(false)) config.declare.emplace();
+    return;
+  }
+  if (!is_object(from, key)) {
+    SectionReader::of(from).wrong_type(key, "true, false or an object");
     return;
   }
   QueueDeclaration declare;
   ConfigSection object = from.object(key);
   declare.durable = object.boolean("durable").value_or(true);
   declare.queue_type = read_choice(object, "type", {"classic", "quorum", "stream"}).value_or("");
-  if (!declare.durable && declare.queue_type == "quorum") {
-    object.problem("durable", "A quorum queue is always durable.");
+  if (!declare.durable && (declare.queue_type == "quorum" || declare.queue_type == "stream")) {
+    object.problem("durable", "A " + declare.queue_type + " queue is always durable.");
   }
   ConfigSection arguments = object.object("arguments");
   constexpr std::size_t around_argument = 13;  // the lengths of name and value, and the value's type; or a number
@@ -110,6 +197,8 @@ void read_declare(ConfigSection& from, std::string_view key, ParsedConfig& confi
     bytes += name.size() + around_argument;
     if (name.empty() || name.size() > amqp_short_string_limit) {
       arguments.problem(name, "The name of an argument has 1 to 255 bytes.");
+    } else if (const std::string_view type = argument_type(name); !type.empty()) {
+      read_argument(arguments, name, type, declare);
     } else if (arguments.is_boolean(name)) {
       if (auto flag = arguments.boolean(name)) declare.boolean_arguments[name] = *flag;
     } else if (arguments.is_integer(name)) {
@@ -139,7 +228,7 @@ void read_hosts(ConfigSection& from, std::string_view key, ParsedConfig& config)
 FieldTable<ParsedConfig> connection_fields() {
   using C = ParsedConfig;
   return {
-      text_field<C>(in_conn_details, "host", &ParsedConfig::host, "localhost", "The server."),
+      custom_field<C>(in_conn_details, "host", "str", "", "localhost", "The server.", read_host),
       custom_field<C>(in_conn_details, "hosts", "list of str", "`host` or `host:port`", "",
                       "Several servers, tried in turn; instead of `host`.", read_hosts),
       custom_field<C>(in_conn_details, "port", "int", "1 to 65535", "5672, with TLS 5671",
@@ -172,10 +261,8 @@ FieldTable<ParsedConfig> destination_fields() {
   return {
       custom_field<C>(in_params, "queue", "str", "", "", "Through the default exchange; required without `exchange`.",
                       read_short<&RabbitMqConfig::queue>),
-      custom_field<C>(in_params, "exchange", "str", "", "", "Instead of `queue`; must exist.",
-                      read_short<&RabbitMqConfig::exchange>),
-      custom_field<C>(in_params, "routing_key", "str", "", "", "Required with `exchange`.",
-                      read_short<&RabbitMqConfig::routing_key>),
+      custom_field<C>(in_params, "exchange", "str", "", "", "Instead of `queue`; must exist.", read_exchange),
+      custom_field<C>(in_params, "routing_key", "str", "", "", "Required with `exchange`.", read_routing_key),
       flag_field<C>(in_params, "key_as_routing_key", &RabbitMqConfig::key_as_routing_key, "false",
                     "Message.key, where not empty, overrides `routing_key`; with `exchange` only."),
       custom_field<C>(in_params, "declare", "bool or dict", "", "false",
@@ -222,7 +309,8 @@ std::optional<std::string> percent_decoded(std::string_view text) {
 }
 
 /// https://www.rabbitmq.com/docs/uri-spec, except that an empty path is the virtual host "/", as other clients have it.
-bool read_url(ParsedConfig& config) {
+/// Returns what is wrong, as the end of a sentence that shows nothing of the URL: it may hold a password.
+std::string_view read_url(ParsedConfig& config) {
   std::string_view rest = config.url;
   if (rest.starts_with("amqps://")) {
     if (!config.tls) config.tls.emplace();
@@ -230,30 +318,38 @@ bool read_url(ParsedConfig& config) {
   } else if (rest.starts_with("amqp://")) {
     rest.remove_prefix(7);
   } else {
-    return false;
+    return "must begin with amqp:// or amqps://";
   }
-  if (rest.find_first_of("?#") != std::string_view::npos) return false;
-  if (const std::size_t slash = rest.find('/'); slash != std::string_view::npos) {
+  if (rest.find_first_of("?#") != std::string_view::npos) {
+    return "must not have a '?' or '#'; in a name or password they are written %3F and %23";
+  }
+  const std::size_t slash = std::min(rest.find('/'), rest.size());
+  const std::size_t at = rest.find('@');
+  // Whatever stands before the last '@' is meant as user and password, so it must not be taken for a host.
+  if (at != std::string_view::npos && (slash < rest.rfind('@') || at != rest.rfind('@'))) {
+    return "has an '@' or '/' in its user, password or virtual host; they are written %40 and %2F";
+  }
+  if (slash < rest.size()) {
     const auto path = percent_decoded(rest.substr(slash + 1));
-    if (!path) return false;
+    if (!path) return "has a virtual host with a '%' that begins no %-encoding; it is written %25";
     if (!path->empty()) config.virtual_host = *path;
     rest = rest.substr(0, slash);
   }
-  if (const std::size_t at = rest.rfind('@'); at != std::string_view::npos) {
+  if (at != std::string_view::npos) {
     const std::string_view user_info = rest.substr(0, at);
     const std::size_t colon = user_info.find(':');
     const auto user = percent_decoded(user_info.substr(0, colon));
     const auto password =
         percent_decoded(colon == std::string_view::npos ? std::string_view() : user_info.substr(colon + 1));
-    if (!user || !password) return false;
+    if (!user || !password) return "has a user or password with a '%' that begins no %-encoding; it is written %25";
     config.username = *user;
     if (colon != std::string_view::npos) config.password = Secret(*password);
     rest = rest.substr(at + 1);
   }
   const auto host = parse_host_port(rest, config.tls ? tls_port : plain_port);
-  if (!host) return false;
+  if (!host) return "has no host or no port from 1 to 65535 where they belong";
   config.hosts = {*host};
-  return true;
+  return {};
 }
 
 void collect_hosts(ConfigSection& conn, ParsedConfig& config) {
@@ -261,8 +357,9 @@ void collect_hosts(ConfigSection& conn, ParsedConfig& config) {
     for (const char* key : {"host", "hosts", "port", "username", "login", "password", "virtual_host", "virtualhost"}) {
       if (conn.has(key)) conn.problem(key, "The field '" + std::string(key) + "' is part of 'url'; give one of them.");
     }
-    if (!read_url(config)) {
-      conn.problem("url", "The field 'url' must be amqp://user:password@host:port/vhost (or amqps://), %-encoded.");
+    if (const std::string_view mistake = read_url(config); !mistake.empty()) {
+      conn.problem("url", "The field 'url' " + std::string(mistake) + ".",
+                   "It is amqp://user:password@host:port/vhost (or amqps://), %-encoded.");
     }
     return;
   }
@@ -276,7 +373,7 @@ void collect_hosts(ConfigSection& conn, ParsedConfig& config) {
     if (const auto host = parse_host_port(text, port)) {
       config.hosts.push_back(*host);
     } else {
-      conn.problem("hosts", "'" + text + "' is not host or host:port.");
+      conn.problem("hosts", conn.quoted("hosts", text) + " is not host or host:port.");
     }
   }
 }
@@ -284,7 +381,9 @@ void collect_hosts(ConfigSection& conn, ParsedConfig& config) {
 void check_destination(ConfigSection& params, const ParsedConfig& config) {
   const bool has_queue = params.has("queue");
   const bool has_exchange = params.has("exchange");
-  if (!has_queue && !has_exchange) params.problem("queue", "The field 'queue' must be provided.");
+  if (!has_queue && !has_exchange) {
+    params.problem("queue", "The field 'queue' must be provided.", "Or give 'exchange' and 'routing_key'.");
+  }
   if (has_queue && has_exchange) {
     params.problem("exchange",
                    "Give 'queue' or 'exchange', not both: a queue is reached through the default exchange.");
