@@ -1069,7 +1069,8 @@ TEST_F(LaneCoreTest, ABrokerThatThrowsInWaitRequestIsReplacedAndItsMessagesAreRe
   EXPECT_EQ(script_.made, 2);
 }
 
-// -------------------------------------------------------------------------------------------------- the connection's log
+// -------------------------------------------------------------------------------------------------- the connection's
+// log
 
 TEST_F(LaneCoreTest, AFailureOfTheConnectionIsLoggedOncePerChangeOfState) {
   script_.connect_fails = Status{StatusCode::unavailable, "refused"};
