@@ -30,6 +30,7 @@ LaneCore::LaneCore(Environment environment)
       broker_(environment_.make_broker),
       backoff_(environment_.seed),
       connection_(due_, backoff_),
+      connection_log_(environment_.log),
       deadlines_(due_, [this](Record& record) { resolve(record, Outcome::failed(timed_out(record, connection_))); }),
       destinations_(due_, deadlines_),
       reports_(environment_.on_failure_is_set, environment_.reports_outlive_calls) {
@@ -102,7 +103,7 @@ void LaneCore::step() {
   if (!broker_.is_closed()) {
     connect_if_due();
     if (broker_) call_broker("the broker's poll()", [&] { broker_->poll(*this); });
-    if (!logged_failure_.empty() && connection_.is_up()) if_memory_allows([&] { log_connected(); });
+    if (connection_.is_up()) if_memory_allows([&] { connection_log_.connected(); });
     due_.run(now_);
     now_ = environment_.clock();
     send_ready();
@@ -216,29 +217,9 @@ void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
   order_.make_ready(destination);
 }
 
-/// Each failure once, until there was a connection or another failure.
-void LaneCore::log_failure(const char* what, const std::string& why) {
-  if (why == logged_failure_) {
-    ++silent_failures_;
-    return;
-  }
-  const std::string more =
-      silent_failures_ == 0 ? "" : " (the failure before came " + std::to_string(silent_failures_) + " times more)";
-  log(LogLevel::warning, std::string(what) + ": " + why + more);
-  silent_failures_ = 0;
-  logged_failure_ = why;
-}
-
-void LaneCore::log_connected() {
-  if (silent_failures_ > 0) {
-    log(LogLevel::info, "connected, after the same failure " + std::to_string(silent_failures_) + " times more");
-  }
-  silent_failures_ = 0;
-  logged_failure_.clear();
-}
-
 void LaneCore::disconnected(Status why) {
-  if_memory_allows([&] { log_failure(connection_.is_up() ? "connection lost" : "cannot connect", why.message()); });
+  if_memory_allows(
+      [&] { connection_log_.failed(connection_.is_up() ? "connection lost" : "cannot connect", why.message()); });
   const bool was_connected = connection_.disconnected(why, now_);
   for (Destination* destination : destinations_.all()) {
     // What waits for the connection waits for nothing else.

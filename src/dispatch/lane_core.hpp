@@ -27,6 +27,7 @@
 #include "action_triggers/broker.hpp"
 #include "core/backoff.hpp"
 #include "dispatch/broker_slot.hpp"
+#include "dispatch/connection_log.hpp"
 #include "dispatch/connection_supervisor.hpp"
 #include "dispatch/deadlines.hpp"
 #include "dispatch/destination.hpp"
@@ -144,9 +145,6 @@ class LaneCore final : private BrokerEvents {
   void log(LogLevel level, std::string_view text) override { environment_.log(level, text); }
   [[nodiscard]] TimePoint now() const override { return now_; }
 
-  void log_failure(const char* what, const std::string& why);
-  void log_connected();
-
   // The broker
   template <class Call>
   bool call_broker(const char* what, Call&& call);
@@ -181,6 +179,7 @@ class LaneCore final : private BrokerEvents {
   Backoff backoff_;
   DueHeap due_;
   ConnectionSupervisor connection_;
+  ConnectionLog connection_log_;
   Deadlines deadlines_;
 
   DestinationSet destinations_;
@@ -194,8 +193,6 @@ class LaneCore final : private BrokerEvents {
   ReportMaker reports_;
   FlushBarriers flushes_;
   bool connection_full_ = false;
-  std::string logged_failure_;         // of the connection
-  std::uint64_t silent_failures_ = 0;  // the same again, and not logged
   bool work_left_ = false;
   bool out_of_memory_ = false;  // for a report
 
