@@ -157,7 +157,8 @@ class Ping {
       }
       return {report->partition, report->offset};
     }
-    rd_kafka_purge(client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    // NON_BLOCKING: no waiting for threads of the client that are looking up a name, past the ping's time.
+    rd_kafka_purge(client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
     throw Status(StatusCode::timed_out,
                  "the test message was not confirmed in time" + (last_error_.empty() ? "" : ": " + last_error_));
   }
