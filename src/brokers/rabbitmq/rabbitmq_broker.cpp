@@ -12,8 +12,6 @@ namespace {
 
 constexpr amqp_channel_t first_publish_channel = Declarations::last_control_channel + 1;
 constexpr std::chrono::milliseconds check_interval{250};  // of what has a time limit, while there is something
-constexpr std::chrono::seconds shared_at_least{2};        // or a broker that is slow would get channel after channel
-constexpr std::chrono::seconds apart_at_least{10};        // then who is out of trouble shares a channel again
 constexpr std::size_t most_refused_keys = 1'000;          // of a destination, then those are forgotten
 constexpr std::chrono::seconds good_host_time{1};  // a host that ends connections sooner is not tried first again
 
@@ -22,7 +20,7 @@ using Kind = Declarations::Kind;
 }  // namespace
 
 RabbitMqBroker::RabbitMqBroker(const RabbitMqConfig& config)
-    : config_(config), channels_(first_publish_channel, publishers_), declarations_(*this) {}
+    : config_(config), declarations_(*this), channels_(first_publish_channel, declarations_, *this) {}
 
 RabbitMqBroker::~RabbitMqBroker() = default;
 
@@ -35,36 +33,20 @@ void RabbitMqBroker::start(const LaneContext& context) {
 
 void RabbitMqBroker::add_destination(const BrokerConfig& config, std::size_t index) {
   const RabbitMqConfig& added = config_as<RabbitMqConfig>(config, "RabbitMQ");
-  if (index >= targets_.size()) {
-    targets_.resize(index + 1);
-    publishers_.resize(index + 1);
-  }
-  Target& target = targets_[index];
-  target = Target{};
-  target.config = &added;
-  target.exchange = channels_.add_user(added.exchange);
-  publishers_[index].reset();
+  if (index >= targets_.size()) targets_.resize(index + 1);
+  targets_[index] = {.config = &added, .refused_keys = {}};
   declarations_.set_queue(index, added);
-  declarations_.set_exchange(target.exchange, added.exchange);
+  channels_.add(index, added.exchange);
   if (!connection_) return;
   // As in on_connected(): the first message should not have to wait for it.
   if (added.declare) declarations_.request({Kind::queue, index}, last_poll_);
-  (void)enter(index, shared_channel(target.exchange, last_poll_), last_poll_);
+  (void)channels_.join(index, last_poll_);
 }
 
 void RabbitMqBroker::remove_destination(std::size_t index) {
-  Target& target = targets_[index];
-  target.config = nullptr;
+  targets_[index].config = nullptr;
   declarations_.remove({Kind::queue, index});
-  channels_.remove_user(target.exchange);
-  const std::optional<std::size_t> shared = channels_.shared(target.exchange);
-  if (!channels_.is_used(target.exchange)) {
-    declarations_.remove({Kind::exchange, target.exchange});
-    channels_.share(target.exchange, std::nullopt);
-  }
-  if (!connection_) return;
-  leave(index);
-  if (shared) close_if_idle(*shared);
+  channels_.remove(index);
 }
 
 // Connection
@@ -84,12 +66,10 @@ void RabbitMqBroker::on_connected(AmqpHandle handle, BrokerEvents& events) {
   // Ask for everything now: the first message should not have to wait for it.
   const TimePoint now = events.now();
   for (std::size_t i = 0; i < targets_.size(); ++i) {
-    targets_[i].channel.reset();
     targets_[i].refused_keys.clear();
-    publishers_[i].reset();
     if (targets_[i].config == nullptr) continue;
     if (targets_[i].config->declare) declarations_.request({Kind::queue, i}, now);
-    (void)enter(i, shared_channel(targets_[i].exchange, now), now);
+    (void)channels_.join(i, now);
   }
   events.log(LogLevel::info, "connected to " + to_string(config_.hosts[host_]));
   events.connected();
@@ -99,103 +79,28 @@ void RabbitMqBroker::on_connected(AmqpHandle handle, BrokerEvents& events) {
 void RabbitMqBroker::lose_connection(BrokerEvents& events) {
   const Status why = connection_->error();
   connection_.reset();
-  fail_all({StatusCode::unavailable, why.message()}, events);
+  channels_.lost({StatusCode::unavailable, why.message()}, events);
   if (events.now() - connected_at_ < good_host_time) host_ = (host_ + 1) % config_.hosts.size();
   events.disconnected(why);
 }
 
-void RabbitMqBroker::fail_all(const Status& why, BrokerEvents& events) {
-  for (std::size_t i = 0; i < channels_.size(); ++i) channels_[i].lost(why, events);
-}
-
-// Channels
-
-/// The channel that destinations of the exchange share. If nothing is confirmed on it, it is left to those who wait
-/// there, and the others get a new one.
-std::optional<std::size_t> RabbitMqBroker::shared_channel(std::size_t exchange, TimePoint now) {
-  const std::optional<std::size_t> shared = channels_.shared(exchange);
-  if (shared) {
-    const PublishChannel& channel = channels_[*shared];
-    const bool is_left = channel.stalled(now) && now - channel.opened_at() >= shared_at_least;
-    if (!is_left && channel.state() != PublishChannel::State::closing) return shared;
-  }
-  const std::optional<std::size_t> made = channels_.make(exchange);
-  if (!made) return shared;
-  channels_.share(exchange, made);
-  if (shared) close_if_idle(*shared);
-  prepare_channel(*made, now);
-  return made;
-}
-
-/// False: there is no such channel. Nothing of the destination may be unconfirmed, or its order would be lost.
-bool RabbitMqBroker::enter(std::size_t destination, std::optional<std::size_t> channel, TimePoint now) {
-  Target& target = targets_[destination];
-  if (!channel || channel == target.channel) return false;
-  leave(destination);
-  target.channel = channel;
-  channels_.enter(*channel);
-  if (channels_[*channel].state() == PublishChannel::State::closed) prepare_channel(*channel, now);
-  return true;
-}
-
-void RabbitMqBroker::leave(std::size_t destination) {
-  const std::optional<std::size_t> left = std::exchange(targets_[destination].channel, std::nullopt);
-  if (!left) return;
-  channels_.leave(*left);
-  close_if_idle(*left);
-}
-
-void RabbitMqBroker::close_if_idle(std::size_t index) {
-  if (!channels_.is_idle(index) || channels_[index].state() != PublishChannel::State::open) return;
-  close_channel(channels_[index], "no longer used");
-}
-
-/// Opens a closed channel, or asks first whether its exchange exists. The default exchange cannot be missing.
-void RabbitMqBroker::prepare_channel(std::size_t index, TimePoint now) {
-  times_begin(now);
-  if (channels_[index].exchange().empty()) {
-    open_channel(channels_[index], now);
-  } else {
-    declarations_.request({Kind::exchange, channels_.exchange_of(index)}, now);
-  }
-}
-
-/// What is published next goes right behind: a broker takes the methods of a channel in order, so it waits for neither
-/// of the two answers. If the broker refuses, it closes the connection, and the messages come back with it.
-void RabbitMqBroker::open_channel(PublishChannel& channel, TimePoint now) {
-  amqp_channel_open_t open{.out_of_band = amqp_empty_bytes};
-  amqp_confirm_select_t select{};
-  channel.opened(now);
-  send_method(channel.id(), AMQP_CHANNEL_OPEN_METHOD, &open);
-  send_method(channel.id(), AMQP_CONFIRM_SELECT_METHOD, &select);
-}
-
-void RabbitMqBroker::close_channel(PublishChannel& channel, std::string_view why) {
-  amqp_channel_close_t close{};
-  close.reply_code = AMQP_REPLY_SUCCESS;
-  close.reply_text = to_amqp(why);
-  channel.close_sent();
-  send_method(channel.id(), AMQP_CHANNEL_CLOSE_METHOD, &close);
-}
+// What the parts need of it
 
 void RabbitMqBroker::send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) {
   connection_->send_method(channel, method, decoded);
 }
 
-void RabbitMqBroker::exchange_exists(std::size_t index, TimePoint now) {
-  for (std::size_t i = 0; i < channels_.size(); ++i) {
-    if (channels_.exchange_of(i) == index && !channels_.is_idle(i) &&
-        channels_[i].state() == PublishChannel::State::closed) {
-      open_channel(channels_[i], now);
-    }
-  }
+void RabbitMqBroker::exchange_exists(std::size_t index, TimePoint now) { channels_.exchange_exists(index, now); }
+
+void RabbitMqBroker::times_begin(TimePoint now) {
+  if (next_check_ == TimePoint::max()) next_check_ = now + check_interval;
 }
 
 // Publishing
 
 const Status* RabbitMqBroker::refused(std::size_t destination, TimePoint now) const {
   if (const Status* status = declarations_.refused({Kind::queue, destination}, now)) return status;
-  return declarations_.refused({Kind::exchange, targets_[destination].exchange}, now);
+  return declarations_.refused({Kind::exchange, channels_.exchange_of(destination)}, now);
 }
 
 const Status* RabbitMqBroker::refused_key(std::size_t destination, std::string_view routing_key, TimePoint now) const {
@@ -218,9 +123,7 @@ PublishChannel* RabbitMqBroker::channel_for(const OutboundMessage& message, Time
     declarations_.request({Kind::queue, destination}, now);
     return nullptr;
   }
-  const Target& target = targets_[destination];
-  Publisher& publisher = publishers_[destination];
-  if (!target.channel && !enter(destination, shared_channel(target.exchange, now), now)) {
+  if (!channels_.join(destination, now)) {
     declarations_.refuse({Kind::queue, destination},
                          {StatusCode::unavailable,
                           "the broker allows " + std::to_string(channels_.most()) +
@@ -229,27 +132,7 @@ PublishChannel* RabbitMqBroker::channel_for(const OutboundMessage& message, Time
                          now);
     return nullptr;
   }
-  switch (publisher.offer(message, channels_.is_own(*target.channel), now)) {
-    case Publisher::Decision::wait:
-      return nullptr;
-    case Publisher::Decision::new_channel:
-      // If the connection has no more channels, it stays.
-      if (enter(destination, channels_.make(target.exchange), now)) return channel_for(message, now);
-      break;
-    case Publisher::Decision::publish:
-      break;
-  }
-  if (publisher.unconfirmed() == 0) {
-    const PublishChannel& current = channels_[*target.channel];
-    const bool comes_back =
-        !channels_.is_shared(*target.channel) && publisher.is_calm() && now - current.opened_at() >= apart_at_least;
-    if (comes_back || current.stalled(now) || current.state() == PublishChannel::State::closing) {
-      (void)enter(destination, shared_channel(target.exchange, now), now);
-    }
-  }
-  PublishChannel& channel = channels_[*target.channel];
-  if (channel.state() == PublishChannel::State::closed) prepare_channel(*target.channel, now);
-  return channel.state() == PublishChannel::State::open && channel.has_room(now) ? &channel : nullptr;
+  return channels_.channel_for(message, now);
 }
 
 std::size_t RabbitMqBroker::send(std::span<const OutboundMessage* const> batch, BrokerEvents& events) {
@@ -440,11 +323,6 @@ void RabbitMqBroker::on_channel_closed(PublishChannel& channel, const amqp_chann
 
 // Time
 
-/// Something has a time limit from now on.
-void RabbitMqBroker::times_begin(TimePoint now) {
-  if (next_check_ == TimePoint::max()) next_check_ = now + check_interval;
-}
-
 void RabbitMqBroker::check_times(BrokerEvents& events) {
   const TimePoint now = events.now();
   bool goes_on = declarations_.has_times();
@@ -454,22 +332,12 @@ void RabbitMqBroker::check_times(BrokerEvents& events) {
     declarations_.check_times(now);
     if (declarations_.is_stuck()) return connection_->fail("the broker answers no declaration on this connection");
   }
-  for (std::size_t i = 0; i < channels_.size(); ++i) {
-    PublishChannel& channel = channels_[i];
-    if (!channel.has_times()) continue;
-    goes_on = true;
-    if (blocked_ || connection_->is_writing(channel.id())) {  // a large body may take its time
-      channel.restart_times(now);
-    } else if (channel.is_unanswered(now)) {
-      return connection_->fail("the broker does not answer channel.open: it has stopped reading this connection");
-    } else if (channel.is_hopeless(now)) {
-      const Status why(StatusCode::unavailable, "the broker has confirmed nothing on the channel for 30 seconds");
-      events.log(LogLevel::warning, why.message());
-      channel.lost(why, events);
-      close_channel(channel, "not confirmed");
-    } else if (channel.stalled(now) && channel.over_safe_window() && channels_.is_shared(i)) {
-      (void)shared_channel(channels_.exchange_of(i), now);  // also to see whether the broker still reads
-    }
+  goes_on = goes_on || channels_.has_times();
+  const auto is_excused = [this](amqp_channel_t channel) {  // a large body may take its time
+    return blocked_ || connection_->is_writing(channel);
+  };
+  if (const Status status = channels_.check_times(is_excused, events); !status.ok()) {
+    return connection_->fail(status.message());
   }
   next_check_ = goes_on ? now + check_interval : TimePoint::max();
 }
@@ -494,7 +362,7 @@ void RabbitMqBroker::close(BrokerEvents& events, std::chrono::milliseconds timeo
   connector_.reset();
   if (!connection_) return;
   connection_->close(timeout, frame_handler(events));
-  fail_all({StatusCode::unavailable, "the connection was closed before the broker confirmed"}, events);
+  channels_.lost({StatusCode::unavailable, "the connection was closed before the broker confirmed"}, events);
   connection_.reset();
 }
 

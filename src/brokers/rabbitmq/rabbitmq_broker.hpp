@@ -11,7 +11,7 @@
 /// - AmqpConnector: connects and logs in, in the background
 /// - AmqpConnection: the socket, the first error, heartbeats
 /// - Declarations: queues to declare and exchanges that have to exist, on control channels
-/// - ExchangeChannels: which channels there are, and who uses them
+/// - DestinationChannels: which channel a destination is on; ExchangeChannels, which channels there are
 /// - PublishChannel: what is unconfirmed or returned on a channel, and how much it takes
 /// - Publisher: how a destination goes on after nacks and channel errors
 /// - MessageEncoder: a message's properties and limits
@@ -31,12 +31,12 @@
 #include "brokers/rabbitmq/amqp_connection.hpp"
 #include "brokers/rabbitmq/amqp_connector.hpp"
 #include "brokers/rabbitmq/declarations.hpp"
-#include "brokers/rabbitmq/exchange_channels.hpp"
+#include "brokers/rabbitmq/destination_channels.hpp"
 #include "brokers/rabbitmq/message_encoder.hpp"
 
 namespace action_triggers::detail {
 
-class RabbitMqBroker final : public Broker, private Declarations::Owner {
+class RabbitMqBroker final : public Broker, private Declarations::Owner, private DestinationChannels::Owner {
  public:
   explicit RabbitMqBroker(const RabbitMqConfig& config);
   ~RabbitMqBroker() override;
@@ -56,28 +56,17 @@ class RabbitMqBroker final : public Broker, private Declarations::Owner {
   /// What a destination of the lane needs.
   struct Target {
     const RabbitMqConfig* config = nullptr;                    // nullptr: removed
-    std::size_t exchange = 0;                                  // in channels_
-    std::optional<std::size_t> channel;                        // in channels_; of this connection
     std::map<std::string, Refusal, std::less<>> refused_keys;  // routing keys that the user has no right to
   };
 
   // Connection
   void on_connected(AmqpHandle handle, BrokerEvents& events);
   void lose_connection(BrokerEvents& events);
-  void fail_all(const Status& why, BrokerEvents& events);
 
-  // Channels
-  [[nodiscard]] std::optional<std::size_t> shared_channel(std::size_t exchange, TimePoint now);
-  [[nodiscard]] bool enter(std::size_t destination, std::optional<std::size_t> channel, TimePoint now);
-  void leave(std::size_t destination);
-  void prepare_channel(std::size_t index, TimePoint now);
-  void open_channel(PublishChannel& channel, TimePoint now);
-  void close_channel(PublishChannel& channel, std::string_view why);
-  void close_if_idle(std::size_t index);
-
-  // Declarations::Owner
+  // Declarations::Owner, DestinationChannels::Owner
   void send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) override;
   void exchange_exists(std::size_t index, TimePoint now) override;
+  void times_begin(TimePoint now) override;
 
   // Publishing
   [[nodiscard]] const Status* refused(std::size_t destination, TimePoint now) const;
@@ -87,7 +76,6 @@ class RabbitMqBroker final : public Broker, private Declarations::Owner {
 
   // Time
   void check_times(BrokerEvents& events);
-  void times_begin(TimePoint now);
 
   // Reading
   [[nodiscard]] AmqpConnection::FrameHandler frame_handler(BrokerEvents& events);
@@ -100,8 +88,6 @@ class RabbitMqBroker final : public Broker, private Declarations::Owner {
   const RabbitMqConfig config_;
   std::optional<Waker> waker_;
   std::vector<Target> targets_;  // in destination_index order
-  Publishers publishers_;        // likewise
-  ExchangeChannels channels_;
 
   std::unique_ptr<AmqpConnector> connector_;  // while connecting
   std::size_t host_ = 0;                      // the one that is tried first
@@ -111,6 +97,7 @@ class RabbitMqBroker final : public Broker, private Declarations::Owner {
   TimePoint last_poll_;                      // wait_request() counts from it
   TimePoint next_check_ = TimePoint::max();  // of what has a time limit
   Declarations declarations_;
+  DestinationChannels channels_;
   MessageEncoder encoder_;
 };
 

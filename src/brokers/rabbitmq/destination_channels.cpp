@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+#include "brokers/rabbitmq/destination_channels.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace action_triggers::detail {
+namespace {
+
+constexpr std::chrono::seconds shared_at_least{2};  // or a broker that is slow would get channel after channel
+constexpr std::chrono::seconds apart_at_least{10};  // then who is out of trouble shares a channel again
+
+using Kind = Declarations::Kind;
+
+}  // namespace
+
+// Destinations
+
+void DestinationChannels::add(std::size_t destination, const std::string& exchange) {
+  if (destination >= targets_.size()) {
+    targets_.resize(destination + 1);
+    publishers_.resize(destination + 1);
+  }
+  targets_[destination] = {.exchange = channels_.add_user(exchange), .channel = {}};
+  publishers_[destination].reset();
+  declarations_.set_exchange(targets_[destination].exchange, exchange);
+}
+
+void DestinationChannels::remove(std::size_t destination) {
+  const std::size_t exchange = targets_[destination].exchange;
+  channels_.remove_user(exchange);
+  const std::optional<std::size_t> shared = channels_.shared(exchange);
+  if (!channels_.is_used(exchange)) {
+    declarations_.remove({Kind::exchange, exchange});
+    channels_.share(exchange, std::nullopt);
+  }
+  leave(destination);
+  if (shared) close_if_idle(*shared);
+}
+
+// Connection
+
+void DestinationChannels::reset(std::uint16_t last_id) {
+  channels_.reset(last_id);
+  for (Target& target : targets_) target.channel.reset();
+  for (Publisher& publisher : publishers_) publisher.reset();
+}
+
+void DestinationChannels::lost(const Status& why, BrokerEvents& events) {
+  for (std::size_t i = 0; i < channels_.size(); ++i) channels_[i].lost(why, events);
+}
+
+void DestinationChannels::exchange_exists(std::size_t exchange, TimePoint now) {
+  for (std::size_t i = 0; i < channels_.size(); ++i) {
+    if (channels_.exchange_of(i) == exchange && !channels_.is_idle(i) &&
+        channels_[i].state() == PublishChannel::State::closed) {
+      open(channels_[i], now);
+    }
+  }
+}
+
+// Who is where
+
+bool DestinationChannels::join(std::size_t destination, TimePoint now) {
+  const Target& target = targets_[destination];
+  return target.channel || enter(destination, shared_channel(target.exchange, now), now);
+}
+
+/// The channel that destinations of the exchange share. If nothing is confirmed on it, it is left to those who wait
+/// there, and the others get a new one.
+std::optional<std::size_t> DestinationChannels::shared_channel(std::size_t exchange, TimePoint now) {
+  const std::optional<std::size_t> shared = channels_.shared(exchange);
+  if (shared) {
+    const PublishChannel& channel = channels_[*shared];
+    const bool is_left = channel.stalled(now) && now - channel.opened_at() >= shared_at_least;
+    if (!is_left && channel.state() != PublishChannel::State::closing) return shared;
+  }
+  const std::optional<std::size_t> made = channels_.make(exchange);
+  if (!made) return shared;
+  channels_.share(exchange, made);
+  if (shared) close_if_idle(*shared);
+  prepare(*made, now);
+  return made;
+}
+
+/// False: there is no such channel. Nothing of the destination may be unconfirmed, or its order would be lost.
+bool DestinationChannels::enter(std::size_t destination, std::optional<std::size_t> channel, TimePoint now) {
+  Target& target = targets_[destination];
+  if (!channel || channel == target.channel) return false;
+  leave(destination);
+  target.channel = channel;
+  channels_.enter(*channel);
+  if (channels_[*channel].state() == PublishChannel::State::closed) prepare(*channel, now);
+  return true;
+}
+
+void DestinationChannels::leave(std::size_t destination) {
+  const std::optional<std::size_t> left = std::exchange(targets_[destination].channel, std::nullopt);
+  if (!left) return;
+  channels_.leave(*left);
+  close_if_idle(*left);
+}
+
+PublishChannel* DestinationChannels::channel_for(const OutboundMessage& message, TimePoint now) {
+  const std::size_t destination = message.destination_index();
+  const Target& target = targets_[destination];
+  Publisher& publisher = publishers_[destination];
+  switch (publisher.offer(message, channels_.is_own(*target.channel), now)) {
+    case Publisher::Decision::wait:
+      return nullptr;
+    case Publisher::Decision::new_channel:
+      // If the connection has no more channels, it stays.
+      if (enter(destination, channels_.make(target.exchange), now)) return channel_for(message, now);
+      break;
+    case Publisher::Decision::publish:
+      break;
+  }
+  if (publisher.unconfirmed() == 0) {
+    const PublishChannel& current = channels_[*target.channel];
+    const bool comes_back =
+        !channels_.is_shared(*target.channel) && publisher.is_calm() && now - current.opened_at() >= apart_at_least;
+    if (comes_back || current.stalled(now) || current.state() == PublishChannel::State::closing) {
+      (void)enter(destination, shared_channel(target.exchange, now), now);
+    }
+  }
+  PublishChannel& channel = channels_[*target.channel];
+  if (channel.state() == PublishChannel::State::closed) prepare(*target.channel, now);
+  return channel.state() == PublishChannel::State::open && channel.has_room(now) ? &channel : nullptr;
+}
+
+// Opening and closing
+
+/// Opens a closed channel, or asks first whether its exchange exists. The default exchange cannot be missing.
+void DestinationChannels::prepare(std::size_t index, TimePoint now) {
+  owner_.times_begin(now);
+  if (channels_[index].exchange().empty()) {
+    open(channels_[index], now);
+  } else {
+    declarations_.request({Kind::exchange, channels_.exchange_of(index)}, now);
+  }
+}
+
+/// What is published next goes right behind: a broker takes the methods of a channel in order, so it waits for neither
+/// of the two answers. If the broker refuses, it closes the connection, and the messages come back with it.
+void DestinationChannels::open(PublishChannel& channel, TimePoint now) {
+  amqp_channel_open_t open{.out_of_band = amqp_empty_bytes};
+  amqp_confirm_select_t select{};
+  channel.opened(now);
+  owner_.send_method(channel.id(), AMQP_CHANNEL_OPEN_METHOD, &open);
+  owner_.send_method(channel.id(), AMQP_CONFIRM_SELECT_METHOD, &select);
+}
+
+void DestinationChannels::close(PublishChannel& channel, std::string_view why) {
+  amqp_channel_close_t close{};
+  close.reply_code = AMQP_REPLY_SUCCESS;
+  close.reply_text = to_amqp(why);
+  channel.close_sent();
+  owner_.send_method(channel.id(), AMQP_CHANNEL_CLOSE_METHOD, &close);
+}
+
+void DestinationChannels::close_if_idle(std::size_t index) {
+  if (!channels_.is_idle(index) || channels_[index].state() != PublishChannel::State::open) return;
+  close(channels_[index], "no longer used");
+}
+
+// Time
+
+bool DestinationChannels::has_times() const {
+  for (std::size_t i = 0; i < channels_.size(); ++i) {
+    if (channels_[i].has_times()) return true;
+  }
+  return false;
+}
+
+Status DestinationChannels::check_times(const std::function<bool(amqp_channel_t)>& is_excused, BrokerEvents& events) {
+  const TimePoint now = events.now();
+  for (std::size_t i = 0; i < channels_.size(); ++i) {
+    PublishChannel& channel = channels_[i];
+    if (!channel.has_times()) continue;
+    if (is_excused(channel.id())) {
+      channel.restart_times(now);
+    } else if (channel.is_unanswered(now)) {
+      return {StatusCode::unavailable,
+              "the broker does not answer channel.open: it has stopped reading this connection"};
+    } else if (channel.is_hopeless(now)) {
+      const Status why(StatusCode::unavailable, "the broker has confirmed nothing on the channel for 30 seconds");
+      events.log(LogLevel::warning, why.message());
+      channel.lost(why, events);
+      close(channel, "not confirmed");
+    } else if (channel.stalled(now) && channel.over_safe_window() && channels_.is_shared(i)) {
+      (void)shared_channel(channels_.exchange_of(i), now);  // also to see whether the broker still reads
+    }
+  }
+  return {};
+}
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+/// Which channel each destination of a lane publishes on, and when it goes to another one.
+///
+/// Destinations of an exchange share a channel until there is trouble. Who is in trouble goes on alone on a new one,
+/// and comes back later; if a channel is not confirmed, it is left to those who wait there. Nobody moves while
+/// something of theirs is unconfirmed, or their order would be lost.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "action_triggers/broker.hpp"
+#include "brokers/rabbitmq/amqp.hpp"
+#include "brokers/rabbitmq/declarations.hpp"
+#include "brokers/rabbitmq/exchange_channels.hpp"
+
+namespace action_triggers::detail {
+
+class DestinationChannels {
+ public:
+  /// What DestinationChannels needs of its owner.
+  class Owner {
+   public:
+    virtual void send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) = 0;
+    /// Something has a time limit from now on: check_times() is to be called before long.
+    virtual void times_begin(TimePoint now) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  /// `first_id`: the AMQP channel number of channel 0. `declarations` is asked whether exchanges exist.
+  DestinationChannels(amqp_channel_t first_id, Declarations& declarations, Owner& owner)
+      : declarations_(declarations), owner_(owner), channels_(first_id, publishers_) {}
+
+  // Destinations
+
+  /// `destination`: the next number, or that of one that was removed. It is on no channel.
+  void add(std::size_t destination, const std::string& exchange);
+  /// Nothing of it is unconfirmed.
+  void remove(std::size_t destination);
+  /// The exchange's number in `declarations`.
+  [[nodiscard]] std::size_t exchange_of(std::size_t destination) const { return targets_[destination].exchange; }
+
+  // Connection
+
+  /// The connection is a new one, on which AMQP channels up to `last_id` may be used: nobody is on a channel.
+  void reset(std::uint16_t last_id);
+  /// The connection is gone. Completes everything unconfirmed as possibly persisted.
+  void lost(const Status& why, BrokerEvents& events);
+  /// How many channels it may have.
+  [[nodiscard]] std::size_t most() const noexcept { return channels_.most(); }
+  /// nullptr: no channel has this number.
+  [[nodiscard]] PublishChannel* find(std::uint16_t id) { return channels_.find(id); }
+  /// An exchange that was asked for exists.
+  void exchange_exists(std::size_t exchange, TimePoint now);
+
+  // Publishing
+
+  /// Puts the destination on the channel that others of its exchange share, if it is on none. False: the connection has
+  /// no more channels.
+  [[nodiscard]] bool join(std::size_t destination, TimePoint now);
+  /// The channel that takes this message now, if there is one. If not, what is missing has been asked for. The
+  /// destination has joined.
+  [[nodiscard]] PublishChannel* channel_for(const OutboundMessage& message, TimePoint now);
+
+  // Time
+
+  [[nodiscard]] bool has_times() const;
+  /// Gives up channels on which nothing is confirmed. `is_excused`: no answer can be expected on the channel yet. Not
+  /// ok: the broker does not read the connection.
+  [[nodiscard]] Status check_times(const std::function<bool(amqp_channel_t)>& is_excused, BrokerEvents& events);
+
+ private:
+  struct Target {
+    std::size_t exchange = 0;            // in channels_
+    std::optional<std::size_t> channel;  // in channels_; of this connection
+  };
+
+  [[nodiscard]] std::optional<std::size_t> shared_channel(std::size_t exchange, TimePoint now);
+  [[nodiscard]] bool enter(std::size_t destination, std::optional<std::size_t> channel, TimePoint now);
+  void leave(std::size_t destination);
+  void prepare(std::size_t index, TimePoint now);
+  void open(PublishChannel& channel, TimePoint now);
+  void close(PublishChannel& channel, std::string_view why);
+  void close_if_idle(std::size_t index);
+
+  Declarations& declarations_;
+  Owner& owner_;
+  std::vector<Target> targets_;  // in destination_index order
+  Publishers publishers_;        // likewise
+  ExchangeChannels channels_;
+};
+
+}  // namespace action_triggers::detail
