@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// JSON text as a tree that knows where everything stood. The only place that sees the JSON library.
+/// A configuration as a tree that knows where everything stood in the text. The only place that sees the JSON library.
 #pragma once
 
 #include <cstddef>
@@ -53,10 +53,6 @@ class TextPositions {
  private:
   std::vector<std::size_t> line_starts_;
 };
-
-/// Parses JSON with comments. What is wrong with the text itself (syntax, duplicate keys, depth, numbers beyond a
-/// double) goes to `problems`; after a syntax error the result is null.
-Node parse_document(std::string_view text, const TextPositions& positions, std::vector<ConfigProblem>& problems);
 
 /// RFC 6901: `/` and `~` in a key are escaped.
 std::string pointer_to(std::string_view parent, std::string_view key);

@@ -8,6 +8,8 @@
 #include <tuple>
 #include <utility>
 
+#include "config/json_parser.hpp"
+
 namespace action_triggers::detail {
 namespace {
 

@@ -16,6 +16,7 @@
 
 #include "action_triggers/broker_registry.hpp"
 #include "action_triggers/memory.hpp"
+#include "config/json_parser.hpp"
 #include "unit/config_support.hpp"
 
 namespace action_triggers {

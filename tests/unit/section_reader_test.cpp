@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/json_parser.hpp"
 #include "unit/config_support.hpp"
 
 namespace action_triggers::detail {
