@@ -6,20 +6,20 @@
 /// one; the lane sends again, in order, what came back.
 #pragma once
 
+#include <librdkafka/rdkafka.h>
+
 #include <chrono>
-#include <cstdint>
-#include <deque>
-#include <map>
-#include <memory>
+#include <cstddef>
 #include <optional>
-#include <set>
+#include <span>
 #include <string>
-#include <vector>
 
 #include "action_triggers/broker.hpp"
-#include "base/wake_fd.hpp"
-#include "brokers/kafka/kafka_client.hpp"
-#include "brokers/kafka/kafka_headers.hpp"
+#include "action_triggers/kafka.hpp"
+#include "brokers/kafka/kafka_connection_watch.hpp"
+#include "brokers/kafka/kafka_destinations.hpp"
+#include "brokers/kafka/kafka_large_messages.hpp"
+#include "brokers/kafka/kafka_producer.hpp"
 
 namespace action_triggers::detail {
 
@@ -51,90 +51,25 @@ class KafkaBroker final : public Broker {
   void throttled(const char* by, std::chrono::milliseconds pause);
 
  private:
-  /// What a destination needs for sending.
-  struct Target {
-    const KafkaConfig* config = nullptr;  // nullptr: removed
-    std::size_t topic = 0;                // its position in topics_
-  };
-  using Messages = std::vector<const OutboundMessage*>;
-  /// Destinations share it if their topic is the same.
-  struct Topic {
-    std::string name;     // empty: no destination uses it
-    KafkaTopic handle{};  // of client_; empty without one
-
-    bool was_written = false;                // by this process: it exists, whatever a broker says for a moment
-    std::optional<TimePoint> unknown_since;  // the cluster says that it does not exist
-
-    // What was refused with its batch is tried again in parts, one after the other, each by itself, and a part that is
-    // refused in halves, until the error is one message's. Meanwhile nothing newer of the topic is sent.
-    std::size_t in_client = 0;  // its messages that the client has
-    Messages refused;           // to be divided when the client has none of them
-    std::deque<Messages> parts;
-    std::size_t part_size = 0;  // of the part that the client has; 0: it has none
-    bool was_divided = false;   // for the log
-    [[nodiscard]] bool is_divided() const { return part_size > 0 || !refused.empty() || !parts.empty(); }
-  };
-
-  struct Logged {
-    std::uint64_t times = 0;  // since it was logged
-    TimePoint at;
-  };
-
-  [[nodiscard]] bool make_client(BrokerEvents& events);
-  [[nodiscard]] Status make_topic_handle(std::size_t topic);
-  [[nodiscard]] std::size_t topic_position(const std::string& name);
-  [[nodiscard]] std::chrono::milliseconds longest_timeout(std::size_t topic) const;
-  [[nodiscard]] bool has_attempt_limit() const;
-  [[nodiscard]] KafkaError produce(const Target& target, const OutboundMessage& message, std::int64_t timestamp);
+  using Topic = KafkaDestinations::Topic;
 
   void serve_events(BrokerEvents& events);
-  void send_parts(Topic& topic, BrokerEvents& events);
-  void complete_held(const Status& why, BrokerEvents& events);
-  void count_in(Topic& topic, const OutboundMessage& message);
-  void count_out(Topic& topic, const OutboundMessage& message);
-  [[nodiscard]] Outcome refusal(Topic& topic, const OutboundMessage& message, rd_kafka_resp_err_t error) const;
-  [[nodiscard]] Status unknown_topic(Topic& topic, const OutboundMessage& message, Status why) const;
-  [[nodiscard]] Topic& topic_of(const OutboundMessage& message) {
-    return topics_[targets_[message.destination_index()].topic];
-  }
   void serve_reports(rd_kafka_event_t* event, BrokerEvents& events);
   void serve_error(rd_kafka_resp_err_t error, std::string text, BrokerEvents& events);
+  void send_parts(Topic& topic, BrokerEvents& events);
+  void complete_held(const Status& why, BrokerEvents& events);
   void watch_connection(BrokerEvents& events);
-  void watch_throttle(BrokerEvents& events);
   void watch_large_messages();
-  void log_once(LogLevel level, const std::string& text, BrokerEvents& events);
-
   void give_up_client(Status why);
   void free_client(std::chrono::milliseconds patience);
-  /// False in a child of fork(). The client's threads are not there, so it may be neither used nor destroyed.
-  [[nodiscard]] bool is_ours() const;
 
   const KafkaConfig config_;
-  std::vector<Target> targets_;  // by OutboundMessage::destination_index()
-  std::vector<Topic> topics_;
-
-  const WakeFd has_events_;       // librdkafka's threads wake it when queue_ has something
-  std::uint32_t generation_ = 0;  // fork_generation() when client_ was made
-  rd_kafka_t* client_ = nullptr;
-  KafkaQueue queue_;
-  KafkaHeaderLists header_lists_;
-  std::optional<Status> given_up_;   // why client_ was given up; until its last report is served it stays
-  bool isolates_large_ = false;      // that is why: its large messages are sent again one by one
-  bool was_apart_ = false;           // there was one
-  bool large_apart_ = false;         // until none waits, no other large message is taken
-  std::size_t large_in_client_ = 0;  // messages
-  std::shared_ptr<KafkaSigns> signs_;
-  std::uint64_t answers_ = 0;      // that the lane knows of
-  bool is_reachable_ = false;      // as the lane was told
-  std::optional<TimePoint> down_;  // since when no address is known that can be reached
-  bool was_told_down_ = false;
-  std::string last_error_;                  // of a connection
-  std::set<std::string> failing_;           // errors of connections since down_
-  std::map<std::string, Logged> failures_;  // what the log has, by text
-  TimePoint throttled_until_ = TimePoint::min();
-  std::string throttled_by_;
-  bool was_throttled_ = false;  // as the lane was told
-  bool connected_now_ = false;  // connect() was called after the last poll()
+  KafkaProducer producer_;
+  KafkaDestinations destinations_;
+  KafkaConnectionWatch connection_;
+  KafkaLargeMessages large_;
+  std::optional<Status> given_up_;  // why the client was given up; until its last report is served it stays
+  bool connected_now_ = false;      // connect() was called after the last poll()
   bool more_events_ = false;
   TimePoint last_poll_;
 };

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#include "brokers/kafka/kafka_connection_watch.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace action_triggers::detail {
+namespace {
+
+// Without an answer for so long, the cluster cannot be reached: with messages that wait, and without. The client tries
+// a host's next address after the pause of retry; idle, it looks for a connection once a second.
+constexpr std::chrono::milliseconds down_time{500};
+constexpr std::chrono::milliseconds idle_down_time{4'000};
+constexpr std::chrono::milliseconds watch_time{100};        // answers wake nobody
+constexpr std::chrono::milliseconds throttle_grace{1'000};  // until the next answer says whether it goes on
+
+}  // namespace
+
+void KafkaConnectionWatch::restart() {
+  down_.reset();
+  was_told_down_ = false;
+  is_reachable_ = false;
+  was_throttled_ = false;
+  answers_ = 0;
+}
+
+void KafkaConnectionWatch::all_down(TimePoint now) {
+  if (down_) return;
+  down_ = now;
+  failing_.clear();
+}
+
+void KafkaConnectionWatch::failed(std::string text, TimePoint now, BrokerEvents& events) {
+  if (const std::size_t suffix = text.rfind(" (after "); suffix != std::string::npos) text.erase(suffix);
+  if (is_reachable_ || was_told_down_) log_once(LogLevel::warning, text, now, events);  // or its disconnection says it
+  if (is_in_doubt() && failing_.insert(text).second) down_ = now;                       // there was one more address
+  last_error_ = std::move(text);
+}
+
+bool KafkaConnectionWatch::has_answered(std::uint64_t answers) {
+  if (answers == answers_) return false;
+  answers_ = answers;
+  down_.reset();
+  was_told_down_ = false;
+  return true;
+}
+
+bool KafkaConnectionWatch::tell_up(BrokerEvents& events) {
+  if (std::exchange(is_reachable_, true)) return false;
+  last_error_.clear();
+  failures_.clear();
+  events.reconnecting(false, {});
+  return true;
+}
+
+bool KafkaConnectionWatch::is_down(bool has_messages, TimePoint now) const {
+  const auto least = 2 * config_.retry.initial_backoff;  // the client's pause before a host's next address
+  // Without messages it does not hurry: it looks for a connection once a second.
+  const auto patience = std::max<std::chrono::nanoseconds>(has_messages ? down_time : idle_down_time, least);
+  return now - *down_ >= patience;
+}
+
+std::string KafkaConnectionWatch::why_down() const {
+  return "no broker of " + config_.bootstrap_servers + " can be reached" +
+         (last_error_.empty() ? std::string() : ": " + last_error_);
+}
+
+void KafkaConnectionWatch::tell_down(TimePoint now, BrokerEvents& events) {
+  const std::string why = why_down();
+  was_told_down_ = true;
+  is_reachable_ = false;
+  log_once(LogLevel::warning, why, now, events);
+  events.reconnecting(true, why);
+}
+
+void KafkaConnectionWatch::throttled(const char* by, std::chrono::milliseconds pause, TimePoint now) {
+  throttled_until_ = pause > pause.zero() ? now + pause + throttle_grace : TimePoint::min();
+  if (pause > pause.zero()) throttled_by_ = by;
+}
+
+void KafkaConnectionWatch::watch_throttle(TimePoint now, BrokerEvents& events) {
+  const bool is_throttled = now < throttled_until_;
+  if (is_throttled == was_throttled_) return;
+  was_throttled_ = is_throttled;
+  const std::string why = is_throttled ? "over its quota, this client is throttled by broker " + throttled_by_ : "";
+  if (is_throttled) log_once(LogLevel::warning, why, now, events);
+  events.blocked(is_throttled, why);
+}
+
+TimePoint KafkaConnectionWatch::next_look(bool has_client, TimePoint now) const {
+  TimePoint at = TimePoint::max();
+  if (has_client && (!is_reachable_ || down_)) at = now + watch_time;
+  if (was_throttled_) at = std::min(at, throttled_until_);
+  return at;
+}
+
+/// Once until a broker answers again, or a minute has passed: then with the number of times.
+void KafkaConnectionWatch::log_once(LogLevel level, const std::string& text, TimePoint now, BrokerEvents& events) {
+  constexpr std::size_t most_kinds = 100;
+  if (failures_.size() >= most_kinds) failures_.clear();
+  const auto [entry, is_new] = failures_.try_emplace(text);
+  Logged& logged = entry->second;
+  ++logged.times;
+  if (!is_new && now - logged.at < std::chrono::minutes(1)) return;
+  events.log(level, is_new ? text : text + " (" + std::to_string(logged.times) + " times since)");
+  logged = {.times = 0, .at = now};
+}
+
+}  // namespace action_triggers::detail
