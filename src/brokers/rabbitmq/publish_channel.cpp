@@ -147,10 +147,12 @@ void PublishChannel::complete(Unconfirmed& entry, Confirmation confirmation, Bro
 }
 
 void PublishChannel::return_begins(int reply_code, std::string_view reply_text, std::string_view routing_key) {
-  return_.emplace();
-  return_->text =
-      "no queue took the message: the broker says " + std::to_string(reply_code) + " " + std::string(reply_text);
-  return_->routing_key = routing_key;
+  return_ = Return{.text = "no queue took the message: the broker says " + std::to_string(reply_code) + " " +
+                           std::string(reply_text),
+                   .routing_key = std::string(routing_key),
+                   .candidates = {},
+                   .body_size = 0,
+                   .body_left = {}};
 }
 
 Status PublishChannel::return_header(const ReturnedHeader& header) {
