@@ -24,16 +24,16 @@ class Capacity {
   /// the newer ones.
   Answer reserve(std::size_t bytes, bool slack) noexcept {
     if (bytes > max_bytes_) return Answer::too_large;
-    const std::uint64_t before = used_.fetch_add(one_message + bytes, std::memory_order_seq_cst);
     const unsigned factor = slack ? 2 : 1;
-    Answer answer = Answer::reserved;
-    if ((before & closed_bit) != 0) {
-      answer = Answer::closed;
-    } else if (messages_in(before) >= factor * max_messages_ || bytes_in(before) + bytes > factor * max_bytes_) {
-      answer = Answer::full;
-    }
-    if (answer != Answer::reserved) release(1, bytes);
-    return answer;
+    // Not added first and taken back: what is refused would count for a moment.
+    std::uint64_t before = used_.load(std::memory_order_relaxed);
+    do {
+      if ((before & closed_bit) != 0) return Answer::closed;
+      if (messages_in(before) >= factor * max_messages_ || bytes_in(before) + bytes > factor * max_bytes_) {
+        return Answer::full;
+      }
+    } while (!used_.compare_exchange_weak(before, before + one_message + bytes, std::memory_order_seq_cst));
+    return Answer::reserved;
   }
 
   /// Any thread.

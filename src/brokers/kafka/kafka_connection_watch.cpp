@@ -9,7 +9,7 @@ namespace {
 
 // Without an answer for so long, the cluster cannot be reached: with messages that wait, and without. The client tries
 // a host's next address after the pause of retry; idle, it looks for a connection once a second.
-constexpr std::chrono::milliseconds down_time{500};
+constexpr std::chrono::milliseconds down_time{1'000};
 constexpr std::chrono::milliseconds idle_down_time{4'000};
 constexpr std::chrono::milliseconds watch_time{100};        // answers wake nobody
 constexpr std::chrono::milliseconds throttle_grace{1'000};  // until the next answer says whether it goes on
