@@ -38,6 +38,10 @@ struct RetryPolicy {
     return status.retryable() ||
            (!on.empty() && std::find(on.begin(), on.end(), status.code()) != on.end() && can_be_added(status.code()));
   }
+  /// Whether max_attempts allows no further one after so many.
+  [[nodiscard]] bool is_used_up(std::uint32_t attempts) const noexcept {
+    return max_attempts && attempts >= *max_attempts;
+  }
   /// Whether `on` may have it.
   [[nodiscard]] static bool can_be_added(StatusCode code) noexcept {
     return code == StatusCode::unroutable || code == StatusCode::not_found || code == StatusCode::unauthenticated ||

@@ -208,7 +208,7 @@ void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
     if (broker_.is_closed()) {
       outcome.status =
           status_of(StatusCode::closed, [&] { return "close() ran out of time: " + outcome.status.message(); });
-    } else if (!tried_enough(record)) {
+    } else if (!destination.config->retry.is_used_up(record.attempt())) {
       retry(record, outcome.status);
       return order_.make_ready(destination);
     }
@@ -222,6 +222,7 @@ void LaneCore::disconnected(Status why) {
       [&] { connection_log_.failed(connection_.is_up() ? "connection lost" : "cannot connect", why.message()); });
   const bool was_connected = connection_.disconnected(why, now_);
   for (Destination* destination : destinations_.all()) {
+    const RetryPolicy& retry = destination->config->retry;
     // What waits for the connection waits for nothing else.
     destination->paused = false;
     destination->queue.return_waiting(TimePoint::max());
@@ -229,7 +230,7 @@ void LaneCore::disconnected(Status why) {
       Record* const newer = record->newer;
       if (!record->in_flight) {
         if (!was_connected) record->count_attempt(+1);
-        if (!destination->config->retry.retries(why) || (!was_connected && tried_enough(*record))) {
+        if (!retry.retries(why) || (!was_connected && retry.is_used_up(record->attempt()))) {
           resolve(*record, Outcome::failed(copy_of(why)));
         }
       }

@@ -20,11 +20,6 @@ TimePoint on_grid(TimePoint at) {
 
 }  // namespace
 
-bool tried_enough(const Record& record) {
-  const auto& most = record.dest().config->retry.max_attempts;
-  return most && record.attempt() >= *most;
-}
-
 void send_again_later(Record& record, const Status& why, TimePoint now, Backoff& backoff) noexcept {
   Destination& destination = record.dest();
   if_memory_allows([&] {

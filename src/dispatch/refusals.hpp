@@ -10,9 +10,6 @@
 
 namespace action_triggers::detail {
 
-/// Its destination's retry.max_attempts does not allow another attempt.
-[[nodiscard]] bool tried_enough(const Record& record);
-
 /// The message keeps its place, and its destination pauses before it is sent again, so that newer ones do not overtake
 /// it; but what the broker refuses again while it takes others waits apart from them. The destination's due time may
 /// have changed.

@@ -2,7 +2,6 @@
 #include "brokers/kafka/kafka_destinations.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <utility>
 
 #include "action_triggers/broker_type.hpp"
@@ -25,9 +24,8 @@ void KafkaDestinations::Topic::written() {
 
 Status KafkaDestinations::Topic::unknown(const OutboundMessage& message, Status why, TimePoint now) {
   if (!unknown_since) unknown_since = now;
-  const std::optional<std::uint32_t>& most = message.destination().retry.max_attempts;
   const bool is_old_news = !was_written && now - *unknown_since >= unknown_topic_patience;
-  if (is_old_news || (most && message.attempt() >= *most)) return why;
+  if (is_old_news || message.destination().retry.is_used_up(message.attempt())) return why;
   return {StatusCode::unavailable, why.message()};
 }
 
