@@ -129,7 +129,6 @@ std::size_t KafkaBroker::send(std::span<const OutboundMessage* const> batch, Bro
     for (const OutboundMessage* message : batch) events.complete(*message, Outcome::failed(why));
     return batch.size();
   }
-  const KafkaConfig& config = destinations_.config_of(*batch.front());
   const std::int64_t now = unix_ms();  // librdkafka would ask for each message
   for (std::size_t i = 0; i < batch.size(); ++i) {
     if (has_nameless_header(*batch[i])) {
@@ -137,24 +136,39 @@ std::size_t KafkaBroker::send(std::span<const OutboundMessage* const> batch, Bro
       continue;
     }
     if (!large_.may_go(*batch[i])) return i;
-    const KafkaError error = producer_.produce(config, topic.handle.get(), *batch[i], now);
-    if (!error) {
-      topic.parts.count_in();
-      large_.count_in(*batch[i]);
-      continue;
+    switch (offer(topic, *batch[i], now, events)) {
+      case Offered::taken:
+        topic.parts.count_in();
+        break;
+      case Offered::completed:
+        break;
+      case Offered::client_full:
+        events.full();  // offered again when reports have freed some of the queue
+        return i;
+      case Offered::client_ended:
+        return i;
     }
-    const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
-    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {  // offered again when reports have freed some of the queue
-      events.full();
-      return i;
-    }
-    if (code == RD_KAFKA_RESP_ERR__FATAL) {
-      serve_error(code, rd_kafka_error_string(error.get()), events);
-      return i;
-    }
-    events.complete(*batch[i], topic.refusal(*batch[i], code, last_poll_));
   }
   return batch.size();
+}
+
+/// Hands one message to the client, or completes it if the client refuses it for good.
+KafkaBroker::Offered KafkaBroker::offer(Topic& topic, const OutboundMessage& message, std::int64_t timestamp,
+                                        BrokerEvents& events) {
+  const KafkaConfig& config = destinations_.config_of(message);
+  const KafkaError error = producer_.produce(config, topic.handle.get(), message, timestamp);
+  if (!error) {
+    large_.count_in(message);
+    return Offered::taken;
+  }
+  const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
+  if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return Offered::client_full;
+  if (code == RD_KAFKA_RESP_ERR__FATAL) {
+    serve_error(code, rd_kafka_error_string(error.get()), events);
+    return Offered::client_ended;
+  }
+  events.complete(message, topic.refusal(message, code, last_poll_));
+  return Offered::completed;
 }
 
 /// Sends the next part of what was refused with its batch, if the client has nothing of the topic.
@@ -164,21 +178,10 @@ void KafkaBroker::send_parts(Topic& topic, BrokerEvents& events) {
     const KafkaParts::Messages part = topic.parts.take();
     const std::int64_t now = unix_ms();
     for (std::size_t i = 0; i < part.size(); ++i) {
-      const OutboundMessage& message = *part[i];
-      const KafkaError error = producer_.produce(destinations_.config_of(message), topic.handle.get(), message, now);
-      if (!error) {
-        topic.parts.sent();
-        large_.count_in(message);
-        continue;
-      }
-      const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
-      if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL && code != RD_KAFKA_RESP_ERR__FATAL) {
-        events.complete(message, topic.refusal(message, code, last_poll_));
-        continue;
-      }
-      topic.parts.put_back(part, i);
-      if (code == RD_KAFKA_RESP_ERR__FATAL) serve_error(code, rd_kafka_error_string(error.get()), events);
-      return;
+      const Offered offered = offer(topic, *part[i], now, events);
+      if (offered == Offered::completed) continue;
+      if (offered != Offered::taken) return topic.parts.put_back(part, i);
+      topic.parts.sent();
     }
   }
 }

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -56,6 +57,8 @@ class KafkaBroker final : public Broker {
   void serve_events(BrokerEvents& events);
   void serve_reports(rd_kafka_event_t* event, BrokerEvents& events);
   void serve_error(rd_kafka_resp_err_t error, std::string text, BrokerEvents& events);
+  enum class Offered : std::uint8_t { taken, completed, client_full, client_ended };
+  Offered offer(Topic& topic, const OutboundMessage& message, std::int64_t timestamp, BrokerEvents& events);
   void send_parts(Topic& topic, BrokerEvents& events);
   void complete_held(const Status& why, BrokerEvents& events);
   void watch_connection(BrokerEvents& events);
