@@ -171,12 +171,15 @@ void set_headers(amqp_basic_properties_t& properties, std::span<amqp_table_entry
   properties.headers = {static_cast<int>(entries.size()), entries.data()};
 }
 
+std::string_view routing_key_of(const RabbitMqConfig& config, std::string_view key) {
+  if (config.key_as_routing_key && !key.empty()) return key;
+  return config.exchange.empty() ? config.queue : config.routing_key;
+}
+
 amqp_basic_publish_t publish_method(const RabbitMqConfig& config, std::string_view key) {
-  std::string_view routing_key = config.exchange.empty() ? config.queue : config.routing_key;
-  if (config.key_as_routing_key && !key.empty()) routing_key = key;
   amqp_basic_publish_t method{};
   method.exchange = to_amqp(config.exchange);
-  method.routing_key = to_amqp(routing_key);
+  method.routing_key = to_amqp(routing_key_of(config, key));
   method.mandatory = config.mandatory ? 1 : 0;
   return method;
 }

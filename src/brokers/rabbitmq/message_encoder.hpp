@@ -29,7 +29,9 @@ void set_message_id(amqp_basic_properties_t& properties, std::string_view id);
 void set_content_type(amqp_basic_properties_t& properties, std::string_view content_type);
 void set_headers(amqp_basic_properties_t& properties, std::span<amqp_table_entry_t> entries);
 
-/// Where a message with this key goes, as the configuration has it. Refers to both.
+/// The routing key of a message with this key, as the configuration has it. Refers to both.
+std::string_view routing_key_of(const RabbitMqConfig& config, std::string_view key);
+/// Where it goes. Refers to both.
 amqp_basic_publish_t publish_method(const RabbitMqConfig& config, std::string_view key);
 
 /// The arguments of queue.declare. Refer to `queue`.

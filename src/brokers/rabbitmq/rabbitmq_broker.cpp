@@ -152,8 +152,7 @@ std::size_t RabbitMqBroker::send(std::span<const OutboundMessage* const> batch, 
   std::size_t taken = 0;
   for (; taken < batch.size() && connection_->error().ok(); ++taken) {
     const OutboundMessage& message = *batch[taken];
-    const amqp_basic_publish_t method = publish_method(config, message.key());
-    const std::string_view routing_key = from_amqp(method.routing_key);
+    const std::string_view routing_key = routing_key_of(config, message.key());
     if (const Status* refusal = refused_key(destination, routing_key, now)) {
       events.complete(message, Outcome::failed(*refusal));
       continue;
