@@ -57,7 +57,7 @@ ExitCode check(const CheckOptions& options) {
   nlohmann::json all = nlohmann::json::array();
   for (const std::string& file : options.files) {
     const Loaded loaded = read_config(file);
-    if (!loaded.config) worst = std::max(worst, loaded.is_readable ? ExitCode::failure : ExitCode::wrong_usage);
+    if (!loaded.config) worst = std::max(worst, loaded.unreadable.empty() ? ExitCode::failure : ExitCode::wrong_usage);
     if (options.json) {
       all.push_back(json_of(loaded));
       all.back()["file"] = name_of(file);

@@ -10,4 +10,7 @@ enum class ExitCode : int {
   wrong_usage = 2,  // or an unreadable file
 };
 
+/// Plus the signal: the status of a command that one ended, as shells have it.
+constexpr int exit_status_of_signals = 128;
+
 }  // namespace action_triggers::cli

@@ -41,7 +41,6 @@ constexpr std::chrono::milliseconds progress_every{200};
 // What a signal leaves a command: less than a second in all.
 constexpr std::chrono::milliseconds close_after_signal{700};
 constexpr std::chrono::milliseconds end_after_signal{900};
-constexpr int exit_status_of_signals = 128;  // plus the signal: what shells say
 
 /// Counts outcomes, and holds the reader back while too many are missing: however long the input is, memory is bounded
 /// and the destination's bounds are not reached.

@@ -16,6 +16,8 @@
 #include <thread>
 #include <utility>
 
+#include "cli/exit_code.hpp"
+
 namespace action_triggers::cli {
 namespace {
 
@@ -25,14 +27,11 @@ std::atomic<int> wake_descriptor{-1};
 std::mutex wake_mutex;
 std::function<void()> wake_command;
 
-/// A shell's exit status for a command that a signal ended.
-constexpr int exit_status_base = 128;
-
 [[noreturn]] void wait_for_signals(sigset_t set) {
   for (;;) {
     int signal = 0;
     if (sigwait(&set, &signal) != 0) continue;
-    if (first_signal.load() != 0) ::_exit(exit_status_base + signal);
+    if (first_signal.load() != 0) ::_exit(exit_status_of_signals + signal);
     first_signal = signal;
     const std::uint64_t one = 1;
     static_cast<void>(::write(wake_descriptor, &one, sizeof one) == sizeof one);  // an eventfd at 0 takes it

@@ -22,7 +22,7 @@ Loaded read_config(const std::string& file) {
   const detail::FileContent content =
       file == "-" ? detail::read_descriptor(STDIN_FILENO, /*patience_ms=*/-1) : detail::read_file(file);
   if (!content.bytes) {
-    return {std::nullopt, ConfigError(file, {{.text = "The file cannot be read: " + content.why + "."}}), false};
+    return {std::nullopt, ConfigError(file, {{.text = "The file cannot be read: " + content.why + "."}}), content.why};
   }
   try {
     return {parse_config(*content.bytes), std::nullopt};
@@ -32,14 +32,11 @@ Loaded read_config(const std::string& file) {
 }
 
 void print_problems(const std::string& file, const Loaded& loaded) {
-  const auto& problems = loaded.error->problems();
-  if (!loaded.is_readable) {
-    std::string text = problems.front().text;
-    text = text.substr(text.find("cannot be read"));
-    text.pop_back();  // the full stop
-    std::cerr << name_of(file) << ": " << text << '\n';
+  if (!loaded.unreadable.empty()) {
+    std::cerr << name_of(file) << ": cannot be read: " << loaded.unreadable << '\n';
     return;
   }
+  const auto& problems = loaded.error->problems();
   for (const ConfigProblem& problem : problems) {
     std::cout << detail::problem_line(name_of(file), "error", problem) << '\n';
   }
@@ -54,7 +51,7 @@ LoadedConfig load(const std::string& file, bool json) {
   } else {
     print_problems(file, loaded);
   }
-  return {std::nullopt, loaded.is_readable ? ExitCode::failure : ExitCode::wrong_usage};
+  return {std::nullopt, loaded.unreadable.empty() ? ExitCode::failure : ExitCode::wrong_usage};
 }
 
 bool has_broker(const Config& config, const std::string& file, const std::string& name) {

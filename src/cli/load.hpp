@@ -14,7 +14,7 @@ namespace action_triggers::cli {
 struct Loaded {
   std::optional<Config> config;
   std::optional<ConfigError> error;
-  bool is_readable = true;
+  std::string unreadable{};  // why the file cannot be read, as the end of a sentence; empty: it can
 };
 
 /// "-" is standard input.
