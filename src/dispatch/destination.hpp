@@ -41,6 +41,12 @@ struct DestinationCounters {
   LatencyHistogram latency;
 };
 
+/// Messages that have capacity reserved and are not admitted. The two numbers are read one after the other, so either
+/// may be the newer one, and a message that was released in between is only in `held`.
+[[nodiscard]] constexpr std::uint64_t waiting_for_lane(std::uint64_t reserved, std::uint64_t held) noexcept {
+  return reserved > held ? reserved - held : 0;
+}
+
 class Destination final : public DestinationRef, public ReadyNode, public Due {
  public:
   /// Far below the clock's end: a deadline can be added to any time.
@@ -65,11 +71,16 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
     const std::uint64_t reserved = capacity.messages();
     const std::uint64_t held = counters.held.get();
     const std::uint64_t admitted = counters.admitted.get();
-    return admitted - reported + (reserved > held ? reserved - held : 0);
+    return admitted - reported + waiting_for_lane(reserved, held);
   }
 
-  /// How many fires stats() says were accepted: `count`, or what it said before if that was more. Any thread.
-  [[nodiscard]] std::uint64_t accepted_at_least(std::uint64_t count) const noexcept {
+  /// The fires that were accepted, at least: never fewer than have an outcome, and never fewer than it said before.
+  /// Any thread.
+  [[nodiscard]] std::uint64_t accepted() const noexcept {
+    // In this order, nothing is in the sum twice.
+    const std::uint64_t admitted = counters.admitted.get();
+    const std::uint64_t held = counters.held.get();
+    const std::uint64_t count = admitted + waiting_for_lane(capacity.messages(), held);
     std::uint64_t most = most_accepted_.load(std::memory_order_relaxed);
     while (most < count && !most_accepted_.compare_exchange_weak(most, count, std::memory_order_relaxed)) {
     }

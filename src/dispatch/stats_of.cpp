@@ -17,12 +17,9 @@ BrokerStats stats_of(const Destination& destination) {
     if (code != 0) stats.failed += stats.by_status[code];
   }
   stats.delivered = stats.by_status[0];
-  // In this order: what was released before `queued` is read may be missing from the sum, but nothing is in it twice.
-  const std::uint64_t admitted = counters.admitted.get();
-  const std::uint64_t held = counters.held.get();
   stats.queued = destination.capacity.messages();
   stats.queued_bytes = destination.capacity.bytes();
-  stats.fired = refused_in_fire + destination.accepted_at_least(admitted + stats.queued - held);
+  stats.fired = refused_in_fire + destination.accepted();  // after the outcomes, which it is never less than
   stats.in_flight = counters.in_flight.get();
   stats.retried = counters.retried.get();
   stats.late_outcomes = counters.late_outcomes.get();
