@@ -67,19 +67,12 @@ std::pair<PropertiesView, const char*> Payload::unpack_properties() const noexce
   return {properties, at};
 }
 
-void Payload::add_rest(char* at, const Message& rest, const MessageId& id) noexcept {
+void Payload::add_rest(char* at, const Message& rest) noexcept {
   key_size_ = size32(rest.key.size());
   content_type_size_ = size32(rest.content_type.size());
   header_count_ = size32(rest.headers.size());
   if (rest.priority) priority_ = *rest.priority;
   at = append(append(at, rest.key), rest.content_type);
-  if (rest.id.empty()) {
-    add_made_id(at, id);
-    at += MessageId::text_size;
-  } else {
-    id_size_ = size32(rest.id.size());
-    at = append(at, rest.id);
-  }
   if (rest.expiration) {
     has_expiration_ = true;
     const std::int64_t ms = std::max<std::int64_t>(rest.expiration->count(), 0);

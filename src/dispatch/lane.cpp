@@ -14,6 +14,13 @@
 namespace action_triggers::detail {
 namespace {
 
+/// The firing thread wrote the record on another core: its lines come while the lane admits the one before.
+void prefetch(const void* record) noexcept {
+  for (std::size_t at = 0; at < sizeof(Record) + sizeof(Payload); at += 64) {
+    __builtin_prefetch(static_cast<const char*>(record) + at);
+  }
+}
+
 constexpr int most_admitted_per_turn = 4096;
 // After a message the lane stays awake for so long: an application that fires again and again does not pay for a wake
 // each time (docs/decisions/0012).
@@ -191,6 +198,7 @@ int Lane::admit_queued() {
   for (; admitted < most_admitted_per_turn; ++admitted) {
     QueueNode* const node = queue_.pop();
     if (node == nullptr) break;
+    prefetch(queue_.upcoming());
     if (node->is_command) {
       static_cast<LaneCommand&>(*node).run(core_);
     } else {

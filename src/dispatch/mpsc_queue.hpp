@@ -47,6 +47,9 @@ class MpscQueue {
     return oldest;
   }
 
+  /// Consumer only. What pop() will probably return next; its address only, it may not be complete yet.
+  [[nodiscard]] const QueueNode* upcoming() const noexcept { return oldest_; }
+
   /// Consumer only.
   [[nodiscard]] bool empty() const noexcept {
     return oldest_ == &stub_ && newest_.load(std::memory_order_seq_cst) == &stub_;
