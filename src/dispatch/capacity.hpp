@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// How many messages and bytes a destination may hold without an outcome: reserved by fire(), released by the lane.
+/// How many messages and bytes a destination may hold without an outcome.
+///
+/// fire() reserves. The lane releases: OutcomeQueue when a message has its outcome, for several at once and before its
+/// report, so that a callback may fire; but what the broker still holds beyond its outcome (a deadline came first) only
+/// in LaneCore::released_by_broker().
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT
 /// What becomes of a message that the broker did not take, but may take later: when it is sent again, and who waits for
-/// it meanwhile (docs/decisions/0004).
+/// it meanwhile (docs/decisions/0004). Whether it is sent again at all, LaneCore::complete() asks of its RetryPolicy.
+///
+/// - First refusal: the whole destination pauses for Backoff::after(1), so that nothing newer overtakes the message.
+/// - Refused again while others are taken: it waits apart for Backoff::after(n), and the others go on (never with a
+///   window of one).
+/// - Refused again, and nothing else was taken either, for less than 10 s: the destination pauses again.
+/// - `unavailable`: the destination pauses, until the connection is back at the latest.
 #pragma once
 
 #include "action_triggers/status.hpp"
