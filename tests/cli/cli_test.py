@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -396,6 +397,57 @@ class Secrets(Case):
                 _, out, err = run(*command)
                 self.assertNotEqual(out, "", command)
                 self.assertNotIn(secret, out + err, command)
+
+
+    # Names that an operator needs: SECURITY.md, and may_show in tests/unit/runtime_secrets_test.cpp.
+    may_show = ("bootstrap_servers", "bootstrap.servers", "topic", "host", "hosts", "queue", "exchange", "routing_key",
+                "virtual_host", "virtualhost")
+
+    @staticmethod
+    def keys_of_the_tables():
+        """(broker type, section, key) of everything that may be text, as docs/configuration.md has the loader's tables."""
+        with open(os.path.join(os.path.dirname(__file__), "../../docs/configuration.md"), encoding="utf-8") as page:
+            tables = re.findall(r"<!-- table (kafka|rabbitmq) -->\n(.*?)<!-- end -->", page.read(), re.DOTALL)
+        for kind, table in tables:
+            for section, keys, what in re.findall(r"^\| (conn_details|params) \| ([^|]*) \| ([^|]*) \|", table, re.MULTILINE):
+                for key in re.findall("`([^`]+)`", keys) if "str" in what else ():
+                    yield kind, section, key
+
+    def test_a_value_of_any_key_is_printed_nowhere(self):
+        os.environ["ACTION_TRIGGERS_TEST_MARKER"] = "s3cretmarker"
+        self.addCleanup(os.environ.pop, "ACTION_TRIGGERS_TEST_MARKER")
+        mark = "${ACTION_TRIGGERS_TEST_MARKER}"
+        login = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN", "sasl_plain_username": "u",
+                 "sasl_plain_password": "p"}
+        bases = {"kafka": ({"bootstrap_servers": "127.0.0.1:1"}, {"topic": "t"}),
+                 "rabbitmq": ({"host": "127.0.0.1", "port": 1}, {"queue": "q"})}
+        brokers = {}
+        for kind, section, key in self.keys_of_the_tables():
+            for value in (mark, f"amqp://{mark}:{mark}@127.0.0.1:1/"):
+                conn, params = ({**part, "timeout_secs": 0.3} if "queue" in part or "topic" in part else dict(part)
+                                for part in bases[kind])
+                (conn if section == "conn_details" else params)[key] = value
+                if key == "url":
+                    conn = {"url": value}
+                if key.startswith("sasl_plain"):
+                    conn = {**login, **conn}
+                broker = {"broker_type": kind, "conn_details": conn, "params": params}
+                status, out, err = run("check", "-", "--json", text=json.dumps({"brokers": {key: broker}}))
+                self.assertNotIn("s3cretmarker", out + err, key)
+                if status == 0:
+                    brokers[key] = broker
+        for key in ("sasl_plain_password", "sasl_plain_username", "client_id", "password", "username", "url", "topic"):
+            self.assertIn(key, brokers)
+        path = self.file({"brokers": brokers})
+        for result in json.loads(run("ping", path, "--json", "--timeout", "0.2")[1])["brokers"]:
+            if result["name"] not in self.may_show:
+                self.assertNotIn("s3cretmarker", json.dumps(result))
+        for name in brokers:
+            _, out, err = run("fire", path, name, "--body", "s3cretmarker", "--key", "s3cretmarker", "--header",
+                              "h=s3cretmarker", "--json", "--verbose")
+            self.assertEqual(json.loads(out)["broker"], name)
+            if name not in self.may_show:
+                self.assertNotIn("s3cretmarker", out + err, name)
 
 
 class Live(Case):

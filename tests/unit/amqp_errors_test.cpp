@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <set>
 
 namespace action_triggers::detail {
@@ -108,6 +109,20 @@ TEST(AmqpErrorsTest, ARefusalThatNoRightCanMendDoesNotAdviseOne) {
               HasSubstr("set_topic_permissions"));
   EXPECT_THAT(status_of_close(403, "ACCESS_REFUSED - access to exchange 'e' in vhost '/' refused").message(),
               HasSubstr("set_permissions"));
+}
+
+TEST(AmqpErrorsTest, TheUserIsNotNamed) {
+  for (const auto& [said, shown] : std::map<std::string, std::string>{
+           {"NOT_ALLOWED - access to vhost 'v' refused for user 'a'", "access to vhost 'v' refused for user '***'"},
+           {"NOT_ALLOWED - access to vhost 'v' refused for user 'o'a': connection limit (1) is reached",
+            "access to vhost 'v' refused for user '***': connection limit (1) is reached"},
+           {"ACCESS_REFUSED - access to queue 'q' in vhost 'v' refused for user 'a very long na",
+            "access to queue 'q' in vhost 'v' refused for user '***"},
+           {"PRECONDITION_FAILED - user_id property set to 'a' but authenticated user was 'b'",
+            "user_id property set to '***' but authenticated user was '***'"}}) {
+    const std::string text = status_of_close(403, said).message();
+    EXPECT_THAT(text, HasSubstr(shown));
+  }
 }
 
 TEST(AmqpErrorsTest, ThePageHasTheTable) {

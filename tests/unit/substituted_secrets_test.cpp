@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <memory>
-#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -12,7 +11,7 @@
 #include "action_triggers/broker_registry.hpp"
 #include "action_triggers/config.hpp"
 #include "base/text.hpp"
-#include "brokers/kafka/kafka_properties.hpp"
+#include "unit/config_places.hpp"
 #include "unit/config_support.hpp"
 
 namespace action_triggers {
@@ -23,6 +22,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using tests::Environment;
+using tests::Place;
 using tests::problems_of;
 using tests::TemporaryFile;
 
@@ -84,34 +84,12 @@ std::vector<std::string> placeholders() {
           "\"{{ name }}\""};
 }
 
-struct Place {
-  std::string type;
-  std::string section;
-  std::string key;
-};
-
-/// Every key of every type, librdkafka's own included, and some that nobody knows.
-std::vector<Place> places(const BrokerRegistry& registry) {
-  std::vector<Place> all;
+/// Every place that a table has, and some that nobody knows.
+std::vector<Place> all_places(const BrokerRegistry& registry) {
+  std::vector<Place> all = tests::places(registry);
   for (const std::string& type : registry.types()) {
-    const BrokerType& entry = *registry.find(type);
-    std::set<std::pair<std::string, std::string>> keys{{"conn_details", "unknown"}, {"params", "unknown"}};
-    if (entry.fields) {
-      for (const FieldInfo* field : entry.fields()) {
-        keys.emplace(field->section, field->key);
-        for (const std::string& alias : field->aliases) keys.emplace(field->section, alias);
-      }
-    }
-    for (const char* key : {"timeout_secs", "max_queued_messages", "max_queued_bytes", "max_in_flight", "overflow",
-                            "max_block_ms", "retry"}) {
-      keys.emplace("params", key);
-    }
-    if (type == "kafka") {
-      for (const detail::KafkaProperty& property : detail::kafka_properties()) {
-        keys.emplace("conn_details", property.name);
-      }
-    }
-    for (const auto& [section, key] : keys) all.push_back({type, section, key});
+    all.push_back({type, "conn_details", "unknown"});
+    all.push_back({type, "params", "unknown"});
   }
   return all;
 }
@@ -150,7 +128,7 @@ TEST(SubstitutedSecretsTest, AreQuotedNowhereWhateverPlaceTheyArePut) {
         return std::make_unique<BrokerConfig>();
       },
       [](const BrokerConfig&) { return std::unique_ptr<Broker>(); });
-  const std::vector<Place> everywhere = places(registry);
+  const std::vector<Place> everywhere = all_places(registry);
   EXPECT_GT(everywhere.size(), 100U);
   for (const std::string& value : values()) {
     const Environment environment(variable, value.c_str());

@@ -52,6 +52,7 @@ void serve_log(rd_kafka_event_t* event, BrokerEvents& events) {
   int level = LOG_INFO;
   if (rd_kafka_event_log(event, &facility, &text, &level) != 0) return;
   if (level != LOG_DEBUG && std::string_view(facility) == "FAIL") return;  // that comes as an error, too
+  if (level == LOG_DEBUG && std::string_view(facility) == "CONF") return;  // every property with its value
   events.log(kafka_log_level(level), std::string(facility) + ": " + text);
 }
 

@@ -86,6 +86,21 @@ std::string_view to_string(At at) {
 
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
+/// The broker names the user; a user's name is half of what it logs in with, and no log's business.
+std::string without_user(std::string_view reply_text) {
+  std::string text(reply_text);
+  for (const std::string_view before : {"user '", "user_id property set to '", "authenticated user was '"}) {
+    const std::size_t found = text.find(before);
+    if (found == std::string::npos) continue;
+    const std::size_t begin = found + before.size();
+    std::size_t end = text.find("': ", begin);  // a name may have a quote in it
+    if (end == std::string::npos) end = text.find("' but ", begin);
+    if (end == std::string::npos) end = text.ends_with('\'') ? text.size() - 1 : text.size();
+    text.replace(begin, end - begin, "***");
+  }
+  return text;
+}
+
 }  // namespace
 
 std::span<const AmqpError> amqp_errors() noexcept { return errors; }
@@ -98,7 +113,7 @@ const AmqpError& amqp_error(AmqpErrorAt at, int code, std::string_view reply_tex
 }
 
 std::string text_of(const AmqpError& error, int code, std::string_view reply_text) {
-  std::string text = "the broker says " + std::to_string(code) + " " + std::string(reply_text);
+  std::string text = "the broker says " + std::to_string(code) + " " + without_user(reply_text);
   if (!error.advice.empty()) text += "; " + std::string(error.advice);
   return text;
 }

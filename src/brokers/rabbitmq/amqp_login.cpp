@@ -127,8 +127,7 @@ Status log_in(const RabbitMqConfig& config, const std::string& where, amqp_conne
     const auto& close = *static_cast<const amqp_connection_close_t*>(reply.reply.decoded);
     const std::string_view text = from_amqp(close.reply_text);
     const AmqpError& error = amqp_error(AmqpErrorAt::login, close.reply_code, text);
-    const std::string whom = close.reply_code == AMQP_ACCESS_REFUSED ? " refused user '" + config.username + "'" : "";
-    return {error.status, where + whom + ": " + text_of(error, close.reply_code, text)};
+    return {error.status, where + ": " + text_of(error, close.reply_code, text)};
   }
   const bool is_other_protocol = reply.library_error == AMQP_STATUS_CONNECTION_CLOSED ||
                                  reply.library_error == AMQP_STATUS_SOCKET_ERROR ||
