@@ -15,7 +15,7 @@ namespace action_triggers {
 
 /// A message of compact JSON text with content type application/json. Invalid UTF-8 is replaced by U+FFFD.
 template <class Json>
-Message json_message(const Json& value, std::string key = {}) {
+Message json_message(const Json& value, Text key = {}) {
   Message message;
   message.body = value.dump(-1, ' ', false, Json::error_handler_t::replace);
   message.key = std::move(key);

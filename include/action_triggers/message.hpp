@@ -3,27 +3,42 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace action_triggers {
 
+/// A std::string that only text makes. `{"order", 42}` would be a std::string too, of 42 bytes from the address of
+/// "order", and `0` one from no address: neither is a Text. For a part of a buffer write `std::string(data, size)`.
+class Text : public std::string {
+ public:
+  Text() = default;
+  /// A literal, a std::string, a std::string_view.
+  template <class T>
+  requires(std::convertible_to<T, std::string_view> && !std::is_null_pointer_v<T> && !std::same_as<T, Text>)
+      Text(T text)  // NOLINT(google-explicit-constructor): as std::string
+      : std::string(std::move(text)) {}
+};
+
 /// As what a header arrives on RabbitMQ. On Kafka every value is text.
 enum class HeaderType : std::uint8_t { text, integer, boolean };
 
 struct Header {
-  std::string name;
-  std::string value;                   ///< An integer in decimals, a boolean as "true" or "false".
+  Text name;
+  Text value;                          ///< An integer in decimals, a boolean as "true" or "false".
   HeaderType type = HeaderType::text;  ///< See also integer() and boolean().
 
-  static Header integer(std::string name, std::int64_t value) {
+  static Header integer(Text name, std::int64_t value) {
     return {std::move(name), std::to_string(value), HeaderType::integer};
   }
-  static Header boolean(std::string name, bool value) {
+  static Header boolean(Text name, bool value) {
     return {std::move(name), value ? "true" : "false", HeaderType::boolean};
   }
 
@@ -33,11 +48,11 @@ struct Header {
 /// What few messages have.
 struct Properties {
   // RabbitMQ only: the AMQP properties of these names, at most 255 bytes each. Empty: none.
-  std::string type{};
-  std::string correlation_id{};
-  std::string reply_to{};
-  std::string app_id{};
-  std::string content_encoding{};
+  Text type{};
+  Text correlation_id{};
+  Text reply_to{};
+  Text app_id{};
+  Text content_encoding{};
 
   /// When it happened, to the millisecond (RabbitMQ: to the second). Absent: when it is sent.
   std::optional<std::chrono::sys_time<std::chrono::milliseconds>> timestamp{};
@@ -84,21 +99,21 @@ class Rare {
 /// initialisers so that `Message{.body = "…", .key = "…"}` compiles without warnings.
 struct Message {
   /// The payload, sent byte for byte as it is.
-  std::string body{};
+  Text body{};
 
   /// Kafka: the record key, which chooses the partition (murmur2, as Java does) and with it the order.
   /// RabbitMQ: the routing key, where `params.key_as_routing_key` allows it; otherwise unused. Empty: none.
-  std::string key{};
+  Text key{};
 
   /// Kafka record headers, or the AMQP `headers` table (long strings, unless their type says otherwise). Order and
   /// repeats are kept on Kafka.
   std::vector<Header> headers{};
 
   /// A MIME type. Kafka: header `content-type`; RabbitMQ: the content-type property. Empty: `params.content_type`.
-  std::string content_type{};
+  Text content_type{};
 
   /// Identifies the message across retries, so that a consumer can drop duplicates. Empty: fire() makes a UUIDv7.
-  std::string id{};
+  Text id{};
 
   /// RabbitMQ only: how long the broker keeps the message (AMQP `expiration`). Absent: `params.expiration_ms`.
   std::optional<std::chrono::milliseconds> expiration{};
