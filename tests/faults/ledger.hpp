@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-/// The oracle of every fault test: what was fired, what was reported, and what the broker has in the end.
+/// Keeps what was fired and what was reported in a fault test, and has the oracle hold it against what the broker has.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "action_triggers/trigger_dispatcher.hpp"
+#include "faults/oracle.hpp"
 #include "live/servers.hpp"
 
 namespace action_triggers::tests {
@@ -18,9 +18,14 @@ class Ledger {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Fires the next message at `name`: a unique id, a body that says which it is, one of a few keys. Callable from any
-  /// thread.
-  void fire(TriggerDispatcher& dispatcher, const std::string& name);
+  struct Shape {
+    std::size_t bytes = 256;
+    bool keyed = true;    ///< With one of a few keys.
+    bool guilty = false;  ///< The broker takes no such message.
+  };
+  /// Fires the next message at `name`: a unique id, a body that says which it is. Callable from any thread.
+  void fire(TriggerDispatcher& dispatcher, const std::string& name, const Shape& shape);
+  void fire(TriggerDispatcher& dispatcher, const std::string& name) { fire(dispatcher, name, Shape()); }
 
   /// Waits until a message of any ledger is reported, at most so long.
   static void wait_for_a_report(std::chrono::milliseconds at_most);
@@ -33,40 +38,15 @@ class Ledger {
   /// From `moment` to the first ok report after it; zero if there is none.
   [[nodiscard]] std::chrono::milliseconds recovery_since(Clock::time_point moment) const;
 
-  struct Rules {
-    /// At most so many duplicates: the in-flight window, for each fault.
-    std::size_t most_duplicates = 0;
-    /// Statuses other than ok that the fault explains.
-    std::vector<StatusCode> explained{};
-    /// Order is promised per key (Kafka's partitions) rather than per name.
-    bool order_per_key = false;
-    /// The order of arrival can be told from what was read back. Not where the broker itself put messages back.
-    bool check_order = true;
-  };
-  /// Holds all of it against what the broker has. Adds a row to the reliability table. The number of duplicates.
+  /// Every complaint of the oracle is a failure of the test. Adds a row to the reliability table. The number of
+  /// duplicates.
   std::size_t check(const std::string& broker, const std::string& fault, const std::vector<Received>& received,
                     const Rules& rules, Clock::time_point healed);
 
  private:
-  struct Entry {
-    std::string name;
-    Clock::time_point fired_at;
-    Clock::time_point reported_at;
-    int reports = 0;
-    StatusCode code = StatusCode::internal;
-    Persistence persistence = Persistence::not_persisted;
-    std::string text;
-    std::int32_t partition = -1;  // Kafka
-    std::int64_t offset = -1;
-  };
-
-  static constexpr std::size_t keys = 7;
-  [[nodiscard]] std::string id_of(std::size_t index) const { return run_ + "-" + std::to_string(index); }
-  static std::string body_of(std::size_t index);
-
   const std::string run_ = unique("ledger");
   mutable std::mutex mutex_;
-  std::vector<Entry> entries_;
+  std::vector<Fired> entries_;
   std::chrono::nanoseconds longest_fire_{0};
 };
 

@@ -45,7 +45,7 @@ INSTANTIATE_TEST_SUITE_P(, RabbitMqFaultTest, ::testing::ValuesIn(rabbitmq_fault
 
 /// Runs a load straight at the broker; `during` does its worst and puts it right again.
 void run_with(const std::string& fault, const std::string& params, const std::string& queue,
-              const std::function<void(Ledger&)>& during, const Ledger::Rules& rules,
+              const std::function<void(Ledger&)>& during, const Rules& rules,
               const std::string& conn = rabbitmq_conn()) {
   Ledger ledger;
   Ledger::Clock::time_point healed;
