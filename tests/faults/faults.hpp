@@ -17,6 +17,8 @@ struct Fault {
   std::function<void(FaultProxy&)> begin;
   std::function<void(FaultProxy&)> heal;
   std::chrono::milliseconds lasts{1'000};
+  /// Nothing is refused meanwhile: what is refused may come after what was in flight behind it.
+  bool keeps_order = true;
 
   /// From beginning to end.
   void strike(FaultProxy& proxy) const;

@@ -13,23 +13,28 @@ class KafkaFaultTest : public ::testing::TestWithParam<Fault> {};
 TEST_P(KafkaFaultTest, LosesNothing) {
   const Fault& fault = GetParam();
   const std::string topic = unique("fault");
-  create_topics({topic}, 3);
+  const std::string other_topic = unique("fault");
+  create_topics({topic, other_topic}, 3);
   FaultProxy proxy = kafka_proxy();
+  const std::string conn =
+      R"("conn_details": {"bootstrap_servers": "127.0.0.1:)" + std::to_string(proxy.port()) + "\"}";
   Ledger ledger;
+  Ledger hasty_ledger;
   Ledger::Clock::time_point healed;
   ClientLog log;
   {
     TriggerDispatcher dispatcher(
-        config_with(broker(
-            "b", "kafka", R"("conn_details": {"bootstrap_servers": "127.0.0.1:)" + std::to_string(proxy.port()) + "\"}",
-            R"("topic": ")" + topic + "\", " + plenty)),
+        config_with(broker("b", "kafka", conn, R"("topic": ")" + topic + "\", " + plenty) + ", " +
+                    broker("hasty", "kafka", conn, R"("topic": ")" + other_topic + "\", " + hasty)),
         BrokerRegistry::builtin(), log.options());
     ASSERT_NO_FATAL_FAILURE(under_load(
-        dispatcher, ledger, [&] { fault.strike(proxy); }, healed));
+        dispatcher, ledger, [&] { fault.strike(proxy); }, healed, 500us, &hasty_ledger));
     EXPECT_TRUE(dispatcher.close(5s).complete());
   }
-  const std::size_t duplicates = ledger.check("Kafka", fault.name, read_topic(topic),
-                                              {.most_duplicates = kafka_window, .order_per_key = true}, healed);
+  Rules rules{.most_duplicates = kafka_window, .order_per_key = true, .check_order = fault.keeps_order};
+  const std::size_t duplicates = ledger.check("Kafka", fault.name, read_topic(topic), rules, healed);
+  rules.explained = given_up;
+  hasty_ledger.check("Kafka", fault.name + ", given up early", read_topic(other_topic), rules, healed);
   if (duplicates > 0 || HasFailure()) std::cout << "the client said:\n" << log.text();
 }
 

@@ -20,21 +20,27 @@ TEST_P(RabbitMqFaultTest, LosesNothing) {
   const Fault& fault = GetParam();
   FaultProxy proxy(Servers::rabbitmq_host(), Servers::rabbitmq_port());
   const std::string queue = unique("fault");
+  const std::string other_queue = unique("fault");
+  const std::string conn = R"("conn_details": {"host": "127.0.0.1", "port": )" + std::to_string(proxy.port()) +
+                           R"(, "heartbeat": 1, "connect_timeout": 2})";
   Ledger ledger;
+  Ledger hasty_ledger;
   Ledger::Clock::time_point healed;
   {
-    TriggerDispatcher dispatcher(
-        config_with(broker("b", "rabbitmq",
-                           R"("conn_details": {"host": "127.0.0.1", "port": )" + std::to_string(proxy.port()) +
-                               R"(, "heartbeat": 1, "connect_timeout": 2})",
-                           R"("queue": ")" + queue + R"(", "declare": true, "max_in_flight": )" +
-                               std::to_string(window) + ", " + plenty)));
+    TriggerDispatcher dispatcher(config_with(
+        broker("b", "rabbitmq", conn,
+               R"("queue": ")" + queue + R"(", "declare": true, "max_in_flight": )" + std::to_string(window) + ", " +
+                   plenty) +
+        ", " + broker("hasty", "rabbitmq", conn, R"("queue": ")" + other_queue + R"(", "declare": true, )" + hasty)));
     ASSERT_NO_FATAL_FAILURE(under_load(
-        dispatcher, ledger, [&] { fault.strike(proxy); }, healed));
+        dispatcher, ledger, [&] { fault.strike(proxy); }, healed, 500us, &hasty_ledger));
     EXPECT_TRUE(dispatcher.close(5s).complete());
   }
-  const auto lost_connections = static_cast<std::size_t>(proxy.connections_made() - 1);
-  ledger.check("RabbitMQ", fault.name, drain_queue(queue), {.most_duplicates = lost_connections * window}, healed);
+  Rules rules{.most_duplicates = static_cast<std::size_t>(proxy.connections_made()) * window,
+              .check_order = fault.keeps_order};
+  ledger.check("RabbitMQ", fault.name, drain_queue(queue), rules, healed);
+  rules.explained = given_up;
+  hasty_ledger.check("RabbitMQ", fault.name + ", given up early", drain_queue(other_queue), rules, healed);
 }
 
 INSTANTIATE_TEST_SUITE_P(, RabbitMqFaultTest, ::testing::ValuesIn(rabbitmq_faults()),

@@ -6,8 +6,10 @@
 #include <chrono>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "faults/ledger.hpp"
 #include "live/support.hpp"
@@ -23,6 +25,13 @@ constexpr std::size_t rabbitmq_window = 1'000;
 /// Parameters with room and time for every fault, on a machine that is slow besides: nothing is given up.
 inline const std::string plenty =
     R"("timeout_secs": 900, "max_queued_messages": 10000000, "max_queued_bytes": 8000000000)";
+
+/// Parameters of a destination that gives up soon: a fault leaves it with failures, and what is said of each is to be
+/// true as well.
+inline const std::string hasty =
+    R"("timeout_secs": 0.5, "retry": {"max_attempts": 3}, "max_in_flight": 200, "max_queued_messages": 10000000)";
+/// What such a destination may say.
+inline const std::vector<StatusCode> given_up{StatusCode::timed_out, StatusCode::unavailable, StatusCode::rejected};
 
 /// What the client says, for when there is something to explain.
 class ClientLog {
@@ -83,17 +92,21 @@ inline bool eventually(const std::function<bool()>& condition,
 }
 
 /// Fires at "b" while `during` does its worst and puts it right again, which is the moment `healed`. Before and after
-/// it messages must get through; in the end every one has its outcome.
+/// it messages must get through; in the end every one has its outcome. `other_ledger`: fires at "hasty" as well.
 inline void under_load(TriggerDispatcher& dispatcher, Ledger& ledger, const std::function<void()>& during,
                        Ledger::Clock::time_point& healed,
-                       std::chrono::microseconds period = std::chrono::microseconds(500)) {
+                       std::chrono::microseconds period = std::chrono::microseconds(500),
+                       Ledger* other_ledger = nullptr) {
   Load load(dispatcher, ledger, "b", period);
+  std::optional<Load> other;
+  if (other_ledger != nullptr) other.emplace(dispatcher, *other_ledger, "hasty", 2 * period);
   ASSERT_TRUE(eventually([&] { return ledger.count(StatusCode::ok) > 200; }));
   during();
   healed = Ledger::Clock::now();
   ASSERT_TRUE(eventually([&] { return ledger.ok_fired_after(healed) > 200; }))
       << dispatcher.stats().brokers["b"].last_error;
   load.stop();
+  if (other) other->stop();
   ASSERT_TRUE(dispatcher.flush(300s));
 }
 
