@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: MIT
 /// How the command ends: what the shell sees.
+///
+/// main() returns what the command returned; but a command line that cannot be parsed is wrong_usage, an exception is
+/// failure, and success becomes failure if standard output cannot be written. A configuration with problems is failure;
+/// one that cannot be read, or has no broker of that name, is wrong_usage (load.cpp). check: the worst of its files.
+/// ping: failure if one broker failed. fire: failure unless every message was confirmed and standard input could be
+/// read. Signals: fire ends with 128 + signal, in good order at the first (end_early() in fire.cpp) and at once at the
+/// second (interrupts.cpp); check and ping leave them to the system.
 #pragma once
 
 namespace action_triggers::cli {

@@ -15,7 +15,7 @@ class Backoff {
   explicit Backoff(std::uint64_t seed) : random_(seed) {}
 
   /// After so many failures in a row: the limit starts at initial_backoff and doubles up to max_backoff; the pause is
-  /// drawn at random between a tenth of the limit and the limit.
+  /// drawn at random between a tenth of the limit and the limit, and is never less than 100 µs.
   std::chrono::nanoseconds after(const RetryPolicy& policy, std::uint32_t failures);
 
  private:

@@ -2,8 +2,9 @@
 /// How many messages and bytes a destination may hold without an outcome.
 ///
 /// fire() reserves. The lane releases: OutcomeQueue when a message has its outcome, for several at once and before its
-/// report, so that a callback may fire; but what the broker still holds beyond its outcome (a deadline came first) only
-/// in LaneCore::released_by_broker().
+/// report, so that a callback may fire; but what the broker still holds beyond its outcome (a deadline came first) when
+/// it is reported and the broker has completed it, whichever comes last: LaneCore::reported() or released_by_broker(). A
+/// fire() that finds no memory for its record gives back its own (Dispatcher::accept()).
 #pragma once
 
 #include <algorithm>

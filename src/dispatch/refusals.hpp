@@ -5,8 +5,10 @@
 /// - First refusal: the whole destination pauses for Backoff::after(1), so that nothing newer overtakes the message.
 /// - Refused again while others are taken: it waits apart for Backoff::after(n), and the others go on (never with a
 ///   window of one).
-/// - Refused again, and nothing else was taken either, for less than 10 s: the destination pauses again.
+/// - Refused again, and nothing else was taken either: the destination pauses again, for Backoff::after(n); after 10 s
+///   of that the message waits apart here, too.
 /// - `unavailable`: the destination pauses, until the connection is back at the latest.
+/// - Refused while its destination pauses already: it joins that pause.
 #pragma once
 
 #include "action_triggers/status.hpp"

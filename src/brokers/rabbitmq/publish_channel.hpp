@@ -7,7 +7,8 @@
 /// - ack: persisted. A message that was returned before its ack is `unroutable`, unless its queue is one that is
 ///   declared here: then it is sent again after the queue was declared again.
 /// - nack: `rejected`, which is retryable, and possibly_persisted: RabbitMQ also nacks what a queue's process had
-///   written before it died.
+///   written before it died. Before it is sent again its destination gets a new channel, at most once a second
+///   (publisher.hpp says why). A message that was returned before keeps the return's outcome.
 /// - the broker closes the channel: a channel.close names no message. If exactly one was unconfirmed, it is the cause
 ///   and gets the reason. Otherwise all are `unavailable`, possibly_persisted, and Publisher finds the cause.
 /// - the connection is lost: all are `unavailable`, possibly_persisted.
