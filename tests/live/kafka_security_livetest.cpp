@@ -84,6 +84,30 @@ TEST_F(KafkaSecurityTest, RefusesWhatCannotBeVerified) {
   }
 }
 
+TEST_F(KafkaSecurityTest, AReplacedAuthorityIsReadWithoutARestart) {
+  const std::string authorities = Certificates::path("replaced.pem");
+  const auto replace_by = [&](const std::string& command) {
+    tests::run(command + " > '" + authorities + ".new' && mv '" + authorities + ".new' '" + authorities + "'");
+  };
+  replace_by("cat '" + Certificates::path("selfsigned.pem") + "'");
+  TriggerDispatcher dispatcher(
+      config_with(broker("b", "kafka",
+                         R"("conn_details": {"bootstrap_servers": ")" + Servers::variable("AT_KAFKA_SECURE_SERVER") +
+                             R"(", "security_protocol": "SSL", "ssl_cafile": ")" + authorities + "\"}",
+                         R"("topic": ")" + topic_ + R"(", "timeout_secs": 60)")));
+  const Delivery delivery = dispatcher.fire("b", "x");
+  const auto wait_for_error = [&](const std::string& part) {
+    while (dispatcher.stats().brokers.at("b").last_error.find(part) == std::string::npos) {
+      ASSERT_FALSE(delivery.wait_for(20ms)) << delivery.wait();
+    }
+  };
+  wait_for_error("certificate");
+  replace_by("echo half");  // not final: somebody is at it
+  wait_for_error("ssl.ca.location");
+  replace_by("cat '" + Certificates::path("ca.pem") + "'");
+  EXPECT_THAT(delivery.wait(), IsOk());
+}
+
 TEST_F(KafkaSecurityTest, RefusesTls11) {
   const OldTlsServer old;
   TriggerDispatcher dispatcher(config_at("localhost:" + std::to_string(old.port()), tls()));

@@ -313,6 +313,10 @@ void KafkaBroker::serve_error(rd_kafka_resp_err_t error, std::string text, Broke
       connection_.all_down(last_poll_);
       return;
     default:  // a broker that cannot be reached, a name that cannot be looked up, …
+      if (text.find("SSL") != std::string::npos && producer_.has_old_files()) {
+        give_up_client({StatusCode::unavailable, text + "; its files have been replaced since, and are read again"});
+        return;
+      }
       connection_.failed(std::move(text), last_poll_, events);
   }
 }

@@ -68,8 +68,7 @@ void check_files(ConfigSection& conn, const ParsedKafkaConfig& config) {
     const std::string& key = config.keys.at(password->first);
     conn.problem(key, "The field '" + key + "' must have at most 1024 bytes.");
   }
-  for (const char* property : {"ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.crl.location",
-                               "ssl.keystore.location"}) {
+  for (const char* property : kafka_file_properties) {
     const auto given = config.properties.find(property);
     if (given == config.properties.end()) continue;
     const bool is_ca = given->first == "ssl.ca.location";

@@ -42,6 +42,7 @@ Status KafkaProducer::make(const KafkaConfig& config, OnThrottle on_throttle, vo
   try {
     KafkaConf conf = make_kafka_conf(config);
     signs_ = std::make_shared<KafkaSigns>();
+    files_ = KafkaTlsFiles(config);
     const auto protocol = config.properties.find("security.protocol");
     signs_->logs_in = protocol != config.properties.end() && protocol->second.find("SASL") != std::string::npos;
     watch_signs(conf.get(), *signs_);
@@ -51,13 +52,15 @@ Status KafkaProducer::make(const KafkaConfig& config, OnThrottle on_throttle, vo
     if (client_ == nullptr) {
       const bool lacks_something = rd_kafka_last_error() == RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;
       if (lacks_something) keep_for_ever(std::move(conf));
-      return {lacks_something ? StatusCode::unavailable : StatusCode::invalid_argument,
+      // If there was one of the same configuration, it is the files that are wrong, and may be in the making.
+      return {lacks_something || was_made_ ? StatusCode::unavailable : StatusCode::invalid_argument,
               std::string("librdkafka: ") + reason.data()};
     }
     static_cast<void>(conf.release());  // it is the client's now, but only on success
   } catch (const std::runtime_error& error) {
     return {StatusCode::invalid_argument, error.what()};
   }
+  was_made_ = true;
   generation_ = fork_generation();
   queue_.reset(rd_kafka_queue_get_main(client_));
   rd_kafka_set_log_queue(client_, queue_.get());

@@ -14,6 +14,7 @@
 #include "base/wake_fd.hpp"
 #include "brokers/kafka/kafka_client.hpp"
 #include "brokers/kafka/kafka_headers.hpp"
+#include "brokers/kafka/kafka_tls_files.hpp"
 
 namespace action_triggers::detail {
 
@@ -51,6 +52,8 @@ class KafkaProducer {
   void purge();
   /// The idempotent producer's, with librdkafka's `reason`; RD_KAFKA_RESP_ERR_NO_ERROR if there was none.
   [[nodiscard]] rd_kafka_resp_err_t fatal_error(std::string& reason) const;
+  /// Whether a new client would read other certificates than this one has.
+  [[nodiscard]] bool has_old_files() const { return files_.are_replaced(); }
   /// What the last client's threads see.
   [[nodiscard]] const KafkaSigns& signs() const { return *signs_; }
 
@@ -70,6 +73,8 @@ class KafkaProducer {
   KafkaQueue queue_;
   KafkaHeaderLists header_lists_;
   std::shared_ptr<KafkaSigns> signs_;
+  KafkaTlsFiles files_;
+  bool was_made_ = false;  // there was a client before
 };
 
 }  // namespace action_triggers::detail

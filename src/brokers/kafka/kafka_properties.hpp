@@ -2,6 +2,7 @@
 /// Which of librdkafka's own properties a configuration may set. Needs no librdkafka.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -22,6 +23,10 @@ struct KafkaProperty {
   KafkaPropertyRule rule;
   std::string_view why;  ///< A sentence; empty unless refused.
 };
+
+/// Those whose values are files that a client reads when it is made.
+inline constexpr std::array<const char*, 5> kafka_file_properties{
+    "ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.crl.location", "ssl.keystore.location"};
 
 /// The whole table, sorted by name.
 std::span<const KafkaProperty> kafka_properties() noexcept;
