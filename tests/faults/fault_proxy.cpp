@@ -93,6 +93,12 @@ void FaultProxy::cut_after(std::size_t bytes) {
     ++faults.cuts;
   });
 }
+void FaultProxy::cut_answers_after(std::size_t bytes) {
+  set([bytes](Faults& faults) {
+    faults.cut_answers_after = bytes;
+    ++faults.cuts;
+  });
+}
 void FaultProxy::heal() {
   set([](Faults& faults) {
     faults = Faults{.resets = faults.resets, .half_closes = faults.half_closes, .cuts = faults.cuts};
@@ -134,7 +140,7 @@ void FaultProxy::run() {
       }
     }
     if (std::exchange(cuts, faults.cuts) != faults.cuts) {
-      for (Link& link : links_) link.bytes_up = 0;
+      for (Link& link : links_) link.up.bytes = link.down.bytes = 0;
     }
     if (faults.refuse && listener_ >= 0) ::close(std::exchange(listener_, -1));
     if (!faults.refuse && listener_ < 0) listen_again();
@@ -189,30 +195,40 @@ void FaultProxy::accept_one(const Faults& faults) {
 
 bool FaultProxy::serve(Link& link, const Faults& faults) {
   if (faults.black_hole) return true;
-  const bool goes_on = read_from(link.client, link.up, faults, link.server < 0 || link.half_closed, &link.bytes_up) &&
-                       read_from(link.server, link.down, faults, faults.drop_answers || link.half_closed, nullptr) &&
-                       write_to(link.server, link.up, faults) && write_to(link.client, link.down, faults);
-  const bool cut = faults.cut_after != 0 && link.bytes_up >= faults.cut_after;
+  const bool discards_answers = faults.drop_answers || link.half_closed;
+  const std::size_t taken = link.up.bytes;
+  const bool goes_on =
+      read_from(link.client, link.up, {faults.delay, faults.cut_after, link.server < 0 || link.half_closed}) &&
+      read_from(link.server, link.down, {faults.delay, faults.cut_answers_after, discards_answers}) &&
+      write_to(link.server, link.up, faults) && write_to(link.client, link.down, faults);
+  bytes_taken_ += link.up.bytes - taken;
+  const auto is_cut = [](const Direction& direction, std::size_t limit) {
+    return limit != 0 && direction.bytes >= limit && direction.waiting.empty();
+  };
+  const bool cut = is_cut(link.up, faults.cut_after) || is_cut(link.down, faults.cut_answers_after);
   const bool over = link.up.shut && link.down.shut;
   if (goes_on && !cut && !over) return true;
   close_link(link, !over);
+  if (cut) ++connections_cut_;
   return false;
 }
 
-/// Takes what there is; false: the connection broke.
-bool FaultProxy::read_from(int source, Direction& direction, const Faults& faults, bool discard, std::size_t* counted) {
+/// Takes what there is, up to the limit; false: the connection broke.
+bool FaultProxy::read_from(int source, Direction& direction, const Reading& how) {
   std::array<char, 65'536> buffer{};
   while (source >= 0 && !direction.ended && direction.waiting_bytes < most_waiting) {
-    const ssize_t size = ::recv(source, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    std::size_t most = buffer.size();
+    if (how.limit != 0) most = std::min(most, how.limit - std::min(how.limit, direction.bytes));
+    if (most == 0) break;
+    const ssize_t size = ::recv(source, buffer.data(), most, MSG_DONTWAIT);
     if (size < 0) return errno == EAGAIN;
     if (size == 0) {
       direction.ended = true;
       break;
     }
-    if (counted != nullptr) *counted += static_cast<std::size_t>(size);
-    if (discard) continue;
-    direction.waiting.push_back(
-        {std::string(buffer.data(), static_cast<std::size_t>(size)), Clock::now() + faults.delay});
+    direction.bytes += static_cast<std::size_t>(size);
+    if (how.discard) continue;
+    direction.waiting.push_back({std::string(buffer.data(), static_cast<std::size_t>(size)), Clock::now() + how.delay});
     direction.waiting_bytes += static_cast<std::size_t>(size);
   }
   return true;

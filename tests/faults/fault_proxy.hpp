@@ -46,8 +46,14 @@ class FaultProxy {
   void delay(std::chrono::milliseconds by);
   /// At most so many bytes a second in each direction of each connection.
   void limit_bandwidth(std::size_t bytes_per_second);
-  /// Each connection is reset after so many bytes from the client, counted from now.
+  /// Each connection is reset after exactly so many bytes from the client, counted from now.
   void cut_after(std::size_t bytes);
+  /// … from the server.
+  void cut_answers_after(std::size_t bytes);
+  /// Connections that such a limit has ended.
+  [[nodiscard]] int connections_cut() const { return connections_cut_; }
+  /// Bytes that clients have sent so far.
+  [[nodiscard]] std::size_t bytes_taken() const { return bytes_taken_; }
 
   void heal();
 
@@ -60,8 +66,9 @@ class FaultProxy {
   struct Direction {
     std::deque<Chunk> waiting;
     std::size_t waiting_bytes = 0;
-    bool ended = false;  // the source has
-    bool shut = false;   // the sink has been told
+    std::size_t bytes = 0;  // read, since cut_after() or the connection's beginning
+    bool ended = false;     // the source has
+    bool shut = false;      // the sink has been told
     Clock::time_point next_allowed;
   };
   struct Link {
@@ -69,7 +76,6 @@ class FaultProxy {
     int server = -1;  // -1: silent
     Direction up;     // client → server
     Direction down;
-    std::size_t bytes_up = 0;
     bool half_closed = false;
   };
   struct Faults {
@@ -80,9 +86,16 @@ class FaultProxy {
     std::chrono::milliseconds delay{0};
     std::size_t bandwidth = 0;
     std::size_t cut_after = 0;
+    std::size_t cut_answers_after = 0;
     int resets = 0;  // counts requests
     int half_closes = 0;
     int cuts = 0;
+  };
+
+  struct Reading {
+    std::chrono::milliseconds delay;
+    std::size_t limit;  // of the direction's bytes; 0: none
+    bool discard;
   };
 
   void set(const std::function<void(Faults&)>& change);
@@ -90,7 +103,7 @@ class FaultProxy {
   void listen_again();
   void accept_one(const Faults& faults);
   bool serve(Link& link, const Faults& faults);  // false: it is over
-  static bool read_from(int source, Direction& direction, const Faults& faults, bool discard, std::size_t* counted);
+  static bool read_from(int source, Direction& direction, const Reading& how);
   static bool write_to(int sink, Direction& direction, const Faults& faults);
   static void close_link(Link& link, bool reset);
 
@@ -100,6 +113,8 @@ class FaultProxy {
   int port_;
   int wake_ = -1;
   std::atomic<int> connections_made_{0};
+  std::atomic<int> connections_cut_{0};
+  std::atomic<std::size_t> bytes_taken_{0};
   std::atomic<bool> stop_{false};
   std::mutex mutex_;
   Faults faults_;
