@@ -11,6 +11,7 @@ help_kafka='Kafka (no topic is made automatically: "$AT_KAFKA_TOPICS" --create -
   kafka-secure              another one, with TLS and SASL listeners; user alice, password right
   AT_KAFKA_BOOTSTRAP (HOST:PORT)  AT_KAFKA_PID  AT_KAFKA_LIBS (jars)  AT_KAFKA_TOPICS (kafka-topics)
   AT_KAFKA_BEHIND_PROXY, AT_KAFKA_PROXY (ports: a listener, and where it says that it listens, for a proxy of yours)
+  AT_KAFKA_SASL_BEHIND_PROXY, AT_KAFKA_SASL_PROXY (the same with SASL PLAIN, not encrypted)
   AT_KAFKA_SECURE_SERVER, _ELSEWHERE, _EXPIRED, _SELFSIGNED (TLS), _MTLS, _SASL, _SASL_TLS (HOST:PORT each)
   Its jars are in ${ACTION_TRIGGERS_CACHE:-build/servers}. `start` fetches them if need be (scripts/setup kafka), and
   exits with 3, before anything is started, if that is impossible.
@@ -32,7 +33,7 @@ check_kafka() {
 configure_kafka() { # server
   local dir=$run/$1
   if [ -e "$dir/ports" ]; then return 0; fi
-  local port controller behind front node=1 roles=broker,controller listeners=CONTROLLER://127.0.0.1:
+  local port controller behind front sasl_behind sasl_front node=1 roles=broker,controller listeners=CONTROLLER://127.0.0.1:
   case $1 in
     *-[0-9])
       need kafka
@@ -50,15 +51,17 @@ configure_kafka() { # server
   else
     cp "$run/kafka/cluster-id" "$dir/"
   fi
-  free_port port; free_port behind; free_port front
+  free_port port; free_port behind; free_port front; free_port sasl_behind; free_port sasl_front
   cat >"$dir/server.properties" <<TEXT
 process.roles=$roles
 node.id=$node
 controller.quorum.voters=1@127.0.0.1:$controller
 controller.listener.names=CONTROLLER
-listeners=${listeners}PLAINTEXT://127.0.0.1:$port,PROXIED://127.0.0.1:$behind
-advertised.listeners=PLAINTEXT://127.0.0.1:$port,PROXIED://127.0.0.1:$front
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
+listeners=${listeners}PLAINTEXT://127.0.0.1:$port,PROXIED://127.0.0.1:$behind,SASL_PROXIED://127.0.0.1:$sasl_behind
+advertised.listeners=PLAINTEXT://127.0.0.1:$port,PROXIED://127.0.0.1:$front,SASL_PROXIED://127.0.0.1:$sasl_front
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT,SASL_PROXIED:SASL_PLAINTEXT
+listener.name.sasl_proxied.sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_proxied.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_alice="right";
 inter.broker.listener.name=PLAINTEXT
 log.dirs=data
 # bench/ writes much to topics that keep little.
@@ -92,7 +95,8 @@ TEXT
   : >"$dir/environment"
   write_wrapper "kafka-topics${1#kafka}" "$1" "$dir/environment" "$(java_command)" -XX:-UsePerfData -XX:TieredStopAtLevel=1 \
     -Xshare:auto -Dlog4j2.level=ERROR -cp "$kafka_libs/*" org.apache.kafka.tools.TopicCommand --bootstrap-server "127.0.0.1:$port"
-  printf 'port=%s controller=%s node=%s behind=%s front=%s\n' "$port" "$controller" "$node" "$behind" "$front" >"$dir/ports"
+  printf 'port=%s controller=%s node=%s behind=%s front=%s sasl_behind=%s sasl_front=%s\n' "$port" "$controller" \
+    "$node" "$behind" "$front" "$sasl_behind" "$sasl_front" >"$dir/ports"
 }
 
 # Listeners with TLS and SASL beside the plain one; each has its own certificate.
@@ -152,7 +156,7 @@ launch_kafka() {
 }
 
 ready_kafka() {
-  local port controller node behind front
+  local port controller node behind front sasl_behind sasl_front
   # shellcheck disable=SC1090
   source "$run/$1/ports"
   grep -qs 'Kafka Server started' "$run/$1/output" && alive "$1" && listening "$port" || return
@@ -160,11 +164,12 @@ ready_kafka() {
 }
 
 env_kafka() {
-  local port controller node behind front name
+  local port controller node behind front sasl_behind sasl_front name
   name=$(variable "$1")
   # shellcheck disable=SC1090
   source "$run/$1/ports"
   printf 'export %s_BEHIND_PROXY=%s\nexport %s_PROXY=%s\n' "$name" "$behind" "$name" "$front"
+  printf 'export %s_SASL_BEHIND_PROXY=%s\nexport %s_SASL_PROXY=%s\n' "$name" "$sasl_behind" "$name" "$sasl_front"
   printf 'export %s_BOOTSTRAP=127.0.0.1:%s\nexport %s_PID=%s\n' "$name" "$port" "$name" "$(<"$run/$1/pid")"
   printf 'export AT_KAFKA_LIBS=%q\nexport %s_TOPICS=%q\n' "$kafka_libs" "$name" "$run/kafka-topics${1#kafka}"
   if [ -e "$run/$1/secure-env" ]; then cat "$run/$1/secure-env"; fi
