@@ -26,6 +26,9 @@ std::string environment(const char* name) {
   return value;
 }
 
+/// Of a hexadecimal number, as Python prints it.
+int digit(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
+
 /// A tab-separated line.
 std::vector<std::string> split(const std::string& line, std::size_t most) {
   std::vector<std::string> parts;
@@ -93,8 +96,9 @@ std::vector<Received> drain_queue(const std::string& queue, const std::string& v
     Received& message = messages.emplace_back();
     message.id = json.at("message_id").is_string() ? json.at("message_id").get<std::string>() : "";
     const std::string hex = json.at("body");
+    message.body.reserve(hex.size() / 2);
     for (std::size_t at = 0; at + 1 < hex.size(); at += 2) {
-      message.body.push_back(static_cast<char>(std::stoi(hex.substr(at, 2), nullptr, 16)));
+      message.body.push_back(static_cast<char>(16 * digit(hex[at]) + digit(hex[at + 1])));
     }
     message.properties = json.dump();
   }
