@@ -11,7 +11,10 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
+
+#include "action_triggers/export.hpp"
 
 namespace action_triggers {
 
@@ -28,12 +31,15 @@ class Text : public std::string {
 };
 
 /// As what a header arrives on RabbitMQ. On Kafka every value is text.
-enum class HeaderType : std::uint8_t { text, integer, boolean };
+enum class HeaderType : std::uint8_t { text, integer, boolean, list };
+
+/// What a header that is a list may hold. Texts are UTF-8.
+using HeaderItem = std::variant<Text, std::int64_t, bool>;
 
 struct Header {
   Text name;
-  Text value;                          ///< An integer in decimals, a boolean as "true" or "false".
-  HeaderType type = HeaderType::text;  ///< See also integer() and boolean().
+  Text value;  ///< An integer in decimals, a boolean as "true" or "false", a list as a JSON array.
+  HeaderType type = HeaderType::text;  ///< See also integer(), boolean() and list().
 
   static Header integer(Text name, std::int64_t value) {
     return {std::move(name), std::to_string(value), HeaderType::integer};
@@ -41,6 +47,8 @@ struct Header {
   static Header boolean(Text name, bool value) {
     return {std::move(name), value ? "true" : "false", HeaderType::boolean};
   }
+  /// RabbitMQ: an array, as `CC` is one: `Header::list("CC", {"copy-queue"})`. Kafka: the JSON text.
+  ACTION_TRIGGERS_EXPORT static Header list(Text name, const std::vector<HeaderItem>& items);
 
   friend bool operator==(const Header&, const Header&) = default;
 };
@@ -53,6 +61,7 @@ struct Properties {
   Text reply_to{};
   Text app_id{};
   Text content_encoding{};
+  Text user_id{};  ///< The user of the connection, which RabbitMQ vouches for. Another one is `invalid_argument`.
 
   /// When it happened, to the millisecond (RabbitMQ: to the second). Absent: when it is sent.
   std::optional<std::chrono::sys_time<std::chrono::milliseconds>> timestamp{};

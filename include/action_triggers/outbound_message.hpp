@@ -27,6 +27,7 @@ struct PropertiesView {
   std::string_view reply_to;
   std::string_view app_id;
   std::string_view content_encoding;
+  std::string_view user_id;
   std::optional<std::chrono::sys_time<std::chrono::milliseconds>> timestamp{};
   std::optional<std::int32_t> partition{};
   bool tombstone = false;

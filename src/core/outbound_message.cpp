@@ -57,6 +57,7 @@ Message MessageView::copy() const {
                                     .reply_to = std::string(more->reply_to),
                                     .app_id = std::string(more->app_id),
                                     .content_encoding = std::string(more->content_encoding),
+                                    .user_id = std::string(more->user_id),
                                     .timestamp = more->timestamp,
                                     .partition = more->partition,
                                     .tombstone = more->tombstone};

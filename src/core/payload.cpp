@@ -25,14 +25,15 @@ std::size_t Payload::counted_bytes_of_rest(const Message& rest) noexcept {
   if (rest.properties) {
     bytes += sizeof(PackedProperties) + rest.properties->type.size() + rest.properties->correlation_id.size() +
              rest.properties->reply_to.size() + rest.properties->app_id.size() +
-             rest.properties->content_encoding.size();
+             rest.properties->content_encoding.size() + rest.properties->user_id.size();
   }
   return bytes;
 }
 
 char* Payload::pack_properties(char* at, const Properties& rest) noexcept {
   has_properties_ = true;
-  const std::string_view texts[] = {rest.type, rest.correlation_id, rest.reply_to, rest.app_id, rest.content_encoding};
+  const std::string_view texts[] = {rest.type,   rest.correlation_id,   rest.reply_to,
+                                    rest.app_id, rest.content_encoding, rest.user_id};
   PackedProperties packed;
   if (rest.timestamp) packed.timestamp_ms = rest.timestamp->time_since_epoch().count();
   packed.has_timestamp = rest.timestamp.has_value();
@@ -60,7 +61,8 @@ std::pair<PropertiesView, const char*> Payload::unpack_properties() const noexce
                             .correlation_id = texts[1],
                             .reply_to = texts[2],
                             .app_id = texts[3],
-                            .content_encoding = texts[4]};
+                            .content_encoding = texts[4],
+                            .user_id = texts[5]};
   if (packed.has_timestamp) properties.timestamp.emplace(std::chrono::milliseconds(packed.timestamp_ms));
   if (packed.has_partition) properties.partition = packed.partition;
   properties.tombstone = packed.tombstone;

@@ -41,7 +41,7 @@ struct PackedHeader {
 struct PackedProperties {
   std::int64_t timestamp_ms = 0;
   std::int32_t partition = 0;
-  std::uint32_t sizes[5] = {};  // type, correlation_id, reply_to, app_id, content_encoding
+  std::uint32_t sizes[6] = {};  // type, correlation_id, reply_to, app_id, content_encoding, user_id
   bool has_timestamp = false;
   bool has_partition = false;
   bool tombstone = false;

@@ -88,21 +88,61 @@ TEST_F(RabbitMqTest, EveryPartOfAMessageArrives) {
 TEST_F(RabbitMqTest, PropertiesAndTypesOfHeadersArrive) {
   Message message;
   message.body = "x";
-  message.headers = {Header::integer("count", -7), Header::boolean("paid", true), {"text", "7"}};
+  message.headers = {
+      Header::integer("count", -7), Header::boolean("paid", true), {"text", "7"}, Header::list("tags", {"a", 1, true})};
   message.properties = Properties{.type = "order.paid",
                                   .correlation_id = "c-1",
                                   .reply_to = "answers",
                                   .app_id = "shop",
                                   .content_encoding = "identity",
+                                  .user_id = "guest",
                                   .timestamp = std::chrono::sys_time<std::chrono::milliseconds>(1'700'000'000'000ms)};
   ASSERT_THAT(fire_once(rabbitmq_conn(), queue_params(), message), IsOk());
   const auto received = drain_queue(queue_);
   ASSERT_THAT(received, SizeIs(1));
-  for (const char* part : {R"("count":-7)", R"("paid":true)", R"("text":"7")", R"("type":"order.paid")",
-                           R"("correlation_id":"c-1")", R"("reply_to":"answers")", R"("app_id":"shop")",
-                           R"("content_encoding":"identity")", R"("timestamp":1700000000)"}) {
+  for (const char* part :
+       {R"("count":-7)", R"("paid":true)", R"("text":"7")", R"("type":"order.paid")", R"("correlation_id":"c-1")",
+        R"("reply_to":"answers")", R"("app_id":"shop")", R"("content_encoding":"identity")",
+        R"("timestamp":1700000000)", R"("tags":["a",1,true])", R"("user_id":"guest")"}) {
     EXPECT_THAT(received[0].properties, HasSubstr(part));
   }
+}
+
+TEST_F(RabbitMqTest, AListOfRoutingKeysMakesCopies) {
+  const std::string copies = unique("copies");
+  declare_with_pika("ch.queue_declare(\"" + copies + "\", durable=True)");
+  TriggerDispatcher dispatcher(config_with(broker("b", "rabbitmq", rabbitmq_conn(), queue_params())));
+  EXPECT_THAT(dispatcher.fire("b", Message{.body = "open", .headers = {Header::list("CC", {copies})}}).wait(), IsOk());
+  EXPECT_THAT(dispatcher.fire("b", Message{.body = "blind", .headers = {Header::list("BCC", {copies})}}).wait(),
+              IsOk());
+  for (const std::string& queue : {queue_, copies}) {
+    const auto received = drain_queue(queue);
+    ASSERT_THAT(received, SizeIs(2)) << queue;
+    EXPECT_EQ(received[0].body, "open");
+    EXPECT_THAT(received[0].properties, HasSubstr("\"CC\":[\"" + copies + "\"]"));
+    EXPECT_EQ(received[1].body, "blind");
+    EXPECT_THAT(received[1].properties, Not(HasSubstr("BCC"))) << "RabbitMQ takes it out";
+  }
+}
+
+TEST_F(RabbitMqTest, AMessageWithCopiesThatNoQueueTakesIsUnroutable) {
+  TriggerDispatcher dispatcher(config_with(broker("b", "rabbitmq", rabbitmq_conn(), "\"queue\": \"" + queue_ + "\"")));
+  for (const char* header : {"CC", "BCC"}) {
+    const Delivery lost =
+        dispatcher.fire("b", Message{.body = "x", .headers = {Header::list(header, {unique("nowhere")}), {"t", "x"}}});
+    EXPECT_THAT(lost.wait(), HasCode(StatusCode::unroutable)) << header;
+  }
+}
+
+TEST_F(RabbitMqTest, TheUserIdOfAnotherUserIsRefusedAndDisturbsNothing) {
+  TriggerDispatcher dispatcher(config_with(broker("b", "rabbitmq", rabbitmq_conn(), queue_params())));
+  const Delivery before = dispatcher.fire("b", "before");
+  const Delivery wrong = dispatcher.fire("b", Message{.body = "x", .properties = Properties{.user_id = "root"}});
+  const Delivery after = dispatcher.fire("b", "after");
+  EXPECT_THAT(before.wait(), IsOk());
+  EXPECT_THAT(wrong.wait(), HasCode(StatusCode::invalid_argument));
+  EXPECT_EQ(after.wait().attempts, 1U);
+  EXPECT_THAT(after.wait(), IsOk());
 }
 
 TEST_F(RabbitMqTest, BodiesOfEverySizeArrive) {

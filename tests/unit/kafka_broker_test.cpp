@@ -121,16 +121,17 @@ TEST(KafkaBrokerTest, AMessageMayChooseItsPartitionAndItsTime) {
     message.properties = Properties{
         .timestamp = std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(1'700'000'000'123)),
         .partition = partition};
-    message.headers = {Header::integer("n", 7), Header::boolean("b", true)};
+    message.headers = {Header::integer("n", 7), Header::boolean("b", true), Header::list("l", {"x", 1})};
     const Outcome outcome = lane.deliver(message);
     ASSERT_TRUE(outcome.status.ok()) << outcome.status;
     EXPECT_EQ(outcome.partition, partition);
   }
   for (const auto& each : read_topic(cluster, "orders", 3)) {
     EXPECT_EQ(each.timestamp_ms, 1'700'000'000'123);
-    ASSERT_GE(each.headers.size(), 2U);
+    ASSERT_GE(each.headers.size(), 3U);
     EXPECT_EQ(each.headers[0], std::pair(std::string("n"), std::string("7")));
     EXPECT_EQ(each.headers[1], std::pair(std::string("b"), std::string("true")));
+    EXPECT_EQ(each.headers[2], std::pair(std::string("l"), std::string(R"(["x",1])")));
   }
 }
 

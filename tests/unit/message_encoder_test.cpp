@@ -18,6 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using tests::OfferedMessage;
 
 constexpr std::size_t frame_max = 131'072;
@@ -130,6 +131,72 @@ TEST(MessageEncoderTest, HeadersHaveTheirTypes) {
   const auto problem = check_message(config, OfferedMessage(own), frame_max);
   ASSERT_TRUE(problem);
   EXPECT_EQ(problem->message(), "the header 'i' is no integer");
+}
+
+TEST(MessageEncoderTest, ListsAreArrays) {
+  Message own = content();
+  own.headers = {Header::list("CC", {"first", "se\"cond"}),
+                 {"t", "7"},
+                 Header::list("mixed", {"\n", -7, 7'000'000'000, true}),
+                 Header::list("none", {})};
+  const RabbitMqConfig config = to_queue("orders");
+  const OfferedMessage message(own);
+  EXPECT_FALSE(check_message(config, message, frame_max));
+  MessageEncoder encoder;
+  const amqp_table_t& headers = encoder.encode(config, message).properties.headers;
+  ASSERT_EQ(headers.num_entries, 4);
+  EXPECT_EQ(from_amqp(headers.entries[0].key), "CC");
+  ASSERT_EQ(headers.entries[0].value.kind, AMQP_FIELD_KIND_ARRAY);
+  const amqp_array_t& copies = headers.entries[0].value.value.array;
+  ASSERT_EQ(copies.num_entries, 2);
+  EXPECT_EQ(copies.entries[0].kind, AMQP_FIELD_KIND_UTF8);
+  EXPECT_EQ(from_amqp(copies.entries[0].value.bytes), "first");
+  EXPECT_EQ(from_amqp(copies.entries[1].value.bytes), "se\"cond");
+  const amqp_array_t& mixed = headers.entries[2].value.value.array;
+  ASSERT_EQ(mixed.num_entries, 4);
+  EXPECT_EQ(from_amqp(mixed.entries[0].value.bytes), "\n");
+  EXPECT_EQ(mixed.entries[1].kind, AMQP_FIELD_KIND_I32);
+  EXPECT_EQ(mixed.entries[1].value.i32, -7);
+  EXPECT_EQ(mixed.entries[2].kind, AMQP_FIELD_KIND_I64);
+  EXPECT_EQ(mixed.entries[2].value.i64, 7'000'000'000);
+  EXPECT_EQ(mixed.entries[3].kind, AMQP_FIELD_KIND_BOOLEAN);
+  EXPECT_EQ(headers.entries[3].value.value.array.num_entries, 0);
+}
+
+TEST(MessageEncoderTest, AListThatIsNoneIsRefused) {
+  const RabbitMqConfig config = to_queue("orders");
+  const auto problem = [&](const Header& header) {
+    Message own = content();
+    own.headers = {header};
+    const auto status = check_message(config, OfferedMessage(own), frame_max);
+    return status ? status->message() : std::string();
+  };
+  for (const char* value : {"", "[", "a", "{}", "[1.5]", "[null]", "[[1]]", "[\"\xFF\"]"}) {
+    EXPECT_EQ(problem({"l", value, HeaderType::list}), "the header 'l' is no list of texts, integers and booleans");
+  }
+  EXPECT_EQ(problem(Header::list("CC", {"a", 1})), "the header 'CC' lists routing keys, which are text");
+  EXPECT_THAT(problem(Header::list("BCC", {std::string(256, 'x')})), HasSubstr("has 256 bytes; AMQP allows 255"));
+  EXPECT_THAT(problem({"CC", "a"}), HasSubstr("make it one with Header::list"));
+  EXPECT_THAT(problem(Header::list("l", std::vector<HeaderItem>(frame_max / 9, 1))), HasSubstr("one frame"));
+}
+
+TEST(MessageEncoderTest, TheUserIdIsTheConnectionsUser) {
+  RabbitMqConfig config = to_queue("orders");
+  config.username = "app";
+  Message own = content();
+  own.properties = Properties{.user_id = "app"};
+  const OfferedMessage message(own);
+  EXPECT_FALSE(check_message(config, message, frame_max));
+  MessageEncoder encoder;
+  const amqp_basic_properties_t& properties = encoder.encode(config, message).properties;
+  EXPECT_NE(properties._flags & AMQP_BASIC_USER_ID_FLAG, 0U);
+  EXPECT_EQ(from_amqp(properties.user_id), "app");
+  config.username = "secret-user";
+  const auto problem = check_message(config, message, frame_max);
+  ASSERT_TRUE(problem);
+  EXPECT_EQ(problem->code(), StatusCode::invalid_argument);
+  EXPECT_THAT(problem->message(), HasSubstr("the user_id 'app' is not the user"));
+  EXPECT_THAT(problem->message(), Not(HasSubstr("secret"))) << "it may be a substituted value";
 }
 
 TEST(MessageEncoderTest, PropertiesOfTheMessageAreSent) {

@@ -101,10 +101,11 @@ TEST(PayloadTest, KeepsPropertiesBesideEverythingElse) {
   message.properties = Properties{.type = "order.paid",
                                   .reply_to = "answers",
                                   .content_encoding = "gzip",
+                                  .user_id = "app",
                                   .timestamp = std::chrono::sys_time<std::chrono::milliseconds>(1'700'000'000'123ms),
                                   .partition = 3,
                                   .tombstone = true};
-  message.headers = {Header::integer("n", -42), Header::boolean("b", true), {"t", "text"}};
+  message.headers = {Header::integer("n", -42), Header::boolean("b", true), {"t", "text"}, Header::list("l", {"x", 1})};
   Made payload(message);
   payload->write_id();
   ASSERT_TRUE(payload->has_properties());
@@ -114,6 +115,7 @@ TEST(PayloadTest, KeepsPropertiesBesideEverythingElse) {
   EXPECT_EQ(properties.reply_to, "answers");
   EXPECT_EQ(properties.app_id, "");
   EXPECT_EQ(properties.content_encoding, "gzip");
+  EXPECT_EQ(properties.user_id, "app");
   EXPECT_EQ(properties.timestamp, message.properties->timestamp);
   EXPECT_EQ(properties.partition, 3);
   EXPECT_TRUE(properties.tombstone);
@@ -123,7 +125,7 @@ TEST(PayloadTest, KeepsPropertiesBesideEverythingElse) {
 TEST(PayloadTest, EachPropertyAloneIsKept) {
   const auto with = [](auto set) {
     Message message;
-    message.headers = {{"name", "value"}};
+    message.headers = {{"name", "value"}, Header::list("CC", {"a", "b"})};
     message.properties = Properties();
     set(*message.properties);
     const BrokerConfig config;
@@ -138,9 +140,19 @@ TEST(PayloadTest, EachPropertyAloneIsKept) {
   with([](Properties& properties) { properties.reply_to = "r"; });
   with([](Properties& properties) { properties.app_id = "a"; });
   with([](Properties& properties) { properties.content_encoding = "e"; });
+  with([](Properties& properties) { properties.user_id = "u"; });
   with([](Properties& properties) { properties.timestamp.emplace(0ms); });
   with([](Properties& properties) { properties.partition = 0; });
   with([](Properties& properties) { properties.tombstone = true; });
+}
+
+TEST(PayloadTest, AListIsAJsonArray) {
+  EXPECT_EQ(Header::list("l", {}).value, "[]");
+  EXPECT_EQ(Header::list("l", {"a"}).value, R"(["a"])");
+  EXPECT_EQ(Header::list("l", {"a", 42, true, std::int64_t{-7}, false, ""}).value, R"(["a",42,true,-7,false,""])");
+  EXPECT_EQ(Header::list("l", {"say \"a\\b\"\n"}).value, R"(["say \"a\\b\"\u000a"])");
+  EXPECT_EQ(Header::list("l", {std::string(1, '\0')}).value, R"(["\u0000"])");
+  EXPECT_EQ(Header::list("l", {}).type, HeaderType::list);
 }
 
 TEST(PayloadTest, AMessageWithoutPropertiesPaysNothingForThem) {

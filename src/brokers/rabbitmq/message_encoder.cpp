@@ -84,18 +84,12 @@ std::optional<std::int64_t> integer_of(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
 }
 
-amqp_table_entry_t entry_of(HeaderView header) {
+amqp_table_entry_t entry_of(HeaderView header, HeaderLists& lists) {
   switch (header.type) {
-    case HeaderType::integer: {
-      const std::int64_t value = integer_of(header.value).value_or(0);
-      amqp_table_entry_t entry = integer_entry(header.name, value);
-      // As other clients do; and not all of them (pika) read a 64-bit integer with its sign.
-      if (const auto narrow = static_cast<std::int32_t>(value); narrow == value) {
-        entry.value.kind = AMQP_FIELD_KIND_I32;
-        entry.value.value.i32 = narrow;
-      }
-      return entry;
-    }
+    case HeaderType::integer:
+      return {to_amqp(header.name), narrowed(integer_of(header.value).value_or(0))};
+    case HeaderType::list:
+      return {to_amqp(header.name), lists.add(header.value)};
     case HeaderType::boolean:
       return boolean_entry(header.name, header.value == "true");
     default:
@@ -103,12 +97,16 @@ amqp_table_entry_t entry_of(HeaderView header) {
   }
 }
 
-std::optional<Status> check_properties(const PropertiesView& more) {
+std::optional<Status> check_properties(const RabbitMqConfig& config, const PropertiesView& more) {
   std::optional<Status> problem = check_length("type", more.type);
   if (!problem) problem = check_length("correlation_id", more.correlation_id);
   if (!problem) problem = check_length("reply_to", more.reply_to);
   if (!problem) problem = check_length("app_id", more.app_id);
   if (!problem) problem = check_length("content_encoding", more.content_encoding);
+  if (!problem && !more.user_id.empty() && more.user_id != config.username) {  // it would close the channel
+    problem = invalid("the user_id '" + std::string(more.user_id) +
+                      "' is not the user of the connection, as whom RabbitMQ takes messages only; leave it empty");
+  }
   return problem;
 }
 
@@ -123,31 +121,57 @@ void set_properties(amqp_basic_properties_t& properties, const PropertiesView& m
   set(more.reply_to, AMQP_BASIC_REPLY_TO_FLAG, &amqp_basic_properties_t::reply_to);
   set(more.app_id, AMQP_BASIC_APP_ID_FLAG, &amqp_basic_properties_t::app_id);
   set(more.content_encoding, AMQP_BASIC_CONTENT_ENCODING_FLAG, &amqp_basic_properties_t::content_encoding);
+  set(more.user_id, AMQP_BASIC_USER_ID_FLAG, &amqp_basic_properties_t::user_id);
   if (more.timestamp) {
     const auto seconds = std::chrono::floor<std::chrono::seconds>(*more.timestamp).time_since_epoch();
     properties.timestamp = static_cast<std::uint64_t>(std::max<std::int64_t>(seconds.count(), 0));
   }
 }
 
-std::optional<Status> check_headers(const OutboundMessage& message, std::size_t frame_max) {
+/// `bytes`: what it takes beside the text of its value.
+std::optional<Status> check_list(HeaderView header, std::size_t& bytes) {
+  constexpr std::size_t around_item = 9;  // a 64-bit integer and its type
+  const auto list = list_of(header.value);
+  if (!list) {
+    return invalid("the header '" + std::string(header.name) + "' is no list of texts, integers and booleans");
+  }
+  bytes += list->size() * around_item;
+  if (header.name != "CC" && header.name != "BCC") return std::nullopt;
+  for (const Node& item : *list) {
+    if (!item.is(Node::Kind::string)) {
+      return invalid("the header '" + std::string(header.name) + "' lists routing keys, which are text");
+    }
+    if (auto problem = check_length("routing key in CC or BCC", item.string)) return problem;
+  }
+  return std::nullopt;
+}
+
+/// `bytes` is added to.
+std::optional<Status> check_header(HeaderView header, std::size_t& bytes) {
   constexpr std::size_t around_header = 6;  // the lengths of name and value, and the value's type
+  bytes += header.name.size() + header.value.size() + around_header;
+  if (header.name.empty()) return invalid("a header has no name");
+  if (auto too_long = check_length("name of a header", header.name)) return too_long;
+  if (header.type == HeaderType::list) return check_list(header, bytes);
+  if (header.name == "CC" || header.name == "BCC") {  // it would close the channel
+    return invalid("RabbitMQ takes the header '" + std::string(header.name) +
+                   "' for a list of further routing keys; make it one with Header::list, or give it another name");
+  }
+  if (header.type == HeaderType::integer && !integer_of(header.value)) {
+    return invalid("the header '" + std::string(header.name) + "' is no integer");
+  }
+  return std::nullopt;
+}
+
+std::optional<Status> check_headers(const OutboundMessage& message, std::size_t frame_max) {
   std::size_t bytes = envelope_estimate + message.id().size() + message.content_type().size();
   if (const auto more = message.properties()) {
     bytes += more->type.size() + more->correlation_id.size() + more->reply_to.size() + more->app_id.size() +
-             more->content_encoding.size();
+             more->content_encoding.size() + more->user_id.size();
   }
   std::optional<Status> problem;
   message.for_each_header([&](HeaderView header) {
-    bytes += header.name.size() + header.value.size() + around_header;
-    if (header.name.empty()) problem = invalid("a header has no name");
-    if (header.name == "CC" || header.name == "BCC") {  // it would close the channel
-      problem = invalid("RabbitMQ takes the header '" + std::string(header.name) +
-                        "' for a list of further routing keys, and a header here is text; give it another name");
-    }
-    if (header.type == HeaderType::integer && !integer_of(header.value)) {
-      problem = invalid("the header '" + std::string(header.name) + "' is no integer");
-    }
-    if (auto too_long = check_length("name of a header", header.name)) problem = std::move(too_long);
+    if (auto wrong = check_header(header, bytes)) problem = std::move(wrong);
   });
   if (problem || bytes <= frame_max) return problem;
   return invalid("the headers take about " + std::to_string(bytes) + " bytes; they must fit one frame of " +
@@ -199,7 +223,7 @@ std::optional<Status> check_message(const RabbitMqConfig& config, const Outbound
   if (config.key_as_routing_key) problem = check_length("key (used as routing key)", message.key());
   if (!problem) problem = check_length("message id", message.id());
   if (!problem) problem = check_length("content type", message.content_type());
-  if (const auto more = message.properties(); more && !problem) problem = check_properties(*more);
+  if (const auto more = message.properties(); more && !problem) problem = check_properties(config, *more);
   return problem ? problem : check_headers(message, frame_max);
 }
 
@@ -222,7 +246,8 @@ Publish& MessageEncoder::encode(const RabbitMqConfig& config, const OutboundMess
   }
   if (message.header_count() > 0) {
     headers_.clear();
-    message.for_each_header([&](HeaderView header) { headers_.push_back(entry_of(header)); });
+    lists_.clear();
+    message.for_each_header([&](HeaderView header) { headers_.push_back(entry_of(header, lists_)); });
     set_headers(properties, headers_);
   }
   publish_.method = publish_method(config, message.key());

@@ -11,6 +11,7 @@
 
 #include "action_triggers/broker.hpp"
 #include "brokers/rabbitmq/amqp.hpp"
+#include "brokers/rabbitmq/header_lists.hpp"
 
 namespace action_triggers::detail {
 
@@ -49,6 +50,7 @@ class MessageEncoder {
  private:
   Publish publish_;
   std::vector<amqp_table_entry_t> headers_;
+  HeaderLists lists_;
   char expiration_[24] = {};
 };
 
