@@ -3,9 +3,12 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <iosfwd>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -17,7 +20,20 @@ namespace action_triggers {
 
 namespace detail {
 struct Record;
+
+/// std::function holds what can be copied. What can only be moved is on the heap, and its copies share it.
+template <class Signature, class F>
+std::function<Signature> as_function(F function) {
+  if constexpr (std::copy_constructible<F>) {
+    return std::function<Signature>(std::move(function));  // knows whether it is empty
+  } else {
+    if constexpr (requires { function == nullptr; }) {
+      if (function == nullptr) return nullptr;
+    }
+    return [shared = std::make_shared<F>(std::move(function))](auto&... arguments) { (*shared)(arguments...); };
+  }
 }
+}  // namespace detail
 
 /// The one outcome of one fire.
 struct DeliveryReport {
@@ -40,7 +56,23 @@ struct DeliveryReport {
 /// One line for a log: destination, message id, status, and what else is known.
 ACTION_TRIGGERS_EXPORT std::ostream& operator<<(std::ostream& out, const DeliveryReport& report);
 
-using DeliveryCallback = std::function<void(const DeliveryReport&)>;
+/// What fire() calls with the outcome: a function of the report, which may be one that can only be moved, such as a
+/// lambda that owns a std::unique_ptr. Empty: nothing is called.
+class DeliveryCallback {
+ public:
+  DeliveryCallback() = default;
+  DeliveryCallback(std::nullptr_t) {}  // NOLINT(google-explicit-constructor): functions convert, as to std::function
+  template <class F>
+  requires(!std::same_as<F, DeliveryCallback> && std::invocable<F&, const DeliveryReport&>)
+      DeliveryCallback(F function)  // NOLINT(google-explicit-constructor)
+      : function_(detail::as_function<void(const DeliveryReport&)>(std::move(function))) {}
+
+  explicit operator bool() const noexcept { return static_cast<bool>(function_); }
+  void operator()(const DeliveryReport& report) const { function_(report); }
+
+ private:
+  std::function<void(const DeliveryReport&)> function_;
+};
 
 /// A handle on one fire. Dropping it does not cancel anything: the message is delivered all the same.
 ///

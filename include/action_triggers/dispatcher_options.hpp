@@ -21,7 +21,7 @@ class FailureCallback {
   FailureCallback(std::nullptr_t) {}  // NOLINT(google-explicit-constructor): functions convert, as to std::function
   template <class F>
   requires std::invocable<F&, const DeliveryReport&, const MessageView&> FailureCallback(F function)  // NOLINT
-      : function_(std::move(function)) {}
+      : function_(detail::as_function<void(const DeliveryReport&, const MessageView&)>(std::move(function))) {}
   template <class F>
   requires(std::invocable<F&, const DeliveryReport&> && !std::invocable<F&, const DeliveryReport&, const MessageView&>)
       FailureCallback(F function) {              // NOLINT(google-explicit-constructor)

@@ -5,14 +5,17 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "action_triggers/broker_registry.hpp"
+#include "action_triggers/callback_scope.hpp"
 #include "action_triggers/testing/matchers.hpp"
 #include "support/dispatcher_test.hpp"
 #include "support/gate.hpp"
@@ -182,6 +185,61 @@ TEST_F(CallbacksTest, OnAnExecutorTheMessageIsStillThereWhenTheDispatcherIsGone)
   for (const auto& task : tasks) task();
   tasks.clear();
   EXPECT_THAT(saved.messages, ::testing::UnorderedElementsAre(whole_message("1"), whole_message("2")));
+}
+
+TEST_F(CallbacksTest, MayOwnWhatCanOnlyBeMoved) {
+  auto& dispatcher = make({"a"});
+  std::atomic<int> sum{0};
+  const auto adding = [&sum](int number) {
+    return [&sum, owned = std::make_unique<int>(number)](const DeliveryReport& report) mutable {
+      EXPECT_THAT(report, IsOk());
+      sum += *std::exchange(owned, nullptr);
+    };
+  };
+  const std::vector<std::byte> bytes{std::byte{1}};
+  dispatcher.fire("a", "text", adding(1));
+  dispatcher.fire("a", Message{.body = "message"}, adding(10));
+  dispatcher.fire("a", bytes, adding(100));
+  CallbackScope scope;
+  dispatcher.fire("a", "scoped", scope(adding(1'000)));
+  ASSERT_TRUE(dispatcher.flush(30s));
+  EXPECT_EQ(sum, 1'111);
+}
+
+TEST_F(CallbacksTest, WhatACallbackOwnsEndsWithItsMessage) {
+  auto& dispatcher = make({"a"});
+  const auto owned = std::make_shared<int>();
+  struct MoveOnly {
+    explicit MoveOnly(std::shared_ptr<int> given) : held(std::move(given)) {}
+    MoveOnly(MoveOnly&&) = default;
+    void operator()(const DeliveryReport&) {}
+    std::shared_ptr<int> held;
+  };
+  dispatcher.fire("a", "x", MoveOnly(owned));
+  dispatcher.fire("nowhere", "x", MoveOnly(owned));
+  dispatcher_.reset();
+  EXPECT_EQ(owned.use_count(), 1);
+}
+
+TEST_F(CallbacksTest, OnFailureMayOwnWhatCanOnlyBeMoved) {
+  std::vector<std::string> lost;
+  DispatcherOptions options;
+  options.on_failure = [&lost, prefix = std::make_unique<std::string>("lost: ")](const DeliveryReport&,
+                                                                                 const MessageView& message) {
+    lost.push_back(*prefix + std::string(message.body()));
+  };
+  make({"a"}, {}, std::move(options)).fire("nowhere", "x");
+  EXPECT_THAT(lost, ::testing::ElementsAre("lost: x"));
+}
+
+TEST(DeliveryCallbackTest, KnowsWhetherItIsEmpty) {
+  EXPECT_FALSE(DeliveryCallback());
+  EXPECT_FALSE(DeliveryCallback(nullptr));
+  EXPECT_FALSE(DeliveryCallback(std::function<void(const DeliveryReport&)>()));
+  EXPECT_FALSE(DeliveryCallback(static_cast<void (*)(const DeliveryReport&)>(nullptr)));
+  EXPECT_TRUE(DeliveryCallback([](const DeliveryReport&) {}));
+  EXPECT_TRUE(DeliveryCallback([owned = std::make_unique<int>()](const DeliveryReport&) {}));
+  static_assert(sizeof(DeliveryCallback) == sizeof(std::function<void(const DeliveryReport&)>));
 }
 
 TEST(FailureCallbackTest, TakesFunctionsWithAndWithoutTheMessage) {
