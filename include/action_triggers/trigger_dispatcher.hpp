@@ -130,6 +130,19 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   /// Without a limit of its own: every message has its deadline.
   bool flush() { return flush_within(std::chrono::nanoseconds::max()); }
 
+  /// Waits until there is a connection for every destination, or for one: each has been seen connected once when this
+  /// returns true. False: `timeout` came first, or the dispatcher is closed. A fire needs no such wait. One that is
+  /// lost later shows in stats(). In a callback: throws std::logic_error; std::invalid_argument for a destination that
+  /// the configuration does not have.
+  template <class Rep, class Period>
+  bool wait_until_connected(std::chrono::duration<Rep, Period> timeout) {
+    return connected_within(saturated(timeout));
+  }
+  template <class Rep, class Period>
+  bool wait_until_connected(std::string_view destination, std::chrono::duration<Rep, Period> timeout) {
+    return connected_within(destination, saturated(timeout));
+  }
+
   /// Refuses further fires (they report `closed`), waits up to `timeout` for what is under way, then reports the rest
   /// as `closed`. Returns `timeout` + 2 s later at most. A second call counts only what is unfinished. In a callback:
   /// throws std::logic_error.
@@ -149,6 +162,8 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   }
   bool flush_within(std::chrono::nanoseconds timeout);
   CloseReport close_within(std::chrono::nanoseconds timeout);
+  bool connected_within(std::chrono::nanoseconds timeout);
+  bool connected_within(std::string_view destination, std::chrono::nanoseconds timeout);
 
   class Impl;
   std::unique_ptr<Impl> impl_;

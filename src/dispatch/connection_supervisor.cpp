@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/futex.hpp"
 #include "dispatch/out_of_memory.hpp"
 
 namespace action_triggers::detail {
@@ -12,6 +13,21 @@ namespace {
 constexpr std::chrono::milliseconds least_permanent_backoff{1'000};
 
 }  // namespace
+
+void ConnectionSupervisor::set_state(ConnectionState state) noexcept {
+  if (state_.exchange(state, std::memory_order_relaxed) == state) return;
+  changes_.fetch_add(1, std::memory_order_release);
+  futex_wake_all(changes_);
+}
+
+bool ConnectionSupervisor::wait_until_up(TimePoint deadline) const noexcept {
+  for (;;) {
+    const std::uint32_t seen = changes_.load(std::memory_order_acquire);
+    if (is_up()) return true;
+    if (state() == ConnectionState::closed || Clock::now() >= deadline) return false;
+    futex_wait(changes_, seen, deadline);
+  }
+}
 
 void ConnectionSupervisor::connecting() noexcept {
   connecting_ = true;

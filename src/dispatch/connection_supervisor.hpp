@@ -50,6 +50,8 @@ class ConnectionSupervisor final : public Due {
   [[nodiscard]] bool is_up() const noexcept {
     return state() == ConnectionState::connected || state() == ConnectionState::blocked;
   }
+  /// Waits until is_up(). False: `deadline` came first, or the lane has ended. Any thread.
+  [[nodiscard]] bool wait_until_up(TimePoint deadline) const noexcept;
   /// Messages may be offered.
   [[nodiscard]] bool is_connected() const noexcept { return reconnecting_ || is_up(); }
   [[nodiscard]] std::string error() const;
@@ -58,12 +60,13 @@ class ConnectionSupervisor final : public Due {
 
  private:
   void on_due(TimePoint) override {}  // the lane's turn looks at should_connect()
-  void set_state(ConnectionState state) noexcept { state_.store(state, std::memory_order_relaxed); }
+  void set_state(ConnectionState state) noexcept;
 
   DueHeap& heap_;
   Backoff& backoff_;
   RetryPolicy policy_;
   std::atomic<ConnectionState> state_{ConnectionState::connecting};
+  std::atomic<std::uint32_t> changes_{0};  // of the state, what wait_until_up() sleeps on
   bool connecting_ = false;
   bool reconnecting_ = false;
   TimePoint connect_at_ = TimePoint::min();

@@ -28,6 +28,10 @@ std::string lane_key(const BrokerConfig& config) {
   return config.broker_type + '\n' + (config.connection_key.empty() ? own : ":" + config.connection_key);
 }
 
+std::string no_such_destination(std::string_view name) {
+  return "no destination is named '" + std::string(name) + "' in the configuration";
+}
+
 TimePoint later(std::chrono::nanoseconds timeout) {
   return Clock::now() + std::clamp<std::chrono::nanoseconds>(timeout, std::chrono::nanoseconds::zero(), longest_wait);
 }
@@ -300,6 +304,26 @@ bool Dispatcher::flush(std::chrono::nanoseconds timeout) {
     }
   }
   return progress->wait_until(deadline);
+}
+
+bool Dispatcher::wait_until_connected(std::chrono::nanoseconds timeout) {
+  refuse_on_lane_thread_of(*callbacks_, "TriggerDispatcher::wait_until_connected");
+  if (is_in_child()) return false;
+  const TimePoint deadline = later(timeout);
+  std::vector<std::shared_ptr<Lane>> all;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const LaneEntry& entry : lanes_) all.push_back(entry.lane);
+  }
+  return std::all_of(all.begin(), all.end(), [&](const auto& lane) { return lane->wait_until_connected(deadline); });
+}
+
+bool Dispatcher::wait_until_connected(std::string_view name, std::chrono::nanoseconds timeout) {
+  refuse_on_lane_thread_of(*callbacks_, "TriggerDispatcher::wait_until_connected");
+  if (is_in_child()) return false;
+  const Destination* const destination = find(name);
+  if (destination == nullptr) throw std::invalid_argument(no_such_destination(name));
+  return destination->lane->wait_until_connected(later(timeout));
 }
 
 CloseReport Dispatcher::close(std::chrono::nanoseconds timeout) {

@@ -53,6 +53,9 @@ class Dispatcher {
   bool remove(std::string_view name, TimePoint deadline);
 
   bool flush(std::chrono::nanoseconds timeout);
+  /// See TriggerDispatcher.
+  bool wait_until_connected(std::chrono::nanoseconds timeout);
+  bool wait_until_connected(std::string_view name, std::chrono::nanoseconds timeout);
   CloseReport close(std::chrono::nanoseconds timeout);
   [[nodiscard]] Stats stats() const;
 

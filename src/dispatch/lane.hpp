@@ -58,6 +58,8 @@ class Lane : public std::enable_shared_from_this<Lane> {
 
   [[nodiscard]] ConnectionState state() const { return core_.state(); }
   [[nodiscard]] std::string connection_error() const { return core_.connection_error(); }
+  /// False: `deadline` came first, or the lane has ended. Any thread but the lane's.
+  [[nodiscard]] bool wait_until_connected(TimePoint deadline) const { return core_.wait_until_connected(deadline); }
   /// So far.
   [[nodiscard]] const LaneCore::CloseCounts& close_counts() const { return core_.close_counts(); }
 

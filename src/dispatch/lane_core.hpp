@@ -121,6 +121,7 @@ class LaneCore final : private BrokerEvents {
 
   [[nodiscard]] ConnectionState state() const { return connection_.state(); }
   [[nodiscard]] std::string connection_error() const { return connection_.error(); }
+  [[nodiscard]] bool wait_until_connected(TimePoint deadline) const { return connection_.wait_until_up(deadline); }
 
   /// A pause of the destination, the wait of a refused message, or its time to leave is over.
   void destination_due(Destination& destination, TimePoint now);

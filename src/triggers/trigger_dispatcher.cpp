@@ -54,6 +54,12 @@ bool TriggerDispatcher::flush_within(std::chrono::nanoseconds timeout) { return 
 CloseReport TriggerDispatcher::close_within(std::chrono::nanoseconds timeout) {
   return impl_->dispatcher.close(timeout);
 }
+bool TriggerDispatcher::connected_within(std::chrono::nanoseconds timeout) {
+  return impl_->dispatcher.wait_until_connected(timeout);
+}
+bool TriggerDispatcher::connected_within(std::string_view destination, std::chrono::nanoseconds timeout) {
+  return impl_->dispatcher.wait_until_connected(destination, timeout);
+}
 CloseReport TriggerDispatcher::close() {
   return impl_->dispatcher.close(impl_->dispatcher.callbacks().options.close_timeout);
 }
