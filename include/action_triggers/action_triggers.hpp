@@ -11,7 +11,7 @@
 ///
 /// The headers, in reading order: config.hpp (with kafka.hpp, rabbitmq.hpp, memory.hpp), message.hpp,
 /// trigger_dispatcher.hpp, delivery.hpp, status.hpp, stats.hpp, callback_scope.hpp; broker.hpp and broker_registry.hpp
-/// to add a broker; testing/ to test; json.hpp is optional.
+/// to add a broker; testing/ to test; json.hpp and async.hpp are optional.
 #pragma once
 
 #include "action_triggers/broker.hpp"
