@@ -36,6 +36,23 @@ TimePoint later(std::chrono::nanoseconds timeout) {
   return Clock::now() + std::clamp<std::chrono::nanoseconds>(timeout, std::chrono::nanoseconds::zero(), longest_wait);
 }
 
+/// Room for one more, which is then pushed without failing.
+template <class T>
+void make_room(std::vector<T>& list) {
+  if (list.size() == list.capacity()) list.reserve(2 * list.size() + 1);
+}
+
+std::unique_ptr<const DestinationTable> table_of(const Lane::Destinations& destinations, Destination* more = nullptr,
+                                                 const Destination* without = nullptr) {
+  std::vector<Destination*> all;
+  all.reserve(destinations.size() + 1);
+  for (const auto& destination : destinations) {
+    if (destination.get() != without) all.push_back(destination.get());
+  }
+  if (more != nullptr) all.push_back(more);
+  return std::make_unique<const DestinationTable>(all);
+}
+
 }  // namespace
 
 Dispatcher::Dispatcher(const Configs& configs, const BrokerRegistry& registry, DispatcherOptions options)
@@ -44,9 +61,10 @@ Dispatcher::Dispatcher(const Configs& configs, const BrokerRegistry& registry, D
       nowhere_(std::make_unique<Destination>(std::make_shared<BrokerConfig>())) {
   std::map<std::string, Lane::Destinations> groups;
   for (const auto& [name, config] : configs) {
-    if (config == nullptr) throw std::invalid_argument("broker '" + name + "' has no configuration (nullptr)");
+    if (config == nullptr) throw std::invalid_argument("destination '" + name + "' has no configuration (nullptr)");
     if (config->name != name) {
-      throw std::invalid_argument("broker '" + name + "' has a configuration of another name, '" + config->name + "'");
+      throw std::invalid_argument("destination '" + name + "' has a configuration of another name, '" + config->name +
+                                  "'");
     }
     destinations_.push_back(std::make_shared<Destination>(config));
     groups[lane_key(*config)].push_back(destinations_.back());
@@ -55,7 +73,8 @@ Dispatcher::Dispatcher(const Configs& configs, const BrokerRegistry& registry, D
     const std::size_t count = destinations.size();
     lanes_.push_back({key, make_lane(std::move(destinations), registry), count});
   }
-  publish_table();
+  make_room(tables_);
+  publish(table_of(destinations_));
   std::size_t started = 0;
   try {
     for (; started < lanes_.size(); ++started) lanes_[started].lane->start();
@@ -84,7 +103,7 @@ std::shared_ptr<Lane> Dispatcher::make_lane(Lane::Destinations destinations, con
   const BrokerConfig& first = *destinations.front()->config;
   const auto* type = registry.find(first.broker_type);
   if (type == nullptr || !type->make) {
-    throw std::runtime_error("broker '" + first.name + "': the registry cannot make brokers of type '" +
+    throw std::runtime_error("destination '" + first.name + "': the registry cannot make brokers of type '" +
                              first.broker_type + "'; was the configuration loaded with another registry?");
   }
   return std::make_shared<Lane>(std::move(destinations), type->make, callbacks_, "at-" + first.broker_type);
@@ -137,8 +156,7 @@ Delivery Dispatcher::refuse_unknown(std::string_view name, const MessageParts& p
     return refuse(nullptr, name, parts, std::move(callback), nullptr, {StatusCode::closed, in_child_text});
   }
   unknown_broker_.fetch_add(1, std::memory_order_relaxed);
-  return refuse(nullptr, name, parts, std::move(callback), nullptr,
-                {StatusCode::not_found, "no broker is named '" + std::string(name) + "' in the configuration"});
+  return refuse(nullptr, name, parts, std::move(callback), nullptr, {StatusCode::not_found, no_such_destination(name)});
 }
 
 /// Waits for capacity, but not on a lane's thread of this dispatcher, which would have to release some meanwhile.
@@ -213,43 +231,48 @@ Delivery Dispatcher::refuse(Destination* destination, std::string_view name, con
 
 // ------------------------------------------------------------------------------------- destinations that come and go
 
-void Dispatcher::publish_table() {
-  std::vector<Destination*> all;
-  for (const auto& destination : destinations_) all.push_back(destination.get());
-  tables_.push_back(std::make_unique<const DestinationTable>(all));
+void Dispatcher::publish(std::unique_ptr<const DestinationTable> table) noexcept {
+  tables_.push_back(std::move(table));
   table_.store(tables_.back().get(), std::memory_order_release);
 }
 
 Destination& Dispatcher::add(std::shared_ptr<const BrokerConfig> config, const BrokerRegistry& registry) {
   if (is_in_child()) throw std::logic_error(in_child_text);
   const std::lock_guard one_change(change_mutex_);
-  std::unique_lock lock(mutex_);
-  if (closed_) throw std::logic_error("a destination was added after close()");
   if (find(config->name) != nullptr) {
-    throw std::invalid_argument("there is a broker named '" + config->name + "' already");
+    throw std::invalid_argument("there is a destination named '" + config->name + "' already");
   }
-  const std::string key = lane_key(*config);
+  // What can fail comes first: then nothing has changed.
+  std::string key = lane_key(*config);
   const auto destination = std::make_shared<Destination>(std::move(config));
+  auto table = table_of(destinations_, destination.get());
   const auto same =
       std::find_if(lanes_.begin(), lanes_.end(), [&](const LaneEntry& entry) { return entry.key == key; });
-  if (same != lanes_.end()) {
-    const auto lane = same->lane;
-    lock.unlock();  // a callback on the lane may be in stats()
-    lane->add(destination);
-    lock.lock();
-    if (closed_) destination->capacity.close();  // close() came meanwhile
-    ++same->destinations;
-  } else {
-    lanes_.push_back({key, make_lane({destination}, registry), 1});
-    try {
-      lanes_.back().lane->start();
-    } catch (...) {
-      lanes_.pop_back();
-      throw;
-    }
+  const bool is_new = same == lanes_.end();
+  auto lane = is_new ? nullptr : same->lane;
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) throw std::logic_error("a destination was added after close()");
+    make_room(destinations_);
+    make_room(tables_);
+    if (is_new) make_room(lanes_);
   }
+  // Not under mutex_: a callback on the lane may be in stats(), and a registry may take its time.
+  if (is_new) {
+    lane = make_lane({destination}, registry);
+    lane->start();
+  } else {
+    lane->add(destination);
+  }
+  const std::lock_guard lock(mutex_);
+  if (is_new) lanes_.push_back({std::move(key), lane, 0});
+  ++(is_new ? lanes_.back() : *same).destinations;
   destinations_.push_back(destination);
-  publish_table();
+  publish(std::move(table));
+  if (closed_) {  // close() came meanwhile
+    destination->capacity.close();
+    if (is_new) lane->begin_close(Clock::now());
+  }
   return *destination;
 }
 
@@ -264,17 +287,21 @@ bool Dispatcher::remove(std::string_view name, TimePoint deadline) {
                                   [&](const auto& destination) { return destination->name == name; });
   if (found == destinations_.end()) return false;
   const std::shared_ptr<Destination> destination = *found;
-  removed_.push_back(destination);
-  destinations_.erase(found);
-  publish_table();
   const auto entry = std::find_if(lanes_.begin(), lanes_.end(),
                                   [&](const LaneEntry& one) { return one.lane.get() == destination->lane; });
+  // What can fail comes first: then nothing has changed.
+  auto table = table_of(destinations_, nullptr, destination.get());
+  make_room(removed_);
+  make_room(tables_);
+  make_room(ended_lanes_);
+  if (entry->destinations > 1) destination->lane->remove(*destination, deadline);
+  removed_.push_back(destination);
+  destinations_.erase(found);
+  publish(std::move(table));
   if (--entry->destinations == 0) {
     entry->lane->begin_close(deadline);
     ended_lanes_.push_back(entry->lane);
     lanes_.erase(entry);
-  } else {
-    destination->lane->remove(*destination, deadline);
   }
   return true;
 }
@@ -286,8 +313,7 @@ std::vector<std::shared_ptr<Lane>> Dispatcher::lanes() const {
   return all;
 }
 
-// -------------------------------------------------------------------------------------------------- flush, close,
-// stats
+// ------------------------------------------------------------------------------- flush, connections, close, stats
 
 bool Dispatcher::flush(std::chrono::nanoseconds timeout) {
   refuse_on_lane_thread_of(*callbacks_, "TriggerDispatcher::flush");

@@ -79,7 +79,8 @@ class Dispatcher {
   Delivery refuse(Destination* destination, std::string_view name, const MessageParts& parts,
                   DeliveryCallback&& callback, OutcomeObserver* observer, Status status);
   std::shared_ptr<Lane> make_lane(Lane::Destinations destinations, const BrokerRegistry& registry) const;
-  void publish_table();
+  /// There is room for one in tables_.
+  void publish(std::unique_ptr<const DestinationTable> table) noexcept;
   [[nodiscard]] std::vector<std::shared_ptr<Lane>> lanes() const;
   CloseReport end(std::chrono::nanoseconds timeout);
 
@@ -89,8 +90,8 @@ class Dispatcher {
   std::atomic<std::uint64_t> unknown_broker_{0};
   const std::unique_ptr<Destination> nowhere_;  // of fires that reach no destination
 
-  std::mutex change_mutex_;   // held by add() and remove(), also while they wait for a lane
-  mutable std::mutex mutex_;  // of what follows; not taken by fire()
+  std::mutex change_mutex_;   // held by add() and remove(), also while they wait for a lane or for the registry
+  mutable std::mutex mutex_;  // of what follows; not taken by fire(). Lists change while both mutexes are held
   std::vector<LaneEntry> lanes_;
   std::vector<std::shared_ptr<Lane>> ended_lanes_;
   Lane::Destinations destinations_;  // those that can be found

@@ -7,9 +7,13 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <memory>
 #include <new>
 #include <set>
+#include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "action_triggers/broker_registry.hpp"
@@ -17,6 +21,8 @@
 #include "action_triggers/testing/in_memory_broker.hpp"
 #include "action_triggers/testing/matchers.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
+#include "dispatch/dispatcher.hpp"
+#include "support/registries.hpp"
 #include "unit/configs.hpp"
 
 namespace {
@@ -113,6 +119,60 @@ class InstantBroker final : public Broker {
     return batch.size();
   }
 };
+
+/// Destinations that come and go, where memory may run out at any place.
+class ChangesTest : public ::testing::Test {
+ protected:
+  static std::shared_ptr<const BrokerConfig> config_of(const std::string& name, const std::string& connection) {
+    return tests::config_of({name}, [&](BrokerConfig& config) { config.connection_key = connection; }).brokers.at(name);
+  }
+  /// Allows `change` more and more allocations until it succeeds. What failed must have changed nothing.
+  template <class Change>
+  void until_it_succeeds_as_a_whole(Change&& change) {
+    const auto names = [&] {
+      std::set<std::string> all;
+      for (const auto& [name, stats] : dispatcher_.stats().brokers) all.insert(name);
+      return all;
+    };
+    const std::set<std::string> before = names();
+    const std::size_t lanes = dispatcher_.stats().lanes;
+    EXPECT_GE(until_it_succeeds([&] {
+                const int allowed = std::exchange(allocations_left, -1);
+                ASSERT_EQ(names(), before);
+                ASSERT_EQ(dispatcher_.stats().lanes, lanes);
+                for (const char* name : {"a", "b", "c"}) {
+                  ASSERT_EQ(dispatcher_.find(name) != nullptr, before.count(name) == 1) << name;
+                }
+                allocations_left = allowed;
+                change();
+              }),
+              1);
+    EXPECT_NE(names(), before);
+  }
+  StatusCode fire(std::string_view name) { return dispatcher_.fire(name, {"x", nullptr}, {}).wait().status.code(); }
+
+  const std::shared_ptr<InMemoryBroker> memory_ = std::make_shared<InMemoryBroker>();
+  const BrokerRegistry registry_ = tests::registry_of(memory_->maker());
+  detail::Dispatcher dispatcher_{{{"a", config_of("a", "shared")}}, registry_, DispatcherOptions()};
+};
+
+TEST_F(ChangesTest, ADestinationIsAddedAsAWholeOrNotAtAll) {
+  const auto b = config_of("b", "shared");
+  until_it_succeeds_as_a_whole([&] { dispatcher_.add(b, registry_); });
+  const auto c = config_of("c", "another connection");
+  until_it_succeeds_as_a_whole([&] { dispatcher_.add(c, registry_); });
+  for (const char* name : {"a", "b", "c"}) EXPECT_EQ(fire(name), StatusCode::ok) << name;
+}
+
+TEST_F(ChangesTest, ADestinationIsRemovedAsAWholeOrNotAtAll) {
+  dispatcher_.add(config_of("b", "shared"), registry_);
+  dispatcher_.add(config_of("c", "another connection"), registry_);
+  for (const char* name : {"b", "c"}) {
+    until_it_succeeds_as_a_whole([&] { dispatcher_.remove(name, Clock::now() + 1min); });
+    EXPECT_EQ(fire(name), StatusCode::not_found);
+  }
+  EXPECT_EQ(fire("a"), StatusCode::ok);
+}
 
 TEST(AllocationTest, InTheLongRunAFireAllocatesNothingUpToFourKibibytesAndOnceBeyond) {
 #ifdef __SANITIZE_ADDRESS__

@@ -74,6 +74,56 @@ TEST_F(InternalDispatcherTest, FindsItsDestinations) {
   EXPECT_EQ(dispatcher_->stats().unknown_broker, 1U);
 }
 
+/// A registry whose brokers take their time until the gate opens.
+BrokerRegistry slow_registry(InMemoryBroker& memory, tests::Gate& made) {
+  return tests::registry_of([make = memory.maker(), &made](const BrokerConfig& config) {
+    made.wait();
+    return make(config);
+  });
+}
+
+TEST_F(InternalDispatcherTest, ARegistryThatTakesItsTimeHoldsUpTheAdditionOnly) {
+  make({"a"});
+  tests::Gate made;
+  const BrokerRegistry slow = slow_registry(*memory_, made);
+  tests::WaitingCall adding([&] { dispatcher_->add(config_of("b", "of its own"), slow); });
+  ASSERT_TRUE(adding.waits());
+  EXPECT_EQ(dispatcher_->stats().brokers.size(), 1U);
+  EXPECT_EQ(outcome_of_fire("a"), StatusCode::ok);
+  EXPECT_TRUE(dispatcher_->flush(1min));
+  EXPECT_TRUE(dispatcher_->wait_until_connected(1min));
+  EXPECT_FALSE(adding.returned()) << "the others waited for the registry";
+  made.open();
+  adding.join();
+  EXPECT_EQ(outcome_of_fire("b"), StatusCode::ok);
+}
+
+TEST_F(InternalDispatcherTest, WhatIsAddedWhileTheDispatcherIsClosedIsClosed) {
+  make({"a"});
+  tests::Gate made;
+  const BrokerRegistry slow = slow_registry(*memory_, made);
+  tests::WaitingCall adding([&] { dispatcher_->add(config_of("b", "of its own"), slow); });
+  ASSERT_TRUE(adding.waits());
+  EXPECT_TRUE(dispatcher_->close(1min).complete());
+  EXPECT_FALSE(adding.returned()) << "close() waited for the registry";
+  made.open();
+  adding.join();
+  EXPECT_EQ(outcome_of_fire("b"), StatusCode::closed);
+  dispatcher_.reset();  // ends the lane that came late, too
+}
+
+TEST_F(InternalDispatcherTest, ABrokerThatCannotBeMadeLeavesNothingBehind) {
+  make({"a"});
+  const BrokerRegistry broken = tests::registry_of(
+      [](const BrokerConfig&) -> std::unique_ptr<Broker> { throw std::runtime_error("no broker today"); });
+  EXPECT_THROW(dispatcher_->add(config_of("b", "of its own"), broken), std::runtime_error);
+  EXPECT_EQ(dispatcher_->find("b"), nullptr);
+  EXPECT_EQ(dispatcher_->stats().brokers.count("b"), 0U);
+  EXPECT_EQ(dispatcher_->stats().lanes, 1U);
+  add("b", "of its own");
+  EXPECT_EQ(outcome_of_fire("b"), StatusCode::ok);
+}
+
 TEST_F(InternalDispatcherTest, ADestinationMoreOnAConnectionThatThereIs) {
   make({"a"});
   Destination& b = add("b");
