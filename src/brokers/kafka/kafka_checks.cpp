@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "brokers/kafka/kafka_checks.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <system_error>
 
 #include "action_triggers/broker_type.hpp"
 #include "brokers/kafka/kafka_library.hpp"
 #include "brokers/kafka/kafka_properties.hpp"
+#include "config/readable_file.hpp"
 #include "config/section_reader.hpp"
 
 namespace action_triggers::detail {
@@ -49,18 +44,6 @@ void check_room(ConfigSection& conn, const ParsedKafkaConfig& config) {
                                   std::to_string((static_cast<std::int64_t>(bytes) + 1023) / 1024) + ".");
 }
 
-/// Why a file cannot be read; empty if it can. A pipe or a device is none: librdkafka would wait for it, or never end,
-/// and every new client reads its files again.
-std::string why_unreadable(const std::string& path, bool may_be_folder) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  if (descriptor < 0) return std::generic_category().message(errno);
-  struct stat what {};
-  const bool known = ::fstat(descriptor, &what) == 0;
-  ::close(descriptor);
-  if (!known || S_ISREG(what.st_mode) || (S_ISDIR(what.st_mode) && may_be_folder)) return {};
-  return S_ISDIR(what.st_mode) ? std::generic_category().message(EISDIR) : "Not a regular file";
-}
-
 void check_files(ConfigSection& conn, const ParsedKafkaConfig& config) {
   const auto password = config.secret_properties.find("ssl.key.password");
   constexpr std::size_t most = 1024;  // PEM_BUFSIZE of OpenSSL; librdkafka lets it read on behind a longer one
@@ -73,11 +56,7 @@ void check_files(ConfigSection& conn, const ParsedKafkaConfig& config) {
     if (given == config.properties.end()) continue;
     const bool is_ca = given->first == "ssl.ca.location";
     if (is_ca && given->second == "probe") continue;  // librdkafka looks in the usual places
-    const std::string why = why_unreadable(given->second, is_ca);
-    if (why.empty()) continue;
-    const std::string& key = config.keys.at(property);
-    const bool may_be_shown = !conn.is_substituted(key);
-    conn.problem(key, "The file " + (may_be_shown ? "'" + given->second + "' " : "") + "cannot be read: " + why + ".");
+    report_unreadable(conn, config.keys.at(property), given->second, is_ca);
   }
 }
 
