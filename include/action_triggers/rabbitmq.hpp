@@ -4,9 +4,10 @@
 
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "action_triggers/broker_config.hpp"
@@ -23,16 +24,59 @@ struct RabbitMqTls {
   std::string key_file;   ///< PEM, for mutual TLS.
 };
 
-/// How a queue is declared: `params.declare`.
+/// How a connection logs in: the SASL mechanism.
+enum class RabbitMqAuthMechanism : std::uint8_t {
+  plain,     ///< PLAIN: username and password.
+  external,  ///< EXTERNAL: the user is the one that the client's certificate names. Needs rabbitmq_auth_mechanism_ssl.
+};
+
+/// A value in a table of AMQP, such as an x-argument: all that JSON can say, null excepted.
+struct RabbitMqValue {
+  using List = std::vector<RabbitMqValue>;
+  using Table = std::vector<std::pair<std::string, RabbitMqValue>>;  ///< In the order in which it is sent.
+
+  std::variant<std::int64_t, double, bool, std::string, List, Table> value;
+
+  friend bool operator==(const RabbitMqValue& a, const RabbitMqValue& b) { return a.value == b.value; }
+};
+using RabbitMqTable = RabbitMqValue::Table;
+
+/// How a queue is declared: `params.declare` with `queue`. Never exclusive: this connection could not read it.
 struct RabbitMqQueueDeclaration {
   bool durable = true;
   std::string queue_type{};  ///< "classic", "quorum", "stream"; empty: the virtual host's default.
-  /// x-arguments; numbers and booleans keep their type.
-  std::map<std::string, std::string> string_arguments{};
-  std::map<std::string, std::int64_t> integer_arguments{};
-  std::map<std::string, bool> boolean_arguments{};
+  bool auto_delete = false;  ///< The broker deletes it when its last consumer has left.
+  RabbitMqTable arguments{};
 
   friend bool operator==(const RabbitMqQueueDeclaration&, const RabbitMqQueueDeclaration&) = default;
+};
+
+/// Which messages of an exchange a queue gets.
+struct RabbitMqBinding {
+  std::string routing_key{};
+  RabbitMqTable arguments{};
+
+  friend bool operator==(const RabbitMqBinding&, const RabbitMqBinding&) = default;
+};
+
+/// A queue that is declared and bound to the exchange: one of `params.declare.queues`.
+struct RabbitMqBoundQueue {
+  std::string queue{};
+  RabbitMqQueueDeclaration declare{};
+  std::vector<RabbitMqBinding> bindings{};
+
+  friend bool operator==(const RabbitMqBoundQueue&, const RabbitMqBoundQueue&) = default;
+};
+
+/// How an exchange is declared: `params.declare` with `exchange`.
+struct RabbitMqExchangeDeclaration {
+  std::string type = "direct";  ///< "direct", "fanout", "topic", "headers", or a plugin's.
+  bool durable = true;
+  bool auto_delete = false;  ///< The broker deletes it when its last binding is gone.
+  RabbitMqTable arguments{};
+  std::vector<RabbitMqBoundQueue> queues{};
+
+  friend bool operator==(const RabbitMqExchangeDeclaration&, const RabbitMqExchangeDeclaration&) = default;
 };
 
 // Their former names.
@@ -41,6 +85,7 @@ using QueueDeclaration = RabbitMqQueueDeclaration;
 
 struct ACTION_TRIGGERS_EXPORT RabbitMqConfig : BrokerConfig {
   std::vector<HostPort> hosts;  ///< Tried in turn; never empty after parsing.
+  RabbitMqAuthMechanism auth_mechanism = RabbitMqAuthMechanism::plain;
   std::string username = "guest";
   Secret password{"guest"};
   std::string virtual_host = "/";
@@ -54,7 +99,9 @@ struct ACTION_TRIGGERS_EXPORT RabbitMqConfig : BrokerConfig {
   std::string routing_key;
   bool key_as_routing_key = false;  ///< Message::key, where not empty, overrides routing_key.
 
-  std::optional<RabbitMqQueueDeclaration> declare;  ///< Present: the queue is declared on every connection.
+  /// Present: the queue, or the exchange with its queues, is declared on every connection, and again when it is gone.
+  std::optional<RabbitMqQueueDeclaration> declare;              ///< With `queue`.
+  std::optional<RabbitMqExchangeDeclaration> declare_exchange;  ///< With `exchange`.
 
   bool mandatory = true;   ///< A message that no queue takes is `unroutable`, not lost in silence.
   bool persistent = true;  ///< A durable queue keeps its messages on disk (delivery mode 2).

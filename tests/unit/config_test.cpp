@@ -160,9 +160,9 @@ TEST(ConfigTest, RabbitMqExchangesAndDeclarations) {
   ASSERT_TRUE(quorum->declare);
   EXPECT_TRUE(quorum->declare->durable);
   EXPECT_EQ(quorum->declare->queue_type, "quorum");
-  EXPECT_THAT(quorum->declare->integer_arguments, ElementsAre(Pair("x-max-length", 5)));
-  EXPECT_THAT(quorum->declare->string_arguments, ElementsAre(Pair("x-overflow", "reject-publish")));
-  EXPECT_THAT(quorum->declare->boolean_arguments, ElementsAre(Pair("x-single-active-consumer", true)));
+  EXPECT_THAT(quorum->declare->arguments,
+              ElementsAre(Pair("x-max-length", RabbitMqValue{5}), Pair("x-overflow", RabbitMqValue{"reject-publish"}),
+                          Pair("x-single-active-consumer", RabbitMqValue{true})));
   const auto* declared = config.find_as<RabbitMqConfig>("d");
   ASSERT_TRUE(declared->declare);
   EXPECT_EQ(*declared->declare, QueueDeclaration());
@@ -182,17 +182,17 @@ TEST(ConfigTest, RabbitMqTakesEmptyKeysWhereTheyMeanSomething) {
     "dead": {"broker_type": "rabbitmq", "params": {"queue": "q", "declare": {
       "arguments": {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "d", "x-mine": "m"}}}}}})");
   EXPECT_EQ(config.find_as<RabbitMqConfig>("fanout")->routing_key, "");
-  EXPECT_THAT(
-      config.find_as<RabbitMqConfig>("dead")->declare->string_arguments,
-      ElementsAre(Pair("x-dead-letter-exchange", ""), Pair("x-dead-letter-routing-key", "d"), Pair("x-mine", "m")));
+  EXPECT_THAT(config.find_as<RabbitMqConfig>("dead")->declare->arguments,
+              ElementsAre(Pair("x-dead-letter-exchange", RabbitMqValue{""}),
+                          Pair("x-dead-letter-routing-key", RabbitMqValue{"d"}), Pair("x-mine", RabbitMqValue{"m"})));
 }
 
 TEST(ConfigTest, RabbitMqArgumentsMayComeFromVariables) {
   const Environment ttl("ACTION_TRIGGERS_TEST_SET", "60000");
   const Config config = parse_config(R"({"brokers": {"b": {"broker_type": "rabbitmq", "params": {"queue": "q",
     "declare": {"arguments": {"x-message-ttl": "${ACTION_TRIGGERS_TEST_SET}"}}}}}})");
-  EXPECT_THAT(config.find_as<RabbitMqConfig>("b")->declare->integer_arguments,
-              ElementsAre(Pair("x-message-ttl", 60000)));
+  EXPECT_THAT(config.find_as<RabbitMqConfig>("b")->declare->arguments,
+              ElementsAre(Pair("x-message-ttl", RabbitMqValue{60000})));
 }
 
 TEST(ConfigTest, AnEmptyVariableIsSaidToBeEmpty) {

@@ -8,6 +8,7 @@
 #include <deque>
 
 #include "action_triggers/rabbitmq.hpp"
+#include "brokers/rabbitmq/declare_methods.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -19,6 +20,8 @@ using ::testing::IsEmpty;
 
 constexpr TimePoint start{1h};
 
+std::string text_of(const amqp_table_t& table, const std::string& separator);
+
 std::string text_of(const amqp_field_value_t& value) {
   switch (value.kind) {
     case AMQP_FIELD_KIND_UTF8:
@@ -27,9 +30,28 @@ std::string text_of(const amqp_field_value_t& value) {
       return std::to_string(value.value.i64);
     case AMQP_FIELD_KIND_BOOLEAN:
       return value.value.boolean != 0 ? "true" : "false";
+    case AMQP_FIELD_KIND_F64:
+      return ::testing::PrintToString(value.value.f64);
+    case AMQP_FIELD_KIND_TABLE:
+      return "{" + text_of(value.value.table, ",").substr(1) + "}";
+    case AMQP_FIELD_KIND_ARRAY: {
+      std::string text;
+      for (int i = 0; i < value.value.array.num_entries; ++i) {
+        text += (i > 0 ? "," : "") + text_of(value.value.array.entries[i]);
+      }
+      return "[" + text + "]";
+    }
     default:
       return "?";
   }
+}
+
+std::string text_of(const amqp_table_t& table, const std::string& separator) {
+  std::string text;
+  for (int i = 0; i < table.num_entries; ++i) {
+    text += separator + std::string(from_amqp(table.entries[i].key)) + "=" + text_of(table.entries[i].value);
+  }
+  return text;
 }
 
 class DeclarationsTest : public ::testing::Test, protected Declarations::Owner {
@@ -46,17 +68,23 @@ class DeclarationsTest : public ::testing::Test, protected Declarations::Owner {
       sent.emplace_back(at + "close-ok");
     } else if (method == AMQP_EXCHANGE_DECLARE_METHOD) {
       const auto& declare = *static_cast<const amqp_exchange_declare_t*>(decoded);
-      sent.push_back(at + (declare.passive != 0 ? "probe " : "declare exchange ") +
-                     std::string(from_amqp(declare.exchange)));
+      const std::string name(from_amqp(declare.exchange));
+      sent.push_back(at + (declare.passive != 0 ? "probe " + name
+                                                : "declare " + std::string(from_amqp(declare.type)) + " exchange " +
+                                                      name + (declare.durable != 0 ? " durable" : "") +
+                                                      (declare.auto_delete != 0 ? " auto-delete" : "") +
+                                                      text_of(declare.arguments, " ")));
     } else if (method == AMQP_QUEUE_DECLARE_METHOD) {
       const auto& declare = *static_cast<const amqp_queue_declare_t*>(decoded);
-      std::string text =
-          at + "declare " + std::string(from_amqp(declare.queue)) + (declare.durable != 0 ? " durable" : "");
-      for (int i = 0; i < declare.arguments.num_entries; ++i) {
-        const amqp_table_entry_t& entry = declare.arguments.entries[i];
-        text += " " + std::string(from_amqp(entry.key)) + "=" + text_of(entry.value);
-      }
-      sent.push_back(text);
+      EXPECT_EQ(declare.exclusive, 0);
+      sent.push_back(at + "declare " + std::string(from_amqp(declare.queue)) +
+                     (declare.durable != 0 ? " durable" : "") + (declare.auto_delete != 0 ? " auto-delete" : "") +
+                     text_of(declare.arguments, " "));
+    } else if (method == AMQP_QUEUE_BIND_METHOD) {
+      const auto& bind = *static_cast<const amqp_queue_bind_t*>(decoded);
+      sent.push_back(at + "bind " + std::string(from_amqp(bind.queue)) + " to " +
+                     std::string(from_amqp(bind.exchange)) + " by '" + std::string(from_amqp(bind.routing_key)) + "'" +
+                     text_of(bind.arguments, " "));
     }
   }
   void exchange_exists(std::size_t index, TimePoint /*now*/) override {
@@ -67,6 +95,17 @@ class DeclarationsTest : public ::testing::Test, protected Declarations::Owner {
     RabbitMqConfig& config = configs.emplace_back();
     config.queue = name;
     if (declare) config.declare.emplace();
+    declarations.set_queue(configs.size() - 1, config);
+    return config;
+  }
+  /// Publishes to "events", and declares it with the queue "audit", which is bound by two keys.
+  RabbitMqConfig& exchange_with_queue() {
+    RabbitMqConfig& config = queue("", false);
+    config.exchange = "events";
+    config.declare_exchange = RabbitMqExchangeDeclaration();
+    config.declare_exchange->type = "topic";
+    config.declare_exchange->queues = {
+        {.queue = "audit", .declare = {}, .bindings = {{"order.#", {}}, {"mail", {{"x", {1}}}}}}};
     declarations.set_queue(configs.size() - 1, config);
     return config;
   }
@@ -163,13 +202,110 @@ TEST_F(DeclarationsTest, AQueueIsDeclaredAsConfigured) {
   QueueDeclaration& declare = *queue("orders").declare;
   declare.durable = false;
   declare.queue_type = "classic";
-  declare.string_arguments["x-overflow"] = "reject-publish";
-  declare.integer_arguments["x-max-length"] = 10;
-  declare.boolean_arguments["x-single-active-consumer"] = true;
+  declare.auto_delete = true;
+  declare.arguments = {{"x-overflow", {"reject-publish"}},
+                       {"x-max-length", {10}},
+                       {"x-single-active-consumer", {true}},
+                       {"x-factor", {0.5}},
+                       {"x-list", {RabbitMqValue::List{{1}, {"two"}, {RabbitMqValue::List{}}}}},
+                       {"x-table", {RabbitMqTable{{"a", {1}}, {"b", {RabbitMqTable{{"c", {false}}}}}}}}};
   request({Kind::queue, 0});
   EXPECT_EQ(sent.back(),
-            "1 declare orders x-queue-type='classic' x-overflow='reject-publish' x-max-length=10 "
-            "x-single-active-consumer=true");
+            "1 declare orders auto-delete x-overflow='reject-publish' x-max-length=10 x-single-active-consumer=true "
+            "x-factor=0.5 x-list=[1,'two',[]] x-table={a=1,b={c=false}} x-queue-type='classic'");
+}
+
+TEST_F(DeclarationsTest, AnExchangeIsDeclaredThenItsQueuesAndTheLastAnswerCounts) {
+  exchange_with_queue();
+  request({Kind::queue, 0});
+  EXPECT_THAT(take_sent(), ElementsAre("1 open", "1 declare topic exchange events durable", "1 declare audit durable",
+                                       "1 bind audit to events by 'order.#'", "1 bind audit to events by 'mail' x=1"));
+  answer_ok(1, AMQP_EXCHANGE_DECLARE_OK_METHOD);
+  answer_ok(1, AMQP_QUEUE_DECLARE_OK_METHOD);
+  answer_ok(1, AMQP_QUEUE_BIND_OK_METHOD);
+  EXPECT_FALSE(declarations.exists({Kind::queue, 0}));
+  answer_ok(1, AMQP_QUEUE_BIND_OK_METHOD);
+  EXPECT_TRUE(declarations.exists({Kind::queue, 0}));
+  EXPECT_FALSE(declarations.has_times());
+}
+
+TEST_F(DeclarationsTest, OneRefusalRefusesAllThatADestinationDeclares) {
+  exchange_with_queue();
+  queue("next");
+  request({Kind::queue, 0});
+  answer_ok(1, AMQP_EXCHANGE_DECLARE_OK_METHOD);
+  take_sent();
+  answer_close(406, "PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'audit'");
+  const Status* const refused = declarations.refused({Kind::queue, 0}, now);
+  ASSERT_NE(refused, nullptr);
+  EXPECT_EQ(refused->code(), StatusCode::invalid_argument);
+  EXPECT_THAT(refused->message(), HasSubstr("make params.declare agree with it"));
+  request({Kind::queue, 1});
+  EXPECT_THAT(take_sent(), ElementsAre("1 close-ok", "1 open", "1 declare next durable"));
+  answer_ok();
+  EXPECT_TRUE(declarations.exists({Kind::queue, 1})) << "one answer is enough: none of the first is left";
+  EXPECT_FALSE(declarations.exists({Kind::queue, 0}));
+}
+
+TEST_F(DeclarationsTest, WhatADestinationDeclaresIsNotOnlyProbedForTheOthers) {
+  exchange_with_queue();
+  declarations.set_exchange(0, "events");
+  declarations.set_exchange(1, "others");
+  request({Kind::exchange, 0});
+  request({Kind::exchange, 1});
+  EXPECT_THAT(take_sent(),
+              ElementsAre("1 open", "1 declare topic exchange events durable", "2 open", "2 probe others"));
+  answer_ok(1, AMQP_EXCHANGE_DECLARE_OK_METHOD);
+  EXPECT_THAT(take_sent(), ElementsAre("exchange 0 exists"));
+}
+
+TEST_F(DeclarationsTest, TwoThatDeclareAnExchangeOtherwiseAreBothToldSo) {
+  exchange_with_queue();
+  exchange_with_queue().declare_exchange->queues.clear();  // the same exchange
+  exchange_with_queue().declare_exchange->auto_delete = true;
+  declarations.set_exchange(0, "events");
+  request({Kind::exchange, 0});
+  EXPECT_THAT(take_sent(), ElementsAre("1 open", "1 declare topic exchange events durable",
+                                       "1 declare topic exchange events durable auto-delete"));
+  answer_ok(1, AMQP_EXCHANGE_DECLARE_OK_METHOD);
+  EXPECT_FALSE(declarations.exists({Kind::exchange, 0}));
+  answer_close(406, "PRECONDITION_FAILED - inequivalent arg 'auto_delete' for exchange 'events'");
+  EXPECT_NE(declarations.refused({Kind::exchange, 0}, now), nullptr);
+}
+
+TEST_F(DeclarationsTest, AnExchangeThatMayBeGoneTookItsBindingsWithIt) {
+  exchange_with_queue();
+  queue("apart");
+  declarations.set_exchange(0, "events");
+  for (std::size_t i : {0U, 1U}) request({Kind::queue, i});
+  for (int i = 0; i < 4; ++i) answer_ok(1, AMQP_QUEUE_BIND_OK_METHOD);
+  answer_ok(2);
+  EXPECT_TRUE(declarations.exists({Kind::queue, 0}));
+  request({Kind::exchange, 0});
+  EXPECT_FALSE(declarations.exists({Kind::queue, 0}));
+  EXPECT_TRUE(declarations.exists({Kind::queue, 1}));
+}
+
+TEST_F(DeclarationsTest, ATypeThatTheBrokerDoesNotKnowEndsOneConnectionOnly) {
+  exchange_with_queue().declare_exchange->type = "x-unknown";
+  queue("good");
+  declarations.set_exchange(0, "events");
+  declarations.connection_lost("the broker says 503 COMMAND_INVALID - unknown exchange type 'x-unknown'");
+  declarations.reset();
+  request({Kind::queue, 0});
+  request({Kind::exchange, 0});
+  request({Kind::queue, 1});
+  EXPECT_THAT(take_sent(), ElementsAre("1 open", "1 declare good durable"));
+  for (const Declarations::Subject subject : {Declarations::Subject{Kind::queue, 0}, {Kind::exchange, 0}}) {
+    const Status* const refused = declarations.refused(subject, now);
+    ASSERT_NE(refused, nullptr);
+    EXPECT_EQ(refused->code(), StatusCode::invalid_argument);
+    EXPECT_THAT(refused->message(), HasSubstr("does not know the exchange type 'x-unknown'"));
+  }
+  declarations.connection_lost("the broker closed the connection");
+  declarations.reset();  // the plugin may be enabled now
+  request({Kind::exchange, 0});
+  EXPECT_THAT(take_sent(), ElementsAre("1 open", "1 declare x-unknown exchange events durable"));
 }
 
 TEST_F(DeclarationsTest, AQueueWithoutDeclareExists) {
@@ -249,6 +385,58 @@ TEST_F(DeclarationsTest, AnAnswerToWhatWasRemovedIsNotForItsSuccessor) {
   EXPECT_FALSE(declarations.exists({Kind::queue, 0}));
   answer_ok(3);
   EXPECT_TRUE(declarations.exists({Kind::queue, 0}));
+}
+
+TEST(DeclareMethodsTest, ATopicIsMatchedWordByWord) {
+  struct Case {
+    const char* pattern;
+    const char* key;
+    bool matches;
+  };
+  for (const Case& c : std::initializer_list<Case>{{"order.created", "order.created", true},
+                                                   {"order.created", "order", false},
+                                                   {"order", "order.created", false},
+                                                   {"order.*", "order.created", true},
+                                                   {"order.*", "order", false},
+                                                   {"order.*", "order.", true},
+                                                   {"order.*", "order.a.b", false},
+                                                   {"*.b", "a.b", true},
+                                                   {"order.#", "order", true},
+                                                   {"order.#", "order.a.b", true},
+                                                   {"#.b", "b", true},
+                                                   {"#.b", "a.b.b", true},
+                                                   {"#.b", "a.b.c", false},
+                                                   {"#.x.#", "a.x.b.x", true},
+                                                   {"*.#.x", "x", false},
+                                                   {"#", "", true},
+                                                   {"#.#", "", true},
+                                                   {"*", "", false},
+                                                   {"", "", true},
+                                                   {"", "a", false},
+                                                   {"a..b", "a..b", true},
+                                                   {"a.*.b", "a..b", true},
+                                                   {"ord*", "order", false}}) {
+    EXPECT_EQ(topic_matches(c.pattern, c.key), c.matches) << c.pattern << " " << c.key;
+  }
+}
+
+TEST(DeclareMethodsTest, WhatAReturnSaysOfDeclaredQueuesDependsOnTheExchange) {
+  RabbitMqConfig config;
+  config.exchange = "events";
+  config.declare_exchange = RabbitMqExchangeDeclaration();
+  const auto reaches = [&](const char* type, const char* key) {
+    config.declare_exchange->type = type;
+    return reaches_declared_queue(config, key);
+  };
+  EXPECT_FALSE(reaches("fanout", "any")) << "there is no queue";
+  config.declare_exchange->queues = {{.queue = "q", .declare = {}, .bindings = {{"a.*", {}}}}};
+  EXPECT_TRUE(reaches("fanout", "any"));
+  EXPECT_TRUE(reaches("direct", "a.*"));
+  EXPECT_FALSE(reaches("direct", "a.b"));
+  EXPECT_TRUE(reaches("topic", "a.b"));
+  EXPECT_FALSE(reaches("topic", "b"));
+  EXPECT_FALSE(reaches("headers", "a.*")) << "nobody can tell";
+  EXPECT_FALSE(reaches("x-random", "a.*"));
 }
 
 TEST_F(DeclarationsTest, SettingTheSameExchangeAgainKeepsItsState) {

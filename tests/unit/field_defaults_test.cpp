@@ -204,6 +204,8 @@ TEST(FieldDefaultsTest, OfRabbitMq) {
        [=](const auto& config) {
          return std::to_string(config.hosts.at(0).port) + ", with TLS " + std::to_string(tls_port);
        }},
+      {"auth_mechanism",
+       [](const auto& config) { return config.auth_mechanism == RabbitMqAuthMechanism::plain ? "PLAIN" : "EXTERNAL"; }},
       {"username", [](const auto& config) { return config.username; }},
       {"password", [](const auto& config) { return config.password.reveal(); }},
       {"virtual_host", [](const auto& config) { return config.virtual_host; }},

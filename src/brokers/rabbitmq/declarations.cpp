@@ -6,13 +6,18 @@
 #include <utility>
 #include <vector>
 
-#include "brokers/rabbitmq/message_encoder.hpp"
+#include "brokers/rabbitmq/declare_methods.hpp"
 
 namespace action_triggers::detail {
 namespace {
 
 constexpr std::chrono::seconds refusal_time{1};
 constexpr std::chrono::seconds answer_patience{10};  // a quorum queue is not made at once
+
+/// Queues that are bound to it do not count.
+bool is_same_exchange(const RabbitMqExchangeDeclaration& a, const RabbitMqExchangeDeclaration& b) {
+  return a.type == b.type && a.durable == b.durable && a.auto_delete == b.auto_delete && a.arguments == b.arguments;
+}
 
 }  // namespace
 
@@ -39,7 +44,7 @@ void Declarations::set_queue(std::size_t index, const RabbitMqConfig& config) {
   Entry& queue = entry({Kind::queue, index});
   queue = {};
   queue.config = &config;
-  queue.state = config.declare ? State::unknown : State::exists;
+  queue.state = declares(config) ? State::unknown : State::exists;
 }
 
 void Declarations::set_exchange(std::size_t index, std::string exchange) {
@@ -57,14 +62,24 @@ void Declarations::remove(Subject subject) {
   }
 }
 
+void Declarations::connection_lost(std::string_view why) {
+  constexpr std::string_view before = "exchange type '";
+  const std::size_t at = why.find(before);
+  if (at == std::string_view::npos) return;
+  const std::string_view from = why.substr(at + before.size());
+  unknown_type_ = from.substr(0, from.find('\''));
+  is_type_new_ = true;
+}
+
 void Declarations::reset() {
+  if (!std::exchange(is_type_new_, false)) unknown_type_.clear();  // its plugin may be there now
   for (Control& control : controls_) {
     control.state = Control::State::closed;
     control.sent.reset();
   }
   waiting_.clear();
   for (Entry& queue : queues_) {
-    queue.state = queue.config != nullptr && queue.config->declare ? State::unknown : State::exists;
+    queue.state = queue.config != nullptr && declares(*queue.config) ? State::unknown : State::exists;
     queue.refusal.clear();
   }
   for (Entry& exchange : exchanges_) {
@@ -76,9 +91,26 @@ void Declarations::reset() {
 void Declarations::request(Subject subject, TimePoint now) {
   Entry& wanted = entry(subject);
   if (wanted.state == State::requested) return;
+  if (has_unknown_type(subject)) {
+    wanted.refusal.set({StatusCode::invalid_argument, "the broker does not know the exchange type '" + unknown_type_ +
+                                                          "': enable the plugin that brings it, or correct "
+                                                          "params.declare.type"},
+                       now);
+    return;
+  }
   wanted.state = State::requested;
+  if (subject.kind == Kind::exchange) {
+    for (Entry& queue : queues_) {
+      if (queue.state == State::exists && declares_exchange(queue, wanted.exchange)) queue.state = State::unknown;
+    }
+  }
   waiting_.push_back(subject);
   send_waiting(now);
+}
+
+void Declarations::request_declared(std::size_t index, TimePoint now) {
+  const RabbitMqConfig* const config = queues_[index].config;
+  if (config != nullptr && declares(*config)) request({Kind::queue, index}, now);
 }
 
 void Declarations::forget(Subject subject) {
@@ -94,6 +126,25 @@ void Declarations::refuse(Subject subject, const Status& status, TimePoint now) 
 
 const Status* Declarations::refused(Subject subject, TimePoint now) const { return entry(subject).refusal.at(now); }
 
+bool Declarations::declares_exchange(const Entry& queue, const std::string& exchange) {
+  return queue.config != nullptr && queue.config->declare_exchange && queue.config->exchange == exchange;
+}
+
+bool Declarations::has_unknown_type(Subject subject) const {
+  if (unknown_type_.empty()) return false;
+  const Entry& wanted = entry(subject);
+  const auto has_it = [&](const Entry& queue) {
+    return declares_exchange(queue, wanted.config == nullptr ? wanted.exchange : wanted.config->exchange) &&
+           queue.config->declare_exchange->type == unknown_type_;
+  };
+  return subject.kind == Kind::queue ? has_it(wanted) : std::any_of(queues_.begin(), queues_.end(), has_it);
+}
+
+bool Declarations::declares_exchange(const std::string& exchange) const {
+  return std::any_of(queues_.begin(), queues_.end(),
+                     [&](const Entry& queue) { return declares_exchange(queue, exchange); });
+}
+
 void Declarations::send_waiting(TimePoint now) {
   for (Control& control : controls_) {
     if (waiting_.empty()) return;
@@ -106,6 +157,7 @@ void Declarations::send_waiting(TimePoint now) {
 
 void Declarations::send(Control& control, Subject subject, TimePoint now) {
   control.sent = subject;
+  control.answers = 0;
   control.removed = false;
   control.sent_at = now;
   if (control.state == Control::State::closed) {
@@ -114,29 +166,32 @@ void Declarations::send(Control& control, Subject subject, TimePoint now) {
     owner_.send_method(control.id, AMQP_CHANNEL_OPEN_METHOD, &open);
   }
   const Entry& wanted = entry(subject);
-  if (subject.kind == Kind::queue) {
-    declare_queue(control.id, *wanted.config);
-  } else {
-    probe_exchange(control.id, wanted.exchange);
+  if (subject.kind == Kind::exchange) return ask_for_exchange(control, wanted.exchange);
+  declare_all(*wanted.config, [&](amqp_method_number_t method, void* decoded) { ask(control, method, decoded); });
+}
+
+void Declarations::ask(Control& control, amqp_method_number_t method, void* decoded) {
+  ++control.answers;
+  owner_.send_method(control.id, method, decoded);
+}
+
+/// Each destination that declares it may declare it otherwise: the broker says which of them do not agree.
+void Declarations::ask_for_exchange(Control& control, const std::string& exchange) {
+  std::vector<const RabbitMqExchangeDeclaration*> asked;
+  for (const Entry& queue : queues_) {
+    if (!declares_exchange(queue, exchange)) continue;
+    const RabbitMqExchangeDeclaration& wanted = *queue.config->declare_exchange;
+    const auto same = [&](const auto* other) { return is_same_exchange(*other, wanted); };
+    if (std::any_of(asked.begin(), asked.end(), same)) continue;
+    asked.push_back(&wanted);
+    detail::declare_exchange(exchange, wanted, [&](auto method, void* decoded) { ask(control, method, decoded); });
   }
-}
-
-void Declarations::declare_queue(amqp_channel_t channel, const RabbitMqConfig& config) {
-  const QueueDeclaration& wanted = *config.declare;
-  std::vector<amqp_table_entry_t> arguments = declare_arguments(wanted);
-  amqp_queue_declare_t declare{};
-  declare.queue = to_amqp(config.queue);
-  declare.durable = wanted.durable ? 1 : 0;
-  declare.arguments = {static_cast<int>(arguments.size()), arguments.data()};
-  owner_.send_method(channel, AMQP_QUEUE_DECLARE_METHOD, &declare);
-}
-
-void Declarations::probe_exchange(amqp_channel_t channel, const std::string& exchange) {
+  if (!asked.empty()) return;
   amqp_exchange_declare_t declare{};
   declare.exchange = to_amqp(exchange);
   declare.type = amqp_cstring_bytes("direct");  // not looked at: passive asks only whether it exists
   declare.passive = 1;
-  owner_.send_method(channel, AMQP_EXCHANGE_DECLARE_METHOD, &declare);
+  ask(control, AMQP_EXCHANGE_DECLARE_METHOD, &declare);
 }
 
 void Declarations::on_method(amqp_channel_t channel, const amqp_method_t& method, TimePoint now) {
@@ -144,7 +199,8 @@ void Declarations::on_method(amqp_channel_t channel, const amqp_method_t& method
   switch (method.id) {
     case AMQP_EXCHANGE_DECLARE_OK_METHOD:
     case AMQP_QUEUE_DECLARE_OK_METHOD:
-      answered(control, {}, now);
+    case AMQP_QUEUE_BIND_OK_METHOD:
+      if (control.answers > 0 && --control.answers == 0) answered(control, {}, now);
       break;
     case AMQP_CHANNEL_CLOSE_METHOD: {
       const auto& close = *static_cast<const amqp_channel_close_t*>(method.decoded);
@@ -212,7 +268,9 @@ void Declarations::restart_times(TimePoint now) {
 std::string Declarations::describe(Subject subject) const {
   const Entry& wanted = entry(subject);
   if (subject.kind == Kind::exchange) return "the exchange '" + wanted.exchange + "'";
-  return "the queue '" + (wanted.config == nullptr ? std::string() : wanted.config->queue) + "'";
+  if (wanted.config == nullptr) return "a queue";
+  if (wanted.config->declare_exchange) return "the exchange '" + wanted.config->exchange + "' and its queues";
+  return "the queue '" + wanted.config->queue + "'";
 }
 
 }  // namespace action_triggers::detail

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// What has to be there before messages are published: queues that are declared, exchanges that have to exist.
+/// What has to be there before messages are published: what destinations declare (queues, or an exchange with bound
+/// queues), and exchanges, which have to exist.
 ///
 /// They are asked for on control channels of their own, because a refusal closes the channel on which it was asked. On
 /// each of them one at a time, since a channel.close does not say which of several requests it answers; on many at
-/// once, so that neither round trips add up nor one request without an answer holds up the others.
+/// once, so that neither round trips add up nor one request without an answer holds up the others. What one destination
+/// declares is one request of several methods, which follow each other without waiting; the last answer is its answer.
 #pragma once
 
 #include <array>
@@ -13,6 +15,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "action_triggers/broker.hpp"
@@ -35,9 +38,12 @@ class Refusal {
 
 class Declarations {
  public:
-  enum class Kind : std::uint8_t { queue, exchange };
+  enum class Kind : std::uint8_t {
+    queue,     ///< All that one destination declares: its queue, or its exchange and the queues that are bound to it.
+    exchange,  ///< An exchange that destinations publish to.
+  };
 
-  /// A queue or an exchange by its number; queues and exchanges are numbered apart.
+  /// By its number, which each kind has for itself.
   struct Subject {
     Kind kind;
     std::size_t index;
@@ -60,8 +66,8 @@ class Declarations {
 
   explicit Declarations(Owner& owner);
 
-  /// Says what to ask for under this number. `config` is referred to until remove(); a queue without `declare` is taken
-  /// to exist.
+  /// Says what to ask for under this number. `config` is referred to until remove(); without `declare` its queue is
+  /// taken to exist.
   void set_queue(std::size_t index, const RabbitMqConfig& config);
   /// Changes nothing if it is set already.
   void set_exchange(std::size_t index, std::string exchange);
@@ -70,15 +76,23 @@ class Declarations {
 
   /// The connection is a new one: nothing was asked for or refused on it.
   void reset();
-  /// Asks, also where an earlier answer was yes; not if an answer is still to come.
+  /// The connection was lost. If an exchange of a type that the broker does not know is why, none is declared on the
+  /// next connection, or that would be lost as well.
+  void connection_lost(std::string_view why);
+  /// Asks, also where an earlier answer was yes; not if an answer is still to come. Who asks for an exchange doubts
+  /// that it is there: queues that are bound to it are to be declared again.
   void request(Subject subject, TimePoint now);
-  /// A declared queue was found to be gone.
+  /// Asks for what the destination declares, if it declares something.
+  void request_declared(std::size_t index, TimePoint now);
+  /// Something that the destination declares was found to be gone.
   void forget(Subject subject);
   /// False: to be requested, or the answer is not here yet. Always true of a queue without `declare`.
   [[nodiscard]] bool exists(Subject subject) const;
   /// Until it expires, messages that need the subject have this status.
   void refuse(Subject subject, const Status& status, TimePoint now);
   [[nodiscard]] const Status* refused(Subject subject, TimePoint now) const;
+  /// Whether a destination declares this exchange.
+  [[nodiscard]] bool declares_exchange(const std::string& exchange) const;
 
   /// A method arrived on a control channel.
   void on_method(amqp_channel_t channel, const amqp_method_t& method, TimePoint now);
@@ -108,16 +122,19 @@ class Declarations {
     amqp_channel_t id = 0;
     State state = State::closed;
     std::optional<Subject> sent;  // not answered yet
+    std::size_t answers = 0;      // to come
     bool removed = false;         // what was sent: the answer is nobody's
     TimePoint sent_at;
   };
 
+  [[nodiscard]] static bool declares_exchange(const Entry& queue, const std::string& exchange);
+  [[nodiscard]] bool has_unknown_type(Subject subject) const;
   [[nodiscard]] Entry& entry(Subject subject);
   [[nodiscard]] const Entry& entry(Subject subject) const;
   void send_waiting(TimePoint now);
   void send(Control& control, Subject subject, TimePoint now);
-  void declare_queue(amqp_channel_t channel, const RabbitMqConfig& config);
-  void probe_exchange(amqp_channel_t channel, const std::string& exchange);
+  void ask(Control& control, amqp_method_number_t method, void* decoded);
+  void ask_for_exchange(Control& control, const std::string& exchange);
   void answered(Control& control, const Status& status, TimePoint now);
   [[nodiscard]] std::string describe(Subject subject) const;
 
@@ -126,6 +143,8 @@ class Declarations {
   std::vector<Entry> queues_;
   std::vector<Entry> exchanges_;
   std::deque<Subject> waiting_;
+  std::string unknown_type_;  // of exchanges, to the broker
+  bool is_type_new_ = false;  // since reset()
 };
 
 }  // namespace action_triggers::detail

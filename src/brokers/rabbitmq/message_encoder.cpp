@@ -208,15 +208,6 @@ amqp_basic_publish_t publish_method(const RabbitMqConfig& config, std::string_vi
   return method;
 }
 
-std::vector<amqp_table_entry_t> declare_arguments(const QueueDeclaration& queue) {
-  std::vector<amqp_table_entry_t> arguments;
-  if (!queue.queue_type.empty()) arguments.push_back(text_entry("x-queue-type", queue.queue_type));
-  for (const auto& [key, value] : queue.string_arguments) arguments.push_back(text_entry(key, value));
-  for (const auto& [key, value] : queue.integer_arguments) arguments.push_back(integer_entry(key, value));
-  for (const auto& [key, value] : queue.boolean_arguments) arguments.push_back(boolean_entry(key, value));
-  return arguments;
-}
-
 std::optional<Status> check_message(const RabbitMqConfig& config, const OutboundMessage& message,
                                     std::size_t frame_max) {
   std::optional<Status> problem;

@@ -35,9 +35,6 @@ std::string_view routing_key_of(const RabbitMqConfig& config, std::string_view k
 /// Where it goes. Refers to both.
 amqp_basic_publish_t publish_method(const RabbitMqConfig& config, std::string_view key);
 
-/// The arguments of queue.declare. Refer to `queue`.
-std::vector<amqp_table_entry_t> declare_arguments(const QueueDeclaration& queue);
-
 /// Why AMQP cannot carry the message, if it cannot. rabbitmq-c would cut what is too long.
 std::optional<Status> check_message(const RabbitMqConfig& config, const OutboundMessage& message,
                                     std::size_t frame_max);

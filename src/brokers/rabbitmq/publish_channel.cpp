@@ -205,8 +205,10 @@ Status PublishChannel::finish_return() {
   Unconfirmed& entry = window_[index];
   if (entry.routing.declared) {
     gone_queue_ = entry.message->destination_index();
-    entry.returned = Status(StatusCode::unavailable, returned.text + "; the queue " + in_quotes(returned.routing_key) +
-                                                         " is gone, and is declared again, as params.declare says");
+    const std::string what = exchange_.empty() ? "the queue " + in_quotes(returned.routing_key)
+                                               : "what is bound to the exchange " + in_quotes(exchange_);
+    entry.returned = Status(StatusCode::unavailable,
+                            returned.text + "; " + what + " is gone, and is declared again, as params.declare says");
     return {};
   }
   returned.text += exchange_.empty()

@@ -53,7 +53,7 @@ class PublishChannel {
   struct Routing {
     std::string_view key;  ///< Valid as long as the message is.
     bool mandatory = true;
-    bool declared = false;  ///< The key is a queue that is declared here.
+    bool declared = false;  ///< A queue that is declared here gets it.
   };
 
   /// The header of a returned message.

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "brokers/rabbitmq/declare_methods.hpp"
 #include "brokers/rabbitmq/rabbitmq_type.hpp"
 
 namespace action_triggers::detail {
@@ -39,7 +40,7 @@ void RabbitMqBroker::add_destination(const BrokerConfig& config, std::size_t ind
   channels_.add(index, added.exchange);
   if (!connection_) return;
   // As in on_connected(): the first message should not have to wait for it.
-  if (added.declare) declarations_.request({Kind::queue, index}, last_poll_);
+  declarations_.request_declared(index, last_poll_);
   (void)channels_.join(index, last_poll_);
 }
 
@@ -68,7 +69,7 @@ void RabbitMqBroker::on_connected(AmqpHandle handle, BrokerEvents& events) {
   for (std::size_t i = 0; i < targets_.size(); ++i) {
     targets_[i].refused_keys.clear();
     if (targets_[i].config == nullptr) continue;
-    if (targets_[i].config->declare) declarations_.request({Kind::queue, i}, now);
+    declarations_.request_declared(i, now);
     (void)channels_.join(i, now);
   }
   events.log(LogLevel::info, "connected to " + to_string(config_.hosts[host_]));
@@ -78,6 +79,7 @@ void RabbitMqBroker::on_connected(AmqpHandle handle, BrokerEvents& events) {
 /// The lane sends again what was unconfirmed, in order, over the next connection.
 void RabbitMqBroker::lose_connection(BrokerEvents& events) {
   const Status why = connection_->error();
+  declarations_.connection_lost(why.message());
   connection_.reset();
   channels_.lost({StatusCode::unavailable, why.message()}, events);
   if (events.now() - connected_at_ < good_host_time) host_ = (host_ + 1) % config_.hosts.size();
@@ -169,7 +171,7 @@ std::size_t RabbitMqBroker::send(std::span<const OutboundMessage* const> batch, 
       if (room == Room::none) events.full();
       break;
     }
-    const bool declared = config.declare && config.exchange.empty() && routing_key == config.queue;
+    const bool declared = declares(config) && reaches_declared_queue(config, routing_key);
     channel->published(message, {.key = routing_key, .mandatory = config.mandatory, .declared = declared}, now);
     connection_->publish(channel->id(), encoder_.encode(config, message));
     times_begin(now);
@@ -310,7 +312,11 @@ void RabbitMqBroker::on_channel_closed(PublishChannel& channel, const amqp_chann
   send_method(channel.id(), AMQP_CHANNEL_CLOSE_OK_METHOD, &close_ok);
   const std::string_view text = from_amqp(close.reply_text);
   const AmqpError& error = amqp_error(AmqpErrorAt::any, close.reply_code, text);
-  const Status status = status_of_close(close.reply_code, text);
+  Status status = status_of_close(close.reply_code, text);
+  if (close.reply_code == AMQP_NOT_FOUND && declarations_.declares_exchange(channel.exchange())) {
+    status = {StatusCode::unavailable,
+              "the broker says 404 " + std::string(text) + "; the exchange is declared again, as params.declare says"};
+  }
   const auto cause = channel.closed_by_broker(status, error.persistence, events);
   if (!cause || close.reply_code != AMQP_ACCESS_REFUSED) return;
   if (text.find("access to topic") != std::string_view::npos) {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <system_error>
 #include <utility>
 
-#include "action_triggers/rabbitmq.hpp"
 #include "brokers/rabbitmq/amqp_limits.hpp"
+#include "brokers/rabbitmq/rabbitmq_parse.hpp"
 #include "brokers/rabbitmq/rabbitmq_type.hpp"
 #include "config/connection_key.hpp"
 #include "config/field_table.hpp"
@@ -17,19 +16,9 @@
 namespace action_triggers::detail {
 namespace {
 
-constexpr std::uint16_t plain_port = 5672;
-constexpr std::uint16_t tls_port = 5671;
 constexpr std::size_t default_max_in_flight = 1'000;
 
-/// The keys of the file that become something else in RabbitMqConfig: its hosts.
-struct ParsedConfig : RabbitMqConfig {
-  std::string host = "localhost";
-  std::vector<std::string> host_list;
-  std::optional<std::uint16_t> port;
-  std::string url;
-};
-
-void read_port(ConfigSection& from, std::string_view key, ParsedConfig& config) {
+void read_port(ConfigSection& from, std::string_view key, ParsedRabbitMqConfig& config) {
   // A numeric string is as good as a number: the reference hands either to its client.
   if (const auto text = from.scalar(key)) {
     std::int64_t number = 0;
@@ -45,25 +34,9 @@ void read_port(ConfigSection& from, std::string_view key, ParsedConfig& config) 
   }
 }
 
-void read_short_text(ConfigSection& from, std::string_view key, std::string& to) {
-  if (auto text = from.string(key)) {
-    if (text->size() > amqp_short_string_limit) {
-      from.problem(
-          key, "The field '" + std::string(key) + "' has " + std::to_string(text->size()) + " bytes; AMQP allows 255.");
-    } else {
-      to = std::move(*text);
-    }
-  }
-}
-
 template <std::string RabbitMqConfig::*Member>
-void read_short(ConfigSection& from, std::string_view key, ParsedConfig& config) {
-  read_short_text(from, key, config.*Member);
-}
-
-bool is_object(ConfigSection& section, std::string_view key) {
-  const Node* value = SectionReader::of(section).find(key);
-  return value != nullptr && value->is(Node::Kind::object);
+void read_short_field(ConfigSection& from, std::string_view key, ParsedRabbitMqConfig& config) {
+  if (auto text = read_short(from, key)) config.*Member = std::move(*text);
 }
 
 bool is_empty_string(ConfigSection& section, std::string_view key) {
@@ -71,7 +44,7 @@ bool is_empty_string(ConfigSection& section, std::string_view key) {
   return value != nullptr && value->is(Node::Kind::string) && value->string.empty();
 }
 
-void read_host(ConfigSection& from, std::string_view key, ParsedConfig& config) {
+void read_host(ConfigSection& from, std::string_view key, ParsedRabbitMqConfig& config) {
   auto host = from.string(key);
   if (!host) return;
   if (const std::string_view mistake = host_mistake(*host); !mistake.empty()) {
@@ -82,164 +55,56 @@ void read_host(ConfigSection& from, std::string_view key, ParsedConfig& config) 
 }
 
 /// A fanout exchange has no use for a routing key, so it may be empty.
-void read_routing_key(ConfigSection& from, std::string_view key, ParsedConfig& config) {
-  if (!is_empty_string(from, key)) read_short_text(from, key, config.routing_key);
+void read_routing_key(ConfigSection& from, std::string_view key, ParsedRabbitMqConfig& config) {
+  if (!is_empty_string(from, key)) read_short_field<&RabbitMqConfig::routing_key>(from, key, config);
 }
 
-void read_exchange(ConfigSection& from, std::string_view key, ParsedConfig& config) {
+void read_exchange(ConfigSection& from, std::string_view key, ParsedRabbitMqConfig& config) {
   if (is_empty_string(from, key)) {
     from.problem(key, "The field 'exchange' must not be empty: the default exchange is used with 'queue'.");
   } else {
-    read_short_text(from, key, config.exchange);
+    read_short_field<&RabbitMqConfig::exchange>(from, key, config);
   }
 }
 
-void refuse_unverified(ConfigSection& section, std::string_view key, std::string_view text) {
-  if (section.has(key)) section.problem(key, std::string(text));
-}
-
-void read_tls(ConfigSection& from, std::string_view key, ParsedConfig& config) {
-  if (key == "ssl" && from.is_boolean(key)) {
-    if (from.boolean(key).value_or(false)) {
-      if (!config.tls) config.tls.emplace();
-    } else if (config.tls) {
-      from.problem(key, "The field 'ssl' is false, but 'ssl_options' is given.");
-    }
-    return;
-  }
-  if (key == "ssl" && !is_object(from, key)) {
-    SectionReader::of(from).wrong_type(key, "true, false or an object");
-    return;
-  }
-  TlsConfig tls = config.tls.value_or(TlsConfig());
-  ConfigSection options = from.object(key);
-  const auto file = [&](const char* name, const char* alias, std::string& to) {
-    for (const char* spelling : {name, alias}) {
-      if (auto path = options.string(spelling)) to = std::move(*path);
-    }
-  };
-  file("ca_file", "cafile", tls.ca_file);
-  file("cert_file", "certfile", tls.cert_file);
-  file("key_file", "keyfile", tls.key_file);
-  for (const char* unsafe : {"verify", "verify_peer", "verify_hostname", "no_verify_ssl", "cert_reqs"}) {
-    refuse_unverified(options, unsafe,
-                      "Certificates and host names are always verified; name a private CA in 'ca_file' instead.");
-  }
-  if (tls.cert_file.empty() != tls.key_file.empty()) {
-    options.problem(tls.cert_file.empty() ? "key_file" : "cert_file",
-                    "A client certificate needs both 'cert_file' and 'key_file'.");
-  }
-  config.tls = std::move(tls);
-}
-
-/// What the server wants of an argument that it knows: "integer", "string" or "boolean"; empty: it knows it not.
-std::string_view argument_type(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 18> types{
-      {{"x-dead-letter-exchange", "string"},
-       {"x-dead-letter-routing-key", "string"},
-       {"x-dead-letter-strategy", "string"},
-       {"x-delivery-limit", "integer"},
-       {"x-expires", "integer"},
-       {"x-max-age", "string"},
-       {"x-max-length", "integer"},
-       {"x-max-length-bytes", "integer"},
-       {"x-max-priority", "integer"},
-       {"x-message-ttl", "integer"},
-       {"x-overflow", "string"},
-       {"x-queue-leader-locator", "string"},
-       {"x-queue-master-locator", "string"},
-       {"x-queue-mode", "string"},
-       {"x-queue-type", "string"},
-       {"x-quorum-initial-group-size", "integer"},
-       {"x-single-active-consumer", "boolean"},
-       {"x-stream-max-segment-size-bytes", "integer"}}};
-  const auto* const found =
-      std::find_if(types.begin(), types.end(), [&](const auto& type) { return type.first == name; });
-  return found == types.end() ? std::string_view() : found->second;
-}
-
-void read_argument(ConfigSection& arguments, const std::string& name, std::string_view type,
-                   QueueDeclaration& declare) {
-  if (type == "integer") {
-    if (auto number = arguments.integer(name)) declare.integer_arguments[name] = *number;
-  } else if (type == "boolean") {
-    if (auto flag = arguments.boolean(name)) declare.boolean_arguments[name] = *flag;
-  } else if (is_empty_string(arguments, name)) {  // such as the default exchange
-    declare.string_arguments[name] = "";
-  } else if (auto text = arguments.string(name)) {
-    if (name == "x-queue-type" && !declare.queue_type.empty() && declare.queue_type != *text) {
-      arguments.problem(name, "The argument 'x-queue-type' differs from 'type'; give one of them.");
-    }
-    declare.string_arguments[name] = std::move(*text);
+void read_auth_mechanism(ConfigSection& from, std::string_view key, ParsedRabbitMqConfig& config) {
+  const auto text = from.string(key);
+  if (!text) return;
+  if (const auto mechanism = auth_mechanism_of(*text)) {
+    config.auth_mechanism = *mechanism;
+  } else {
+    from.problem(key, "The field '" + std::string(key) + "' must be one of 'PLAIN', 'EXTERNAL'.");
   }
 }
 
-void read_declare(ConfigSection& from, std::string_view key, ParsedConfig& config) {
-  if (from.is_boolean(key)) {
-    if (from.boolean(key).value_or(false)) config.declare.emplace();
-    return;
-  }
-  if (!is_object(from, key)) {
-    SectionReader::of(from).wrong_type(key, "true, false or an object");
-    return;
-  }
-  QueueDeclaration declare;
-  ConfigSection object = from.object(key);
-  declare.durable = object.boolean("durable").value_or(true);
-  declare.queue_type = read_choice(object, "type", {"classic", "quorum", "stream"}).value_or("");
-  if (!declare.durable && (declare.queue_type == "quorum" || declare.queue_type == "stream")) {
-    object.problem("durable", "A " + declare.queue_type + " queue is always durable.");
-  }
-  ConfigSection arguments = object.object("arguments");
-  constexpr std::size_t around_argument = 13;  // the lengths of name and value, and the value's type; or a number
-  std::size_t bytes = 1'024;                   // of the queue's name and the rest of the method
-  for (const std::string& name : arguments.keys()) {
-    bytes += name.size() + around_argument;
-    if (name.empty() || name.size() > amqp_short_string_limit) {
-      arguments.problem(name, "The name of an argument has 1 to 255 bytes.");
-    } else if (const std::string_view type = argument_type(name); !type.empty()) {
-      read_argument(arguments, name, type, declare);
-    } else if (arguments.is_boolean(name)) {
-      if (auto flag = arguments.boolean(name)) declare.boolean_arguments[name] = *flag;
-    } else if (arguments.is_integer(name)) {
-      if (auto number = arguments.integer(name)) declare.integer_arguments[name] = *number;
-    } else if (auto text = arguments.string(name)) {
-      bytes += text->size();
-      declare.string_arguments[name] = std::move(*text);
-    }
-  }
-  if (bytes > amqp_frame_max) {
-    object.problem("arguments", "The field 'arguments' has about " + std::to_string(bytes) +
-                                    " bytes; it must fit one frame of " + std::to_string(amqp_frame_max) + ".");
-  }
-  config.declare = std::move(declare);
-}
-
-void read_connect_timeout(ConfigSection& from, std::string_view key, ParsedConfig& config) {
+void read_connect_timeout(ConfigSection& from, std::string_view key, ParsedRabbitMqConfig& config) {
   if (auto seconds = from.number(key, 0.001, 3'600)) {
     config.connect_timeout = std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
   }
 }
 
-void read_hosts(ConfigSection& from, std::string_view key, ParsedConfig& config) {
+void read_hosts(ConfigSection& from, std::string_view key, ParsedRabbitMqConfig& config) {
   if (auto hosts = from.strings(key)) config.host_list = std::move(*hosts);
 }
 
-FieldTable<ParsedConfig> connection_fields() {
-  using C = ParsedConfig;
+FieldTable<ParsedRabbitMqConfig> connection_fields() {
+  using C = ParsedRabbitMqConfig;
   return {
       custom_field<C>(in_conn_details, "host", "str", "", "localhost", "The server.", read_host),
       custom_field<C>(in_conn_details, "hosts", "list of str", "`host` or `host:port`", "",
                       "Several servers, tried in turn; instead of `host`.", read_hosts),
       custom_field<C>(in_conn_details, "port", "int", "1 to 65535", "5672, with TLS 5671",
                       "A numeric string is accepted too.", read_port),
-      custom_field<C>(in_conn_details, "username", "str", "", "guest", "", read_short<&RabbitMqConfig::username>)
+      custom_field<C>(in_conn_details, "username", "str", "", "guest", "", read_short_field<&RabbitMqConfig::username>)
           .alias("login"),
       secret_field<C>(in_conn_details, "password", &RabbitMqConfig::password, "guest",
                       "Best as `${file:…}` or `${ENV}`."),
-      custom_field<C>(in_conn_details, "virtual_host", "str", "", "/", "", read_short<&RabbitMqConfig::virtual_host>)
+      custom_field<C>(in_conn_details, "virtual_host", "str", "", "/", "",
+                      read_short_field<&RabbitMqConfig::virtual_host>)
           .alias("virtualhost"),
-      text_field<C>(in_conn_details, "url", &ParsedConfig::url, "",
+      custom_field<C>(in_conn_details, "auth_mechanism", "str", "`PLAIN` or `EXTERNAL`", "PLAIN",
+                      "EXTERNAL: the user is the one that the client's certificate names.", read_auth_mechanism),
+      text_field<C>(in_conn_details, "url", &ParsedRabbitMqConfig::url, "",
                     "`amqp://user:password@host:port/vhost`, or `amqps://`; instead of the keys above."),
       custom_field<C>(in_conn_details, "ssl_options", "dict", "", "",
                       "`ca_file`, `cert_file`, `key_file`: PEM files. Switches TLS on.", read_tls),
@@ -256,25 +121,25 @@ FieldTable<ParsedConfig> connection_fields() {
   };
 }
 
-FieldTable<ParsedConfig> destination_fields() {
-  using C = ParsedConfig;
+FieldTable<ParsedRabbitMqConfig> destination_fields() {
+  using C = ParsedRabbitMqConfig;
   return {
       custom_field<C>(in_params, "queue", "str", "", "", "Through the default exchange; required without `exchange`.",
-                      read_short<&RabbitMqConfig::queue>),
-      custom_field<C>(in_params, "exchange", "str", "", "", "Instead of `queue`; must exist.", read_exchange),
+                      read_short_field<&RabbitMqConfig::queue>),
+      custom_field<C>(in_params, "exchange", "str", "", "",
+                      "Instead of `queue`; must exist, unless `declare` makes it.", read_exchange),
       custom_field<C>(in_params, "routing_key", "str", "", "", "Required with `exchange`.", read_routing_key),
       flag_field<C>(in_params, "key_as_routing_key", &RabbitMqConfig::key_as_routing_key, "false",
                     "Message.key, where not empty, overrides `routing_key`; with `exchange` only."),
       custom_field<C>(in_params, "declare", "bool or dict", "", "false",
-                      "Declares the queue on every connection: `durable` (true), `type` (classic, quorum, stream), "
-                      "`arguments`. Without it a missing queue is `unroutable`.",
+                      "Declares the queue, or the exchange and queues bound to it: [below](#what-is-declared).",
                       read_declare),
       flag_field<C>(in_params, "mandatory", &RabbitMqConfig::mandatory, "true",
                     "Messages that reach no queue come back as `unroutable`; false lets them vanish."),
       flag_field<C>(in_params, "persistent", &RabbitMqConfig::persistent, "true",
                     "Messages survive a restart of the broker in a durable queue."),
       custom_field<C>(in_params, "content_type", "str", "", "", "For messages that bring none.",
-                      read_short<&RabbitMqConfig::content_type>),
+                      read_short_field<&RabbitMqConfig::content_type>),
       integer_field<C>(in_params, "expiration_ms", &RabbitMqConfig::expiration, 0, 31'536'000'000, "",
                        "How long the broker keeps a message that brings no expiration of its own."),
       integer_field<C>(in_params, "priority", &RabbitMqConfig::priority, 0, 255, "",
@@ -282,88 +147,18 @@ FieldTable<ParsedConfig> destination_fields() {
   };
 }
 
-const FieldTable<ParsedConfig>& fields() {
-  static const FieldTable<ParsedConfig> table = [] {
-    FieldTable<ParsedConfig> all = connection_fields();
+const FieldTable<ParsedRabbitMqConfig>& fields() {
+  static const FieldTable<ParsedRabbitMqConfig> table = [] {
+    FieldTable<ParsedRabbitMqConfig> all = connection_fields();
     for (auto& field : destination_fields()) all.push_back(std::move(field));
     return all;
   }();
   return table;
 }
 
-std::optional<std::string> percent_decoded(std::string_view text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      result += text[i];
-      continue;
-    }
-    unsigned value = 0;
-    const std::string_view digits = text.substr(std::min(i + 1, text.size()), 2);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
-    if (digits.size() != 2 || error != std::errc() || end != digits.data() + 2 || value == 0) return std::nullopt;
-    result += static_cast<char>(value);
-    i += 2;
-  }
-  return result;
-}
-
-/// https://www.rabbitmq.com/docs/uri-spec, except that an empty path is the virtual host "/", as other clients have it.
-/// Returns what is wrong, as the end of a sentence that shows nothing of the URL: it may hold a password.
-std::string_view read_url(ParsedConfig& config) {
-  std::string_view rest = config.url;
-  if (rest.starts_with("amqps://")) {
-    if (!config.tls) config.tls.emplace();
-    rest.remove_prefix(8);
-  } else if (rest.starts_with("amqp://")) {
-    rest.remove_prefix(7);
-  } else {
-    return "must begin with amqp:// or amqps://";
-  }
-  if (rest.find_first_of("?#") != std::string_view::npos) {
-    return "must not have a '?' or '#'; in a name or password they are written %3F and %23";
-  }
-  const std::size_t slash = std::min(rest.find('/'), rest.size());
-  const std::size_t at = rest.find('@');
-  // Whatever stands before the last '@' is meant as user and password, so it must not be taken for a host.
-  if (at != std::string_view::npos && (slash < rest.rfind('@') || at != rest.rfind('@'))) {
-    return "has an '@' or '/' in its user, password or virtual host; they are written %40 and %2F";
-  }
-  if (slash < rest.size()) {
-    const auto path = percent_decoded(rest.substr(slash + 1));
-    if (!path) return "has a virtual host with a '%' that begins no %-encoding; it is written %25";
-    if (!path->empty()) config.virtual_host = *path;
-    rest = rest.substr(0, slash);
-  }
-  if (at != std::string_view::npos) {
-    const std::string_view user_info = rest.substr(0, at);
-    const std::size_t colon = user_info.find(':');
-    const auto user = percent_decoded(user_info.substr(0, colon));
-    const auto password =
-        percent_decoded(colon == std::string_view::npos ? std::string_view() : user_info.substr(colon + 1));
-    if (!user || !password) return "has a user or password with a '%' that begins no %-encoding; it is written %25";
-    config.username = *user;
-    if (colon != std::string_view::npos) config.password = Secret(*password);
-    rest = rest.substr(at + 1);
-  }
-  const auto host = parse_host_port(rest, config.tls ? tls_port : plain_port);
-  if (!host) return "has no host or no port from 1 to 65535 where they belong";
-  config.hosts = {*host};
-  return {};
-}
-
-void collect_hosts(ConfigSection& conn, ParsedConfig& config) {
-  if (!config.url.empty()) {
-    for (const char* key : {"host", "hosts", "port", "username", "login", "password", "virtual_host", "virtualhost"}) {
-      if (conn.has(key)) conn.problem(key, "The field '" + std::string(key) + "' is part of 'url'; give one of them.");
-    }
-    if (const std::string_view mistake = read_url(config); !mistake.empty()) {
-      conn.problem("url", "The field 'url' " + std::string(mistake) + ".",
-                   "It is amqp://user:password@host:port/vhost (or amqps://), %-encoded.");
-    }
-    return;
-  }
-  const std::uint16_t port = config.port.value_or(config.tls ? tls_port : plain_port);
+void collect_hosts(ConfigSection& conn, ParsedRabbitMqConfig& config) {
+  if (!config.url.empty()) return read_url(conn, config);
+  const std::uint16_t port = config.port.value_or(config.tls ? amqps_port : amqp_port);
   if (config.host_list.empty()) {
     config.hosts = {{config.host, port}};
     return;
@@ -378,7 +173,24 @@ void collect_hosts(ConfigSection& conn, ParsedConfig& config) {
   }
 }
 
-void check_destination(ConfigSection& params, const ParsedConfig& config) {
+/// What other programs give beside the name of a queue or an exchange.
+void refuse_properties(ConfigSection& params) {
+  constexpr std::array<std::pair<const char*, const char*>, 8> properties{{{"durable", "durable"},
+                                                                           {"auto_delete", "auto_delete"},
+                                                                           {"exclusive", "exclusive"},
+                                                                           {"arguments", "arguments"},
+                                                                           {"queue_arguments", "arguments"},
+                                                                           {"type", "type"},
+                                                                           {"exchange_type", "type"},
+                                                                           {"queue_type", "type"}}};
+  for (const auto& [key, name] : properties) {
+    if (!params.has(key)) continue;
+    params.problem(key, "The field '" + std::string(key) + "' stands in 'declare', as '" + name + "'.");
+  }
+}
+
+void check_destination(ConfigSection& params, const ParsedRabbitMqConfig& config) {
+  refuse_properties(params);
   const bool has_queue = params.has("queue");
   const bool has_exchange = params.has("exchange");
   if (!has_queue && !has_exchange) {
@@ -394,7 +206,6 @@ void check_destination(ConfigSection& params, const ParsedConfig& config) {
       if (params.has(key)) params.problem(key, "The field '" + std::string(key) + "' goes with 'exchange' only.");
     }
   }
-  if (config.declare && !has_queue) params.problem("declare", "The field 'declare' goes with 'queue' only.");
   if (!config.mandatory) {
     params.warning("mandatory", "Messages that reach no queue are lost, and reported ok.");
   }
@@ -404,6 +215,7 @@ void check_destination(ConfigSection& params, const ParsedConfig& config) {
 std::string connection_key(const RabbitMqConfig& config) {
   ConnectionKey key;
   for (const HostPort& host : config.hosts) key.add(host.host + ":" + std::to_string(host.port));
+  key.add(config.auth_mechanism == RabbitMqAuthMechanism::external ? "EXTERNAL" : "PLAIN");
   key.add(config.username).add(config.password.reveal()).add(config.virtual_host).add(config.connection_name);
   key.add(std::to_string(config.heartbeat.count())).add(std::to_string(config.connect_timeout.count()));
   if (config.tls) key.add("tls").add(config.tls->ca_file).add(config.tls->cert_file).add(config.tls->key_file);
@@ -412,16 +224,26 @@ std::string connection_key(const RabbitMqConfig& config) {
 
 }  // namespace
 
+std::optional<std::string> read_short(ConfigSection& from, std::string_view key) {
+  auto text = from.string(key);
+  if (!text || text->size() <= amqp_short_string_limit) return text;
+  from.problem(key,
+               "The field '" + std::string(key) + "' has " + std::to_string(text->size()) + " bytes; AMQP allows 255.");
+  return std::nullopt;
+}
+
 std::vector<const FieldInfo*> rabbitmq_fields() { return infos(fields()); }
 
 std::unique_ptr<BrokerConfig> parse_rabbitmq(BrokerSection& section) {
-  ParsedConfig parsed;
+  ParsedRabbitMqConfig parsed;
   parsed.max_in_flight = default_max_in_flight;
   for (const char* unsafe : {"no_verify_ssl", "verify_ssl"}) {
-    refuse_unverified(section.conn_details, unsafe, "Certificates and host names are always verified.");
+    if (!section.conn_details.has(unsafe)) continue;
+    section.conn_details.problem(unsafe, "Certificates and host names are always verified.");
   }
   read_fields(fields(), section, parsed);
   collect_hosts(section.conn_details, parsed);
+  check_login(section.conn_details, parsed);
   check_destination(section.params, parsed);
   if (!parsed.tls) {
     const char* key = !parsed.url.empty() ? "url" : parsed.host_list.empty() ? "host" : "hosts";

@@ -6,6 +6,7 @@
 
 #include "brokers/rabbitmq/amqp.hpp"
 #include "brokers/rabbitmq/amqp_login.hpp"
+#include "brokers/rabbitmq/declare_methods.hpp"
 #include "brokers/rabbitmq/message_encoder.hpp"
 #include "brokers/rabbitmq/rabbitmq_type.hpp"
 #include "core/ping_message.hpp"
@@ -87,7 +88,7 @@ class Ping {
       open_channel();
     }
     // Of one that exists it changes nothing, and tells whether it agrees and the user has the right.
-    if (config_.declare) declare_queue();
+    if (config_.declare) declare_all(config_, declare());
     const amqp_queue_declare_ok_t* answer =
         amqp_queue_declare(connection_.get(), channel_, to_amqp(config_.queue), 1, 0, 0, 0, amqp_empty_table);
     check("look for the queue");
@@ -96,17 +97,49 @@ class Ping {
   }
 
   /// As fire() would.
-  void declare_queue() {
-    std::vector<amqp_table_entry_t> arguments = declare_arguments(*config_.declare);
-    amqp_queue_declare(connection_.get(), channel_, to_amqp(config_.queue), 0, config_.declare->durable ? 1 : 0, 0, 0,
-                       {static_cast<int>(arguments.size()), arguments.data()});
-    check("declare the queue");
+  [[nodiscard]] MethodSink declare() {
+    return [this](amqp_method_number_t method, void* decoded) {
+      amqp_simple_rpc_decoded(connection_.get(), channel_, method, method + 1, decoded);
+      check("declare");
+    };
+  }
+
+  /// Nothing new is declared unless a message is to be sent, too.
+  bool may_declare(const char* what) {
+    try {
+      check(what);
+    } catch (const Status& status) {
+      if (status.code() != StatusCode::not_found || !declares(config_)) throw;
+      open_channel();
+      return send_;
+    }
+    return declares(config_);
+  }
+
+  bool look_for_queue(const std::string& queue) {
+    amqp_queue_declare(connection_.get(), channel_, to_amqp(queue), 1, 0, 0, 0, amqp_empty_table);
+    return may_declare("look for the queue");
   }
 
   std::string prove_exchange() {
     amqp_exchange_declare(connection_.get(), channel_, to_amqp(config_.exchange), amqp_cstring_bytes("direct"), 1, 0, 0,
                           0, amqp_empty_table);
-    check("look for the exchange");
+    const bool exists_or_may = may_declare("look for the exchange");
+    if (!config_.declare_exchange) return "exchange '" + config_.exchange + "' exists";
+    return exists_or_may ? declare_exchange_and_queues()
+                         : "connected; exchange '" + config_.exchange + "' does not exist yet, and will be declared";
+  }
+
+  /// Of what exists it changes nothing, and tells whether it agrees and the user has the right. A binding would be new.
+  std::string declare_exchange_and_queues() {
+    if (send_) {
+      declare_all(config_, declare());
+    } else {
+      declare_exchange(config_.exchange, *config_.declare_exchange, declare());
+      for (const RabbitMqBoundQueue& queue : config_.declare_exchange->queues) {
+        if (look_for_queue(queue.queue)) declare_queue(queue.queue, queue.declare, declare());
+      }
+    }
     return "exchange '" + config_.exchange + "' exists";
   }
 

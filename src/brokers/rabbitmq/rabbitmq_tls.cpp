@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// How a RabbitMQ connection proves who it is and whom it talks to: TLS files, and the login's mechanism.
+#include <optional>
+#include <utility>
+
+#include "base/text.hpp"
+#include "brokers/rabbitmq/rabbitmq_parse.hpp"
+#include "brokers/rabbitmq/tls_files.hpp"
+#include "config/document.hpp"
+#include "config/readable_file.hpp"
+#include "config/section_reader.hpp"
+
+namespace action_triggers::detail {
+namespace {
+
+/// The key under which the file gives it, one of two; the first one if it gives neither.
+std::string read_file_name(ConfigSection& options, const char* name, const char* alias, std::string& to) {
+  std::string key = name;
+  for (const char* spelling : {name, alias}) {
+    if (auto path = options.string(spelling)) {
+      to = std::move(*path);
+      key = spelling;
+    }
+  }
+  return key;
+}
+
+void refuse_unverified(ConfigSection& options) {
+  for (const char* unsafe : {"verify", "verify_peer", "verify_hostname", "no_verify_ssl", "cert_reqs"}) {
+    if (!options.has(unsafe)) continue;
+    options.problem(unsafe, "Certificates and host names are always verified; name a private CA in 'ca_file' instead.");
+  }
+}
+
+}  // namespace
+
+void read_tls(ConfigSection& from, std::string_view key, ParsedRabbitMqConfig& config) {
+  if (key == "ssl" && from.is_boolean(key)) {
+    if (from.boolean(key).value_or(false)) {
+      if (!config.tls) config.tls = RabbitMqTls();
+    } else if (config.tls) {
+      from.problem(key, "The field 'ssl' is false, but 'ssl_options' is given.");
+    }
+    return;
+  }
+  if (const Node* value = SectionReader::of(from).find(key); key == "ssl" && !value->is(Node::Kind::object)) {
+    SectionReader::of(from).wrong_type(key, "true, false or an object");
+    return;
+  }
+  RabbitMqTls tls = config.tls.value_or(RabbitMqTls());
+  ConfigSection options = from.object(key);
+  TlsFileKeys keys;
+  keys.ca_file = read_file_name(options, "ca_file", "cafile", tls.ca_file);
+  keys.cert_file = read_file_name(options, "cert_file", "certfile", tls.cert_file);
+  keys.key_file = read_file_name(options, "key_file", "keyfile", tls.key_file);
+  refuse_unverified(options);
+  if (tls.cert_file.empty() != tls.key_file.empty()) {
+    options.problem(tls.cert_file.empty() ? "key_file" : "cert_file",
+                    "A client certificate needs both 'cert_file' and 'key_file'.");
+  }
+  check_tls_files(options, keys, tls);
+  config.tls = std::move(tls);
+}
+
+void check_tls_files(ConfigSection& section, const TlsFileKeys& keys, const RabbitMqTls& tls) {
+  bool all_readable = true;
+  const auto look_at = [&](const std::string& key, const std::string& path) {
+    if (!path.empty() && report_unreadable(section, key, path, /*may_be_folder=*/false)) all_readable = false;
+  };
+  look_at(keys.ca_file, tls.ca_file);
+  look_at(keys.cert_file, tls.cert_file);
+  look_at(keys.key_file, tls.key_file);
+  if (!all_readable) return;
+#ifdef ACTION_TRIGGERS_WITH_RABBITMQ
+  if (const auto wrong = wrong_tls_file(tls)) {
+    const std::string& key = keys.*wrong->key;
+    section.problem(key, the_file(section, key, tls.*wrong->file) + " " + wrong->why + ".");
+  }
+#endif
+}
+
+std::optional<RabbitMqAuthMechanism> auth_mechanism_of(std::string_view text) {
+  const std::string name = ascii_lower(text);
+  if (name == "plain") return RabbitMqAuthMechanism::plain;
+  if (name == "external") return RabbitMqAuthMechanism::external;
+  return std::nullopt;
+}
+
+void check_login(ConfigSection& conn, const ParsedRabbitMqConfig& config) {
+  if (config.auth_mechanism != RabbitMqAuthMechanism::external) return;
+  for (const char* key : {"username", "login", "password"}) {
+    if (!conn.has(key)) continue;
+    conn.problem(key, "The field '" + std::string(key) +
+                          "' goes with PLAIN only: with EXTERNAL the user is the one that the certificate names.");
+  }
+  if (!config.tls || config.tls->cert_file.empty()) {
+    conn.problem(conn.has("auth_mechanism") ? "auth_mechanism" : "url",
+                 "The mechanism EXTERNAL needs TLS with a client's certificate: 'cert_file' and 'key_file' in "
+                 "'ssl_options'.");
+  }
+}
+
+}  // namespace action_triggers::detail
