@@ -6,6 +6,7 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 
 #include "live/certificates.hpp"
 #include "live/old_tls_server.hpp"
@@ -39,12 +40,16 @@ class TlsTest : public ::testing::Test {
     return std::stoi(said);
   }
 
-  static DeliveryReport fire(int port, const std::string& ssl, const std::string& queue,
-                             const std::string& host = "localhost") {
-    TriggerDispatcher dispatcher(config_with(broker(
+  static Config config_to(int port, const std::string& ssl, const std::string& queue,
+                          const std::string& host = "localhost") {
+    return config_with(broker(
         "b", "rabbitmq",
         R"("conn_details": {"host": ")" + host + R"(", "port": )" + std::to_string(port) + R"(, "ssl": )" + ssl + "}",
-        R"("queue": ")" + queue + R"(", "declare": true, "timeout_secs": 20, "retry": {"max_attempts": 2})")));
+        R"("queue": ")" + queue + R"(", "declare": true, "timeout_secs": 20, "retry": {"max_attempts": 2})"));
+  }
+  static DeliveryReport fire(int port, const std::string& ssl, const std::string& queue,
+                             const std::string& host = "localhost") {
+    TriggerDispatcher dispatcher(config_to(port, ssl, queue, host));
     return dispatcher.fire("b", "over TLS").wait();
   }
   static std::string with_ca(const std::string& more = {}) {
@@ -121,6 +126,59 @@ TEST_F(TlsTest, WithAClientsCertificate) {
   EXPECT_THAT(fire(port, with_ca(), queue_), Not(IsOk()));
 }
 
+/// Logins by certificate, as a plugin of the broker offers them.
+class ExternalTest : public TlsTest {
+ protected:
+  void SetUp() override {
+    Servers::rabbitmqctl(
+        "-q eval '{ok, F} = application:get_env(rabbit, enabled_plugins_file), ok = file:write_file(F, "
+        "\"[rabbitmq_auth_mechanism_ssl].\"), rabbit_plugins:ensure(F), application:set_env(rabbit, "
+        "ssl_cert_login_from, common_name).'");
+  }
+  void TearDown() override { offer("'PLAIN', 'AMQPLAIN'"); }
+
+  static void offer(const std::string& mechanisms) {
+    Servers::rabbitmqctl("-q eval \"application:set_env(rabbit, auth_mechanisms, [" + mechanisms + "]).\"");
+  }
+  static int listen_to_clients() { return listen("server", "{verify, verify_peer}, {fail_if_no_peer_cert, true}"); }
+  [[nodiscard]] DeliveryReport fire_as(int port, const std::string& certificate) const {
+    const std::string url = "amqps://localhost:" + std::to_string(port) + "?auth_mechanism=external&heartbeat=5" +
+                            "&verify=verify_peer&cacertfile=" + path("ca.pem") +
+                            "&certfile=" + path(certificate + ".pem") + "&keyfile=" + path(certificate + ".key");
+    TriggerDispatcher dispatcher(
+        config_with(broker("b", "rabbitmq", R"("conn_details": {"url": ")" + url + "\"}",
+                           R"("queue": ")" + queue_ + R"(", "declare": true, "retry": {"max_attempts": 2})")));
+    return dispatcher.fire("b", "from a certificate").wait();
+  }
+};
+
+TEST_F(ExternalTest, TheCertificateSaysWhoItIs) {
+  const int port = listen_to_clients();
+  offer("'PLAIN'");
+  const DeliveryReport missing = fire_as(port, "client");
+  EXPECT_THAT(missing, HasCode(StatusCode::unauthenticated));
+  EXPECT_THAT(missing.status.message(), HasSubstr("does not offer the mechanism EXTERNAL: enable "));
+  offer("'PLAIN', 'EXTERNAL'");
+  Servers::rabbitmqctl("-q add_user client a-password-that-nobody-needs");
+  Servers::rabbitmqctl("-q set_permissions client '.*' '.*' '.*'");
+  EXPECT_THAT(fire_as(port, "client"), IsOk());
+  Servers::rabbitmqctl("-q delete_user client");
+  EXPECT_EQ(drain_queue(queue_).size(), 1U);
+  const DeliveryReport nobody = fire_as(port, "elsewhere");
+  EXPECT_THAT(nobody, HasCode(StatusCode::unauthenticated));
+  EXPECT_THAT(nobody.status.message(), HasSubstr("refused the client's certificate"));
+  EXPECT_THAT(nobody.status.message(), HasSubstr("has to be a user of the broker"));
+}
+
+TEST_F(ExternalTest, ABrokerThatTakesCertificatesOnlySaysSo) {
+  offer("'EXTERNAL'");
+  const DeliveryReport report = fire(
+      listen_to_clients(),
+      with_ca(R"(, "cert_file": ")" + path("client.pem") + R"(", "key_file": ")" + path("client.key") + "\""), queue_);
+  EXPECT_THAT(report, HasCode(StatusCode::unauthenticated));
+  EXPECT_THAT(report.status.message(), HasSubstr("does not offer the mechanism PLAIN"));
+}
+
 TEST_F(TlsTest, RefusesWhatCannotBeVerified) {
   struct Case {
     std::string what;
@@ -162,12 +220,17 @@ TEST_F(TlsTest, AKeyWithAPassphraseIsRefusedAndNobodyIsAsked) {
   ASSERT_EQ(::write(input[1], "secret\n", 7), 7);
   const int before = ::dup(STDIN_FILENO);
   ASSERT_EQ(::dup2(input[0], STDIN_FILENO), STDIN_FILENO);
-  const DeliveryReport report = fire(
-      port, with_ca(R"(, "cert_file": ")" + path("client.pem") + R"(", "key_file": ")" + path("encrypted.key") + "\""),
-      queue_);
+  // Loading finds an encrypted key; this one is encrypted afterwards.
+  const std::string key = path("replaced.key");
+  std::filesystem::copy_file(path("client.key"), key, std::filesystem::copy_options::overwrite_existing);
+  const Config config =
+      config_to(port, with_ca(R"(, "cert_file": ")" + path("client.pem") + R"(", "key_file": ")" + key + "\""), queue_);
+  std::filesystem::copy_file(path("encrypted.key"), key, std::filesystem::copy_options::overwrite_existing);
+  TriggerDispatcher dispatcher(config);
+  const DeliveryReport report = dispatcher.fire("b", "over TLS").wait();
   ::dup2(before, STDIN_FILENO);
   EXPECT_THAT(report, HasCode(StatusCode::invalid_argument));
-  EXPECT_THAT(report.status.message(), HasSubstr("key_file is encrypted: " + path("encrypted.key")));
+  EXPECT_THAT(report.status.message(), HasSubstr("key_file is encrypted: " + key));
   std::array<char, 7> left{};
   EXPECT_EQ(::read(input[0], left.data(), left.size()), 7) << "the application's line is still there";
   for (const int fd : {before, input[0], input[1]}) ::close(fd);

@@ -118,16 +118,30 @@ Status log_in(const RabbitMqConfig& config, const std::string& where, amqp_conne
   std::array<amqp_table_entry_t, 3> properties{text_entry("product", "action_triggers"),
                                                text_entry("connection_name", name), capabilities_entry};
   const amqp_table_t table{static_cast<int>(properties.size()), properties.data()};
+  const bool external = config.auth_mechanism == RabbitMqAuthMechanism::external;
+  const auto login = [&](amqp_sasl_method_enum mechanism, const char* user, const char* password) {
+    return amqp_login_with_properties(connection, config.virtual_host.c_str(), channel_max,
+                                      static_cast<int>(amqp_frame_max), static_cast<int>(config.heartbeat.count()),
+                                      &table, mechanism, user, password);
+  };
+  // With EXTERNAL the certificate says who it is.
   const amqp_rpc_reply_t reply =
-      amqp_login_with_properties(connection, config.virtual_host.c_str(), channel_max, static_cast<int>(amqp_frame_max),
-                                 static_cast<int>(config.heartbeat.count()), &table, AMQP_SASL_METHOD_PLAIN,
-                                 config.username.c_str(), config.password.reveal().c_str());
+      external ? login(AMQP_SASL_METHOD_EXTERNAL, "", nullptr)
+               : login(AMQP_SASL_METHOD_PLAIN, config.username.c_str(), config.password.reveal().c_str());
   if (reply.reply_type == AMQP_RESPONSE_NORMAL) return {};
   if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION && reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
     const auto& close = *static_cast<const amqp_connection_close_t*>(reply.reply.decoded);
     const std::string_view text = from_amqp(close.reply_text);
     const AmqpError& error = amqp_error(AmqpErrorAt::login, close.reply_code, text);
-    return {error.status, where + ": " + text_of(error, close.reply_code, text)};
+    const bool certificate = external && close.reply_code == AMQP_ACCESS_REFUSED;
+    return {error.status, where + (certificate ? " refused the client's certificate: " : ": ") +
+                              text_of(error, close.reply_code, text)};
+  }
+  if (reply.library_error == AMQP_STATUS_BROKER_UNSUPPORTED_SASL_METHOD) {
+    return {StatusCode::unauthenticated,
+            where + " does not offer the mechanism " +
+                (external ? "EXTERNAL: enable rabbitmq_auth_mechanism_ssl there, and name EXTERNAL in auth_mechanisms"
+                          : "PLAIN: name it in auth_mechanisms there, or set conn_details.auth_mechanism")};
   }
   const bool is_other_protocol = reply.library_error == AMQP_STATUS_CONNECTION_CLOSED ||
                                  reply.library_error == AMQP_STATUS_SOCKET_ERROR ||
