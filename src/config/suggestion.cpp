@@ -43,10 +43,11 @@ std::string squashed(std::string_view word) {
 }
 
 /// What other programs call a field. The first of ours that is known where the word stands is meant.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 45> synonyms{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 57> synonyms{{
     {"address", "host"},
     {"addresses", "hosts"},
     {"attempts", "max_attempts"},
+    {"bindings", "bind"},
     {"bootstrap", "bootstrap_servers"},
     {"brokers", "bootstrap_servers"},
     {"ca", "ca_file"},
@@ -58,15 +59,21 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 45> synonyms
     {"cert", "cert_file"},
     {"cert", "ssl_certfile"},
     {"certfile", "ssl_certfile"},
+    {"clientname", "connection_name"},
+    {"clientprovidedname", "connection_name"},
     {"compression", "compression_type"},
     {"connectionstring", "url"},
+    {"deliverymode", "persistent"},
     {"dsn", "url"},
     {"exchangename", "exchange"},
+    {"heartbeatinterval", "heartbeat"},
     {"hostname", "host"},
     {"key", "key_file"},
     {"key", "routing_key"},
     {"keyfile", "ssl_keyfile"},
     {"maxretries", "max_attempts"},
+    {"messagettl", "expiration_ms"},
+    {"name", "queue"},
     {"pass", "password"},
     {"pass", "sasl_plain_password"},
     {"passwd", "password"},
@@ -75,6 +82,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 45> synonyms
     {"pwd", "password"},
     {"pwd", "sasl_plain_password"},
     {"queuename", "queue"},
+    {"requestedheartbeat", "heartbeat"},
     {"retries", "max_attempts"},
     {"saslpassword", "sasl_plain_password"},
     {"saslusername", "sasl_plain_username"},
@@ -82,12 +90,15 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 45> synonyms
     {"servers", "bootstrap_servers"},
     {"servers", "hosts"},
     {"timeout", "timeout_secs"},
+    {"sslenabled", "ssl"},
     {"tls", "ssl"},
     {"topicname", "topic"},
+    {"ttl", "expiration_ms"},
     {"uri", "url"},
     {"user", "sasl_plain_username"},
     {"user", "username"},
     {"username", "sasl_plain_username"},
+    {"usessl", "ssl"},
     {"vhost", "virtual_host"},
 }};
 
