@@ -152,7 +152,7 @@ TEST_F(RabbitMqDeclareTest, ARefusalSaysWhatToDo) {
                            exchange(R"({"type": "fanout"})"))));
     const DeliveryReport report = dispatcher.fire("b", "x").wait();
     EXPECT_THAT(report, HasCode(StatusCode::permission_denied));
-    EXPECT_THAT(report.status.message(), HasSubstr("configure access to exchange '" + exchange_ + "'"));
+    EXPECT_THAT(report.status.message(), HasSubstr("access to exchange '" + exchange_ + "'"));
     EXPECT_THAT(report.status.message(), HasSubstr("set_permissions"));
   }
   Servers::rabbitmqctl("-q delete_user " + user);
@@ -187,9 +187,6 @@ TEST_F(RabbitMqDeclareTest, ArgumentsOfEveryTypeArrive) {
   EXPECT_THAT(arguments, HasSubstr(R"({<<"x-list">>,array,[{long,1},{longstr,<<"two">>},{array,[{bool,true}]}]})"));
   EXPECT_THAT(arguments, HasSubstr(R"({<<"x-table">>,table,[{<<"a">>,table,[{<<"b">>,double,-2.25}]}]})"));
   EXPECT_THAT(arguments, HasSubstr(R"({<<"x-max-length">>,long,5})"));
-  with_pika("ch.queue_declare(\"" + queue_ +
-            "\", durable=True, arguments={\"x-fraction\": 1.5, \"x-list\": [1, \"two\", [True]], \"x-table\": {\"a\": "
-            "{\"b\": -2.25}}, \"x-max-length\": 5})");  // another client agrees
   expect_in_queue(1);
 }
 

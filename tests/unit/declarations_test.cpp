@@ -229,6 +229,22 @@ TEST_F(DeclarationsTest, AnExchangeIsDeclaredThenItsQueuesAndTheLastAnswerCounts
   EXPECT_FALSE(declarations.has_times());
 }
 
+TEST_F(DeclarationsTest, ABrokerThatIsSlowAtManyQueuesIsNotGivenUp) {
+  exchange_with_queue();
+  request({Kind::queue, 0});
+  for (int i = 0; i < 3; ++i) {
+    now += 9s;
+    declarations.check_times(now);
+    answer_ok();
+  }
+  EXPECT_EQ(declarations.refused({Kind::queue, 0}, now), nullptr);
+  now += 10s;
+  declarations.check_times(now);
+  const Status* const refused = declarations.refused({Kind::queue, 0}, now);
+  ASSERT_NE(refused, nullptr) << "the last answer is missing";
+  EXPECT_THAT(refused->message(), HasSubstr("the exchange 'events' and its queues"));
+}
+
 TEST_F(DeclarationsTest, OneRefusalRefusesAllThatADestinationDeclares) {
   exchange_with_queue();
   queue("next");

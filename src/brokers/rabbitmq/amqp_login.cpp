@@ -124,9 +124,10 @@ Status log_in(const RabbitMqConfig& config, const std::string& where, amqp_conne
                                       static_cast<int>(amqp_frame_max), static_cast<int>(config.heartbeat.count()),
                                       &table, mechanism, user, password);
   };
-  // With EXTERNAL the certificate says who it is.
+  // With EXTERNAL the certificate says who it is, and RabbitMQ does not look at what is sent; rabbitmq-c cannot send
+  // nothing ("could not allocate memory").
   const amqp_rpc_reply_t reply =
-      external ? login(AMQP_SASL_METHOD_EXTERNAL, "", nullptr)
+      external ? login(AMQP_SASL_METHOD_EXTERNAL, "certificate", nullptr)
                : login(AMQP_SASL_METHOD_PLAIN, config.username.c_str(), config.password.reveal().c_str());
   if (reply.reply_type == AMQP_RESPONSE_NORMAL) return {};
   if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION && reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD) {

@@ -200,6 +200,7 @@ void Declarations::on_method(amqp_channel_t channel, const amqp_method_t& method
     case AMQP_EXCHANGE_DECLARE_OK_METHOD:
     case AMQP_QUEUE_DECLARE_OK_METHOD:
     case AMQP_QUEUE_BIND_OK_METHOD:
+      control.sent_at = now;  // of several methods each has its time
       if (control.answers > 0 && --control.answers == 0) answered(control, {}, now);
       break;
     case AMQP_CHANNEL_CLOSE_METHOD: {
