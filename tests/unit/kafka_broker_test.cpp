@@ -23,6 +23,7 @@ namespace action_triggers::detail {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -333,8 +334,49 @@ TEST(KafkaBrokerTest, TooLargeNamesTheLimits) {
   const Outcome outcome = lane.deliver(message_of(std::string(2'000'000, 'x')));
   EXPECT_EQ(outcome.status.code(), StatusCode::too_large);
   EXPECT_EQ(outcome.persistence, Persistence::not_persisted);
-  EXPECT_THAT(outcome.status.message(), HasSubstr("max_request_size"));
+  EXPECT_THAT(outcome.status.message(), AllOf(HasSubstr("2000000 bytes"), HasSubstr("max_request_size"),
+                                              HasSubstr("is 1000000"), Not(HasSubstr("Broker:"))));
   EXPECT_TRUE(lane.deliver(message_of("small")).status.ok());
+}
+
+Message message_to(std::int32_t partition) {
+  Message message = message_of("x");
+  message.properties = Properties{.partition = partition};
+  return message;
+}
+
+TEST(KafkaBrokerTest, APartitionThatTheTopicDoesNotHaveIsOneMessagesFault) {
+  const MockCluster cluster;
+  for (const bool is_topic_known : {false, true}) {
+    KafkaLane lane({config_for(cluster.bootstrap())});
+    lane.connect();
+    if (is_topic_known) ASSERT_TRUE(lane.deliver(message_of("first")).status.ok());
+    for (int i = 0; i < 100; ++i) lane.add(i == 50 ? message_to(99) : message_of(std::to_string(i)));
+    ASSERT_TRUE(lane.run_until_completed());
+    int failed = 0;
+    for (const auto& message : lane.messages) {
+      const Outcome& outcome = message->outcomes[0];
+      if (outcome.status.ok()) continue;
+      ++failed;
+      // Not `unavailable`, for which a destination pauses.
+      EXPECT_EQ(outcome.status.code(), StatusCode::not_found) << outcome.status;
+      EXPECT_THAT(outcome.status.message(), AllOf(HasSubstr("'orders'"), HasSubstr("no partition 99")));
+      EXPECT_EQ(outcome.persistence, Persistence::not_persisted);
+    }
+    EXPECT_EQ(failed, 1);
+  }
+}
+
+TEST(KafkaBrokerTest, ANegativePartitionIsInvalid) {
+  const MockCluster cluster;
+  KafkaLane lane({config_for(cluster.bootstrap())});
+  lane.connect();
+  for (const std::int32_t partition : {-1, -7}) {
+    const Outcome outcome = lane.deliver(message_to(partition));
+    EXPECT_EQ(outcome.status.code(), StatusCode::invalid_argument) << outcome.status;
+    EXPECT_EQ(outcome.status.message(), "the partition is negative: " + std::to_string(partition));
+    EXPECT_EQ(outcome.persistence, Persistence::not_persisted);
+  }
 }
 
 TEST(KafkaBrokerTest, TakesAPrefixWhenTheClientIsFull) {

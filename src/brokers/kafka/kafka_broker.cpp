@@ -25,11 +25,26 @@ const OutboundMessage& message_of(const rd_kafka_message_t& report) {
   return *static_cast<const OutboundMessage*>(report._private);
 }
 
-/// Kafka would take it, and RabbitMQ would not.
-bool has_nameless_header(const OutboundMessage& message) {
-  bool found = false;
-  message.for_each_header([&](HeaderView header) { found = found || header.name.empty(); });
-  return found;
+/// Why a message cannot be sent as it is; ok if it can.
+Status why_invalid(const OutboundMessage& message) {
+  bool has_nameless_header = false;  // Kafka would take it, and RabbitMQ would not
+  message.for_each_header([&](HeaderView header) { has_nameless_header |= header.name.empty(); });
+  if (has_nameless_header) return {StatusCode::invalid_argument, "a header has no name"};
+  const auto properties = message.properties();
+  if (!properties || properties->partition.value_or(0) >= 0) return {};
+  return {StatusCode::invalid_argument, "the partition is negative: " + std::to_string(*properties->partition)};
+}
+
+/// The client's own limit, which it names as if it were the broker's.
+Status over_the_limit(const OutboundMessage& message, const KafkaConfig& config) {
+  std::size_t bytes = message.body().size() + message.key().size();
+  message.for_each_header([&](HeaderView header) { bytes += header.name.size() + header.value.size(); });
+  const auto limit = config.properties.find("message.max.bytes");
+  return {StatusCode::too_large,
+          "topic '" + config.topic + "': the message has " + std::to_string(bytes) +
+              " bytes, and conn_details.max_request_size, which counts what Kafka adds to them too, is " +
+              (limit == config.properties.end() ? "1000000" : limit->second) +
+              "; the topic's max.message.bytes limits it as well"};
 }
 
 /// Whether this client will never send a message, whatever it tries.
@@ -132,8 +147,8 @@ std::size_t KafkaBroker::send(std::span<const OutboundMessage* const> batch, Bro
   }
   const std::int64_t now = unix_ms();  // librdkafka would ask for each message
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (has_nameless_header(*batch[i])) {
-      events.complete(*batch[i], Outcome::failed({StatusCode::invalid_argument, "a header has no name"}));
+    if (Status why = why_invalid(*batch[i]); !why.ok()) {
+      events.complete(*batch[i], Outcome::failed(std::move(why)));
       continue;
     }
     if (!large_.may_go(*batch[i])) return i;
@@ -168,7 +183,9 @@ KafkaBroker::Offered KafkaBroker::offer(Topic& topic, const OutboundMessage& mes
     serve_error(code, rd_kafka_error_string(error.get()), events);
     return Offered::client_ended;
   }
-  events.complete(message, topic.refusal(message, code, last_poll_));
+  events.complete(message, code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE
+                               ? Outcome::failed(over_the_limit(message, config))
+                               : topic.refusal(message, code, last_poll_));
   return Offered::completed;
 }
 
@@ -276,7 +293,7 @@ void KafkaBroker::serve_reports(rd_kafka_event_t* event, BrokerEvents& events) {
     } else if (given_up_) {
       outcome.status = *given_up_;  // purged, because the client was given up: say why that was
     } else if (const KafkaErrorScope scope = kafka_error_info(report->err).scope; scope == KafkaErrorScope::topic) {
-      outcome.status = topic.unknown(message, std::move(outcome.status), last_poll_);
+      outcome.status = topic.unknown(message, report->err, last_poll_);
     } else if (scope == KafkaErrorScope::batch && !topic.parts.is_alone()) {
       if (topic.parts.is_first_time()) {
         events.log(LogLevel::warning, "a batch was refused, and its messages are tried again apart from each other: " +

@@ -22,7 +22,14 @@ void KafkaDestinations::Topic::written() {
   unknown_since.reset();
 }
 
-Status KafkaDestinations::Topic::unknown(const OutboundMessage& message, Status why, TimePoint now) {
+Status KafkaDestinations::Topic::unknown(const OutboundMessage& message, rd_kafka_resp_err_t error, TimePoint now) {
+  const auto properties = message.properties();
+  if (error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && properties && properties->partition) {
+    return {StatusCode::not_found, "topic '" + name + "' has no partition " + std::to_string(*properties->partition) +
+                                       ", as far as the client knows; it looks for new ones every " +
+                                       "topic.metadata.refresh.interval.ms (5 minutes)"};
+  }
+  Status why = kafka_status(error, {}, name);
   if (!unknown_since) unknown_since = now;
   const bool is_old_news = !was_written && now - *unknown_since >= unknown_topic_patience;
   if (is_old_news || message.destination().retry.is_used_up(message.attempt())) return why;
@@ -30,9 +37,8 @@ Status KafkaDestinations::Topic::unknown(const OutboundMessage& message, Status 
 }
 
 Outcome KafkaDestinations::Topic::refusal(const OutboundMessage& message, rd_kafka_resp_err_t error, TimePoint now) {
-  Status why = kafka_status(error, {}, name);
-  if (kafka_error_info(error).scope == KafkaErrorScope::topic) why = unknown(message, std::move(why), now);
-  return Outcome::failed(std::move(why));
+  return Outcome::failed(kafka_error_info(error).scope == KafkaErrorScope::topic ? unknown(message, error, now)
+                                                                                 : kafka_status(error, {}, name));
 }
 
 KafkaDestinations::Topic& KafkaDestinations::add(const BrokerConfig& config, std::size_t index) {

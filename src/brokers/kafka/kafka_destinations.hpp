@@ -30,9 +30,10 @@ class KafkaDestinations {
 
     /// A message was written to it.
     void written();
-    /// The cluster says that the topic does not exist: it is asked again until that is old news. What this process has
-    /// written to exists, and its messages wait until their deadlines.
-    [[nodiscard]] Status unknown(const OutboundMessage& message, Status why, TimePoint now);
+    /// The cluster says that topic or partition does not exist: it is asked again until that is old news. What this
+    /// process has written to exists, and its messages wait until their deadlines. A partition that the message itself
+    /// names is no matter of other messages, which must not wait for it.
+    [[nodiscard]] Status unknown(const OutboundMessage& message, rd_kafka_resp_err_t error, TimePoint now);
     /// The outcome of a message that the client does not take.
     [[nodiscard]] Outcome refusal(const OutboundMessage& message, rd_kafka_resp_err_t error, TimePoint now);
   };
