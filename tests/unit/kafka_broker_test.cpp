@@ -513,6 +513,22 @@ TEST_P(KafkaBatchTest, TheMessageAtFaultIsFoundAndNewerOnesWait) {
   EXPECT_THAT(bodies, ElementsAre("first", "1", "2", "3", "4", "5", "6", "7", "newer"));
 }
 
+// librdkafka 2.4 and newer say so of each message that only shared a batch with an invalid one.
+TEST_P(KafkaBatchTest, WhatOnlySharedABatchWithAnInvalidMessageIsTriedApart) {
+  KafkaConfig config = this->config();
+  config.properties["linger.ms"] = "50";
+  config.retry.max_attempts = 1;
+  KafkaLane lane({config});
+  lane.connect();
+  warm_up(lane);
+  cluster_.fail_produce({static_cast<rd_kafka_resp_err_t>(-138)});
+  fire_together(lane);
+  ASSERT_TRUE(lane.run_until_completed());
+  for (const auto& message : lane.messages) {
+    EXPECT_TRUE(message->outcomes[0].status.ok()) << message->body() << ": " << message->outcomes[0].status;
+  }
+}
+
 TEST_P(KafkaBatchTest, WhatWaitsToBeTriedApartComesBackWithItsClient) {
   KafkaLane lane({config()});
   lane.connect();

@@ -26,11 +26,18 @@ constexpr std::string_view broker_log = "the broker's log has the reason";
 constexpr std::string_view too_old = "the broker is too old for what conn_details asks of it";
 constexpr std::string_view replicas = "the topic has fewer replicas in sync than its min.insync.replicas";
 
+// librdkafka 2.4 and newer: _INVALID_DIFFERENT_RECORD, of the messages that only shared a batch with an invalid one.
+constexpr auto invalid_different_record = static_cast<rd_kafka_resp_err_t>(-138);
+
+std::string name_of(rd_kafka_resp_err_t error) {
+  return error == invalid_different_record ? "_INVALID_DIFFERENT_RECORD" : rd_kafka_err2name(error);
+}
+
 // clang-format off
 constexpr auto table = std::to_array<KafkaErrorInfo>({
     // what the broker answers
     {RD_KAFKA_RESP_ERR_UNKNOWN, rejected, message, maybe, broker_log},
-    {RD_KAFKA_RESP_ERR_INVALID_MSG, rejected, message, no, "the message was damaged on its way (CORRUPT_MESSAGE)"},
+    {RD_KAFKA_RESP_ERR_INVALID_MSG, rejected, message, no, "the message was damaged on its way (CORRUPT_MESSAGE), or it has no key and the topic is compacted"},
     {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, not_found, topic, no, create_topic},
     {RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE, invalid_argument, batch, no, ""},
     {RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, unavailable, message, no, ""},
@@ -130,6 +137,7 @@ constexpr auto table = std::to_array<KafkaErrorInfo>({
     {RD_KAFKA_RESP_ERR__UNKNOWN_BROKER, unavailable, message, no, ""},
     {RD_KAFKA_RESP_ERR__NOT_CONFIGURED, internal, message, no, ""},
     {RD_KAFKA_RESP_ERR__FENCED, unavailable, message, maybe, ""},
+    {invalid_different_record, invalid_argument, batch, no, "another message of its batch is at fault"},
 });
 // clang-format on
 
@@ -154,9 +162,8 @@ std::string kafka_error_page() {
     const char* again = Status(info.status, {}).retryable() ? "yes" : "no";
     if (info.scope == batch) again = "apart from its batch first";
     if (info.scope == topic) again = "for a while first";
-    page += "| `" + std::string(rd_kafka_err2name(info.error)) + "` | " +
-            (info.error >= RD_KAFKA_RESP_ERR_UNKNOWN ? "broker" : "client") + " | `" +
-            std::string(to_string(info.status)) + "` | " + again + " | " +
+    page += "| `" + name_of(info.error) + "` | " + (info.error >= RD_KAFKA_RESP_ERR_UNKNOWN ? "broker" : "client") +
+            " | `" + std::string(to_string(info.status)) + "` | " + again + " | " +
             (info.may_have_arrived ? "yes" : "as the client says") + " | " + std::string(info.advice) + " |\n";
   }
   return page;
