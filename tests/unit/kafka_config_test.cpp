@@ -373,5 +373,17 @@ TEST(KafkaConfigTest, NumericStringsCountUnderEveryName) {
   EXPECT_THAT(problems(R"("linger_ms": "")"), ElementsAre(Pair("linger_ms", HasSubstr("must be an integer"))));
 }
 
+TEST(KafkaConfigTest, WhatTheClientSaysEndsWithItsSentence) {
+  const Problems found = problems(R"("socket.timeout.ms": 5)");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].second.find('\n'), std::string::npos) << found[0].second;
+  EXPECT_TRUE(found[0].second.ends_with("300000.")) << found[0].second;
+}
+
+TEST(KafkaConfigTest, TheAddressesOfAHostAreTriedWithoutBeingAsked) {
+  EXPECT_THAT(problems(R"("client.dns.lookup": "use_all_dns_ips")"),
+              ElementsAre(Pair("client.dns.lookup", HasSubstr("All addresses of a host are tried anyway"))));
+}
+
 }  // namespace
 }  // namespace action_triggers

@@ -83,6 +83,21 @@ TEST(KafkaConnectionTest, TheClientReconnectsAfterThePausesOfRetry) {
   EXPECT_EQ(value_of("reconnect.backoff.ms"), "3600000");
 }
 
+TEST(KafkaConnectionTest, ThePauseBeforeTheClientsOwnRetryIsTheOneThatIsAskedFor) {
+  const auto longest_with = [&](const char* pause) {
+    KafkaConfig config = config_for(refused);
+    config.properties["retry.backoff.ms"] = pause;
+    std::array<char, 64> value{};
+    std::size_t size = value.size();
+    const KafkaConf conf = make_kafka_conf(config);
+    const bool has_limit =
+        rd_kafka_conf_get(conf.get(), "retry.backoff.max.ms", value.data(), &size) == RD_KAFKA_CONF_OK;
+    return has_limit ? std::stoi(value.data()) : 300'000;  // before librdkafka 2.3 there was none
+  };
+  EXPECT_GE(longest_with("20000"), 20'000);
+  EXPECT_GE(longest_with("100"), 1'000);
+}
+
 TEST(KafkaConnectionTest, AnUnreachableClusterIsDisconnectedUntilItAnswers) {
   MockCluster cluster;
   KafkaLane lane({config_for(cluster.bootstrap())});

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdlib>
+#include <future>
 #include <mutex>
 #include <stdexcept>
 
@@ -64,7 +66,23 @@ std::string set_kafka_property(rd_kafka_conf_t* conf, const std::string& propert
   std::array<char, 512> reason{};
   if (rd_kafka_conf_set(conf, property.c_str(), value.c_str(), reason.data(), reason.size()) == RD_KAFKA_CONF_OK)
     return {};
-  return reason.data();
+  std::string text = reason.data();
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+void destroy_elsewhere(rd_kafka_t* client, std::chrono::milliseconds patience, const std::shared_ptr<void>& kept) {
+  try {
+    auto freed = std::make_shared<std::promise<void>>();
+    const std::future<void> is_freed = freed->get_future();
+    Thread thread("at-kafka-free", [client, freed, kept] {
+      rd_kafka_destroy(client);
+      freed->set_value();
+    });
+    if (is_freed.wait_for(patience) != std::future_status::ready) thread.detach();  // otherwise joined
+  } catch (const std::system_error&) {
+    rd_kafka_destroy(client);  // no thread to be had: then here
+  }
 }
 
 void watch_signs(rd_kafka_conf_t* conf, KafkaSigns& signs) {
@@ -90,6 +108,14 @@ KafkaConf make_kafka_conf(const KafkaConfig& config) {
   set("log.queue", "true", false);  // otherwise it logs from its own threads, to stderr
   rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
   return conf;
+  // Since 2.3.0 that is the first pause, which doubles up to a maximum of 1 s, and is cut to it.
+  const auto backoff = config.properties.find("retry.backoff.ms");
+  constexpr int knows_maximum = 0x02030000;
+  if (rd_kafka_version() >= knows_maximum && backoff != config.properties.end() &&
+      std::strtol(backoff->second.c_str(), nullptr, 10) > 1'000 &&
+      !config.properties.contains("retry.backoff.max.ms")) {
+    set("retry.backoff.max.ms", backoff->second, false);
+  }
 }
 
 }  // namespace action_triggers::detail

@@ -14,6 +14,9 @@ constexpr std::string_view dispatcher_needs_it = "The dispatcher depends on it."
 constexpr std::string_view has_own_timeout = "Use params.timeout_secs.";
 // librdkafka puts the principal and the like, unquoted, into a command that it gives to a shell.
 constexpr std::string_view no_kerberos = "Kerberos is not supported.";
+constexpr std::string_view all_addresses =
+    "All addresses of a host are tried anyway (use_all_dns_ips); the other value is for Kerberos, which is not "
+    "supported.";
 constexpr std::string_view no_oauth = "OAUTHBEARER is not supported.";
 constexpr std::string_view no_transactions = "Transactions are not supported.";
 constexpr std::string_view set_in_code = "It has no value that a file could give.";
@@ -42,7 +45,7 @@ constexpr KafkaProperty table[] = {
     allowed("broker.address.ttl"),
     allowed("broker.version.fallback"),
     refused("builtin.features", "It describes the library."),
-    refused("client.dns.lookup", no_kerberos),
+    refused("client.dns.lookup", all_addresses),
     allowed("client.id"),
     allowed("client.rack"),
     refused("closesocket_cb", set_in_code),
