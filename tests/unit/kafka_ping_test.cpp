@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "brokers/kafka/kafka_type.hpp"
+#include "support/host_names.hpp"
 #include "support/kafka_lane.hpp"
 #include "support/mock_cluster.hpp"
 
@@ -160,6 +161,15 @@ TEST(KafkaPingTest, WhoeverMayOnlyWriteMaySend) {
   const PingReport report = ping_kafka(config_for(cluster.bootstrap()), {.timeout = 10s, .send = true});
   ASSERT_TRUE(report.status.ok()) << report.status;
   EXPECT_THAT(report.detail, HasSubstr("offset 0; not read back, for which the user has no permission"));
+}
+
+TEST(KafkaPingTest, DoesNotWaitForANameServer) {
+  const tests::SlowNames names;  // until the end of the test
+  const auto begin = std::chrono::steady_clock::now();
+  const PingReport report = ping_kafka(config_for("broker.example:9092"), {.timeout = 500ms, .send = false});
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
+  EXPECT_EQ(report.status.code(), StatusCode::unavailable);
+  EXPECT_THAT(report.status.message(), HasSubstr("no name in broker.example:9092 could be looked up in time"));
 }
 
 TEST(KafkaPingTest, SaysWhatIsWrong) {

@@ -8,6 +8,9 @@
 #include <future>
 #include <mutex>
 #include <stdexcept>
+#include <system_error>
+
+#include "base/thread.hpp"
 
 namespace action_triggers::detail {
 namespace {

@@ -5,6 +5,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -39,6 +40,10 @@ std::string set_kafka_property(rd_kafka_conf_t* conf, const std::string& propert
 /// A configuration with every property of `config`, logs and events on queues. Throws std::runtime_error with
 /// librdkafka's reason.
 KafkaConf make_kafka_conf(const KafkaConfig& config);
+
+/// Destroys a client on another thread, since that waits for the client's threads, of which one may be looking up a
+/// name. Waits at most `patience` for it. `kept` lives as long as the client.
+void destroy_elsewhere(rd_kafka_t* client, std::chrono::milliseconds patience, const std::shared_ptr<void>& kept);
 
 /// What a client's own threads see of its connections. The client shares it: it may outlive whoever made the client.
 struct KafkaSigns {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -24,7 +28,20 @@ constexpr std::chrono::milliseconds patience{2'000};
 // For "unknown topic", where the broker may just be creating it: as long as fire() waits.
 constexpr std::chrono::milliseconds creation{1'500};
 
-using Client = std::unique_ptr<rd_kafka_t, KafkaDeleter<rd_kafka_destroy>>;
+// What the end of a client may take beyond the ping's time; without a name server that answers it would be for ever.
+constexpr std::chrono::milliseconds free_time{500};
+
+struct ClientDeleter {
+  std::shared_ptr<std::atomic<bool>> has_address{};  // the client's threads use it
+  void operator()(rd_kafka_t* client) const { destroy_elsewhere(client, free_time, has_address); }
+};
+using Client = std::unique_ptr<rd_kafka_t, ClientDeleter>;
+
+/// librdkafka's own, but for the note: on a thread of the client's, when the name of a server has been looked up.
+extern "C" int action_triggers_kafka_ping_socket(int domain, int type, int protocol, void* has_address) {
+  static_cast<std::atomic<bool>*>(has_address)->store(true);
+  return ::socket(domain, type | SOCK_CLOEXEC, protocol);
+}
 
 /// A conversation of its own, one question after another. Throws Status.
 class Ping {
@@ -64,7 +81,9 @@ class Ping {
     // What fire() may create, a test message may. Without one, nothing is left behind.
     if (!send_) config.properties["allow.auto.create.topics"] = "false";
     KafkaConf conf = make_kafka_conf(config);
-    Client client(rd_kafka_new(type, conf.get(), reason.data(), reason.size()));
+    rd_kafka_conf_set_opaque(conf.get(), has_address_.get());
+    rd_kafka_conf_set_socket_cb(conf.get(), action_triggers_kafka_ping_socket);
+    Client client(rd_kafka_new(type, conf.get(), reason.data(), reason.size()), ClientDeleter{has_address_});
     if (!client) throw Status(StatusCode::invalid_argument, std::string("librdkafka: ") + reason.data());
     static_cast<void>(conf.release());
     return client;
@@ -120,6 +139,10 @@ class Ping {
         last_error_ = "no partition of topic '" + config_.topic + "' has a leader";  // nothing can be sent
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(std::min(left_ms(), 50)));  // it changes slowly
+    }
+    if (last_error_.empty() && !has_address_->load()) {
+      throw Status(StatusCode::unavailable, "no name in " + config_.bootstrap_servers +
+                                                " could be looked up in time: the name server does not answer");
     }
     throw Status(StatusCode::unavailable, config_.bootstrap_servers + " did not answer in time" +
                                               (last_error_.empty() ? "" : ": " + last_error_));
@@ -197,6 +220,7 @@ class Ping {
   const bool send_;
   std::optional<Clock::time_point> down_since_;  // when no broker could be reached any more
   std::string last_error_;
+  const std::shared_ptr<std::atomic<bool>> has_address_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 }  // namespace

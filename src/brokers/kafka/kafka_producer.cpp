@@ -3,16 +3,13 @@
 
 #include <algorithm>
 #include <array>
-#include <future>
 #include <limits>
 #include <mutex>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "base/fork.hpp"
-#include "base/thread.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -134,17 +131,7 @@ void KafkaProducer::free(std::chrono::milliseconds patience) {
   }
   rd_kafka_queue_io_event_enable(queue_.get(), -1, nullptr, 0);
   queue_.reset();
-  try {
-    auto freed = std::make_shared<std::promise<void>>();
-    const std::future<void> is_freed = freed->get_future();
-    Thread thread("at-kafka-free", [client, freed, signs = signs_] {
-      rd_kafka_destroy(client);
-      freed->set_value();
-    });
-    if (is_freed.wait_for(patience) != std::future_status::ready) thread.detach();  // otherwise joined
-  } catch (const std::system_error&) {
-    rd_kafka_destroy(client);  // no thread to be had: then here
-  }
+  destroy_elsewhere(client, patience, signs_);
 }
 
 }  // namespace action_triggers::detail
