@@ -39,6 +39,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -87,7 +88,8 @@ class ACTION_TRIGGERS_EXPORT BrokerEvents {
   /// For a broker whose client library keeps messages, and makes lost connections again itself. While true there is no
   /// connection, though send() may be called: the lane's state is `connecting`, or `disconnected` if `why` says what
   /// went wrong, and `why` ends up as blocked()'s does. Ends with false, and with connected() and disconnected(). The
-  /// default calls blocked().
+  /// default calls blocked(). With false, `why` is what does not work all the same, such as one of several servers:
+  /// the state is `connected`, and `why` the connection's last error.
   virtual void reconnecting(bool is_reconnecting, std::string_view why);
 
   /// Inside send(): it takes less than it was offered because of the connection, not of this destination. The lane
@@ -164,6 +166,10 @@ class ACTION_TRIGGERS_EXPORT Broker {
   virtual void poll(BrokerEvents& events);
 
   [[nodiscard]] virtual WaitRequest wait_request() const;
+
+  /// Why a message that it holds may not be confirmed yet, for the text of that message's time-out. The default is
+  /// empty: there is nothing to add.
+  [[nodiscard]] virtual std::string why_unconfirmed(const OutboundMessage& message) const;
 
   /// The end: frees the connection within `timeout`, and completes what can still be completed. No message may be
   /// touched afterwards; the lane reports what is left.

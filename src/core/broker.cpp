@@ -13,6 +13,7 @@ void Broker::remove_destination(std::size_t /*index*/) {}
 void Broker::connect(BrokerEvents& events) { events.connected(); }
 void Broker::poll(BrokerEvents& /*events*/) {}
 WaitRequest Broker::wait_request() const { return {}; }
+std::string Broker::why_unconfirmed(const OutboundMessage& /*message*/) const { return {}; }
 void Broker::close(BrokerEvents& /*events*/, std::chrono::milliseconds /*timeout*/) {}
 
 }  // namespace action_triggers

@@ -19,6 +19,14 @@ constexpr std::chrono::milliseconds memory_pause{10};
 /// Every OutboundMessage that a broker of this lane has is a Record.
 Record& record_of(const OutboundMessage& message) { return const_cast<Record&>(static_cast<const Record&>(message)); }
 
+/// See Broker. Only a text is at stake: a broker that throws is not replaced for it.
+std::string why_unconfirmed(BrokerSlot& broker, const Record& record) noexcept {
+  std::string why;
+  if (!record.in_flight || !broker || broker.is_closed()) return why;
+  static_cast<void>(thrown_by("the broker's why_unconfirmed()", [&] { why = broker->why_unconfirmed(record); }));
+  return why;
+}
+
 }  // namespace
 
 void FlushBarrier::run(LaneCore& core) noexcept { core.flush(*this); }
@@ -31,7 +39,10 @@ LaneCore::LaneCore(Environment environment)
       backoff_(environment_.seed),
       connection_(due_, backoff_),
       connection_log_(environment_.log),
-      deadlines_(due_, [this](Record& record) { resolve(record, Outcome::failed(timed_out(record, connection_))); }),
+      deadlines_(due_,
+                 [this](Record& record) {
+                   resolve(record, Outcome::failed(timed_out(record, connection_, why_unconfirmed(broker_, record))));
+                 }),
       destinations_(due_, deadlines_),
       reports_(environment_.on_failure_is_set, environment_.reports_outlive_calls) {
   due_.make_place();  // close_alarm_
@@ -348,7 +359,7 @@ void LaneCore::released_by_broker(Record& record) {
 void LaneCore::resolve_all(Destination& destination, const char* why) {
   destination.queue.return_waiting(TimePoint::max());
   while (Record* const oldest = destination.queue.oldest()) {
-    resolve(*oldest, Outcome::failed(detail::closed(why, *oldest, connection_)));
+    resolve(*oldest, Outcome::failed(detail::closed(why, *oldest, connection_, why_unconfirmed(broker_, *oldest))));
   }
 }
 

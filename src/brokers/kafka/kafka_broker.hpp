@@ -46,6 +46,7 @@ class KafkaBroker final : public Broker {
   std::size_t send(std::span<const OutboundMessage* const> batch, BrokerEvents& events) override;
   void poll(BrokerEvents& events) override;
   [[nodiscard]] WaitRequest wait_request() const override;
+  [[nodiscard]] std::string why_unconfirmed(const OutboundMessage& message) const override;
   void close(BrokerEvents& events, std::chrono::milliseconds timeout) override;
 
   /// The client's callback: a broker holds its answers up for so long, because of a quota; 0: no longer.

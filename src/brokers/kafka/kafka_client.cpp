@@ -53,7 +53,8 @@ extern "C" rd_kafka_resp_err_t action_triggers_kafka_answer(rd_kafka_t* /*client
   if (request == produce) count_cuts(signs, broker_id, error);
   const bool belongs_to_login = request == sasl_handshake || request == api_versions || request == sasl_authenticate;
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR && !(signs.logs_in && belongs_to_login)) {
-    signs.answers.fetch_add(1, std::memory_order_relaxed);
+    const std::lock_guard lock(signs.mutex);
+    signs.latest_answers[broker_id] = signs.answers.fetch_add(1, std::memory_order_relaxed) + 1;
   }
   return RD_KAFKA_RESP_ERR_NO_ERROR;
 }

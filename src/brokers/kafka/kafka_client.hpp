@@ -59,7 +59,8 @@ struct KafkaSigns {
     std::uint32_t times = 0;
     TimePoint at;
   };
-  std::map<std::int32_t, Cut> cuts_by_broker;  // under mutex
+  std::map<std::int32_t, Cut> cuts_by_broker;            // under mutex
+  std::map<std::int32_t, std::uint64_t> latest_answers;  // the number of each broker's latest; under mutex
 };
 
 /// Makes the client that `conf` will be for count what it sees.

@@ -2,6 +2,9 @@
 #include "brokers/kafka/kafka_connection_watch.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <mutex>
+#include <string_view>
 #include <utility>
 
 namespace action_triggers::detail {
@@ -11,6 +14,8 @@ namespace {
 // a host's next address after the pause of retry; idle, it looks for a connection once a second.
 constexpr std::chrono::milliseconds down_time{1'000};
 constexpr std::chrono::milliseconds idle_down_time{4'000};
+// The client names a failure again at least every 30 s, as long as it needs the broker.
+constexpr std::chrono::seconds stale_after{60};
 constexpr std::chrono::milliseconds watch_time{100};        // answers wake nobody
 constexpr std::chrono::milliseconds throttle_grace{1'000};  // until the next answer says whether it goes on
 
@@ -22,6 +27,8 @@ void KafkaConnectionWatch::restart() {
   is_reachable_ = false;
   was_throttled_ = false;
   answers_ = 0;
+  unreachable_.clear();
+  told_trouble_.clear();
 }
 
 void KafkaConnectionWatch::all_down(TimePoint now) {
@@ -31,10 +38,52 @@ void KafkaConnectionWatch::all_down(TimePoint now) {
 }
 
 void KafkaConnectionWatch::failed(std::string text, TimePoint now, BrokerEvents& events) {
+  keep_unreachable(text, now);
   if (const std::size_t suffix = text.rfind(" (after "); suffix != std::string::npos) text.erase(suffix);
   if (is_reachable_ || was_told_down_) log_once(LogLevel::warning, text, now, events);  // or its disconnection says it
   if (is_in_doubt() && failing_.insert(text).second) down_ = now;                       // there was one more address
   last_error_ = std::move(text);
+}
+
+/// Of `text`, which begins with the broker's name: HOST:PORT/ID, or HOST:PORT/bootstrap.
+void KafkaConnectionWatch::keep_unreachable(const std::string& text, TimePoint now) {
+  if (text.find(" in state UP") != std::string::npos) return;  // a connection that ended, maybe since it was idle
+  const std::string name = text.substr(0, text.find(": "));
+  const std::size_t slash = name.rfind('/');
+  if (slash == std::string::npos) return;
+  std::int32_t id = -1;
+  const std::string_view number = std::string_view(name).substr(slash + 1);
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), id);
+  if (error != std::errc() && number != "bootstrap") return;
+  Unreachable& broker = unreachable_.try_emplace(name, Unreachable{id, {}, now, now, answers_}).first->second;
+  broker.text = text.substr(0, text.rfind(" (after "));
+  broker.latest = now;
+}
+
+void KafkaConnectionWatch::look(KafkaSigns& signs, TimePoint now) {
+  if (unreachable_.empty()) return;
+  const std::lock_guard lock(signs.mutex);
+  std::erase_if(unreachable_, [&](const auto& entry) {
+    const auto answer = signs.latest_answers.find(entry.second.id);
+    return (answer != signs.latest_answers.end() && answer->second > entry.second.answers) ||
+           now - entry.second.latest >= stale_after;
+  });
+  if (have_all_failed(signs.latest_answers)) all_down(now);
+}
+
+bool KafkaConnectionWatch::have_all_failed(const std::map<std::int32_t, std::uint64_t>& answered) const {
+  const auto has_failed = [&](std::int32_t id) {
+    return std::any_of(unreachable_.begin(), unreachable_.end(),
+                       [&](const auto& entry) { return entry.second.id == id; });
+  };
+  if (!answered.empty() && answered.rbegin()->first >= 0) {
+    return std::all_of(answered.begin(), answered.end(),
+                       [&](const auto& entry) { return entry.first < 0 || has_failed(entry.first); });
+  }
+  const auto failed =
+      std::count_if(unreachable_.begin(), unreachable_.end(), [](const auto& entry) { return entry.second.id < 0; });
+  const std::string& servers = config_.bootstrap_servers;
+  return failed > std::count(servers.begin(), servers.end(), ',');
 }
 
 bool KafkaConnectionWatch::has_answered(std::uint64_t answers) {
@@ -49,6 +98,7 @@ bool KafkaConnectionWatch::tell_up(BrokerEvents& events) {
   if (std::exchange(is_reachable_, true)) return false;
   last_error_.clear();
   failures_.clear();
+  told_trouble_.clear();
   events.reconnecting(false, {});
   return true;
 }
@@ -73,6 +123,25 @@ void KafkaConnectionWatch::tell_down(TimePoint now, BrokerEvents& events) {
   events.reconnecting(true, why);
 }
 
+std::string KafkaConnectionWatch::trouble(TimePoint now) const {
+  const auto latest = std::max_element(unreachable_.begin(), unreachable_.end(),
+                                       [](const auto& a, const auto& b) { return a.second.latest < b.second.latest; });
+  // Not at once: the host may have another address.
+  if (latest == unreachable_.end() || now - latest->second.since < down_time) return {};
+  const std::string address = latest->first.substr(0, latest->first.rfind('/'));
+  const bool is_given = config_.bootstrap_servers.find(address.substr(address.rfind('/') + 1)) != std::string::npos;
+  return "a broker cannot be reached: " + latest->second.text +
+         (is_given ? "" : "; its address comes from its advertised.listeners");
+}
+
+void KafkaConnectionWatch::tell_trouble(bool has_messages, TimePoint now, BrokerEvents& events) {
+  if (!is_reachable_ || down_ || was_throttled_) return;
+  std::string now_true = has_messages ? trouble(now) : std::string();
+  if (now_true == told_trouble_) return;
+  told_trouble_ = std::move(now_true);
+  events.reconnecting(false, told_trouble_);
+}
+
 void KafkaConnectionWatch::throttled(const char* by, std::chrono::milliseconds pause, TimePoint now) {
   throttled_until_ = pause > pause.zero() ? now + pause + throttle_grace : TimePoint::min();
   if (pause > pause.zero()) throttled_by_ = by;
@@ -89,7 +158,7 @@ void KafkaConnectionWatch::watch_throttle(TimePoint now, BrokerEvents& events) {
 
 TimePoint KafkaConnectionWatch::next_look(bool has_client, TimePoint now) const {
   TimePoint at = TimePoint::max();
-  if (has_client && (!is_reachable_ || down_)) at = now + watch_time;
+  if (has_client && (!is_reachable_ || down_ || !unreachable_.empty())) at = now + watch_time;
   if (was_throttled_) at = std::min(at, throttled_until_);
   return at;
 }

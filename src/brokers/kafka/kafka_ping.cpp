@@ -7,6 +7,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -102,11 +103,14 @@ class Ping {
     const std::string text = rd_kafka_event_error_string(event);
     if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION) throw kafka_status(error, text, {});
     throw_if_fatal(client);
-    if (error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+    bool are_all_down = error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;  // which some versions never say
+    if (!are_all_down) {
       last_error_ = text;
-    } else if (!down_since_) {
-      down_since_ = Clock::now();
+      failed_.insert(text.substr(0, text.find(": ")));  // HOST:PORT/bootstrap
+      const std::string& servers = config_.bootstrap_servers;
+      are_all_down = std::cmp_greater(failed_.size(), std::count(servers.begin(), servers.end(), ','));
     }
+    if (are_all_down && !down_since_) down_since_ = Clock::now();
   }
 
   void serve_errors(rd_kafka_t* client, rd_kafka_queue_t* queue) {
@@ -220,6 +224,7 @@ class Ping {
   const bool send_;
   std::optional<Clock::time_point> down_since_;  // when no broker could be reached any more
   std::string last_error_;
+  std::set<std::string> failed_;  // servers
   const std::shared_ptr<std::atomic<bool>> has_address_ = std::make_shared<std::atomic<bool>>(false);
 };
 

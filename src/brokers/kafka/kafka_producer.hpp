@@ -55,7 +55,7 @@ class KafkaProducer {
   /// Whether a new client would read other certificates than this one has.
   [[nodiscard]] bool has_old_files() const { return files_.are_replaced(); }
   /// What the last client's threads see.
-  [[nodiscard]] const KafkaSigns& signs() const { return *signs_; }
+  [[nodiscard]] KafkaSigns& signs() { return *signs_; }
 
   /// Readable when there are events, until clear().
   [[nodiscard]] int fd() const { return has_events_.fd(); }
