@@ -11,6 +11,7 @@ namespace action_triggers::tests {
 namespace {
 
 std::atomic<std::size_t> limit{0};  // 0: none
+std::atomic<bool> lose_next{false};
 
 /// The size of the request that begins here, if it is one with messages.
 std::size_t size_of_produce(const msghdr& message) {
@@ -28,6 +29,8 @@ std::size_t size_of_produce(const msghdr& message) {
 RequestLimit::RequestLimit(std::size_t bytes) { limit = bytes; }
 RequestLimit::~RequestLimit() { limit = 0; }
 
+void lose_next_request() { lose_next = true; }
+
 }  // namespace action_triggers::tests
 
 /// Stands before the C library's.
@@ -38,6 +41,11 @@ extern "C" ssize_t sendmsg(int socket, const msghdr* message, int flags) {
     ::shutdown(socket, SHUT_RDWR);
     errno = ECONNRESET;
     return -1;
+  }
+  if (lose_next && size_of_produce(*message) > 0 && lose_next.exchange(false)) {
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < message->msg_iovlen; ++i) size += message->msg_iov[i].iov_len;
+    return static_cast<ssize_t>(size);
   }
   return real(socket, message, flags);
 }

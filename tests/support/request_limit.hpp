@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Kafka's socket.request.max.bytes, which the mock cluster does not have.
+/// What becomes of requests to the mock cluster, which has neither Kafka's socket.request.max.bytes nor a network.
 #pragma once
 
 #include <cstddef>
@@ -15,5 +15,8 @@ class RequestLimit {
   RequestLimit(const RequestLimit&) = delete;
   RequestLimit& operator=(const RequestLimit&) = delete;
 };
+
+/// The next request with messages is sent nowhere, as on a connection that was dropped silently.
+void lose_next_request();
 
 }  // namespace action_triggers::tests

@@ -10,6 +10,7 @@
 #include "brokers/kafka/kafka_connection_watch.hpp"
 #include "support/kafka_lane.hpp"
 #include "support/mock_cluster.hpp"
+#include "support/request_limit.hpp"
 
 #include "action_triggers/config.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
@@ -78,6 +79,26 @@ TEST(KafkaTroubleTest, ABrokerThatCanBeReachedAgainIsNoTroubleAnyMore) {
   ASSERT_TRUE(lane.run_until([&] { return lane.reconnects.back().second.empty(); }));
   EXPECT_FALSE(lane.reconnects.back().first);
   EXPECT_THAT(lane.reconnects, Contains(Pair(true, _)).Times(1)) << "before the first answer";
+}
+
+TEST(KafkaTroubleTest, AMessageWithoutAConfirmationSaysWhatTheClientDoesNotReport) {
+  MockCluster cluster;
+  cluster.create_topic("orders");
+  for (int partition = 0; partition < 4; ++partition) cluster.set_leader("orders", partition, -1);
+  OneDestination orders(cluster.bootstrap(), R"("timeout_secs": 2)");
+  const DeliveryReport report = orders.dispatcher.fire("orders", "x").wait();
+  EXPECT_EQ(report.status.code(), StatusCode::timed_out);
+  EXPECT_THAT(report.status.message(), AllOf(HasSubstr("no leader"), HasSubstr("min.insync.replicas"),
+                                             HasSubstr("disk"), HasSubstr("tries again by itself")));
+}
+
+TEST(KafkaTroubleTest, AConnectionThatWasDroppedSilentlyCostsNoMessage) {
+  const MockCluster cluster;
+  OneDestination orders(cluster.bootstrap(), R"("timeout_secs": 20)");
+  ASSERT_TRUE(orders.dispatcher.fire("orders", "first").wait().status.ok());
+  tests::lose_next_request();
+  const DeliveryReport report = orders.dispatcher.fire("orders", "x").wait();
+  EXPECT_TRUE(report.status.ok()) << report.status;
 }
 
 // -----------------------------------------------------------------------------------------------------------------

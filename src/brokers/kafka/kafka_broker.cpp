@@ -104,7 +104,8 @@ void KafkaBroker::remove_destination(std::size_t index) { destinations_.remove(i
 // the client
 
 void KafkaBroker::connect(BrokerEvents& events) {
-  if (Status why = producer_.make(config_, action_triggers_kafka_throttled, this); !why.ok()) {
+  if (Status why = producer_.make(config_, destinations_.shortest_timeout(), action_triggers_kafka_throttled, this);
+      !why.ok()) {
     events.disconnected(std::move(why));
     return;
   }
@@ -339,12 +340,12 @@ void KafkaBroker::serve_error(rd_kafka_resp_err_t error, std::string text, Broke
 }
 
 void KafkaBroker::watch_connection(BrokerEvents& events) {
-  if (connection_.has_answered(producer_.signs().answers.load(std::memory_order_relaxed))) {
   connection_.look(producer_.signs(), last_poll_);
+  if (connection_.has_answered(producer_.signs().answers.load(std::memory_order_relaxed))) {
     if (!given_up_ && connection_.tell_up(events)) destinations_.forget_unknown();
   }
-  if (given_up_ || !connection_.is_in_doubt() || !connection_.is_down(producer_.has_messages(), last_poll_)) return;
   if (!given_up_) connection_.tell_trouble(producer_.has_messages(), last_poll_, events);
+  if (given_up_ || !connection_.is_in_doubt() || !connection_.is_down(producer_.has_messages(), last_poll_)) return;
   if (destinations_.has_attempt_limit()) {
     give_up_client({StatusCode::unavailable, connection_.why_down()});
     return;
@@ -366,13 +367,13 @@ WaitRequest KafkaBroker::wait_request() const {
   return request;
 }
 
-void KafkaBroker::close(BrokerEvents& events, std::chrono::milliseconds timeout) {
 std::string KafkaBroker::why_unconfirmed(const OutboundMessage& /*message*/) const {
   if (std::string trouble = connection_.trouble(last_poll_); !trouble.empty()) return trouble;
   return "while a partition has no leader, fewer replicas in sync than min.insync.replicas, or a failing disk, the "
          "client tries again by itself and reports nothing: look at these on the cluster";
 }
 
+void KafkaBroker::close(BrokerEvents& events, std::chrono::milliseconds timeout) {
   if (!producer_.exists()) return;
   const TimePoint deadline = Clock::now() + timeout;
   if (producer_.is_ours() && producer_.has_messages()) {

@@ -99,6 +99,14 @@ bool KafkaDestinations::has_attempt_limit() const {
   });
 }
 
+std::chrono::milliseconds KafkaDestinations::shortest_timeout() const {
+  std::chrono::milliseconds shortest = std::chrono::milliseconds::max();
+  for (const Target& target : targets_) {
+    if (target.config != nullptr) shortest = std::min(shortest, target.config->timeout);
+  }
+  return shortest;
+}
+
 /// Where topics_ has this topic, now at the latest.
 std::size_t KafkaDestinations::topic_position(const std::string& name) {
   const auto find = [&](const std::string& wanted) {

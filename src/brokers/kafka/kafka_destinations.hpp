@@ -59,6 +59,7 @@ class KafkaDestinations {
   [[nodiscard]] bool has_parts() const;
   /// Whether a destination limits its attempts, so that an unreachable cluster must count as one.
   [[nodiscard]] bool has_attempt_limit() const;
+  [[nodiscard]] std::chrono::milliseconds shortest_timeout() const;
 
  private:
   /// What a destination needs for sending.

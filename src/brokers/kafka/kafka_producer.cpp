@@ -19,6 +19,15 @@ constexpr std::chrono::milliseconds after_the_deadline{5'000};
 // What NON_BLOCKING spares the lane: waiting for threads of the client that are looking up a name.
 constexpr int purge_flags = RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING;
 
+/// How long a request may be without an answer: a connection that was dropped silently is noticed by nothing else.
+/// The least is more than a broker takes that works.
+void limit_answer_time(KafkaConfig& config, std::chrono::milliseconds timeout) {
+  constexpr std::chrono::milliseconds least{10'000};
+  constexpr std::chrono::milliseconds most{60'000};              // librdkafka's own
+  if (config.properties.contains("request.timeout.ms")) return;  // which the broker may take
+  config.properties.try_emplace("socket.timeout.ms", std::to_string(std::clamp(timeout / 2, least, most).count()));
+}
+
 /// After such a failure librdkafka has freed a part of the configuration, its interceptors, and would free it again
 /// with the rest.
 void keep_for_ever(KafkaConf conf) {
@@ -34,8 +43,11 @@ KafkaProducer::KafkaProducer() { watch_forks(); }
 
 bool KafkaProducer::is_ours() const { return generation_ == fork_generation(); }
 
-Status KafkaProducer::make(const KafkaConfig& config, OnThrottle on_throttle, void* opaque) {
+Status KafkaProducer::make(const KafkaConfig& given, std::chrono::milliseconds timeout, OnThrottle on_throttle,
+                           void* opaque) {
   std::array<char, 512> reason{};
+  KafkaConfig config = given;
+  limit_answer_time(config, timeout);
   try {
     KafkaConf conf = make_kafka_conf(config);
     signs_ = std::make_shared<KafkaSigns>();

@@ -27,8 +27,10 @@ class KafkaProducer {
   /// Throws std::system_error if there is no descriptor left.
   KafkaProducer();
 
-  /// Makes a client; `on_throttle` is called within next_event().
-  [[nodiscard]] Status make(const KafkaConfig& config, OnThrottle on_throttle, void* opaque);
+  /// Makes a client; `on_throttle` is called within next_event(). A request without an answer costs the connection in
+  /// half of `timeout` (within limits; and the configuration may say otherwise), so that there is time for another one.
+  [[nodiscard]] Status make(const KafkaConfig& config, std::chrono::milliseconds timeout, OnThrottle on_throttle,
+                            void* opaque);
   [[nodiscard]] bool exists() const { return client_ != nullptr; }
   /// False in a child of fork(). The client's threads are not there, so it may be neither used nor destroyed.
   [[nodiscard]] bool is_ours() const;
