@@ -108,10 +108,6 @@ KafkaConf make_kafka_conf(const KafkaConfig& config) {
   set("message.timeout.ms", "0", false);
   for (const auto& [property, value] : config.properties) set(property, value, false);
   for (const auto& [property, value] : config.secret_properties) set(property, value.reveal(), true);
-  set("bootstrap.servers", config.bootstrap_servers, false);
-  set("log.queue", "true", false);  // otherwise it logs from its own threads, to stderr
-  rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
-  return conf;
   // Since 2.3.0 that is the first pause, which doubles up to a maximum of 1 s, and is cut to it.
   const auto backoff = config.properties.find("retry.backoff.ms");
   constexpr int knows_maximum = 0x02030000;
@@ -120,6 +116,10 @@ KafkaConf make_kafka_conf(const KafkaConfig& config) {
       !config.properties.contains("retry.backoff.max.ms")) {
     set("retry.backoff.max.ms", backoff->second, false);
   }
+  set("bootstrap.servers", config.bootstrap_servers, false);
+  set("log.queue", "true", false);  // otherwise it logs from its own threads, to stderr
+  rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
+  return conf;
 }
 
 }  // namespace action_triggers::detail
