@@ -92,6 +92,7 @@ std::string ConfigSection::required_string(std::string_view key) {
 
 std::optional<Secret> ConfigSection::secret(std::string_view key) {
   const Node* value = reader_->look_up(key);
+  reader_->check_secret(key);
   if (value != nullptr && value->is(Node::Kind::string) && value->string.empty()) return Secret();  // an empty password
   auto text = string(key);
   return text ? std::optional(Secret(std::move(*text))) : std::nullopt;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "action_triggers/config.hpp"
+#include "config/file_rights.hpp"
 
 namespace action_triggers::detail {
 
@@ -25,6 +26,7 @@ struct Node {
   // A string made from `${…}` or `{{ … }}`: it may be a boolean, and is never printed. Or a list or object that
   // holds one.
   bool substituted = false;
+  OthersMay others_may = OthersMay::nothing;  // to a file of `${file:…}` that it came from
   bool unresolved = false;  // substitution failed, which is a problem already: no further one about this value
   bool boolean = false;
   std::int64_t integer = 0;

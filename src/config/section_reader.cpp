@@ -85,6 +85,14 @@ bool SectionReader::check_text(std::string_view key, std::string_view name, cons
   return !text.empty() && !has_nul;
 }
 
+void SectionReader::check_secret(std::string_view key) {
+  const Node* value = find(key);
+  if (value == nullptr || value->others_may == OthersMay::nothing) return;
+  warning(key, value->others_may == OthersMay::read
+                   ? "Everybody on this machine may read the file that this comes from (chmod o-r)."
+                   : "Everybody on this machine may write to the file that this comes from (chmod o-w).");
+}
+
 void SectionReader::wrong_type(std::string_view key, std::string_view wanted) {
   const std::string field = "The field '" + std::string(key) + "' ";
   const Node* value = find(key);

@@ -2,6 +2,7 @@
 // Finds the placeholders of a string and puts their values in.
 #include "config/substitution.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <optional>
@@ -22,6 +23,7 @@ std::string_view trimmed(std::string_view text) {
 struct Resolved {
   std::optional<std::string> value;
   std::string problem;
+  OthersMay others_may = OthersMay::nothing;
 };
 
 Resolved environment(const std::string& name) {
@@ -37,7 +39,7 @@ Resolved file(const std::string& path) {
   if (content.size() > max_config_bytes) return {std::nullopt, "The file '" + path + "' is larger than 1 MiB."};
   if (content.ends_with('\n')) content.pop_back();  // editors add it, secrets do not end with it
   if (content.ends_with('\r')) content.pop_back();
-  return {std::move(content), {}};
+  return {std::move(content), {}, others_may(path)};
 }
 
 Resolved custom(const ConfigOptions& options, std::string_view name, std::string_view argument) {
@@ -160,6 +162,7 @@ void Substitution::in_string(Node& node, const Path* path, bool in_list) {
     Resolved resolved = dollar ? resolve_dollar(options_, inside) : resolve_name(options_, inside);
     if (resolved.value) {
       result += *resolved.value;
+      node.others_may = std::max(node.others_may, resolved.others_may);
     } else {
       fail(node, path, std::move(resolved.problem));
     }

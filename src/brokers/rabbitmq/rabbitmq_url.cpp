@@ -14,6 +14,7 @@
 
 #include "brokers/rabbitmq/rabbitmq_parse.hpp"
 #include "config/hosts.hpp"
+#include "config/section_reader.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -221,6 +222,7 @@ std::string read_parts(ConfigSection& conn, ParsedRabbitMqConfig& config) {
 }  // namespace
 
 void read_url(ConfigSection& conn, ParsedRabbitMqConfig& config) {
+  SectionReader::of(conn).check_secret("url");
   for (const char* key : {"host", "hosts", "port", "username", "login", "password", "virtual_host", "virtualhost"}) {
     if (conn.has(key)) conn.problem(key, "The field '" + std::string(key) + "' is part of 'url'; give one of them.");
   }
