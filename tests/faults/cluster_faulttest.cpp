@@ -98,10 +98,7 @@ TEST_F(RabbitMqClusterTest, TheLeaderOfAQuorumQueueIsKilled) {
 
 TEST_F(RabbitMqClusterTest, MessagesToAQueueWhoseNodeIsDownWaitForIt) {
   const std::string queue = unique("classic");
-  // A classic queue lives on the node where it was declared: not the one that the dispatcher is connected to.
-  run("/usr/bin/python3 -c 'import pika; c = pika.BlockingConnection(pika.ConnectionParameters(\"127.0.0.1\", " +
-      Servers::variable("AT_RABBITMQ_2_PORT") + ")); c.channel().queue_declare(\"" + queue +
-      "\", durable=True); c.close()'");
+  declare_on_the_second_node(queue);
   TriggerDispatcher dispatcher(config_with(
       broker("b", "rabbitmq", rabbitmq_conn(), R"("queue": ")" + queue + R"(", "declare": true, )" + plenty)));
   ASSERT_THAT(dispatcher.fire("b", "first").wait(), testing::IsOk());
@@ -114,6 +111,38 @@ TEST_F(RabbitMqClusterTest, MessagesToAQueueWhoseNodeIsDownWaitForIt) {
   EXPECT_FALSE(waits.done()) << waits.wait().status;
   restart_server("rabbitmq-2");
   EXPECT_THAT(waits.wait(), testing::IsOk());
+}
+
+TEST_F(RabbitMqClusterTest, TheNodeOfAClassicQueueIsKilled) {
+  const std::string queue = unique("classic");
+  const std::string other_queue = unique("classic");
+  for (const std::string& name : {queue, other_queue}) declare_on_the_second_node(name);
+  Ledger ledger;
+  Ledger hasty_ledger;
+  LostConnections lost;
+  Ledger::Clock::time_point healed;
+  {
+    TriggerDispatcher dispatcher(config_with(broker("b", "rabbitmq", rabbitmq_conn(),
+                                                    R"("queue": ")" + queue + R"(", "declare": true, )" + plenty) +
+                                             ", " +
+                                             broker("hasty", "rabbitmq", rabbitmq_conn(),
+                                                    R"("queue": ")" + other_queue + R"(", "declare": true, )" + hasty)),
+                                 BrokerRegistry::builtin(), lost.options());
+    const auto during = [&] {
+      Servers::rabbitmqctl("eval 'mnesia:sync_log().'");
+      signal_server("AT_RABBITMQ_2_PID", SIGKILL);
+      ASSERT_TRUE(eventually([&] { return hasty_ledger.reported() > hasty_ledger.count(StatusCode::ok) + 200; }))
+          << dispatcher.stats().brokers["hasty"].last_error;
+      restart_server("rabbitmq-2");
+    };
+    ASSERT_NO_FATAL_FAILURE(under_load(dispatcher, ledger, during, healed, 1ms, &hasty_ledger));
+  }
+  // What was on its way to the node when it died may be refused.
+  Rules rules{.most_duplicates = rabbitmq_window * (lost.count + 1), .check_order = false};
+  ledger.check("RabbitMQ, 3 nodes", "node of a classic queue killed", drain_queue(queue), rules, healed);
+  rules.explained = given_up;
+  hasty_ledger.check("RabbitMQ, 3 nodes", "node of a classic queue killed, given up early", drain_queue(other_queue),
+                     rules, healed);
 }
 
 // --------------------------------------------------------------------------------------------------------------- Kafka
@@ -130,32 +159,38 @@ class KafkaClusterTest : public ::testing::Test {
 
   KafkaClusterTest() {
     // Every partition's leader is broker 2.
-    run("bash -c \"$AT_KAFKA_TOPICS --create --topic " + topic_ +
-        " --replica-assignment 2:3:1,2:3:1,2:3:1 --config min.insync.replicas=2\"");
-    await_leaders({topic_}, 3);
+    for (const std::string& topic : {topic_, other_topic_}) {
+      run("bash -c \"$AT_KAFKA_TOPICS --create --topic " + topic +
+          " --replica-assignment 2:3:1,2:3:1,2:3:1 --config min.insync.replicas=2\"");
+    }
+    await_leaders({topic_, other_topic_}, 3);
   }
 
-  static Config config(const std::string& topic) {
-    return config_with(broker("b", "kafka",
-                              R"("conn_details": {"bootstrap_servers": ")" + Servers::kafka_bootstrap() + "," +
-                                  Servers::variable("AT_KAFKA_2_BOOTSTRAP") + "," +
-                                  Servers::variable("AT_KAFKA_3_BOOTSTRAP") + "\"}",
-                              R"("topic": ")" + topic + "\", " + plenty));
+  [[nodiscard]] Config config() const {
+    const std::string conn = R"("conn_details": {"bootstrap_servers": ")" + Servers::kafka_bootstrap() + "," +
+                             Servers::variable("AT_KAFKA_2_BOOTSTRAP") + "," +
+                             Servers::variable("AT_KAFKA_3_BOOTSTRAP") + "\"}";
+    return config_with(broker("b", "kafka", conn, R"("topic": ")" + topic_ + "\", " + plenty) + ", " +
+                       broker("hasty", "kafka", conn, R"("topic": ")" + other_topic_ + "\", " + hasty));
   }
 
   void survive(const std::string& fault, const std::function<void(Ledger&)>& during) {
     Ledger ledger;
+    Ledger hasty_ledger;
     Ledger::Clock::time_point healed;
     {
-      TriggerDispatcher dispatcher(config(topic_));
+      TriggerDispatcher dispatcher(config());
       ASSERT_NO_FATAL_FAILURE(under_load(
-          dispatcher, ledger, [&] { during(ledger); }, healed, 2ms));
+          dispatcher, ledger, [&] { during(ledger); }, healed, 2ms, &hasty_ledger));
     }
-    ledger.check("Kafka, 3 nodes", fault, read_topic(topic_), {.most_duplicates = kafka_window, .order_per_key = true},
-                 healed);
+    Rules rules{.most_duplicates = kafka_window, .order_per_key = true};
+    ledger.check("Kafka, 3 nodes", fault, read_topic(topic_), rules, healed);
+    rules.explained = given_up;
+    hasty_ledger.check("Kafka, 3 nodes", fault + ", given up early", read_topic(other_topic_), rules, healed);
   }
 
   const std::string topic_ = unique("replicated");
+  const std::string other_topic_ = unique("replicated");
 };
 
 TEST_F(KafkaClusterTest, TheLeaderOfThePartitionsIsKilled) {

@@ -3,9 +3,13 @@
 
 #include <cctype>
 #include <csignal>
+#include <memory>
+#include <stdexcept>
 #include <thread>
 
+#include "faults/support.hpp"
 #include "live/servers.hpp"
+#include "support/host_names.hpp"
 
 namespace action_triggers::tests {
 namespace {
@@ -14,6 +18,23 @@ using namespace std::chrono_literals;
 
 void nothing(FaultProxy& /*proxy*/) {}
 void heal_proxy(FaultProxy& proxy) { proxy.heal(); }
+
+/// The connection is lost, and then no name is found. The client may know the address for a while: until it asks again,
+/// connections are refused.
+Fault dead_name_server() {
+  const auto names = std::make_shared<std::unique_ptr<SlowNames>>();
+  return {.name = "name server dead for 2 s",
+          .begin =
+              [names](FaultProxy& proxy) {
+                *names = std::make_unique<SlowNames>();
+                proxy.refuse();
+                proxy.reset_all();
+                SlowNames::wait_for_a_lookup();
+                proxy.heal();
+              },
+          .heal = [names](FaultProxy&) { names->reset(); },
+          .lasts = 2s};
+}
 
 std::vector<Fault> network_faults() {
   std::vector<Fault> all;
@@ -63,6 +84,7 @@ std::vector<Fault> network_faults() {
                  .begin = [](FaultProxy& proxy) { proxy.cut_after(20'000); },
                  .heal = heal_proxy,
                  .lasts = 3s});
+  all.push_back(dead_name_server());
   return all;
 }
 
@@ -82,6 +104,45 @@ void add_process_faults(std::vector<Fault>& all, const std::string& server, cons
                  .lasts = 5s});
 }
 
+/// Everything is closed, and refused until the limit is gone.
+Fault no_more_connections(const std::string& whose, const std::string& set, const std::string& clear) {
+  return {.name = "limit of a " + whose + "'s connections reached for 2 s",
+          .begin =
+              [=](FaultProxy&) {
+                Servers::rabbitmqctl(set + R"( '{"max-connections": 0}')");
+                Servers::rabbitmqctl("close_all_connections limit");
+              },
+          .heal = [=](FaultProxy&) { Servers::rabbitmqctl(clear); },
+          .lasts = 2s};
+}
+
+/// What an administrator may do to a RabbitMQ.
+void add_administrators_faults(std::vector<Fault>& all) {
+  all.push_back({.name = "close_all_connections",
+                 .begin = [](FaultProxy&) { Servers::rabbitmqctl("close_all_connections fault"); },
+                 .heal = nothing});
+  all.push_back({.name = "stop_app, start_app",
+                 .begin = [](FaultProxy&) { Servers::rabbitmqctl("stop_app"); },
+                 .heal =
+                     [](FaultProxy&) {
+                       Servers::rabbitmqctl("start_app");
+                       Servers::rabbitmqctl("await_startup");
+                     }});
+  all.push_back(no_more_connections("user", "set_user_limits guest", "clear_user_limits guest max-connections"));
+  all.push_back(no_more_connections("virtual host", "set_vhost_limits -p /", "clear_vhost_limits -p /"));
+}
+
+void add_alarms(std::vector<Fault>& all) {
+  all.push_back({.name = "memory alarm for 2 s",
+                 .begin = [](FaultProxy&) { Servers::rabbitmqctl("set_vm_memory_high_watermark 0"); },
+                 .heal = [](FaultProxy&) { Servers::rabbitmqctl("set_vm_memory_high_watermark 0.4"); },
+                 .lasts = 2s});
+  all.push_back({.name = "disk alarm for 2 s",
+                 .begin = [](FaultProxy&) { Servers::rabbitmqctl("set_disk_free_limit mem_relative 10000"); },
+                 .heal = [](FaultProxy&) { Servers::rabbitmqctl("set_disk_free_limit 50MB"); },
+                 .lasts = 2s});
+}
+
 }  // namespace
 
 void Fault::strike(FaultProxy& proxy) const {
@@ -91,7 +152,9 @@ void Fault::strike(FaultProxy& proxy) const {
 }
 
 void signal_server(const std::string& pid_variable, int signal) {
-  ::kill(std::stoi(Servers::variable(pid_variable)), signal);
+  if (::kill(std::stoi(Servers::variable(pid_variable)), signal) != 0) {
+    throw std::runtime_error(pid_variable + " is no process any more");  // a fault that does not strike proves nothing
+  }
 }
 
 void restart_server(const std::string& server) {
@@ -105,24 +168,8 @@ std::vector<Fault> rabbitmq_faults() {
     // RabbitMQ forgets a queue that was declared a moment before, with all in it: docs/delivery.md.
     Servers::rabbitmqctl("eval 'mnesia:sync_log().'");
   });
-  all.push_back({.name = "close_all_connections",
-                 .begin = [](FaultProxy&) { Servers::rabbitmqctl("close_all_connections fault"); },
-                 .heal = nothing});
-  all.push_back({.name = "stop_app, start_app",
-                 .begin = [](FaultProxy&) { Servers::rabbitmqctl("stop_app"); },
-                 .heal =
-                     [](FaultProxy&) {
-                       Servers::rabbitmqctl("start_app");
-                       Servers::rabbitmqctl("await_startup");
-                     }});
-  all.push_back({.name = "memory alarm for 2 s",
-                 .begin = [](FaultProxy&) { Servers::rabbitmqctl("set_vm_memory_high_watermark 0"); },
-                 .heal = [](FaultProxy&) { Servers::rabbitmqctl("set_vm_memory_high_watermark 0.4"); },
-                 .lasts = 2s});
-  all.push_back({.name = "disk alarm for 2 s",
-                 .begin = [](FaultProxy&) { Servers::rabbitmqctl("set_disk_free_limit mem_relative 10000"); },
-                 .heal = [](FaultProxy&) { Servers::rabbitmqctl("set_disk_free_limit 50MB"); },
-                 .lasts = 2s});
+  add_administrators_faults(all);
+  add_alarms(all);
   return all;
 }
 
@@ -132,9 +179,23 @@ std::vector<Fault> kafka_faults() {
   return all;
 }
 
-FaultProxy kafka_proxy() {
-  return {"127.0.0.1", std::stoi(Servers::variable("AT_KAFKA_BEHIND_PROXY")),
-          std::stoi(Servers::variable("AT_KAFKA_PROXY"))};
+FaultProxy kafka_proxy(const std::string& listener) {
+  return {"127.0.0.1", std::stoi(Servers::variable("AT_KAFKA" + listener + "_BEHIND_PROXY")),
+          std::stoi(Servers::variable("AT_KAFKA" + listener + "_PROXY"))};
+}
+
+void cut_login_at_each_step(FaultProxy& proxy, std::size_t bytes, std::size_t step) {
+  for (std::size_t at = 1; at <= bytes; at += step) {
+    for (const auto cut : {&FaultProxy::cut_after, &FaultProxy::cut_answers_after}) {
+      const int before = proxy.connections_cut();
+      proxy.heal();
+      (proxy.*cut)(at);
+      if (!eventually([&] { return proxy.connections_cut() != before; })) {
+        throw std::runtime_error("no connection got as far as " + std::to_string(at) + " bytes");
+      }
+    }
+  }
+  proxy.heal();
 }
 
 std::string name_of(const std::string& fault) {

@@ -17,8 +17,6 @@ struct Fault {
   std::function<void(FaultProxy&)> begin;
   std::function<void(FaultProxy&)> heal;
   std::chrono::milliseconds lasts{1'000};
-  /// Nothing is refused meanwhile: what is refused may come after what was in flight behind it.
-  bool keeps_order = true;
 
   /// From beginning to end.
   void strike(FaultProxy& proxy) const;
@@ -38,7 +36,11 @@ void restart_server(const std::string& server);
 
 /// A proxy in front of the private Kafka, which names the proxy as its address to clients that come through it. One at
 /// a time.
-FaultProxy kafka_proxy();
+FaultProxy kafka_proxy(const std::string& listener = {});  // or "_SASL"
+
+/// Connection after connection ends after so many bytes from the client, then from the server, in steps up to `bytes`.
+/// Needs a load, without which no bytes come.
+void cut_login_at_each_step(FaultProxy& proxy, std::size_t bytes, std::size_t step);
 
 /// The fault's name as a test's name.
 std::string name_of(const std::string& fault);

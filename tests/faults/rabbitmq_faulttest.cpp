@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: MIT
 // A real RabbitMQ with faults in front of it and inside it, under load, held against the ledger.
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <list>
+
 #include "faults/faults.hpp"
 #include "faults/support.hpp"
 
@@ -36,8 +41,7 @@ TEST_P(RabbitMqFaultTest, LosesNothing) {
         dispatcher, ledger, [&] { fault.strike(proxy); }, healed, 500us, &hasty_ledger));
     EXPECT_TRUE(dispatcher.close(5s).complete());
   }
-  Rules rules{.most_duplicates = static_cast<std::size_t>(proxy.connections_made()) * window,
-              .check_order = fault.keeps_order};
+  Rules rules{.most_duplicates = static_cast<std::size_t>(proxy.connections_made()) * window};
   ledger.check("RabbitMQ", fault.name, drain_queue(queue), rules, healed);
   rules.explained = given_up;
   hasty_ledger.check("RabbitMQ", fault.name + ", given up early", drain_queue(other_queue), rules, healed);
@@ -168,6 +172,140 @@ TEST(RabbitMqOutcomeTest, PermissionsClearedWhileRunningAreReportedUntilTheyAreB
       {.most_duplicates = 1'000, .explained = {StatusCode::permission_denied}},
       rabbitmq_conn(R"(, "username": ")" + user + R"(", "password": "right")"));
   Servers::rabbitmqctl("delete_user " + user);
+}
+
+/// It nacks what it held, though it may have written it.
+TEST(RabbitMqOutcomeTest, TheProcessOfAQueueIsKilled) {
+  const std::string queue = unique("fault");
+  const std::string other_queue = unique("fault");
+  Ledger ledger;
+  Ledger hasty_ledger;
+  Ledger::Clock::time_point healed;
+  {
+    TriggerDispatcher dispatcher(config_with(
+        broker("b", "rabbitmq", rabbitmq_conn(), R"("queue": ")" + queue + R"(", "declare": true, )" + plenty) + ", " +
+        broker("hasty", "rabbitmq", rabbitmq_conn(),
+               R"("queue": ")" + other_queue + R"(", "declare": true, "retry": {"max_attempts": 1}, )" + roomy)));
+    const auto during = [&] {
+      // RabbitMQ gives a process up after a few deaths within some seconds.
+      for (int kill = 0; kill < 3 && hasty_ledger.count(StatusCode::rejected) == 0; ++kill) {
+        Servers::rabbitmqctl(
+            "eval '[exit(P, kill) || Q <- rabbit_amqqueue:list(), P <- [amqqueue:get_pid(Q)], "
+            "is_pid(P)].'");
+      }
+    };
+    ASSERT_NO_FATAL_FAILURE(under_load(dispatcher, ledger, during, healed, 50us, &hasty_ledger));
+  }
+  EXPECT_GT(hasty_ledger.count(StatusCode::rejected), 0U) << "the queue's process died, and nothing was nacked";
+  Rules rules{.most_duplicates = 3 * rabbitmq_window, .check_order = false};  // what it held comes later
+  ledger.check("RabbitMQ", "process of each queue killed", drain_queue(queue), rules, healed);
+  rules.explained = {StatusCode::rejected};
+  hasty_ledger.check("RabbitMQ", "process of each queue killed, given up early", drain_queue(other_queue), rules,
+                     healed);
+}
+
+TEST(RabbitMqOutcomeTest, FewerChannelsThanExchanges) {
+  const std::string user = unique("user");
+  Servers::rabbitmqctl("add_user " + user + " right");
+  Servers::rabbitmqctl("set_permissions " + user + " '.*' '.*' '.*'");
+  const std::string conn = rabbitmq_conn(R"(, "username": ")" + user + R"(", "password": "right")");
+  const std::vector<std::string> names{unique("fault"), unique("fault"), unique("fault")};
+  std::array<Ledger, 3> ledgers;
+  std::string brokers;
+  for (const std::string& name : names) {
+    with_pika("ch.exchange_declare(\"" + name + "\", \"direct\", durable=True); ch.queue_declare(\"" + name +
+              "\", durable=True); ch.queue_bind(\"" + name + "\", \"" + name + "\", \"key\")");
+    brokers += (brokers.empty() ? "" : ", ") +
+               broker(name, "rabbitmq", conn, R"("exchange": ")" + name + R"(", "routing_key": "key", )" + hasty);
+  }
+  Ledger::Clock::time_point healed;
+  {
+    TriggerDispatcher dispatcher(config_with(brokers));
+    std::list<Load> loads;
+    for (std::size_t i = 0; i < names.size(); ++i) loads.emplace_back(dispatcher, ledgers[i], names[i], 2ms);
+    const auto each = [&](const std::function<bool(const Ledger&)>& condition) {
+      return eventually([&] { return std::all_of(ledgers.begin(), ledgers.end(), condition); });
+    };
+    ASSERT_TRUE(each([](const Ledger& ledger) { return ledger.count(StatusCode::ok) > 100; }));
+    Servers::rabbitmqctl("set_user_limits " + user + R"( '{"max-channels": 2}')");
+    Servers::rabbitmqctl("close_all_connections channels");
+    const std::uint64_t before = ledgers[0].reported();
+    ASSERT_TRUE(each([&](const Ledger& ledger) { return ledger.reported() > before + 500; }));
+    Servers::rabbitmqctl("clear_user_limits " + user + " max-channels");
+    healed = Ledger::Clock::now();
+    ASSERT_TRUE(each([&](const Ledger& ledger) { return ledger.ok_fired_after(healed) > 100; }));
+    loads.clear();
+    ASSERT_TRUE(dispatcher.flush(300s));
+  }
+  Rules rules{.most_duplicates = std::numeric_limits<std::size_t>::max(), .explained = given_up};
+  rules.explained.push_back(StatusCode::permission_denied);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    ledgers[i].check("RabbitMQ", "limit of channels reached, exchange " + std::to_string(i + 1), drain_queue(names[i]),
+                     rules, healed);
+  }
+  Servers::rabbitmqctl("delete_user " + user);
+}
+
+TEST(RabbitMqOutcomeTest, ALoginThatIsCutAtEachStep) {
+  FaultProxy proxy(Servers::rabbitmq_host(), Servers::rabbitmq_port());
+  const std::string queue = unique("fault");
+  const std::string other_queue = unique("fault");
+  const std::string conn = R"("conn_details": {"host": "127.0.0.1", "port": )" + std::to_string(proxy.port()) + "}";
+  Ledger ledger;
+  Ledger hasty_ledger;
+  Ledger::Clock::time_point healed;
+  {
+    TriggerDispatcher dispatcher(config_with(
+        broker("b", "rabbitmq", conn, R"("queue": ")" + queue + R"(", "declare": true, )" + plenty + soon) + ", " +
+        broker("hasty", "rabbitmq", conn, R"("queue": ")" + other_queue + R"(", "declare": true, )" + hasty)));
+    ASSERT_NO_FATAL_FAILURE(under_load(
+        dispatcher, ledger, [&] { cut_login_at_each_step(proxy, 1'000, 13); }, healed, 1ms, &hasty_ledger));
+  }
+  Rules rules{.most_duplicates = static_cast<std::size_t>(proxy.connections_made()) * rabbitmq_window};
+  ledger.check("RabbitMQ", "cut at each step of the login", drain_queue(queue), rules, healed);
+  rules.explained = given_up;
+  hasty_ledger.check("RabbitMQ", "cut at each step of the login, given up early", drain_queue(other_queue), rules,
+                     healed);
+}
+
+TEST(RabbitMqOutcomeTest, AMemoryAlarmWhileALargeBodyIsHalfWritten) {
+  constexpr Ledger::Shape large{.bytes = 30'000'000};
+  FaultProxy proxy(Servers::rabbitmq_host(), Servers::rabbitmq_port());
+  const std::string queue = unique("fault");
+  const std::string other_queue = unique("fault");
+  const std::string conn = R"("conn_details": {"host": "127.0.0.1", "port": )" + std::to_string(proxy.port()) + "}";
+  Ledger ledger;
+  Ledger hasty_ledger;
+  Ledger::Clock::time_point healed;
+  {
+    TriggerDispatcher dispatcher(config_with(
+        broker("b", "rabbitmq", conn, R"("queue": ")" + queue + R"(", "declare": true, )" + plenty) + ", " +
+        broker("hasty", "rabbitmq", conn,
+               R"("queue": ")" + other_queue + R"(", "declare": true, "max_queued_bytes": 500000000, )" + hasty)));
+    ledger.fire(dispatcher, "b");
+    hasty_ledger.fire(dispatcher, "hasty");
+    ASSERT_TRUE(dispatcher.flush(60s));
+    proxy.limit_bandwidth(10'000'000);
+    const std::size_t before = proxy.bytes_taken();
+    hasty_ledger.fire(dispatcher, "hasty", large);
+    for (int i = 0; i < 3; ++i) ledger.fire(dispatcher, "b", large);
+    hasty_ledger.fire(dispatcher, "hasty", large);
+    ASSERT_TRUE(eventually([&] { return proxy.bytes_taken() > before + 3'000'000; }));
+    Servers::rabbitmqctl("set_vm_memory_high_watermark 0");
+    ASSERT_TRUE(eventually([&] { return hasty_ledger.reported() == 3; }));
+    EXPECT_LT(proxy.bytes_taken(), before + large.bytes) << "the first body was not half written";
+    Servers::rabbitmqctl("set_vm_memory_high_watermark 0.4");
+    healed = Ledger::Clock::now();
+    proxy.heal();
+    hasty_ledger.fire(dispatcher, "hasty");
+    ledger.fire(dispatcher, "b");
+    ASSERT_TRUE(dispatcher.flush(120s));
+  }
+  Rules rules{.most_duplicates = 3 * static_cast<std::size_t>(proxy.connections_made())};
+  ledger.check("RabbitMQ", "memory alarm in the middle of 30 MB", drain_queue(queue), rules, healed);
+  rules.explained = given_up;
+  hasty_ledger.check("RabbitMQ", "memory alarm in the middle of 30 MB, given up early", drain_queue(other_queue), rules,
+                     healed);
 }
 
 // ------------------------------------------------------------------------------------------------- over a slow network

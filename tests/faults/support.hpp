@@ -33,6 +33,9 @@ inline const std::string hasty =
 /// What such a destination may say.
 inline const std::vector<StatusCode> given_up{StatusCode::timed_out, StatusCode::unavailable, StatusCode::rejected};
 
+/// Connects again at once, more or less.
+inline const std::string soon = R"(, "retry": {"initial_backoff_ms": 5, "max_backoff_ms": 20})";
+
 /// What the client says, for when there is something to explain.
 class ClientLog {
  public:
@@ -51,15 +54,17 @@ class ClientLog {
   std::string text_;
 };
 
-/// Fires a message every `period` from a thread of its own until it is stopped.
+/// Fires a message every `period` from a thread of its own until it is stopped; `shape_of` says what the n-th is like.
 class Load {
  public:
-  Load(TriggerDispatcher& dispatcher, Ledger& ledger, std::string name,
-       std::chrono::microseconds period = std::chrono::microseconds(500)) {
-    thread_ = std::thread([this, &dispatcher, &ledger, name = std::move(name), period] {
+  Load(
+      TriggerDispatcher& dispatcher, Ledger& ledger, std::string name,
+      std::chrono::microseconds period = std::chrono::microseconds(500),
+      Ledger::Shape (*shape_of)(std::size_t) = [](std::size_t) { return Ledger::Shape(); }) {
+    thread_ = std::thread([this, &dispatcher, &ledger, name = std::move(name), period, shape_of] {
       auto next = std::chrono::steady_clock::now();
-      while (!stop_) {
-        ledger.fire(dispatcher, name);
+      for (std::size_t n = 0; !stop_; ++n) {
+        ledger.fire(dispatcher, name, shape_of(n));
         next += period;
         std::this_thread::sleep_until(next);  // the pace of the load, not a wait for anything
       }
