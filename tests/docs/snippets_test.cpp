@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The snippets of docs/, as they stand there (tests/docs/check_docs.py compares them), inside tests that run them.
 #include <action_triggers/action_triggers.hpp>
+#include <action_triggers/async.hpp>
 #include <action_triggers/json.hpp>
 #include <action_triggers/testing/broker_contract.hpp>
 #include <action_triggers/testing/matchers.hpp>
 #include <action_triggers/testing/mock_broker.hpp>
 #include <chrono>
 #include <fstream>
+#include <future>
 #include <iostream>
 #include <memory>
 #include <mutex>
@@ -101,6 +103,67 @@ TEST(Snippets, AnObjectMayEndBeforeItsCallbacks) {
   std::make_unique<Order>()->place(dispatcher);
   at::InMemoryBroker::named()->release();
   EXPECT_TRUE(dispatcher.flush(5s));
+}
+
+TEST(Snippets, OutcomesAsFutures) {
+  at::TriggerDispatcher dispatcher(one_memory_broker());
+  std::future<at::DeliveryReport> mail = at::fire_future(dispatcher, "orders", "…");
+  std::future<at::DeliveryReport> event = at::fire_future(dispatcher, "orders", {.body = "…", .key = "order-42"});
+  const bool both_arrived = mail.get().status.ok() && event.get().status.ok();  // not in a callback
+  EXPECT_TRUE(both_arrived);
+}
+
+#ifdef __cpp_impl_coroutine
+struct Task {
+  struct promise_type {
+    Task get_return_object() { return {}; }
+    std::suspend_never initial_suspend() noexcept { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
+    void return_void() {}
+    void unhandled_exception() { std::terminate(); }
+  };
+};
+
+Task place(at::TriggerDispatcher& dispatcher) {
+  at::FiredMessage fired = at::fire_async(dispatcher, "orders", "…");  // under way from here on
+  const at::DeliveryReport report = co_await fired;
+  if (!report.status.ok()) std::cerr << report << '\n';  // on the lane's thread, or on the executor
+}
+
+TEST(Snippets, OutcomesForCoroutines) {
+  at::TriggerDispatcher dispatcher(one_memory_broker());
+  const std::string said = errors_of([&] {
+    at::InMemoryBroker::named()->unroutable_next();
+    place(dispatcher);
+    EXPECT_TRUE(dispatcher.flush(5s));
+  });
+  EXPECT_THAT(said, ::testing::HasSubstr("orders"));
+  EXPECT_THAT(said, ::testing::HasSubstr("unroutable"));
+}
+#endif
+
+TEST(Snippets, WaitingForConnections) {
+  at::TriggerDispatcher dispatcher(one_memory_broker());
+  const std::string said = errors_of([&] {
+    dispatcher.close();  // for the example's sake
+    if (!dispatcher.wait_until_connected(10s)) {
+      for (const auto& [name, stats] : dispatcher.stats().brokers) {
+        std::cerr << name << " is " << stats.state << ": " << stats.last_error << '\n';
+      }
+    }
+  });
+  EXPECT_EQ(said, "orders is closed: \n");
+}
+
+TEST(Snippets, HeadersAndProperties) {
+  at::TriggerDispatcher dispatcher(one_memory_broker());
+  dispatcher.fire("orders", {.body = "…",
+                             .headers = {{"tenant", "a"}, at::Header::list("CC", {"audit", "statistics"})},
+                             .properties = at::Properties{.type = "order.paid", .user_id = "shop"}});
+  ASSERT_TRUE(dispatcher.flush(5s));
+  const at::Message arrived = at::InMemoryBroker::named()->messages("orders").back();
+  EXPECT_EQ(arrived.headers.at(1).value, R"(["audit","statistics"])");
+  EXPECT_EQ(arrived.properties->user_id, "shop");
 }
 
 TEST(Snippets, ClosingAccountsForEverything) {

@@ -124,6 +124,29 @@ TEST_F(InternalDispatcherTest, ABrokerThatCannotBeMadeLeavesNothingBehind) {
   EXPECT_EQ(outcome_of_fire("b"), StatusCode::ok);
 }
 
+/// An entry of the brokers map is a destination, the broker is the server (docs/glossary.md).
+TEST_F(InternalDispatcherTest, WhatItSaysOfADestinationCallsItOne) {
+  make({"a"});
+  EXPECT_EQ(fire("b").wait().status.message(), "no destination is named 'b' in the configuration");
+  const auto said = [](const auto& call) -> std::string {
+    try {
+      call();
+    } catch (const std::exception& error) {
+      return error.what();
+    }
+    return "nothing";
+  };
+  EXPECT_EQ(said([&] { add("a"); }), "there is a destination named 'a' already");
+  const auto made_with = [&](const std::string& name, const std::shared_ptr<const BrokerConfig>& config,
+                             const BrokerRegistry& registry) {
+    return said([&] { const Dispatcher other({{name, config}}, registry, DispatcherOptions()); });
+  };
+  EXPECT_EQ(made_with("b", nullptr, registry_), "destination 'b' has no configuration (nullptr)");
+  EXPECT_EQ(made_with("b", config_of("c", "x"), registry_), "destination 'b' has a configuration of another name, 'c'");
+  EXPECT_THAT(made_with("b", config_of("b", "x"), BrokerRegistry()),
+              ::testing::StartsWith("destination 'b': the registry"));
+}
+
 TEST_F(InternalDispatcherTest, ADestinationMoreOnAConnectionThatThereIs) {
   make({"a"});
   Destination& b = add("b");
