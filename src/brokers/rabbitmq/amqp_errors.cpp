@@ -25,7 +25,9 @@ constexpr std::array errors{
     AmqpError{At::login, 530, "refused", permission_denied, not_persisted,
               "grant the user access to the virtual host (rabbitmqctl set_permissions)", access},
     AmqpError{At::login, 403, "EXTERNAL", unauthenticated, not_persisted,
-              "the name in the certificate has to be a user of the broker (ssl_cert_login_from)", reader},
+              "see the broker's log: the certificate's name has to be a user there (ssl_cert_login_from), and "
+              "ssl_options.verify verify_peer",
+              reader},
     AmqpError{At::login, 403, "", unauthenticated, not_persisted, "check conn_details.username and password", reader},
     AmqpError{At::message, 312, "", unroutable, not_persisted, "", spec},
     AmqpError{At::any, 311, "", too_large, not_persisted, "", spec},
