@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -30,16 +29,27 @@ enum class RabbitMqAuthMechanism : std::uint8_t {
   external,  ///< EXTERNAL: the user is the one that the client's certificate names. Needs rabbitmq_auth_mechanism_ssl.
 };
 
-/// A value in a table of AMQP, such as an x-argument: all that JSON can say, null excepted.
+struct RabbitMqArgument;
+struct RabbitMqValue;
+using RabbitMqTable = std::vector<RabbitMqArgument>;  ///< In the order in which it is sent.
+using RabbitMqList = std::vector<RabbitMqValue>;
+
+/// A value in a table of AMQP: all that JSON can say, null excepted.
 struct RabbitMqValue {
-  using List = std::vector<RabbitMqValue>;
-  using Table = std::vector<std::pair<std::string, RabbitMqValue>>;  ///< In the order in which it is sent.
-
-  std::variant<std::int64_t, double, bool, std::string, List, Table> value;
-
-  friend bool operator==(const RabbitMqValue& a, const RabbitMqValue& b) { return a.value == b.value; }
+  std::variant<std::int64_t, double, bool, std::string, RabbitMqList, RabbitMqTable> value;
 };
-using RabbitMqTable = RabbitMqValue::Table;
+
+/// A value with its name, such as an x-argument.
+struct RabbitMqArgument {
+  std::string name;
+  RabbitMqValue value;
+};
+
+inline bool operator==(const RabbitMqValue& a, const RabbitMqValue& b);
+inline bool operator==(const RabbitMqArgument& a, const RabbitMqArgument& b) {
+  return a.name == b.name && a.value == b.value;
+}
+inline bool operator==(const RabbitMqValue& a, const RabbitMqValue& b) { return a.value == b.value; }
 
 /// How a queue is declared: `params.declare` with `queue`. Never exclusive: this connection could not read it.
 struct RabbitMqQueueDeclaration {

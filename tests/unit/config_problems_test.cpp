@@ -558,6 +558,10 @@ std::vector<Case> cases() {
   of_queue("QuorumQueueByArgumentThatIsNotDurable", R"("durable":false,"arguments":{"x-queue-type":"quorum"})", 44,
            "durable", "A quorum queue is always durable.");
   of_queue("ArgumentsAreAList", R"("arguments":[])", 46, "arguments", "The field 'arguments' must be an object.");
+  of_queue("ArgumentBesideTheOthers", R"("x-max-length":5)", 49, "x-max-length",
+           "The field 'x-max-length' stands in 'arguments'.");
+  of_queue("NameByAnotherName", R"("name":"q")", 41, "name",
+           "Unknown field 'name'. Known: arguments, auto_delete, durable, exclusive, type.");
   of_queue("BindingOfAQueue", R"("bind":["k"])", 41, "bind",
            "The field 'bind' does not go with params.queue, which is reached through the default exchange. An exchange "
            "is declared, and queues are bound to it, where params.exchange names it.");
@@ -594,6 +598,8 @@ std::vector<Case> cases() {
                "The field 'durable' stands in 'declare', as 'durable'.");
   rabbit_param("TypeBesideTheExchange", R"("exchange":"e","routing_key":"k","exchange_type":"topic")", 60,
                "exchange_type", "The field 'exchange_type' stands in 'declare', as 'type'.");
+  rabbit_param("BindingsBesideTheExchange", R"("exchange":"e","routing_key":"k","bindings":["k"])", 55, "bindings",
+               "The field 'bindings' stands in 'declare', as 'queues'.");
   rabbit_param("PersistenceByItsNumber", R"("queue":"q","delivery_mode":2)", 39, "delivery_mode",
                "Unknown field 'delivery_mode'. Did you mean 'persistent'?");
   rabbit_param("ExpirationByAShortName", R"("queue":"q","ttl":5000)", 29, "ttl",

@@ -161,8 +161,8 @@ TEST(ConfigTest, RabbitMqExchangesAndDeclarations) {
   EXPECT_TRUE(quorum->declare->durable);
   EXPECT_EQ(quorum->declare->queue_type, "quorum");
   EXPECT_THAT(quorum->declare->arguments,
-              ElementsAre(Pair("x-max-length", RabbitMqValue{5}), Pair("x-overflow", RabbitMqValue{"reject-publish"}),
-                          Pair("x-single-active-consumer", RabbitMqValue{true})));
+              ElementsAre(RabbitMqArgument{"x-max-length", {5}}, RabbitMqArgument{"x-overflow", {"reject-publish"}},
+                          RabbitMqArgument{"x-single-active-consumer", {true}}));
   const auto* declared = config.find_as<RabbitMqConfig>("d");
   ASSERT_TRUE(declared->declare);
   EXPECT_EQ(*declared->declare, QueueDeclaration());
@@ -183,8 +183,8 @@ TEST(ConfigTest, RabbitMqTakesEmptyKeysWhereTheyMeanSomething) {
       "arguments": {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "d", "x-mine": "m"}}}}}})");
   EXPECT_EQ(config.find_as<RabbitMqConfig>("fanout")->routing_key, "");
   EXPECT_THAT(config.find_as<RabbitMqConfig>("dead")->declare->arguments,
-              ElementsAre(Pair("x-dead-letter-exchange", RabbitMqValue{""}),
-                          Pair("x-dead-letter-routing-key", RabbitMqValue{"d"}), Pair("x-mine", RabbitMqValue{"m"})));
+              ElementsAre(RabbitMqArgument{"x-dead-letter-exchange", {""}},
+                          RabbitMqArgument{"x-dead-letter-routing-key", {"d"}}, RabbitMqArgument{"x-mine", {"m"}}));
 }
 
 TEST(ConfigTest, RabbitMqArgumentsMayComeFromVariables) {
@@ -192,7 +192,7 @@ TEST(ConfigTest, RabbitMqArgumentsMayComeFromVariables) {
   const Config config = parse_config(R"({"brokers": {"b": {"broker_type": "rabbitmq", "params": {"queue": "q",
     "declare": {"arguments": {"x-message-ttl": "${ACTION_TRIGGERS_TEST_SET}"}}}}}})");
   EXPECT_THAT(config.find_as<RabbitMqConfig>("b")->declare->arguments,
-              ElementsAre(Pair("x-message-ttl", RabbitMqValue{60000})));
+              ElementsAre(RabbitMqArgument{"x-message-ttl", {60000}}));
 }
 
 TEST(ConfigTest, AnEmptyVariableIsSaidToBeEmpty) {

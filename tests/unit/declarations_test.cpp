@@ -207,7 +207,7 @@ TEST_F(DeclarationsTest, AQueueIsDeclaredAsConfigured) {
                        {"x-max-length", {10}},
                        {"x-single-active-consumer", {true}},
                        {"x-factor", {0.5}},
-                       {"x-list", {RabbitMqValue::List{{1}, {"two"}, {RabbitMqValue::List{}}}}},
+                       {"x-list", {RabbitMqList{{1}, {"two"}, {RabbitMqList{}}}}},
                        {"x-table", {RabbitMqTable{{"a", {1}}, {"b", {RabbitMqTable{{"c", {false}}}}}}}}};
   request({Kind::queue, 0});
   EXPECT_EQ(sent.back(),

@@ -96,11 +96,11 @@ TEST(RabbitMqConfigTest, ArgumentsKeepTheirTypesAndTheirOrder) {
   EXPECT_TRUE(c.declare->auto_delete);
   EXPECT_THAT(
       c.declare->arguments,
-      ElementsAre(Pair("x-z", RabbitMqValue{1.5}),
-                  Pair("x-list", RabbitMqValue{RabbitMqValue::List{
-                                     {1}, {"two"}, {3.0}, {false}, {RabbitMqValue::List{}}, {RabbitMqTable{}}}}),
-                  Pair("x-table", RabbitMqValue{RabbitMqTable{{"b", {RabbitMqTable{{"c", {""}}}}}, {"a", {-1}}}}),
-                  Pair("x-text", RabbitMqValue{""}), Pair("x-flag", RabbitMqValue{true})));
+      ElementsAre(
+          RabbitMqArgument{"x-z", {1.5}},
+          RabbitMqArgument{"x-list", {RabbitMqList{{1}, {"two"}, {3.0}, {false}, {RabbitMqList{}}, {RabbitMqTable{}}}}},
+          RabbitMqArgument{"x-table", {RabbitMqTable{{"b", {RabbitMqTable{{"c", {""}}}}}, {"a", {-1}}}}},
+          RabbitMqArgument{"x-text", {""}}, RabbitMqArgument{"x-flag", {true}}));
 }
 
 // Logins and URLs

@@ -17,7 +17,7 @@ amqp_field_value_t AmqpTable::value_of(const RabbitMqValue& value) {
   if (const auto* number = std::get_if<double>(&value.value)) {
     field.kind = AMQP_FIELD_KIND_F64;
     field.value.f64 = *number;
-  } else if (const auto* list = std::get_if<RabbitMqValue::List>(&value.value)) {
+  } else if (const auto* list = std::get_if<RabbitMqList>(&value.value)) {
     std::vector<amqp_field_value_t>& items = lists_.emplace_back();
     for (const RabbitMqValue& item : *list) items.push_back(value_of(item));
     field.kind = AMQP_FIELD_KIND_ARRAY;

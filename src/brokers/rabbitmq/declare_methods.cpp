@@ -64,7 +64,7 @@ void declare_exchange(const std::string& exchange, const RabbitMqExchangeDeclara
 void declare_queue(const std::string& queue, const RabbitMqQueueDeclaration& wanted, const MethodSink& sink) {
   AmqpTable arguments(wanted.arguments);
   const bool has_type = std::any_of(wanted.arguments.begin(), wanted.arguments.end(),
-                                    [](const auto& argument) { return argument.first == "x-queue-type"; });
+                                    [](const auto& argument) { return argument.name == "x-queue-type"; });
   if (!wanted.queue_type.empty() && !has_type) arguments.add_text("x-queue-type", wanted.queue_type);
   amqp_queue_declare_t declare{};
   declare.queue = to_amqp(queue);

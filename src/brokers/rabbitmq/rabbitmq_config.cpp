@@ -175,16 +175,18 @@ void collect_hosts(ConfigSection& conn, ParsedRabbitMqConfig& config) {
 
 /// What other programs give beside the name of a queue or an exchange.
 void refuse_properties(ConfigSection& params) {
-  constexpr std::array<std::pair<const char*, const char*>, 8> properties{{{"durable", "durable"},
-                                                                           {"auto_delete", "auto_delete"},
-                                                                           {"exclusive", "exclusive"},
-                                                                           {"arguments", "arguments"},
-                                                                           {"queue_arguments", "arguments"},
-                                                                           {"type", "type"},
-                                                                           {"exchange_type", "type"},
-                                                                           {"queue_type", "type"}}};
+  constexpr std::array<std::pair<const char*, const char*>, 10> properties{{{"durable", "durable"},
+                                                                            {"auto_delete", "auto_delete"},
+                                                                            {"exclusive", "exclusive"},
+                                                                            {"arguments", "arguments"},
+                                                                            {"queue_arguments", "arguments"},
+                                                                            {"type", "type"},
+                                                                            {"exchange_type", "type"},
+                                                                            {"queue_type", "type"},
+                                                                            {"queues", "queues"},
+                                                                            {"bindings", "queues"}}};
   for (const auto& [key, name] : properties) {
-    if (!params.has(key)) continue;
+    if (!has_misplaced(params, key)) continue;
     params.problem(key, "The field '" + std::string(key) + "' stands in 'declare', as '" + name + "'.");
   }
 }
@@ -223,6 +225,10 @@ std::string connection_key(const RabbitMqConfig& config) {
 }
 
 }  // namespace
+
+bool has_misplaced(ConfigSection& section, std::string_view key) {
+  return SectionReader::of(section).find(key) != nullptr && section.has(key);
+}
 
 std::optional<std::string> read_short(ConfigSection& from, std::string_view key) {
   auto text = from.string(key);

@@ -67,13 +67,13 @@ RabbitMqValue value_of(const Node& node) {
     case Node::Kind::number:
       return {node.number};
     case Node::Kind::array: {
-      RabbitMqValue::List list;
+      RabbitMqList list;
       for (const Node& item : node.items) list.push_back(value_of(item));
       return {std::move(list)};
     }
     case Node::Kind::object: {
       RabbitMqTable table;
-      for (const Member& member : node.members) table.emplace_back(member.key, value_of(member.value));
+      for (const Member& member : node.members) table.push_back({member.key, value_of(member.value)});
       return {std::move(table)};
     }
     default:
@@ -103,7 +103,7 @@ std::size_t bytes_of(const RabbitMqValue& value) {
   constexpr std::size_t around_value = 13;  // the lengths of name and value, and the value's type; or a number
   std::size_t bytes = around_value;
   if (const auto* text = std::get_if<std::string>(&value.value)) bytes += text->size();
-  if (const auto* list = std::get_if<RabbitMqValue::List>(&value.value)) {
+  if (const auto* list = std::get_if<RabbitMqList>(&value.value)) {
     for (const RabbitMqValue& item : *list) bytes += bytes_of(item);
   }
   if (const auto* table = std::get_if<RabbitMqTable>(&value.value)) {
@@ -121,11 +121,11 @@ RabbitMqTable read_arguments(ConfigSection& from, const std::string& queue_type 
     if (!is_name_of_argument(name)) {
       arguments.problem(name, "The name of an argument has 1 to 255 bytes.");
     } else if (auto value = read_argument(arguments, name)) {
-      if (name == "x-queue-type" && !queue_type.empty() && *value != RabbitMqValue{queue_type}) {
+      if (name == "x-queue-type" && !queue_type.empty() && !(*value == RabbitMqValue{queue_type})) {
         arguments.problem(name, "The argument 'x-queue-type' differs from 'type'; give one of them.");
       }
       bytes += name.size() + bytes_of(*value);
-      table.emplace_back(name, std::move(*value));
+      table.push_back({name, std::move(*value)});
     }
   }
   if (bytes > amqp_frame_max) {
@@ -156,6 +156,11 @@ RabbitMqQueueDeclaration read_queue(ConfigSection& queue) {
                   "For a queue that goes away by itself there are 'auto_delete' and the argument 'x-expires'.");
   }
   declare.arguments = read_arguments(queue, declare.queue_type);
+  for (const std::string& key : queue.keys()) {
+    if (key.starts_with("x-") && queue.has(key)) {
+      queue.problem(key, "The field '" + key + "' stands in 'arguments'.");
+    }
+  }
   const std::string type = type_of(declare);
   if (type != "quorum" && type != "stream") return declare;
   if (!declare.durable) queue.problem("durable", "A " + type + " queue is always durable.");
@@ -223,7 +228,7 @@ RabbitMqExchangeDeclaration read_exchange(ConfigSection& from, const ParsedRabbi
   }
   declare.arguments = read_arguments(from);
   for (const char* of_queue : {"bind", "queue", "exclusive"}) {
-    if (!from.has(of_queue)) continue;
+    if (!has_misplaced(from, of_queue)) continue;
     from.problem(of_queue, "The field '" + std::string(of_queue) + "' stands in an element of 'queues'.");
   }
   for (ConfigSection& queue : from.items("queues")) declare.queues.push_back(read_bound_queue(queue, config));
@@ -253,7 +258,7 @@ void read_declare(ConfigSection& from, std::string_view key, ParsedRabbitMqConfi
     return;
   }
   for (const char* of_exchange : {"queues", "bind", "exchange"}) {
-    if (!object.has(of_exchange)) continue;
+    if (!has_misplaced(object, of_exchange)) continue;
     object.problem(of_exchange,
                    "The field '" + std::string(of_exchange) +
                        "' does not go with params.queue, which is reached through the default exchange.",

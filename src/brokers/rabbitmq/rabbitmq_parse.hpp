@@ -24,6 +24,9 @@ struct ParsedRabbitMqConfig : RabbitMqConfig {
   std::string url;
 };
 
+/// Whether the file has a key that belongs elsewhere. It becomes known, and is no answer to "what is known here?".
+bool has_misplaced(ConfigSection& section, std::string_view key);
+
 /// A string of at most 255 bytes, which is what AMQP allows for names; an empty one is a problem.
 std::optional<std::string> read_short(ConfigSection& from, std::string_view key);
 
