@@ -350,7 +350,9 @@ TEST(KafkaBrokerTest, APartitionThatTheTopicDoesNotHaveIsOneMessagesFault) {
   for (const bool is_topic_known : {false, true}) {
     KafkaLane lane({config_for(cluster.bootstrap())});
     lane.connect();
-    if (is_topic_known) ASSERT_TRUE(lane.deliver(message_of("first")).status.ok());
+    if (is_topic_known) {
+      ASSERT_TRUE(lane.deliver(message_of("first")).status.ok());
+    }
     for (int i = 0; i < 100; ++i) lane.add(i == 50 ? message_to(99) : message_of(std::to_string(i)));
     ASSERT_TRUE(lane.run_until_completed());
     int failed = 0;
