@@ -362,6 +362,8 @@ WaitRequest KafkaBroker::wait_request() const {
   request.fd = producer_.fd();
   request.at = connection_.next_look(producer_.exists(), last_poll_);
   if (more_events_) request.at = std::min(request.at, last_poll_);
+  // That a broker closes the connection again and again need not come as an event.
+  if (large_.has_any_out()) request.at = std::min(request.at, last_poll_ + std::chrono::milliseconds(100));
   // Purged requests that are on the wire come back without an event of their own.
   if (given_up_) request.at = last_poll_ + std::chrono::milliseconds(10);
   return request;

@@ -21,6 +21,7 @@ class KafkaLargeMessages {
   void count_in(const OutboundMessage& message);
   void count_out(const OutboundMessage& message);
   void none_out() { in_client_ = 0; }
+  [[nodiscard]] bool has_any_out() const { return in_client_ > 0; }
 
   /// Whether a message that was not sent yet may go. Not a large one, until those taken from the client are done.
   [[nodiscard]] bool may_go(const OutboundMessage& message) const;
