@@ -41,6 +41,7 @@ class ScriptedBroker final : public Broker {
     int made = 0;
     bool closed = false;
     bool throws_in_send = false;
+    std::string unconfirmed;  // "throw": it does
     std::function<void(BrokerEvents&)> in_poll;
     std::function<std::optional<Outcome>(const OutboundMessage&)> answer_at_once;
   };
@@ -102,6 +103,10 @@ class ScriptedBroker final : public Broker {
   [[nodiscard]] WaitRequest wait_request() const override {
     if (script_.throws_in_wait_request) throw std::runtime_error("a bug in wait_request");
     return {};
+  }
+  [[nodiscard]] std::string why_unconfirmed(const OutboundMessage& message) const override {
+    if (script_.unconfirmed == "throw") throw std::runtime_error("a bug in why_unconfirmed");
+    return script_.unconfirmed.empty() ? "" : script_.unconfirmed + " of " + std::string(message.body());
   }
   void close(BrokerEvents&, std::chrono::milliseconds) override { script_.closed = true; }
 
@@ -460,6 +465,23 @@ TEST_F(LaneCoreTest, TheDeadlineIsKeptToTheMillisecond) {
   EXPECT_EQ(reports_[0].outcome.status.code(), StatusCode::timed_out);
   EXPECT_EQ(reports_[0].outcome.persistence, Persistence::possibly_persisted) << "it was handed on";
   EXPECT_THAT(reports_[0].outcome.status.message(), AllOf(HasSubstr("0.25 s"), HasSubstr("confirmation")));
+}
+
+TEST_F(LaneCoreTest, WhatTimesOutAtTheClientSaysWhatTheBrokerKnowsOfIt) {
+  make({"a"}, [](BrokerConfig& config) { config.timeout = 10s; });
+  fire("1");
+  step();
+  script_.unconfirmed = "no leader";
+  step(10s);
+  ASSERT_EQ(reports_.size(), 1U);
+  EXPECT_THAT(reports_[0].outcome.status.message(), HasSubstr("confirmation; no leader of 1"));
+  fire("2");
+  step();
+  script_.unconfirmed = "throw";
+  step(10s);
+  ASSERT_EQ(reports_.size(), 2U);
+  EXPECT_THAT(reports_[1].outcome.status.message(), ::testing::EndsWith("confirmation"));
+  EXPECT_EQ(script_.made, 1) << "a text is no reason to lose a broker";
 }
 
 TEST_F(LaneCoreTest, WhatTimesOutAtTheClientSaysHowTheLastTryFailed) {
