@@ -3,7 +3,11 @@
 
 #include <dlfcn.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
+#include <atomic>
+#include <cerrno>
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
@@ -15,6 +19,7 @@ std::mutex mutex;
 std::condition_variable changed;
 int guards = 0;   // under mutex
 int lookups = 0;  // that wait
+std::atomic<int> closed_port{0};
 
 }  // namespace
 
@@ -35,7 +40,24 @@ void SlowNames::wait_for_a_lookup() {
   changed.wait(lock, [] { return lookups > 0; });
 }
 
+ClosedPort::ClosedPort(int port) { closed_port = port; }
+ClosedPort::~ClosedPort() { closed_port = 0; }
+
 }  // namespace action_triggers::tests
+
+/// Stands before the C library's.
+extern "C" int connect(int socket, const sockaddr* address, socklen_t size) {
+  static const auto real = reinterpret_cast<decltype(&connect)>(::dlsym(RTLD_NEXT, "connect"));
+  if (address->sa_family == AF_INET && size >= sizeof(sockaddr_in)) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, address, sizeof v4);
+    if (ntohs(v4.sin_port) == action_triggers::tests::closed_port) {
+      errno = ECONNREFUSED;
+      return -1;
+    }
+  }
+  return real(socket, address, size);
+}
 
 /// Stands before the C library's.
 extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** result) {

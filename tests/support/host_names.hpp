@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Names as the tests want them: slow ones, and one with two addresses.
+/// Names and addresses as the tests want them: slow names, one with two addresses, and a port that nobody reaches.
 #pragma once
 
 namespace action_triggers::tests {
@@ -19,5 +19,15 @@ class SlowNames {
 
 /// A host with two addresses, like localhost: nobody listens on 127.0.0.2, and the other one is 127.0.0.1.
 inline constexpr const char* host_with_two_addresses = "two.example";
+
+/// While it exists, every connect() of this program to this TCP port is refused, whichever library calls it. One at a
+/// time.
+class ClosedPort {
+ public:
+  explicit ClosedPort(int port);
+  ~ClosedPort();
+  ClosedPort(const ClosedPort&) = delete;
+  ClosedPort& operator=(const ClosedPort&) = delete;
+};
 
 }  // namespace action_triggers::tests

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "brokers/kafka/kafka_connection_watch.hpp"
+#include "support/host_names.hpp"
 #include "support/kafka_lane.hpp"
 #include "support/mock_cluster.hpp"
 #include "support/request_limit.hpp"
@@ -40,21 +41,23 @@ struct OneDestination {
   TriggerDispatcher dispatcher;
 };
 
-/// All of the topic's partitions are led by the second of two brokers.
-std::string with_the_second_as_leader(MockCluster& cluster) {
-  cluster.create_topic("orders");
-  for (int partition = 0; partition < 4; ++partition) cluster.set_leader("orders", partition, 2);
+/// Two brokers, of which the second one leads all partitions of the topic `orders`.
+struct TwoBrokers {
+  TwoBrokers() {
+    cluster.create_topic("orders");
+    for (int partition = 0; partition < 4; ++partition) cluster.set_leader("orders", partition, 2);
+  }
+  MockCluster cluster{2};
   const std::string both = cluster.bootstrap();
-  return both.substr(0, both.find(','));
-}
+  const std::string first = both.substr(0, both.find(','));
+  const int port_of_second = std::stoi(both.substr(both.rfind(':') + 1));
+};
 
 TEST(KafkaTroubleTest, AMessageThatWaitsForABrokerWhichCannotBeReachedSaysSo) {
-  MockCluster cluster(2);
-  const std::string first = with_the_second_as_leader(cluster);
-  OneDestination orders(first, R"("timeout_secs": 4)");
-  ASSERT_TRUE(orders.dispatcher.fire("orders", "first").wait().status.ok());
-  cluster.set_down(2);
-  Delivery delivery = orders.dispatcher.fire("orders", "x");
+  const TwoBrokers brokers;
+  const tests::ClosedPort closed(brokers.port_of_second);
+  OneDestination orders(brokers.first, R"("timeout_secs": 4)");
+  const Delivery delivery = orders.dispatcher.fire("orders", "x");
   while (!delivery.done() && orders.stats().last_error.empty()) std::this_thread::sleep_for(5ms);
   EXPECT_FALSE(delivery.done()) << "the statistics say it before the deadline";
   EXPECT_EQ(orders.stats().state, ConnectionState::connected);
@@ -66,15 +69,15 @@ TEST(KafkaTroubleTest, AMessageThatWaitsForABrokerWhichCannotBeReachedSaysSo) {
 }
 
 TEST(KafkaTroubleTest, ABrokerThatCanBeReachedAgainIsNoTroubleAnyMore) {
-  MockCluster cluster(2);
-  KafkaLane lane({config_for(with_the_second_as_leader(cluster))});
-  lane.connect();
-  ASSERT_TRUE(lane.deliver(message_of("x")).status.ok());
-  cluster.set_down(2);
-  lane.add(message_of("y"));
-  ASSERT_TRUE(lane.run_until([&] { return lane.reconnects.back().second.find("refused") != std::string::npos; }));
-  EXPECT_FALSE(lane.reconnects.back().first) << "the other broker answers";
-  cluster.set_up(2);
+  const TwoBrokers brokers;
+  KafkaLane lane({config_for(brokers.first)});
+  {
+    const tests::ClosedPort closed(brokers.port_of_second);
+    lane.connect();
+    lane.add(message_of("x"));
+    ASSERT_TRUE(lane.run_until([&] { return lane.reconnects.back().second.find("refused") != std::string::npos; }));
+    EXPECT_FALSE(lane.reconnects.back().first) << "the other broker answers";
+  }
   ASSERT_TRUE(lane.run_until_completed(20s));
   ASSERT_TRUE(lane.run_until([&] { return lane.reconnects.back().second.empty(); }));
   EXPECT_FALSE(lane.reconnects.back().first);
@@ -157,7 +160,11 @@ TEST(KafkaConnectionWatchTest, AClusterIsDownWhenEveryBrokerThatEverAnsweredHasF
   watch.look(signs, now);
   EXPECT_FALSE(watch.is_in_doubt()) << "a connection that ended is no broker that cannot be reached";
   fail("ssl://b:1/2");
-  EXPECT_TRUE(watch.is_in_doubt());
+  ASSERT_TRUE(watch.is_in_doubt());
+  EXPECT_FALSE(watch.is_down(true, now + 3'900ms)) << "there may be more brokers, which were not asked yet";
+  EXPECT_TRUE(watch.is_down(true, now + 4'100ms));
+  watch.all_down(now);
+  EXPECT_TRUE(watch.is_down(true, now + 1'100ms)) << "the client knows";
   answer(2);
   EXPECT_FALSE(watch.is_in_doubt());
   answer(1);

@@ -19,6 +19,11 @@ constexpr std::chrono::seconds stale_after{60};
 constexpr std::chrono::milliseconds watch_time{100};        // answers wake nobody
 constexpr std::chrono::milliseconds throttle_grace{1'000};  // until the next answer says whether it goes on
 
+/// Or those that answered were servers of the configuration, whose numbers are not known yet.
+bool has_known_brokers(const std::map<std::int32_t, std::uint64_t>& answered) {
+  return !answered.empty() && answered.rbegin()->first >= 0;
+}
+
 }  // namespace
 
 void KafkaConnectionWatch::restart() {
@@ -32,6 +37,7 @@ void KafkaConnectionWatch::restart() {
 }
 
 void KafkaConnectionWatch::all_down(TimePoint now) {
+  is_certain_ = true;
   if (down_) return;
   down_ = now;
   failing_.clear();
@@ -68,7 +74,9 @@ void KafkaConnectionWatch::look(KafkaSigns& signs, TimePoint now) {
     return (answer != signs.latest_answers.end() && answer->second > entry.second.answers) ||
            now - entry.second.latest >= stale_after;
   });
-  if (have_all_failed(signs.latest_answers)) all_down(now);
+  if (down_ || !have_all_failed(signs.latest_answers)) return;
+  all_down(now);
+  is_certain_ = !has_known_brokers(signs.latest_answers);  // or there may be more, which it has not asked yet
 }
 
 bool KafkaConnectionWatch::have_all_failed(const std::map<std::int32_t, std::uint64_t>& answered) const {
@@ -76,7 +84,7 @@ bool KafkaConnectionWatch::have_all_failed(const std::map<std::int32_t, std::uin
     return std::any_of(unreachable_.begin(), unreachable_.end(),
                        [&](const auto& entry) { return entry.second.id == id; });
   };
-  if (!answered.empty() && answered.rbegin()->first >= 0) {
+  if (has_known_brokers(answered)) {
     return std::all_of(answered.begin(), answered.end(),
                        [&](const auto& entry) { return entry.first < 0 || has_failed(entry.first); });
   }
@@ -106,7 +114,8 @@ bool KafkaConnectionWatch::tell_up(BrokerEvents& events) {
 bool KafkaConnectionWatch::is_down(bool has_messages, TimePoint now) const {
   const auto least = 2 * config_.retry.initial_backoff;  // the client's pause before a host's next address
   // Without messages it does not hurry: it looks for a connection once a second.
-  const auto patience = std::max<std::chrono::nanoseconds>(has_messages ? down_time : idle_down_time, least);
+  const bool is_soon = has_messages && is_certain_;
+  const auto patience = std::max<std::chrono::nanoseconds>(is_soon ? down_time : idle_down_time, least);
   return now - *down_ >= patience;
 }
 

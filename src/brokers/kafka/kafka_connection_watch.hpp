@@ -84,6 +84,7 @@ class KafkaConnectionWatch {
   std::uint64_t answers_ = 0;      // that the lane knows of
   bool is_reachable_ = false;      // as the lane was told
   std::optional<TimePoint> down_;  // since when no address is known that can be reached
+  bool is_certain_ = false;        // every server has failed, or the client says so
   bool was_told_down_ = false;
   std::string last_error_;                          // of a connection
   std::set<std::string> failing_;                   // errors of connections since down_
