@@ -107,6 +107,10 @@ struct ConfigOptions {
 
   /// `{{ name }}`: the names that may be used, and the functions that give their values.
   std::map<std::string, std::function<std::string()>, std::less<>> names{};
+
+  /// For tools that check the files of other programs: resolvers, names and broker types that are unknown here are
+  /// warnings. What they stand for is not checked, and such a configuration is not for use.
+  bool allow_unknown = false;
 };
 
 inline constexpr std::size_t max_config_bytes = 1024UL * 1024UL;

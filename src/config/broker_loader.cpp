@@ -36,6 +36,15 @@ bool quotes_substitution(const Node& node, std::string_view text) {
                      [&](const Member& member) { return quotes_substitution(member.value, text); });
 }
 
+/// Whether nobody knows what this, or a part of it, will be.
+bool is_unresolved(const Node* node) {
+  return node != nullptr &&
+         (node->unresolved ||
+          std::any_of(node->items.begin(), node->items.end(), [](const Node& item) { return is_unresolved(&item); }) ||
+          std::any_of(node->members.begin(), node->members.end(),
+                      [](const Member& member) { return is_unresolved(&member.value); }));
+}
+
 /// Whether this is `$NAME`: a shell's variable, and nothing here.
 bool is_shell_variable(const Node& node) {
   const std::string_view text = node.string;
@@ -81,7 +90,8 @@ class BrokerReader {
     }
     // Taken out in any case: it holds the reader that holds it.
     const auto check_whole = std::exchange(conn_details->check_whole, nullptr);
-    if (check_whole && context_.findings.problems.size() == problems_before) check_whole(*broker);
+    const bool is_known = !is_unresolved(conn_details->object()) && !is_unresolved(params->object());
+    if (check_whole && is_known && context_.findings.problems.size() == problems_before) check_whole(*broker);
     context_.config.brokers.emplace(name_, std::move(broker));
   }
 
@@ -137,6 +147,15 @@ class BrokerReader {
     if (type == nullptr || type->is(Node::Kind::null)) return fail("`broker_type` not set for broker " + name_);
     if (!type->is(Node::Kind::string)) return fail("The field 'broker_type' must be of type str.");
     const BrokerType* entry = context_.registry.find(type->string);
+    if (entry == nullptr && context_.options.allow_unknown) {
+      context_.add_warning(
+          type->offset, {.broker = name_,
+                         .key = "broker_type",
+                         .pointer = pointer_to(pointer_, "broker_type"),
+                         .text = "There is no broker type '" + type->string + "'. Its own settings are not checked."});
+      static const BrokerType any{};  // accepts all settings
+      return &any;
+    }
     if (entry == nullptr && is_known_elsewhere(type->string)) {
       return fail("The broker type '" + type->string + "' is known, but not built in.",
                   "Add one of your own with BrokerRegistry::add (docs/adding-a-broker.md).");

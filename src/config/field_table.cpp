@@ -163,7 +163,9 @@ void read_common_fields(ConfigSection& params, BrokerConfig& config) {
     if (params.has(field.key)) field.read(params, field.key, config);
   }
   const bool has_block_time = params.has("max_block_ms");
-  if (config.overflow == Overflow::block && !has_block_time) {
+  if (SectionReader::of(params).is_unresolved("overflow")) {
+    // nobody knows
+  } else if (config.overflow == Overflow::block && !has_block_time) {
     params.problem("max_block_ms", "The field 'max_block_ms' must be provided.");
   } else if (config.overflow != Overflow::block && has_block_time) {
     params.problem("max_block_ms", "The field 'max_block_ms' goes with \"overflow\": \"block\" only.");
@@ -172,7 +174,9 @@ void read_common_fields(ConfigSection& params, BrokerConfig& config) {
   for (const RetryField& field : retry_fields()) {
     if (retry.has(field.key)) field.read(retry, field.key, config.retry);
   }
-  if (config.retry.initial_backoff > config.retry.max_backoff) {
+  const SectionReader& pauses = SectionReader::of(retry);
+  const bool are_known = !pauses.is_unresolved("initial_backoff_ms") && !pauses.is_unresolved("max_backoff_ms");
+  if (are_known && config.retry.initial_backoff > config.retry.max_backoff) {
     const auto shown = [&](const char* key, std::chrono::milliseconds time) {
       return std::string("'") + key + "' (" + (retry.is_substituted(key) ? "***" : as_text(time)) + ")";
     };

@@ -42,12 +42,18 @@ bool LoadContext::check_object(const Member& member, const std::string& pointer)
 
 void LoadContext::substitute_in(Node& object, const std::string& broker, const std::string& section,
                                 const std::string& pointer) {
-  substitute(object, options, pointer, [&](const std::string& at, std::size_t offset, std::string text) {
-    std::string key = at.substr(pointer.size() + 1);
-    std::replace(key.begin(), key.end(), '/', '.');
-    add_problem(offset,
-                {.broker = broker, .section = section, .key = std::move(key), .pointer = at, .text = std::move(text)});
-  });
+  substitute(object, options, pointer,
+             [&](const std::string& at, std::size_t offset, std::string text, bool is_problem) {
+               std::string key = at.substr(pointer.size() + 1);
+               std::replace(key.begin(), key.end(), '/', '.');
+               ConfigProblem finding{
+                   .broker = broker, .section = section, .key = std::move(key), .pointer = at, .text = std::move(text)};
+               if (is_problem) {
+                 add_problem(offset, std::move(finding));
+               } else {
+                 add_warning(offset, std::move(finding));
+               }
+             });
 }
 
 void LoadContext::read_section(Member& member, const std::string& pointer,

@@ -85,6 +85,11 @@ bool SectionReader::check_text(std::string_view key, std::string_view name, cons
   return !text.empty() && !has_nul;
 }
 
+bool SectionReader::is_unresolved(std::string_view key) const {
+  const Node* value = find(key);
+  return value != nullptr && value->unresolved;
+}
+
 void SectionReader::check_secret(std::string_view key) {
   const Node* value = find(key);
   if (value == nullptr || value->others_may == OthersMay::nothing) return;

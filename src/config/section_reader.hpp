@@ -62,6 +62,8 @@ class SectionReader : public std::enable_shared_from_this<SectionReader> {
   void warning(std::string_view key, std::string text) { add(findings_.warnings, key, std::move(text), {}); }
   /// Whether a configuration may hold this string; if not, that is a problem at `key`, which calls the field `name`.
   bool check_text(std::string_view key, std::string_view name, const std::string& text);
+  /// Whether nobody knows what the value of this key will be, so that nothing can be concluded from it.
+  [[nodiscard]] bool is_unresolved(std::string_view key) const;
   /// Of a value that is a secret: warns if it comes from a file that is open to everybody.
   void check_secret(std::string_view key);
   /// `wanted`: "an object". A string is "of type str", as in the reference; else JSON's words are used.

@@ -24,7 +24,10 @@ struct Resolved {
   std::optional<std::string> value;
   std::string problem;
   OthersMay others_may = OthersMay::nothing;
+  bool is_unknown = false;  // nobody here knows such a placeholder
 };
+
+Resolved unknown(std::string problem) { return {.value = {}, .problem = std::move(problem), .is_unknown = true}; }
 
 Resolved environment(const std::string& name) {
   if (const char* value = std::getenv(name.c_str())) return {value, {}};
@@ -47,7 +50,7 @@ Resolved custom(const ConfigOptions& options, std::string_view name, std::string
   if (found == options.resolvers.end()) {
     std::string known = "file";
     for (const auto& [resolver, function] : options.resolvers) known += ", " + resolver;
-    return {std::nullopt, "There is no resolver '" + std::string(name) + "'. Known resolvers: " + known + "."};
+    return unknown("There is no resolver '" + std::string(name) + "'. Known resolvers: " + known + ".");
   }
   try {
     if (auto value = found->second(argument)) return {std::move(value), {}};
@@ -74,7 +77,7 @@ Resolved resolve_dollar(const ConfigOptions& options, std::string_view inside) {
 Resolved resolve_name(const ConfigOptions& options, std::string_view inside) {
   const std::string_view name = trimmed(inside);
   const auto found = options.names.find(name);
-  if (found == options.names.end()) return {std::nullopt, "Path '" + std::string(name) + "' not allowed."};
+  if (found == options.names.end()) return unknown("Path '" + std::string(name) + "' not allowed.");
   try {
     return {found->second(), {}};
   } catch (const std::exception& error) {
@@ -98,8 +101,8 @@ struct Path {
 /// Substitutes in one value and what is in it.
 class Substitution {
  public:
-  Substitution(const ConfigOptions& options, const std::string& root, const AddProblem& add_problem)
-      : options_(options), root_(root), add_problem_(add_problem) {}
+  Substitution(const ConfigOptions& options, const std::string& root, const AddFinding& add_finding)
+      : options_(options), root_(root), add_finding_(add_finding) {}
 
   void in(Node& node, const Path* path, bool in_list) {
     if (node.is(Node::Kind::string)) in_string(node, path, in_list);
@@ -117,17 +120,17 @@ class Substitution {
   }
 
  private:
-  void fail(Node& node, const Path* path, std::string text) {
+  void fail(Node& node, const Path* path, std::string text, bool is_problem = true) {
     node.unresolved = true;
     if (++failures_ > max_config_problems + 1) return;  // nobody is told of more, so no pointer is made
-    add_problem_(path == nullptr ? root_ : path->pointer(root_), node.offset, std::move(text));
+    add_finding_(path == nullptr ? root_ : path->pointer(root_), node.offset, std::move(text), is_problem);
   }
 
   void in_string(Node& node, const Path* path, bool in_list);
 
   const ConfigOptions& options_;
   const std::string& root_;
-  const AddProblem& add_problem_;
+  const AddFinding& add_finding_;
   std::size_t failures_ = 0;
 };
 
@@ -163,6 +166,9 @@ void Substitution::in_string(Node& node, const Path* path, bool in_list) {
     if (resolved.value) {
       result += *resolved.value;
       node.others_may = std::max(node.others_may, resolved.others_may);
+    } else if (resolved.is_unknown && options_.allow_unknown) {
+      result += rest.substr(0, end + end_mark.size());
+      fail(node, path, std::move(resolved.problem) + " The value is not checked.", /*is_problem=*/false);
     } else {
       fail(node, path, std::move(resolved.problem));
     }
@@ -179,8 +185,8 @@ void Substitution::in_string(Node& node, const Path* path, bool in_list) {
 
 }  // namespace
 
-void substitute(Node& node, const ConfigOptions& options, const std::string& pointer, const AddProblem& add_problem) {
-  Substitution(options, pointer, add_problem).in(node, nullptr, /*in_list=*/false);
+void substitute(Node& node, const ConfigOptions& options, const std::string& pointer, const AddFinding& add_finding) {
+  Substitution(options, pointer, add_finding).in(node, nullptr, /*in_list=*/false);
 }
 
 }  // namespace action_triggers::detail

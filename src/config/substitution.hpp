@@ -11,11 +11,12 @@
 
 namespace action_triggers::detail {
 
-/// Records a problem with the value at `pointer`, which begins at `offset`.
-using AddProblem = std::function<void(const std::string& pointer, std::size_t offset, std::string text)>;
+/// Records a problem or a warning of the value at `pointer`, which begins at `offset`.
+using AddFinding =
+    std::function<void(const std::string& pointer, std::size_t offset, std::string text, bool is_problem)>;
 
 /// Substitutes in every string value of `node`, nested objects and lists included; keys stay as they are. What a
 /// placeholder stands for is not searched again. In lists `{{ }}` stays as it is, as in the reference.
-void substitute(Node& node, const ConfigOptions& options, const std::string& pointer, const AddProblem& add_problem);
+void substitute(Node& node, const ConfigOptions& options, const std::string& pointer, const AddFinding& add_finding);
 
 }  // namespace action_triggers::detail

@@ -12,6 +12,7 @@
 #include "config/connection_key.hpp"
 #include "config/field_table.hpp"
 #include "config/plaintext.hpp"
+#include "config/section_reader.hpp"
 
 // Parses the section of a Kafka destination. Compiled in every build, also without librdkafka.
 
@@ -156,6 +157,9 @@ void require_modern_tls(ParsedKafkaConfig& config) {
 }
 
 void check_security(BrokerSection& section, ParsedKafkaConfig& config) {
+  for (const char* key : {"security_protocol", "security.protocol"}) {
+    if (SectionReader::of(section.conn_details).is_unresolved(key)) return;
+  }
   const auto protocol_at = config.properties.find("security.protocol");
   std::string protocol = protocol_at == config.properties.end() ? "PLAINTEXT" : protocol_at->second;
   std::transform(protocol.begin(), protocol.end(), protocol.begin(),

@@ -201,7 +201,8 @@ void check_destination(ConfigSection& params, const ParsedRabbitMqConfig& config
   if (has_queue && has_exchange) {
     params.problem("exchange",
                    "Give 'queue' or 'exchange', not both: a queue is reached through the default exchange.");
-  } else if (has_exchange && !params.has("routing_key") && !config.key_as_routing_key) {
+  } else if (has_exchange && !params.has("routing_key") && !config.key_as_routing_key &&
+             !SectionReader::of(params).is_unresolved("key_as_routing_key")) {
     params.problem("routing_key", "The field 'routing_key' must be provided.");
   } else if (has_queue) {
     for (const char* key : {"routing_key", "key_as_routing_key"}) {
@@ -251,7 +252,8 @@ std::unique_ptr<BrokerConfig> parse_rabbitmq(BrokerSection& section) {
   collect_hosts(section.conn_details, parsed);
   check_login(section.conn_details, parsed);
   check_destination(section.params, parsed);
-  if (!parsed.tls) {
+  const SectionReader& conn = SectionReader::of(section.conn_details);
+  if (!parsed.tls && !conn.is_unresolved("ssl") && !conn.is_unresolved("ssl_options")) {
     const char* key = !parsed.url.empty() ? "url" : parsed.host_list.empty() ? "host" : "hosts";
     for (const HostPort& host : parsed.hosts) {
       if (report_plaintext(section, key, host.host, host.host)) break;  // once is enough
