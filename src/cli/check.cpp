@@ -56,23 +56,17 @@ ExitCode check(const CheckOptions& options) {
   ExitCode worst = ExitCode::success;
   nlohmann::json all = nlohmann::json::array();
   for (const std::string& file : options.files) {
-    const Loaded loaded = read_config(file);
-    if (!loaded.config) worst = std::max(worst, loaded.unreadable.empty() ? ExitCode::failure : ExitCode::wrong_usage);
+    const Loaded loaded = read_config(file, {.allow_unknown = options.allow_unknown});
+    if (!loaded.config) worst = std::max(worst, exit_code_of(loaded));
     if (options.json) {
       all.push_back(json_of(loaded));
-      all.back()["file"] = name_of(file);
     } else if (loaded.config) {
       print(file, *loaded.config);
     } else {
       print_problems(file, loaded);
     }
   }
-  if (options.json && options.files.size() == 1) {
-    all.front().erase("file");
-    std::cout << dump(all.front()) << '\n';
-  } else if (options.json) {
-    std::cout << dump({{"ok", worst == ExitCode::success}, {"files", all}}) << '\n';
-  }
+  if (options.json) print_json(options.files, std::move(all), worst);
   return worst;
 }
 

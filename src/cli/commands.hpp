@@ -13,12 +13,13 @@ namespace action_triggers::cli {
 
 struct CheckOptions {
   std::vector<std::string> files;  // "-": standard input
+  bool allow_unknown = false;      // resolvers, names and types of another program
   bool json = false;
 };
 ExitCode check(const CheckOptions& options);
 
 struct PingCommandOptions {
-  std::string file;
+  std::vector<std::string> files;  // "-": standard input
   std::vector<std::string> names;  // empty: all
   bool send = false;
   double timeout_secs = 10;

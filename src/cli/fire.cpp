@@ -283,7 +283,10 @@ ExitCode fire(const FireOptions& options) {
   }
   const auto [config, exit_code] = load(options.file, options.json);
   if (!config) return exit_code;
-  if (!has_broker(*config, options.file, options.name)) return ExitCode::wrong_usage;
+  if (config->find(options.name) == nullptr) {
+    report_no_broker(name_of(options.file), options.name, names_in(*config));
+    return ExitCode::wrong_usage;
+  }
   std::optional<Message> message = message_of(options);
   if (!message) return ExitCode::wrong_usage;
   DispatcherOptions dispatcher_options;

@@ -4,11 +4,10 @@
 
 #include <unistd.h>
 
-#include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <set>
 
+#include "action_triggers/broker_registry.hpp"
 #include "cli/output.hpp"
 #include "config/problem_line.hpp"
 #include "config/read_file.hpp"
@@ -18,17 +17,27 @@ namespace action_triggers::cli {
 
 std::string name_of(const std::string& file) { return file == "-" ? "standard input" : file; }
 
-Loaded read_config(const std::string& file) {
+Names names_in(const Config& config) {
+  Names names;
+  for (const auto& [name, broker] : config.brokers) names.insert(name);
+  return names;
+}
+
+Loaded read_config(const std::string& file, const ConfigOptions& options) {
   const detail::FileContent content =
       file == "-" ? detail::read_descriptor(STDIN_FILENO, /*patience_ms=*/-1) : detail::read_file(file);
   if (!content.bytes) {
     return {std::nullopt, ConfigError(file, {{.text = "The file cannot be read: " + content.why + "."}}), content.why};
   }
   try {
-    return {parse_config(*content.bytes), std::nullopt};
+    return {parse_config(*content.bytes, BrokerRegistry::builtin(), options), std::nullopt};
   } catch (const ConfigError& error) {
     return {std::nullopt, error};
   }
+}
+
+ExitCode exit_code_of(const Loaded& loaded) {
+  return loaded.unreadable.empty() ? ExitCode::failure : ExitCode::wrong_usage;
 }
 
 void print_problems(const std::string& file, const Loaded& loaded) {
@@ -51,15 +60,11 @@ LoadedConfig load(const std::string& file, bool json) {
   } else {
     print_problems(file, loaded);
   }
-  return {std::nullopt, loaded.unreadable.empty() ? ExitCode::failure : ExitCode::wrong_usage};
+  return {std::nullopt, exit_code_of(loaded)};
 }
 
-bool has_broker(const Config& config, const std::string& file, const std::string& name) {
-  if (config.find(name) != nullptr) return true;
-  std::set<std::string, std::less<>> known;
-  for (const auto& [other, broker] : config.brokers) known.insert(other);
-  std::cerr << name_of(file) << ": there is no broker '" << name << "'. " << detail::suggestion(name, known) << '\n';
-  return false;
+void report_no_broker(const std::string& files, const std::string& name, const Names& known) {
+  std::cerr << files << ": there is no broker '" << name << "'. " << detail::suggestion(name, known) << '\n';
 }
 
 }  // namespace action_triggers::cli

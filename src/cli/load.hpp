@@ -2,13 +2,20 @@
 /// Loads the configuration that a command is given.
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "action_triggers/config.hpp"
 #include "cli/exit_code.hpp"
 
 namespace action_triggers::cli {
+
+using Names = std::set<std::string, std::less<>>;
+
+/// The names of its brokers.
+Names names_in(const Config& config);
 
 /// A configuration, or what is wrong with it.
 struct Loaded {
@@ -18,7 +25,10 @@ struct Loaded {
 };
 
 /// "-" is standard input.
-Loaded read_config(const std::string& file);
+Loaded read_config(const std::string& file, const ConfigOptions& options = {});
+
+/// How a command ends because of a file that was not loaded.
+ExitCode exit_code_of(const Loaded& loaded);
 
 /// What people call the file.
 std::string name_of(const std::string& file);
@@ -35,7 +45,7 @@ LoadedConfig load(const std::string& file, bool json);
 /// Prints what is wrong, as a compiler does.
 void print_problems(const std::string& file, const Loaded& loaded);
 
-/// Whether the configuration has this broker; if not, says so on standard error.
-bool has_broker(const Config& config, const std::string& file, const std::string& name);
+/// Says on standard error that there is no broker of this name, and which of the known ones may be meant.
+void report_no_broker(const std::string& files, const std::string& name, const Names& known);
 
 }  // namespace action_triggers::cli

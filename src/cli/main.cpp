@@ -28,6 +28,9 @@ struct CommandLine {
 void add_check(CLI::App& app, CommandLine& line) {
   CLI::App* command = app.add_subcommand("check", "Reports every problem of configuration files");
   command->add_option("FILE", line.check_options.files, "Configurations; - for standard input")->required();
+  command->add_flag("--allow-unknown-resolvers", line.check_options.allow_unknown,
+                    "Resolvers, names and broker types of another program are warnings, and what they stand for is not "
+                    "checked");
   command->add_flag("--json", line.check_options.json, "Print JSON");
   command->callback([&line] { line.exit_code = check(line.check_options); });
 }
@@ -35,8 +38,10 @@ void add_check(CLI::App& app, CommandLine& line) {
 void add_ping(CLI::App& app, CommandLine& line) {
   PingCommandOptions& options = line.ping_options;
   CLI::App* command = app.add_subcommand("ping", "Connects, authenticates, and proves that the destinations exist");
-  command->add_option("FILE", options.file, "The configuration; - for standard input")->required();
-  command->add_option("NAME", options.names, "The brokers to ping (default: all)");
+  command->add_option("FILE", options.files, "Configurations; - for standard input")->required();
+  command->add_option("--only", options.names, "A broker to ping (default: all); may be repeated")
+      ->take_all()
+      ->allow_extra_args(false);
   command->add_flag("--send", options.send,
                     "Really send a marked test message, and read it back where that takes nothing from anyone");
   command->add_option("--timeout", options.timeout_secs, "Seconds for each broker")
@@ -56,7 +61,7 @@ void add_fire(CLI::App& app, CommandLine& line) {
       ->check(CLI::IsMember({"-"}))
       ->excludes(body);
   command->add_option("--key", options.key, "Kafka record key, or RabbitMQ routing key");
-  command->add_option("--header", options.headers, "NAME=VALUE; may be repeated")->take_all();
+  command->add_option("--header", options.headers, "NAME=VALUE; may be repeated")->take_all()->allow_extra_args(false);
   command->add_option("--content-type", options.content_type, "A MIME type");
   command->add_option("--id", options.id, "The message id (default: a UUIDv7)")->needs(body);
   command->add_flag("--json", options.json, "Print JSON");

@@ -4,11 +4,24 @@
 
 #include <array>
 #include <cstdio>
+#include <iostream>
+#include <utility>
+
+#include "cli/load.hpp"
 
 namespace action_triggers::cli {
 
 std::string dump(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+void print_json(const std::vector<std::string>& files, nlohmann::json results, ExitCode exit_code) {
+  if (files.size() == 1) {
+    std::cout << dump(results.front()) << '\n';
+    return;
+  }
+  for (std::size_t i = 0; i < files.size(); ++i) results[i]["file"] = name_of(files[i]);
+  std::cout << dump({{"ok", exit_code == ExitCode::success}, {"files", std::move(results)}}) << '\n';
 }
 
 nlohmann::json to_json(const ConfigProblem& problem) {

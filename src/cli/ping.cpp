@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // action-triggers ping: connects, authenticates, and proves that destinations exist.
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -56,38 +58,70 @@ void print(const BrokerConfig& broker, const PingReport& report) {
             << "): " << (report.status.ok() ? report.detail : report.status.to_string()) << std::endl;  // as it goes
 }
 
-}  // namespace
-
-ExitCode ping(const PingCommandOptions& options) {
-  const auto [config, exit_code] = load(options.file, options.json);
-  if (!config) return exit_code;
-  for (const std::string& name : options.names) {
-    if (!has_broker(*config, options.file, name)) return ExitCode::wrong_usage;
-  }
-  std::vector<std::string> names = options.names;
-  if (names.empty()) {
-    for (const auto& [name, broker] : config->brokers) names.push_back(name);
-  }
+/// Pings the brokers of one file, or those of them that are named; prints as it goes, unless as JSON.
+nlohmann::json ping_all(const Config& config, const PingCommandOptions& options, const std::string& before_each) {
   const BrokerRegistry registry = BrokerRegistry::builtin();
   const PingOptions ping_options{
       .timeout = std::chrono::milliseconds(static_cast<std::int64_t>(options.timeout_secs * 1000)),
       .send = options.send};
   bool all_ok = true;
   nlohmann::json results = nlohmann::json::array();
-  for (const std::string& name : names) {
-    const BrokerConfig& broker = *config->find(name);
-    const BrokerType* entry = registry.find(broker.broker_type);
+  const std::vector<std::string>& only = options.names;
+  for (const auto& [name, broker] : config.brokers) {
+    if (!only.empty() && std::find(only.begin(), only.end(), name) == only.end()) continue;
+    const BrokerType* entry = registry.find(broker->broker_type);
     const PingReport report =
-        entry->ping ? entry->ping(broker, ping_options) : ping_through_dispatcher(*config, name, ping_options);
+        entry->ping ? entry->ping(*broker, ping_options) : ping_through_dispatcher(config, name, ping_options);
     all_ok = all_ok && report.status.ok();
-    if (options.json) {
-      results.push_back(to_json(broker, report));
-    } else {
-      print(broker, report);
-    }
+    results.push_back(to_json(*broker, report));
+    if (options.json) continue;
+    std::cout << before_each;
+    print(*broker, report);
   }
-  if (options.json) std::cout << dump({{"ok", all_ok}, {"brokers", results}}) << '\n';
-  return all_ok ? ExitCode::success : ExitCode::failure;
+  return {{"ok", all_ok}, {"brokers", results}};
+}
+
+/// Whether the words are meant as the command takes them; if not, says so. `known`: every broker of the files.
+bool are_understood(const PingCommandOptions& options, const std::vector<Loaded>& loaded, const Names& known) {
+  for (std::size_t i = 0; i < loaded.size(); ++i) {
+    if (loaded[i].unreadable.empty() || !known.contains(options.files[i])) continue;
+    std::cerr << options.files[i] << ": there is no such file; to ping one broker, write --only " << options.files[i]
+              << '\n';
+    return false;
+  }
+  for (const std::string& name : options.names) {
+    if (known.contains(name)) continue;
+    report_no_broker(options.files.size() == 1 ? name_of(options.files.front()) : "the files", name, known);
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+ExitCode ping(const PingCommandOptions& options) {
+  std::vector<Loaded> loaded;
+  for (const std::string& file : options.files) loaded.push_back(read_config(file));
+  Names known;
+  for (const Loaded& one : loaded) {
+    if (one.config) known.merge(names_in(*one.config));
+  }
+  if (!known.empty() && !are_understood(options, loaded, known)) return ExitCode::wrong_usage;
+  ExitCode worst = ExitCode::success;
+  nlohmann::json all = nlohmann::json::array();
+  for (std::size_t i = 0; i < loaded.size(); ++i) {
+    const std::string& file = options.files[i];
+    if (loaded[i].config) {
+      all.push_back(ping_all(*loaded[i].config, options, loaded.size() == 1 ? "" : name_of(file) + ": "));
+      if (!all.back()["ok"]) worst = std::max(worst, ExitCode::failure);
+      continue;
+    }
+    worst = std::max(worst, exit_code_of(loaded[i]));
+    all.push_back(to_json(*loaded[i].error));
+    if (!options.json) print_problems(file, loaded[i]);
+  }
+  if (options.json) print_json(options.files, std::move(all), worst);
+  return worst;
 }
 
 }  // namespace action_triggers::cli

@@ -64,7 +64,8 @@ class Usage(Case):
     def test_wrong_usage_is_2(self):
         good = self.memory()
         for arguments in ((), ("check",), ("chekc", good), ("check", good, "--no-such"), ("ping", good, "--timeout", "-1"),
-                          ("fire", good), ("ping", good, "nobody"), ("fire", good, "nobody", "--body", "x"),
+                          ("fire", good), ("ping", good, "--only", "nobody"), ("ping", good, "m"),
+                          ("fire", good, "nobody", "--body", "x"),
                           ("fire", good, "m", "--body", "x", "--header", "novalue"),
                           ("fire", good, "m", "--body", "x", "-")):
             status, _, err = run(*arguments)
@@ -152,6 +153,21 @@ class Check(Case):
         self.assertEqual((found["ok"], [(each["file"], each["ok"]) for each in found["files"]]),
                          (False, [(good, True), (bad, False)]))
 
+    def test_files_of_another_program(self):
+        path = self.file({"brokers": {"m": {"broker_type": "memory", "conn_details": {"server": "${vault:name}"}},
+                                      "p": {"broker_type": "pigeon", "conn_details": {"loft": "{{ loft }}"}}}})
+        self.assertEqual(run("check", path)[0], 1)
+        status, out, err = run("check", "--allow-unknown-resolvers", path)
+        self.assertEqual((status, err), (0, ""))
+        self.assertEqual([line.split(": ", 1)[1] for line in out.splitlines()],
+                         ["warning: m.conn_details.server: There is no resolver 'vault'. Known resolvers: file. "
+                          "The value is not checked.",
+                          "warning: p.broker_type: There is no broker type 'pigeon'. Its own settings are not checked.",
+                          "warning: p.conn_details.loft: Path 'loft' not allowed. The value is not checked.",
+                          "2 brokers, 2 connections, 3 warnings"])
+        found = json.loads(run("check", "--allow-unknown-resolvers", "--json", path)[1])
+        self.assertEqual((found["ok"], len(found["warnings"])), (True, 3))
+
     def test_standard_input_and_pipes(self):
         text = '{"brokers": {"m": {"broker_type": "memory"}}}'
         well = "1 broker, 1 connection, no problems\n"
@@ -188,6 +204,7 @@ class Fire(Case):
         status, out, _ = run("fire", self.memory(), "m", "--body", "x", "--id", "id-1", "--header", "a=b=c", "--key", "k")
         self.assertEqual(status, 0)
         self.assertRegex(out, r"^ok  m  id=id-1  attempts=1  latency=\d+\.\d ms\n$")
+        self.assertEqual(run("fire", "--header", "a=b", "--header", "c=d", self.memory(), "m", "--body", "x")[0], 0)
 
     def test_one_message_as_json(self):
         status, out, _ = run("fire", self.memory(), "m", "--body", "x", "--id", "id-1", "--json")
@@ -343,7 +360,7 @@ class Fire(Case):
 class Ping(Case):
     def test_memory(self):
         self.assertEqual(run("ping", self.memory()), (0, "ok    m (memory): connected\n", ""))
-        status, out, _ = run("ping", self.memory(), "m", "--send")
+        status, out, _ = run("ping", "--only", "m", self.memory(), "--send")
         self.assertEqual(status, 0)
         self.assertRegex(out, r"^ok    m \(memory\): test message [0-9a-f-]{36} confirmed\n$")
 
@@ -366,11 +383,37 @@ class Ping(Case):
         self.assertRegex(lines[0], r"^FAIL  k \(kafka\): unavailable: .*127\.0\.0\.1:1")
         self.assertEqual(lines[1], "ok    m (memory): connected")
         self.assertRegex(lines[2], r"^FAIL  r \(rabbitmq\): unavailable: .*127\.0\.0\.1:1")
-        status, out, _ = run("ping", path, "r", "--json")
+        status, out, _ = run("ping", path, "--only", "r", "--json")
         self.assertEqual(status, 1)
         found = json.loads(out)
         self.assertFalse(found["ok"])
         self.assertEqual([(each["name"], each["status"]) for each in found["brokers"]], [("r", "unavailable")])
+
+
+    def test_several_files_and_standard_input(self):
+        good, bad = self.memory(), self.file("{", "bad.json")
+        text = json.dumps({"brokers": {"n": {"broker_type": "memory"}, "o": {"broker_type": "memory"}}})
+        said = f"{good}: ok    m (memory): connected\nstandard input: ok    n (memory): connected\n"
+        self.assertEqual(run("ping", good, "-", text=text), (0, said + "standard input: ok    o (memory): connected\n", ""))
+        self.assertEqual(run("ping", good, "-", "--only", "m", "--only", "n", text=text), (0, said, ""))
+        status, out, _ = run("ping", bad, good)
+        self.assertEqual(status, 1)
+        self.assertTrue(out.endswith(f"{bad}: 1 problem\n{good}: ok    m (memory): connected\n"), out)
+        missing = os.path.join(self.folder, "missing.json")
+        self.assertEqual(run("ping", missing, good), (2, f"{good}: ok    m (memory): connected\n",
+                                                      f"{missing}: cannot be read: No such file or directory\n"))
+        status, out, _ = run("ping", "--json", good, bad, "-", text=text)
+        found = json.loads(out)
+        self.assertEqual((status, found["ok"], [(each["file"], each["ok"]) for each in found["files"]]),
+                         (1, False, [(good, True), (bad, False), ("standard input", True)]))
+        self.assertEqual([broker["name"] for broker in found["files"][2]["brokers"]], ["n", "o"])
+
+    def test_a_name_in_the_place_of_a_file_is_explained(self):
+        self.assertEqual(run("ping", self.memory(), "m"),
+                         (2, "", "m: there is no such file; to ping one broker, write --only m\n"))
+        status, _, err = run("ping", self.memory(), self.file({"brokers": {"orders": {"broker_type": "memory"}}}, "b.json"),
+                             "--only", "odrers")
+        self.assertEqual((status, err), (2, "the files: there is no broker 'odrers'. Did you mean 'orders'?\n"))
 
 
 class Secrets(Case):
