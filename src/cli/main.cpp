@@ -10,6 +10,7 @@
 #include <string>
 
 #include "cli/commands.hpp"
+#include "cli/man_page.hpp"
 #include "config/suggestion.hpp"
 
 namespace action_triggers::cli {
@@ -77,6 +78,12 @@ void add_fire(CLI::App& app, CommandLine& line) {
   });
 }
 
+void add_man(CLI::App& app) {
+  app.add_subcommand("man", "Prints the manual page; action-triggers man | man -l - shows it")->callback([&app] {
+    std::cout << man_page(app);
+  });
+}
+
 /// What the user may have meant by the first word that is no command, or the first unknown option of one.
 std::string did_you_mean(const CLI::App& app, int argc, char** argv) {
   std::set<std::string, std::less<>> commands;
@@ -114,6 +121,7 @@ ExitCode run(int argc, char** argv) {
   add_check(app, line);
   add_ping(app, line);
   add_fire(app, line);
+  add_man(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

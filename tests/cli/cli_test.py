@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -49,7 +50,7 @@ class Usage(Case):
     def test_help_names_every_command_and_the_exit_status(self):
         status, out, _ = run("--help")
         self.assertEqual(status, 0)
-        for word in ("check", "ping", "fire", "Exit status"):
+        for word in ("check", "ping", "fire", "man", "Exit status"):
             self.assertIn(word, out)
         for command in ("check", "ping", "fire"):
             status, out, _ = run(command, "--help")
@@ -491,6 +492,89 @@ class Secrets(Case):
             self.assertEqual(json.loads(out)["broker"], name)
             if name not in self.may_show:
                 self.assertNotIn("s3cretmarker", out + err, name)
+
+
+class Manual(Case):
+    """src/cli/action-triggers.1 says what the command says. After a change: ACTION_TRIGGERS_UPDATE_DOCS=1 cli_test.py"""
+    page = os.path.join(os.path.dirname(__file__), "../../src/cli/action-triggers.1")
+
+    def test_the_installed_page_is_the_commands_own(self):
+        status, out, err = run("man")
+        self.assertEqual((status, err), (0, ""))
+        if "ACTION_TRIGGERS_UPDATE_DOCS" in os.environ:
+            with open(self.page, "w", encoding="utf-8") as file:
+                file.write(out)
+        with open(self.page, encoding="utf-8") as file:
+            self.assertEqual(file.read(), out)
+
+    def test_it_has_every_option(self):
+        page = run("man")[1].replace("\\", "")
+        for command in ("check", "ping", "fire", "man"):
+            self.assertIn(f".SS {command}\n", page)
+            section = page.split(f".SS {command}\n")[1].split(".SS ")[0]
+            for option in re.findall("--[a-z-]+", run(command, "--help")[1]):
+                if option != "--help":
+                    self.assertIn(option, section, command)
+
+    @unittest.skipUnless(shutil.which("groff"), "needs groff")
+    def test_roff_understands_it(self):
+        done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", self.page], capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("--allow-unknown-resolvers", re.sub(".\b", "", done.stdout))  # bold is overstruck
+
+
+class Completion(Case):
+    """What a person gets who presses the tabulator in bash."""
+    script = os.path.join(os.path.dirname(__file__), "../../src/cli/completion.bash")
+
+    def setUp(self):
+        super().setUp()
+        environment = {**os.environ, "PATH": os.path.dirname(os.path.abspath(COMMAND)) + ":" + os.environ["PATH"],
+                       "PS1": "ready> ", "TERM": "dumb", "INPUTRC": "/dev/null", "LC_ALL": "C"}
+        self.child, self.terminal = pty.fork()
+        if self.child == 0:
+            os.chdir(self.folder)
+            os.execvpe("bash", ["bash", "--norc", "--noprofile", "-i"], environment)
+        self.addCleanup(os.waitpid, self.child, 0)
+        self.addCleanup(os.close, self.terminal)  # which ends the shell
+        self.read_until("ready> ")
+        self.type(f"source '{os.path.abspath(self.script)}'\n")
+        self.read_until("ready> ")
+
+    def type(self, text):
+        os.write(self.terminal, text.encode())
+
+    def read_until(self, text):
+        seen = ""
+        while text not in seen:
+            readable, _, _ = select.select([self.terminal], [], [], 30)
+            self.assertTrue(readable, f"'{text}' does not come: {seen!r}")
+            seen += os.read(self.terminal, 4096).decode()
+        return seen
+
+    def line_after(self, typed, expected):
+        """Types, presses the tabulator, and sees the line become what is expected."""
+        self.type(typed + "\t")
+        self.read_until(expected)
+        self.type("\x15")  # the line is given up
+        self.type("echo done\n")
+        self.read_until("done\r\nready> ")
+
+    def test_commands_options_files_and_brokers(self):
+        self.memory()
+        self.file({"brokers": {"orders": {"broker_type": "memory"}, "mails": {"broker_type": "pigeon"}}}, "two.json")
+        self.line_after("action-triggers ch", "action-triggers check ")
+        self.line_after("action-triggers ping --se", "action-triggers ping --send ")
+        self.line_after("action-triggers check --allow", "action-triggers check --allow-unknown-resolvers ")
+        self.line_after("action-triggers --ver", "action-triggers --version ")
+        self.line_after("action-triggers check two", "action-triggers check two.json ")
+        self.line_after("action-triggers fire two.json or", "action-triggers fire two.json orders ")
+        self.line_after("action-triggers ping two.json --only m", "action-triggers ping two.json --only mails ")
+
+    def test_nothing_is_done_where_nothing_is_known(self):
+        self.type("action-triggers nonsense --\t\t")
+        self.type("\x15echo done\n")
+        self.read_until("done\r\nready> ")
 
 
 class Live(Case):

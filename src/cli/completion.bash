@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# What bash offers after `action-triggers`: commands and options as --help names them, files, and brokers of the file.
+_action_triggers() {
+  local command=$1 word=$2 before=$3 verb='' file='' at
+  for ((at = 1; at < COMP_CWORD; ++at)); do
+    if [[ ${COMP_WORDS[at]} != -* && -z $verb ]]; then
+      verb=${COMP_WORDS[at]}
+    elif [[ ${COMP_WORDS[at]} != -* && -z $file && -r ${COMP_WORDS[at]} ]]; then
+      file=${COMP_WORDS[at]}
+    fi
+  done
+  local offered=()
+  if [[ $word == -* ]]; then
+    mapfile -t offered < <("$command" ${verb:+"$verb"} --help 2>/dev/null | grep -oE -- '(^|[ ,])--[a-z-]+' | tr -d ' ,')
+  elif [[ -z $verb ]]; then
+    mapfile -t offered < <("$command" --help 2>/dev/null | sed -nE '/^subcommands:/I,$s/^  ([a-z]+) .*/\1/p')
+  elif [[ -n $file && ($before == --only || ($verb == fire && $before == "$file")) ]]; then
+    mapfile -t offered < <("$command" check --json --allow-unknown-resolvers "$file" 2>/dev/null |
+      grep -oE '"name":"[^"\\]+"' | cut -d'"' -f4)
+  fi
+  COMPREPLY=()
+  for at in "${offered[@]}"; do
+    if [[ $at == "$word"* ]]; then COMPREPLY+=("$(printf %q "$at")"); fi
+  done
+  # Without a reply bash completes the name of a file.
+}
+complete -o default -F _action_triggers action-triggers
