@@ -89,6 +89,17 @@ void destroy_elsewhere(rd_kafka_t* client, std::chrono::milliseconds patience, c
   }
 }
 
+rd_kafka_resp_err_t kafka_fatal_error(rd_kafka_t* client, std::string& reason) {
+  std::array<char, 512> text{};
+  const rd_kafka_resp_err_t error = rd_kafka_fatal_error(client, text.data(), text.size());
+  reason = text.data();
+  return error;
+}
+
+std::string kafka_unreachable(const KafkaConfig& config, const std::string& last_error) {
+  return "no broker of " + config.bootstrap_servers + " can be reached" + (last_error.empty() ? "" : ": " + last_error);
+}
+
 void watch_signs(rd_kafka_conf_t* conf, KafkaSigns& signs) {
   rd_kafka_conf_interceptor_add_on_new(conf, interceptor, action_triggers_kafka_made, &signs);
 }

@@ -45,6 +45,13 @@ KafkaConf make_kafka_conf(const KafkaConfig& config);
 /// name. Waits at most `patience` for it. `kept` lives as long as the client.
 void destroy_elsewhere(rd_kafka_t* client, std::chrono::milliseconds patience, const std::shared_ptr<void>& kept);
 
+/// The error after which an idempotent producer takes nothing any more, with librdkafka's `reason`;
+/// RD_KAFKA_RESP_ERR_NO_ERROR if there was none.
+rd_kafka_resp_err_t kafka_fatal_error(rd_kafka_t* client, std::string& reason);
+
+/// What people are told of a cluster that does not answer; `last_error` is a connection's, and may be empty.
+std::string kafka_unreachable(const KafkaConfig& config, const std::string& last_error);
+
 /// What a client's own threads see of its connections. The client shares it: it may outlive whoever made the client.
 struct KafkaSigns {
   bool logs_in = false;                   // by SASL

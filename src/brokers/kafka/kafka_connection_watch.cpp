@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "brokers/kafka/kafka_client.hpp"
+
 namespace action_triggers::detail {
 namespace {
 
@@ -119,10 +121,7 @@ bool KafkaConnectionWatch::is_down(bool has_messages, TimePoint now) const {
   return now - *down_ >= patience;
 }
 
-std::string KafkaConnectionWatch::why_down() const {
-  return "no broker of " + config_.bootstrap_servers + " can be reached" +
-         (last_error_.empty() ? std::string() : ": " + last_error_);
-}
+std::string KafkaConnectionWatch::why_down() const { return kafka_unreachable(config_, last_error_); }
 
 void KafkaConnectionWatch::tell_down(TimePoint now, BrokerEvents& events) {
   const std::string why = why_down();

@@ -92,9 +92,9 @@ class Ping {
 
   /// The client may be unable to go on, such as one without the right to be idempotent.
   static void throw_if_fatal(rd_kafka_t* client) {
-    std::array<char, 512> reason{};
-    const rd_kafka_resp_err_t error = rd_kafka_fatal_error(client, reason.data(), reason.size());
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) throw kafka_status(error, reason.data(), {});
+    std::string reason;
+    const rd_kafka_resp_err_t error = kafka_fatal_error(client, reason);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) throw kafka_status(error, reason, {});
   }
 
   /// Throws what is final. Errors of single brokers are kept for the text.
@@ -118,8 +118,7 @@ class Ping {
       if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR) serve_error(client, event.get());
     }
     if (!down_since_ || (Clock::now() - *down_since_ < patience && left_ms() > 0)) return;
-    throw Status(StatusCode::unavailable, "no broker of " + config_.bootstrap_servers + " can be reached" +
-                                              (last_error_.empty() ? "" : ": " + last_error_));
+    throw Status(StatusCode::unavailable, kafka_unreachable(config_, last_error_));
   }
 
   int wait_for_partitions(rd_kafka_t* client, rd_kafka_queue_t* queue, rd_kafka_topic_t* topic) {

@@ -127,13 +127,6 @@ KafkaEvent KafkaProducer::next_event(int milliseconds) {
 
 void KafkaProducer::purge() { rd_kafka_purge(client_, purge_flags); }
 
-rd_kafka_resp_err_t KafkaProducer::fatal_error(std::string& reason) const {
-  std::array<char, 512> text{};
-  const rd_kafka_resp_err_t error = rd_kafka_fatal_error(client_, text.data(), text.size());
-  reason = text.data();
-  return error;
-}
-
 void KafkaProducer::free(std::chrono::milliseconds patience) {
   if (client_ == nullptr) return;
   rd_kafka_t* const client = std::exchange(client_, nullptr);

@@ -53,7 +53,9 @@ class KafkaProducer {
   /// Everything it holds comes back through its delivery reports.
   void purge();
   /// The idempotent producer's, with librdkafka's `reason`; RD_KAFKA_RESP_ERR_NO_ERROR if there was none.
-  [[nodiscard]] rd_kafka_resp_err_t fatal_error(std::string& reason) const;
+  [[nodiscard]] rd_kafka_resp_err_t fatal_error(std::string& reason) const {
+    return kafka_fatal_error(client_, reason);
+  }
   /// Whether a new client would read other certificates than this one has.
   [[nodiscard]] bool has_old_files() const { return files_.are_replaced(); }
   /// What the last client's threads see.
