@@ -87,7 +87,9 @@ AmqpPeer::Frame AmqpPeer::read_frame() {
   Frame frame;
   frame.type = static_cast<std::uint8_t>(number_in(head, 0, 1));
   frame.channel = static_cast<std::uint16_t>(number_in(head, 1, 2));
-  frame.payload = read(number_in(head, 3, 4));
+  const std::uint64_t size = number_in(head, 3, 4);
+  if (size > (1U << 24U)) throw Gone{};  // no frame: somebody speaks TLS
+  frame.payload = read(size);
   read(1);
   return frame;
 }
