@@ -14,18 +14,20 @@ constexpr std::chrono::milliseconds least_permanent_backoff{1'000};
 
 }  // namespace
 
-void ConnectionSupervisor::set_state(ConnectionState state) noexcept {
-  if (state_.exchange(state, std::memory_order_relaxed) == state) return;
-  changes_.fetch_add(1, std::memory_order_release);
-  futex_wake_all(changes_);
+void ConnectionSupervisor::publish() noexcept {
+  const auto now = static_cast<std::uint32_t>(state());
+  if (published_.load(std::memory_order_relaxed) == now) return;
+  published_.store(now, std::memory_order_release);
+  futex_wake_all(published_);
 }
 
 bool ConnectionSupervisor::wait_until_up(TimePoint deadline) const noexcept {
   for (;;) {
-    const std::uint32_t seen = changes_.load(std::memory_order_acquire);
-    if (is_up()) return true;
-    if (state() == ConnectionState::closed || Clock::now() >= deadline) return false;
-    futex_wait(changes_, seen, deadline);
+    const std::uint32_t seen = published_.load(std::memory_order_acquire);
+    const auto state = static_cast<ConnectionState>(seen);
+    if (is_up(state)) return true;
+    if (state == ConnectionState::closed || Clock::now() >= deadline) return false;
+    futex_wait(published_, seen, deadline);
   }
 }
 

@@ -47,10 +47,10 @@ class ConnectionSupervisor final : public Due {
 
   [[nodiscard]] ConnectionState state() const noexcept { return state_.load(std::memory_order_relaxed); }
   /// There is a connection.
-  [[nodiscard]] bool is_up() const noexcept {
-    return state() == ConnectionState::connected || state() == ConnectionState::blocked;
-  }
-  /// Waits until is_up(). False: `deadline` came first, or the lane has ended. Any thread.
+  [[nodiscard]] bool is_up() const noexcept { return is_up(state()); }
+  /// Tells wait_until_up() of the state, once it holds: a broker may say connected() and reconnecting() at once.
+  void publish() noexcept;
+  /// Waits until the published state is_up(). False: `deadline` came first, or the lane has ended. Any thread.
   [[nodiscard]] bool wait_until_up(TimePoint deadline) const noexcept;
   /// Messages may be offered.
   [[nodiscard]] bool is_connected() const noexcept { return reconnecting_ || is_up(); }
@@ -60,13 +60,16 @@ class ConnectionSupervisor final : public Due {
 
  private:
   void on_due(TimePoint) override {}  // the lane's turn looks at should_connect()
-  void set_state(ConnectionState state) noexcept;
+  void set_state(ConnectionState state) noexcept { state_.store(state, std::memory_order_relaxed); }
+  static bool is_up(ConnectionState state) noexcept {
+    return state == ConnectionState::connected || state == ConnectionState::blocked;
+  }
 
   DueHeap& heap_;
   Backoff& backoff_;
   RetryPolicy policy_;
   std::atomic<ConnectionState> state_{ConnectionState::connecting};
-  std::atomic<std::uint32_t> changes_{0};  // of the state, what wait_until_up() sleeps on
+  std::atomic<std::uint32_t> published_{static_cast<std::uint32_t>(ConnectionState::connecting)};
   bool connecting_ = false;
   bool reconnecting_ = false;
   TimePoint connect_at_ = TimePoint::min();

@@ -121,6 +121,7 @@ void LaneCore::step() {
   }
   if (!destinations_.leaving().empty()) finish_removals();
   if (closing_) finish_close_if_due();
+  connection_.publish();
 }
 
 WaitRequest LaneCore::wait_request() {

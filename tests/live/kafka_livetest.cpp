@@ -165,6 +165,15 @@ TEST_F(KafkaTest, AnUnreachableClusterIsUnavailableAfterMaxAttempts) {
   EXPECT_THAT(report.status.message(), HasSubstr("127.0.0.1:1"));
 }
 
+TEST_F(KafkaTest, ItIsConnectedWhenABrokerHasAnswered) {
+  TriggerDispatcher dispatcher(
+      config_with(broker("up", "kafka", kafka_conn(), topic_params()) + ", " +
+                  broker("down", "kafka", R"("conn_details": {"bootstrap_servers": "127.0.0.1:1"})", topic_params())));
+  EXPECT_FALSE(dispatcher.wait_until_connected("down", 1s));
+  EXPECT_TRUE(dispatcher.wait_until_connected("up", 30s)) << dispatcher.stats().brokers.at("up").last_error;
+  EXPECT_FALSE(dispatcher.wait_until_connected(0s));
+}
+
 TEST_F(KafkaTest, AnUnreachableClusterTimesOutWithItsReason) {
   TriggerDispatcher dispatcher(
       config_with(broker("b", "kafka", R"("conn_details": {"bootstrap_servers": "127.0.0.1:1"})",

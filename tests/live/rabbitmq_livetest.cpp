@@ -108,6 +108,15 @@ TEST_F(RabbitMqTest, PropertiesAndTypesOfHeadersArrive) {
   }
 }
 
+TEST_F(RabbitMqTest, ItIsConnectedWhenItHasLoggedIn) {
+  TriggerDispatcher dispatcher(config_with(
+      broker("up", "rabbitmq", rabbitmq_conn(), queue_params()) + ", " +
+      broker("down", "rabbitmq", rabbitmq_conn(R"(, "username": "nobody", "password": "wrong")"), queue_params())));
+  EXPECT_TRUE(dispatcher.wait_until_connected("up", 30s)) << dispatcher.stats().brokers.at("up").last_error;
+  EXPECT_FALSE(dispatcher.wait_until_connected("down", 1s));
+  EXPECT_FALSE(dispatcher.wait_until_connected(0s));
+}
+
 TEST_F(RabbitMqTest, AListOfRoutingKeysMakesCopies) {
   const std::string copies = unique("copies");
   declare_with_pika("ch.queue_declare(\"" + copies + "\", durable=True)");

@@ -35,6 +35,28 @@ class ConnectionSupervisorTest : public ::testing::Test {
   ConnectionSupervisor connection_{heap_, backoff_};
 };
 
+TEST_F(ConnectionSupervisorTest, WhoWaitsForAConnectionIsToldOfStatesThatHold) {
+  const TimePoint at_once = TimePoint::min();
+  EXPECT_FALSE(connection_.wait_until_up(at_once));
+  connect();
+  EXPECT_FALSE(connection_.wait_until_up(at_once)) << "the turn is not over";
+  connection_.reconnecting(true, "");  // as Kafka's client, until a broker answers
+  connection_.publish();
+  EXPECT_FALSE(connection_.wait_until_up(at_once));
+  connection_.reconnecting(false, "");
+  connection_.publish();
+  EXPECT_TRUE(connection_.wait_until_up(at_once));
+  connection_.blocked(true, "an alarm");
+  connection_.publish();
+  EXPECT_TRUE(connection_.wait_until_up(at_once)) << "there is a connection";
+  fail();
+  connection_.publish();
+  EXPECT_FALSE(connection_.wait_until_up(at_once));
+  connection_.closed();
+  connection_.publish();
+  EXPECT_FALSE(connection_.wait_until_up(TimePoint::max())) << "for good";
+}
+
 TEST_F(ConnectionSupervisorTest, ConnectsAtOnceAtFirst) {
   EXPECT_TRUE(connection_.should_connect(now_));
   connection_.connecting();
