@@ -544,6 +544,27 @@ TEST_P(KafkaBatchTest, WhatWaitsToBeTriedApartComesBackWithItsClient) {
   for (const auto& message : lane.messages) EXPECT_THAT(message->outcomes, SizeIs(1));
 }
 
+TEST_P(KafkaBatchTest, WhatWasWrittenBeforeItsBatchWasRefusedMayHaveArrived) {
+  KafkaConfig config = this->config();
+  config.properties["socket.timeout.ms"] = "500";
+  KafkaLane lane({config});
+  lane.connect();
+  warm_up(lane);
+  // It is written, and the answer comes too late, again and again. Then the topic takes no such message any more.
+  cluster_.set_round_trip(5'000ms);
+  lane.reconnects.clear();
+  fire_together(lane);
+  ASSERT_TRUE(lane.run_until([&] { return !lane.reconnects.empty(); }));
+  cluster_.fail_produce(std::vector<rd_kafka_resp_err_t>(30, RD_KAFKA_RESP_ERR_INVALID_RECORD));
+  cluster_.set_round_trip(0ms);
+  ASSERT_TRUE(lane.run_until_completed());
+  EXPECT_THAT(read_topic(cluster_, "orders", 9), SizeIs(9));
+  for (const auto& message : lane.messages) {
+    EXPECT_EQ(message->outcomes[0].status.code(), StatusCode::invalid_argument) << message->outcomes[0].status;
+    EXPECT_EQ(message->outcomes[0].persistence, Persistence::possibly_persisted) << message->body();
+  }
+}
+
 TEST_P(KafkaBatchTest, ARequestAtWhichTheConnectionEndsIsOneMessagesFault) {
   KafkaConfig other = config();
   other.name = other.topic = "other";

@@ -184,10 +184,18 @@ KafkaBroker::Offered KafkaBroker::offer(Topic& topic, const OutboundMessage& mes
     serve_error(code, rd_kafka_error_string(error.get()), events);
     return Offered::client_ended;
   }
-  events.complete(message, code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE
-                               ? Outcome::failed(over_the_limit(message, config))
-                               : topic.refusal(message, code, last_poll_));
+  complete(topic, message,
+           code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ? Outcome::failed(over_the_limit(message, config))
+                                                        : topic.refusal(message, code, last_poll_),
+           events);
   return Offered::completed;
+}
+
+void KafkaBroker::complete(Topic& topic, const OutboundMessage& message, Outcome outcome, BrokerEvents& events) {
+  if (topic.parts.may_have_arrived(message) && !outcome.status.ok()) {
+    outcome.persistence = Persistence::possibly_persisted;
+  }
+  events.complete(message, std::move(outcome));
 }
 
 /// Sends the next part of what was refused with its batch, if the client has nothing of the topic.
@@ -215,7 +223,9 @@ void KafkaBroker::watch_large_messages() {
 /// What waits here and not in the client comes back.
 void KafkaBroker::complete_held(const Status& why, BrokerEvents& events) {
   for (Topic& topic : destinations_.topics()) {
-    for (const OutboundMessage* message : topic.parts.take_all()) events.complete(*message, Outcome::failed(why));
+    for (const OutboundMessage* message : topic.parts.take_all()) {
+      complete(topic, *message, Outcome::failed(why), events);
+    }
   }
   large_.none_out();
 }
@@ -287,7 +297,7 @@ void KafkaBroker::serve_reports(rd_kafka_event_t* event, BrokerEvents& events) {
       if (is_only_inferred(*report)) ++inferred;
     } else if (given_up_ && large_.is_taking() && KafkaLargeMessages::is_large(message)) {
       if (!large_.is_at_fault(topic.parts.is_alone())) {
-        topic.parts.refuse(message);
+        topic.parts.refuse(message, outcome.persistence);
         continue;
       }
       outcome.status = KafkaLargeMessages::closes_at(message);
@@ -300,10 +310,10 @@ void KafkaBroker::serve_reports(rd_kafka_event_t* event, BrokerEvents& events) {
         events.log(LogLevel::warning, "a batch was refused, and its messages are tried again apart from each other: " +
                                           outcome.status.message());
       }
-      topic.parts.refuse(message);
+      topic.parts.refuse(message, outcome.persistence);
       continue;
     }
-    events.complete(message, std::move(outcome));
+    complete(topic, message, std::move(outcome), events);
   }
   if (inferred > 0) {
     events.log(LogLevel::warning, "the client concluded, but the broker did not confirm, that " +

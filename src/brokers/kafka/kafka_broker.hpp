@@ -60,6 +60,7 @@ class KafkaBroker final : public Broker {
   void serve_error(rd_kafka_resp_err_t error, std::string text, BrokerEvents& events);
   enum class Offered : std::uint8_t { taken, completed, client_full, client_ended };
   Offered offer(Topic& topic, const OutboundMessage& message, std::int64_t timestamp, BrokerEvents& events);
+  void complete(Topic& topic, const OutboundMessage& message, Outcome outcome, BrokerEvents& events);
   void send_parts(Topic& topic, BrokerEvents& events);
   void complete_held(const Status& why, BrokerEvents& events);
   void watch_connection(BrokerEvents& events);

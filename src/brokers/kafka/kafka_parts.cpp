@@ -3,6 +3,11 @@
 
 namespace action_triggers::detail {
 
+void KafkaParts::refuse(const OutboundMessage& message, Persistence persistence) {
+  refused_.push_back(&message);
+  if (persistence != Persistence::not_persisted) doubtful_.insert(&message);
+}
+
 const KafkaParts::Messages* KafkaParts::next() {
   if (in_client_ > 0 || !is_divided()) return nullptr;
   part_size_ = 0;

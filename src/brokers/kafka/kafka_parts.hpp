@@ -7,10 +7,12 @@
 
 #include <cstddef>
 #include <deque>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "action_triggers/outbound_message.hpp"
+#include "action_triggers/status.hpp"
 
 namespace action_triggers::detail {
 
@@ -28,7 +30,11 @@ class KafkaParts {
   [[nodiscard]] bool is_divided() const { return part_size_ > 0 || !refused_.empty() || !parts_.empty(); }
 
   /// A message that came back from the client, to be divided when the client has none of the topic.
-  void refuse(const OutboundMessage& message) { refused_.push_back(&message); }
+  void refuse(const OutboundMessage& message, Persistence persistence);
+  /// The message leaves. Whether an attempt before the last one may have written it.
+  [[nodiscard]] bool may_have_arrived(const OutboundMessage& message) {
+    return !doubtful_.empty() && doubtful_.erase(&message) > 0;
+  }
   /// True the first time that it is asked.
   [[nodiscard]] bool is_first_time() { return !std::exchange(was_divided_, true); }
 
@@ -52,6 +58,7 @@ class KafkaParts {
  private:
   std::size_t in_client_ = 0;
   Messages refused_;
+  std::unordered_set<const OutboundMessage*> doubtful_;  // they may have been written before they were refused
   std::deque<Messages> parts_;
   std::size_t part_size_ = 0;  // of the part that the client has; 0: it has none
   bool was_divided_ = false;   // for the log
