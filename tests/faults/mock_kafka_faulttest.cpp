@@ -56,25 +56,28 @@ class MockKafkaFaultTest : public ::testing::TestWithParam<InjectedFault> {};
 TEST_P(MockKafkaFaultTest, LosesNothing) {
   const InjectedFault& fault = GetParam();
   MockCluster cluster;
-  cluster.create_topic("fault");
+  for (const char* topic : {"fault", "other"}) cluster.create_topic(topic);
+  const std::string conn = R"("conn_details": {"bootstrap_servers": ")" + cluster.bootstrap() + "\"}";
   Ledger ledger;
+  Ledger hasty_ledger;
   Ledger::Clock::time_point healed;
   ClientLog log;
   {
-    TriggerDispatcher dispatcher(
-        config_with(broker("b", "kafka", R"("conn_details": {"bootstrap_servers": ")" + cluster.bootstrap() + "\"}",
-                           R"("topic": "fault", )" + plenty)),
-        BrokerRegistry::builtin(), log.options());
+    TriggerDispatcher dispatcher(config_with(broker("b", "kafka", conn, R"("topic": "fault", )" + plenty) + ", " +
+                                             broker("hasty", "kafka", conn, R"("topic": "other", )" + hasty)),
+                                 BrokerRegistry::builtin(), log.options());
     ASSERT_NO_FATAL_FAILURE(under_load(
-        dispatcher, ledger, [&] { fault.strike(cluster); }, healed, 1ms));
+        dispatcher, ledger, [&] { fault.strike(cluster); }, healed, 1ms, &hasty_ledger));
     EXPECT_TRUE(dispatcher.close(5s).complete());
   }
   // The mock cluster does not look at sequence numbers, and so neither at gaps nor at copies. What was refused and is
   // tried again may come after what was on the wire behind it.
-  ledger.check(
-      "Kafka, mock cluster", fault.name, read_topic("fault", cluster.bootstrap()),
-      {.most_duplicates = kafka_window, .explained = fault.explained, .order_per_key = true, .check_order = false},
-      healed);
+  Rules rules{
+      .most_duplicates = kafka_window, .explained = fault.explained, .order_per_key = true, .check_order = false};
+  ledger.check("Kafka, mock cluster", fault.name, read_topic("fault", cluster.bootstrap()), rules, healed);
+  rules.explained.insert(rules.explained.end(), given_up.begin(), given_up.end());
+  hasty_ledger.check("Kafka, mock cluster", fault.name + ", given up early", read_topic("other", cluster.bootstrap()),
+                     rules, healed);
   if (HasFailure()) std::cout << "the client said:\n" << log.text();
 }
 
