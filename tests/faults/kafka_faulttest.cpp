@@ -155,7 +155,7 @@ TEST_F(KafkaOutcomeTest, ATopicThatIsCreatedUnderLoad) {
 void KafkaOutcomeTest::survive_guilty_messages(const std::string& fault, StatusCode code,
                                                Ledger::Shape (*shape_of)(std::size_t)) {
   {
-    TriggerDispatcher dispatcher(config(kafka_conn(R"(, "linger_ms": 20)")));
+    TriggerDispatcher dispatcher(config(kafka_conn(R"(, "linger_ms": 5)")));
     Load load(dispatcher, ledger_, "b", 2ms, shape_of);
     Load other(dispatcher, hasty_ledger_, "hasty", 2ms, shape_of);
     ASSERT_TRUE(eventually([&] { return ledger_.count(code) > 10 && hasty_ledger_.count(StatusCode::ok) > 200; }));

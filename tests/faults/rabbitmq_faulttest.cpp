@@ -174,34 +174,69 @@ TEST(RabbitMqOutcomeTest, PermissionsClearedWhileRunningAreReportedUntilTheyAreB
   Servers::rabbitmqctl("delete_user " + user);
 }
 
+/// The broker closes the channel for such a message, and with it for all that were on their way.
+TEST(RabbitMqOutcomeTest, OneMessageOfTwoHundredIsTooLarge) {
+  const auto shape_of = [](std::size_t n) {
+    return n % 200 == 99 ? Ledger::Shape{.bytes = 120'000, .guilty = true} : Ledger::Shape();
+  };
+  const std::string queue = unique("fault");
+  const std::string other_queue = unique("fault");
+  Ledger ledger;
+  Ledger hasty_ledger;
+  Servers::rabbitmqctl("eval 'application:set_env(rabbit, max_message_size, 100000).'");
+  {
+    TriggerDispatcher dispatcher(config_with(
+        broker("b", "rabbitmq", rabbitmq_conn(), R"("queue": ")" + queue + R"(", "declare": true, )" + plenty) + ", " +
+        broker("hasty", "rabbitmq", rabbitmq_conn(),
+               R"("queue": ")" + other_queue + R"(", "declare": true, )" + hasty)));
+    Load load(dispatcher, ledger, "b", 500us, shape_of);
+    Load other(dispatcher, hasty_ledger, "hasty", 1ms, shape_of);
+    EXPECT_TRUE(eventually(
+        [&] { return ledger.count(StatusCode::too_large) > 10 && hasty_ledger.count(StatusCode::too_large) > 5; }));
+    load.stop();
+    other.stop();
+    EXPECT_TRUE(dispatcher.flush(300s));
+  }
+  Servers::rabbitmqctl("eval 'application:set_env(rabbit, max_message_size, 134217728).'");
+  EXPECT_EQ(ledger.count(StatusCode::too_large), (ledger.fired() + 100) / 200) << "not just the guilty ones";
+  const auto now = Ledger::Clock::now();
+  Rules rules{.most_duplicates = rabbitmq_window * ledger.count(StatusCode::too_large)};
+  ledger.check("RabbitMQ", "one message of two hundred too large", drain_queue(queue), rules, now);
+  rules.explained = given_up;
+  hasty_ledger.check("RabbitMQ", "one message of two hundred too large, given up early", drain_queue(other_queue),
+                     rules, now);
+}
+
 /// It nacks what it held, though it may have written it.
 TEST(RabbitMqOutcomeTest, TheProcessOfAQueueIsKilled) {
   const std::string queue = unique("fault");
   const std::string other_queue = unique("fault");
   Ledger ledger;
-  Ledger hasty_ledger;
+  Ledger once_ledger;
   Ledger::Clock::time_point healed;
   {
     TriggerDispatcher dispatcher(config_with(
         broker("b", "rabbitmq", rabbitmq_conn(), R"("queue": ")" + queue + R"(", "declare": true, )" + plenty) + ", " +
-        broker("hasty", "rabbitmq", rabbitmq_conn(),
-               R"("queue": ")" + other_queue + R"(", "declare": true, "retry": {"max_attempts": 1}, )" + roomy)));
+        broker("once", "rabbitmq", rabbitmq_conn(),
+               R"("queue": ")" + other_queue + R"(", "declare": true, "retry": {"max_attempts": 1}, )" +
+                   R"("max_queued_messages": 2000, "overflow": "block", "max_block_ms": 60000)")));
     const auto during = [&] {
+      const Load as_much_as_it_takes(dispatcher, once_ledger, "once", 0us);
+      ASSERT_TRUE(eventually([&] { return once_ledger.count(StatusCode::ok) > 2'000; }));
       // RabbitMQ gives a process up after a few deaths within some seconds.
-      for (int kill = 0; kill < 3 && hasty_ledger.count(StatusCode::rejected) == 0; ++kill) {
+      for (int kill = 0; kill < 3 && once_ledger.count(StatusCode::rejected) == 0; ++kill) {
         Servers::rabbitmqctl(
             "eval '[exit(P, kill) || Q <- rabbit_amqqueue:list(), P <- [amqqueue:get_pid(Q)], "
             "is_pid(P)].'");
       }
     };
-    ASSERT_NO_FATAL_FAILURE(under_load(dispatcher, ledger, during, healed, 50us, &hasty_ledger));
+    ASSERT_NO_FATAL_FAILURE(under_load(dispatcher, ledger, during, healed));
   }
-  EXPECT_GT(hasty_ledger.count(StatusCode::rejected), 0U) << "the queue's process died, and nothing was nacked";
+  EXPECT_GT(once_ledger.count(StatusCode::rejected), 0U) << "the queue's process died, and nothing was nacked";
   Rules rules{.most_duplicates = 3 * rabbitmq_window, .check_order = false};  // what it held comes later
   ledger.check("RabbitMQ", "process of each queue killed", drain_queue(queue), rules, healed);
   rules.explained = {StatusCode::rejected};
-  hasty_ledger.check("RabbitMQ", "process of each queue killed, given up early", drain_queue(other_queue), rules,
-                     healed);
+  once_ledger.check("RabbitMQ", "process of each queue killed, tried once", drain_queue(other_queue), rules, healed);
 }
 
 TEST(RabbitMqOutcomeTest, FewerChannelsThanExchanges) {
