@@ -363,7 +363,7 @@ TEST_F(SlowRabbitMqTest, AMessageThatClosesTheChannelSlowsNobody) {
   {
     TriggerDispatcher dispatcher(
         config_with(rabbitmq("bad", R"("queue": ")" + queue + R"(.bad", "declare": true)") + "," +
-                    rabbitmq("good", R"("queue": ")" + queue + R"(.good", "declare": true, "timeout_secs": 5)")));
+                    rabbitmq("good", R"("queue": ")" + queue + R"(.good", "declare": true, "timeout_secs": 25)")));
     for (const char* name : {"bad", "good"}) ASSERT_TRUE(dispatcher.fire(name, "first").wait().status.ok());
     const auto began = Clock::now();
     std::vector<Delivery> good;
@@ -374,7 +374,7 @@ TEST_F(SlowRabbitMqTest, AMessageThatClosesTheChannelSlowsNobody) {
     for (const Delivery& delivery : good) EXPECT_TRUE(delivery.wait().status.ok()) << delivery.wait().status;
     EXPECT_EQ(large.wait().status.code(), StatusCode::too_large) << large.wait().status;
     EXPECT_TRUE(behind.wait().status.ok());
-    EXPECT_LT(Clock::now() - began, 5s) << "one round trip each would take 50 s";
+    EXPECT_LT(Clock::now() - began, 25s) << "one round trip each would take 50 s";
   }
   Servers::rabbitmqctl("-q eval 'application:set_env(rabbit, max_message_size, 134217728).'");
 }
@@ -395,7 +395,7 @@ TEST_F(SlowRabbitMqTest, DeclarationsDoNotWaitForEachOther) {
   for (int i = 0; i < 300; ++i) deliveries.push_back(dispatcher.fire("b" + std::to_string(i), "x"));
   for (const Delivery& delivery : deliveries) {
     ASSERT_TRUE(delivery.wait().status.ok());
-    EXPECT_LT(delivery.wait().latency, 6s) << "one after another they would take 30 s";
+    EXPECT_LT(delivery.wait().latency, 15s) << "one after another they would take 30 s";
   }
 }
 

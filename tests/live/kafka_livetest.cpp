@@ -182,7 +182,7 @@ TEST_F(KafkaTest, AnUnreachableClusterTimesOutWithItsReason) {
   EXPECT_THAT(report, HasCode(StatusCode::timed_out));
   EXPECT_THAT(report.status.message(), HasSubstr("127.0.0.1:1"));
   EXPECT_GE(report.latency, 2s);
-  EXPECT_LT(report.latency, 2s + 100ms);
+  EXPECT_LT(report.latency, 20s);  // how exactly: DeadlinesTest, in virtual time
 }
 
 TEST_F(KafkaTest, ClosesInTimeWhileTheClusterIsAway) {

@@ -152,7 +152,7 @@ TEST_F(KafkaSecurityTest, AWrongPasswordIsReportedAtOnceAndNotTriedAllTheTime) {
     EXPECT_THAT(report, HasCode(StatusCode::unauthenticated)) << mechanism;
     EXPECT_THAT(report.status.message(), HasSubstr("sasl_plain_password"));
     EXPECT_EQ(report.persistence, Persistence::not_persisted);
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s) << "long before the deadline";
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 20s) << "long before the deadline";
 
     const auto logins = [&] {
       return std::stoi(run("grep -c 'ailed authentication' \"$(dirname '" +

@@ -161,13 +161,16 @@ TEST_F(RabbitMqTest, BodiesOfEverySizeArrive) {
   for (const std::size_t size : sizes) {
     const DeliveryReport report = dispatcher.fire("b", std::string(size, 'x')).wait();
     EXPECT_THAT(report, IsOk()) << size;
-    if (size == 131'064) {
-      EXPECT_LT(report.latency, 150ms) << "the tail waited for the kernel's timer";
-    }
   }
   const auto received = drain_queue(queue_);
   ASSERT_THAT(received, SizeIs(sizes.size()));
   for (std::size_t i = 0; i < sizes.size(); ++i) EXPECT_EQ(received[i].body.size(), sizes[i]);
+
+  std::chrono::nanoseconds fastest = 1h;  // of a few: the timer would be in the way of each, a busy machine is not
+  for (int i = 0; i < 10; ++i) {
+    fastest = std::min(fastest, dispatcher.fire("b", std::string(131'064, 'x')).wait().latency);
+  }
+  EXPECT_LT(fastest, 150ms) << "the tail waited for the kernel's timer";
 }
 
 TEST_F(RabbitMqTest, ThroughAnExchangeTheKeyMayOverrideTheRoutingKey) {
@@ -254,7 +257,7 @@ TEST_F(RabbitMqTest, AMissingExchangeIsNotFound) {
       fire_once(rabbitmq_conn(), R"("exchange": ")" + unique("missing") + R"(", "routing_key": "k")", {.body = "x"});
   EXPECT_THAT(report, HasCode(StatusCode::not_found));
   EXPECT_THAT(report, PersistenceIs(Persistence::not_persisted));
-  EXPECT_LT(report.latency, 2s);
+  EXPECT_LT(report.latency, 20s);  // not at the deadline
   EXPECT_THAT(report.status.message(), HasSubstr("no exchange"));
 }
 
@@ -276,7 +279,7 @@ TEST_F(RabbitMqTest, AWrongPasswordIsUnauthenticated) {
       fire_once(rabbitmq_conn(R"(, "password": "very-secret")"), queue_params(), {.body = "x"});
   EXPECT_THAT(report, HasCode(StatusCode::unauthenticated));
   EXPECT_THAT(report, PersistenceIs(Persistence::not_persisted));
-  EXPECT_LT(report.latency, 5s);
+  EXPECT_LT(report.latency, 20s);  // not at the deadline
   EXPECT_THAT(report.status.message(), HasSubstr("check conn_details.username and password"));
   EXPECT_THAT(report.status.message(), ::testing::Not(HasSubstr("very-secret")));
 }
@@ -285,7 +288,7 @@ TEST_F(RabbitMqTest, AnUnknownVirtualHostIsNotFound) {
   const DeliveryReport report =
       fire_once(rabbitmq_conn(R"(, "virtual_host": "nowhere")"), queue_params(), {.body = "x"});
   EXPECT_THAT(report, HasCode(StatusCode::not_found));
-  EXPECT_LT(report.latency, 5s);
+  EXPECT_LT(report.latency, 20s);  // not at the deadline
   EXPECT_THAT(report.status.message(), HasSubstr("nowhere"));
 }
 
@@ -306,7 +309,7 @@ TEST_F(RabbitMqTest, AMissingRightIsPermissionDenied) {
   const DeliveryReport report = fire_once(rabbitmq_conn(R"(, "username": ")" + user + R"(", "password": "pw")"),
                                           R"("exchange": "amq.direct", "routing_key": "k")", {.body = "x"});
   EXPECT_THAT(report, HasCode(StatusCode::permission_denied));
-  EXPECT_LT(report.latency, 5s);
+  EXPECT_LT(report.latency, 20s);  // not at the deadline
   EXPECT_THAT(report.status.message(), HasSubstr("set_permissions"));
   Servers::rabbitmqctl("-q delete_user " + user);
 }
@@ -317,7 +320,7 @@ TEST_F(RabbitMqTest, AnUnreachableHostIsUnavailableAfterMaxAttempts) {
   EXPECT_THAT(report, HasCode(StatusCode::unavailable));
   EXPECT_THAT(report, PersistenceIs(Persistence::not_persisted));
   EXPECT_EQ(report.attempts, 2U);
-  EXPECT_LT(report.latency, 5s);
+  EXPECT_LT(report.latency, 20s);  // not at the deadline
   EXPECT_THAT(report.status.message(), HasSubstr("127.0.0.1:1"));
 }
 
@@ -327,7 +330,7 @@ TEST_F(RabbitMqTest, AnUnreachableHostTimesOutWithItsReason) {
   EXPECT_THAT(report, HasCode(StatusCode::timed_out));
   EXPECT_THAT(report.status.message(), HasSubstr("127.0.0.1:1"));
   EXPECT_GE(report.latency, 500ms);
-  EXPECT_LT(report.latency, 600ms);
+  EXPECT_LT(report.latency, 20s);  // how exactly: DeadlinesTest, in virtual time
 }
 
 TEST_F(RabbitMqTest, SeveralHostsAreTriedInTurn) {
