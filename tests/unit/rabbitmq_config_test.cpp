@@ -103,6 +103,18 @@ TEST(RabbitMqConfigTest, ArgumentsKeepTheirTypesAndTheirOrder) {
           RabbitMqArgument{"x-text", {""}}, RabbitMqArgument{"x-flag", {true}}));
 }
 
+TEST(RabbitMqConfigTest, WhatMayBeAFlagOrAnObjectMayComeFromAVariable) {
+  const Environment yes("ACTION_TRIGGERS_TEST_SET", "true");
+  const std::string variable = R"("${ACTION_TRIGGERS_TEST_SET}")";
+  EXPECT_TRUE(config("\"ssl\": " + variable).tls);
+  EXPECT_TRUE(config("", R"("queue": "q", "declare": )" + variable).declare);
+  EXPECT_TRUE(config("", R"("exchange": "e", "routing_key": "", "declare": )" + variable).declare_exchange);
+  const Environment no("ACTION_TRIGGERS_TEST_SET", "false");
+  EXPECT_FALSE(config("\"ssl\": " + variable).tls);
+  const Environment other("ACTION_TRIGGERS_TEST_SET", "yes");
+  EXPECT_THAT(problems("\"ssl\": " + variable), ElementsAre(Pair("ssl", "The field 'ssl' must be true or false.")));
+}
+
 // Logins and URLs
 
 TEST(RabbitMqConfigTest, AUrlsQuerySaysWhatFieldsSay) {

@@ -231,6 +231,11 @@ bool has_misplaced(ConfigSection& section, std::string_view key) {
   return SectionReader::of(section).find(key) != nullptr && section.has(key);
 }
 
+bool is_flag(ConfigSection& section, std::string_view key) {
+  const Node* const value = SectionReader::of(section).find(key);
+  return section.is_boolean(key) || (value != nullptr && value->is(Node::Kind::string) && value->substituted);
+}
+
 std::optional<std::string> read_short(ConfigSection& from, std::string_view key) {
   auto text = from.string(key);
   if (!text || text->size() <= amqp_short_string_limit) return text;

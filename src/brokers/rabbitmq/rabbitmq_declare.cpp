@@ -239,7 +239,7 @@ RabbitMqExchangeDeclaration read_exchange(ConfigSection& from, const ParsedRabbi
 
 void read_declare(ConfigSection& from, std::string_view key, ParsedRabbitMqConfig& config) {
   const bool with_exchange = from.has("exchange") && !from.has("queue");
-  if (from.is_boolean(key)) {
+  if (is_flag(from, key)) {
     if (!from.boolean(key).value_or(false)) return;
     if (with_exchange) {
       config.declare_exchange = RabbitMqExchangeDeclaration();

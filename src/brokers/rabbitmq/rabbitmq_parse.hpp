@@ -27,6 +27,9 @@ struct ParsedRabbitMqConfig : RabbitMqConfig {
 /// Whether the file has a key that belongs elsewhere. It becomes known, and is no answer to "what is known here?".
 bool has_misplaced(ConfigSection& section, std::string_view key);
 
+/// Whether the value is true or false, or a substitution that may be: for a field that may be an object as well.
+bool is_flag(ConfigSection& section, std::string_view key);
+
 /// A string of at most 255 bytes, which is what AMQP allows for names; an empty one is a problem.
 std::optional<std::string> read_short(ConfigSection& from, std::string_view key);
 

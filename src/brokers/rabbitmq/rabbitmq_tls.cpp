@@ -35,10 +35,11 @@ void refuse_unverified(ConfigSection& options) {
 }  // namespace
 
 void read_tls(ConfigSection& from, std::string_view key, ParsedRabbitMqConfig& config) {
-  if (key == "ssl" && from.is_boolean(key)) {
-    if (from.boolean(key).value_or(false)) {
+  if (key == "ssl" && is_flag(from, key)) {
+    const std::optional<bool> wanted = from.boolean(key);
+    if (wanted.value_or(false)) {
       if (!config.tls) config.tls = RabbitMqTls();
-    } else if (config.tls) {
+    } else if (wanted && config.tls) {
       from.problem(key, "The field 'ssl' is false, but 'ssl_options' is given.");
     }
     return;
