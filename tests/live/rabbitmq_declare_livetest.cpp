@@ -102,6 +102,21 @@ TEST_F(RabbitMqDeclareTest, AnExchangeThatWasDeletedIsDeclaredAgainWithItsBindin
   }
 }
 
+TEST_F(RabbitMqDeclareTest, NothingIsLostWhileTheExchangeIsDeletedUnderLoad) {
+  constexpr int rounds = 5;
+  constexpr int in_a_round = 1'000;
+  std::vector<Delivery> deliveries;
+  TriggerDispatcher dispatcher(config_with(rabbitmq("b", exchange(topic_with_queue()))));
+  for (int i = 0; i < rounds * in_a_round; ++i) {
+    deliveries.push_back(dispatcher.fire("b", std::to_string(i)));
+    if (i % in_a_round == in_a_round / 2) with_pika("ch.exchange_delete(\"" + exchange_ + "\")");
+  }
+  for (const Delivery& delivery : deliveries) EXPECT_THAT(delivery.wait(), IsOk());
+  std::set<std::string> bodies;
+  for (const Received& message : drain_queue(queue_)) bodies.insert(message.body);
+  EXPECT_THAT(bodies, SizeIs(rounds * in_a_round));
+}
+
 TEST_F(RabbitMqDeclareTest, ABoundQueueThatIsGoneIsDeclaredAgain) {
   TriggerDispatcher dispatcher(
       config_with(rabbitmq("b", exchange(R"({"type": "topic", "queues": [{"queue": ")" + queue_ +
