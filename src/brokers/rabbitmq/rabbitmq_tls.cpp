@@ -73,10 +73,19 @@ void check_tls_files(ConfigSection& section, const TlsFileKeys& keys, const Rabb
   look_at(keys.key_file, tls.key_file);
   if (!all_readable) return;
 #ifdef ACTION_TRIGGERS_WITH_RABBITMQ
-  if (const auto wrong = wrong_tls_file(tls)) {
-    const std::string& key = keys.*wrong->key;
-    section.problem(key, the_file(section, key, tls.*wrong->file) + " " + wrong->why + ".");
+  // Each is asked once for all destinations of a file: a list of authorities takes a while.
+  const auto ask = [&](const std::string& key, const std::string& path, const std::string& question, auto why) {
+    const auto [answer, is_new] = SectionReader::of(section).answers().try_emplace("rabbitmq " + question);
+    if (is_new) answer->second = why();
+    if (!answer->second.empty()) section.problem(key, the_file(section, key, path) + " " + answer->second + ".");
+  };
+  if (!tls.ca_file.empty()) {
+    ask(keys.ca_file, tls.ca_file, "ca " + tls.ca_file, [&] { return why_no_authorities(tls.ca_file); });
   }
+  if (tls.cert_file.empty() || tls.key_file.empty()) return;
+  ask(keys.cert_file, tls.cert_file, "cert " + tls.cert_file, [&] { return why_no_certificate(tls.cert_file); });
+  ask(keys.key_file, tls.key_file, "key " + tls.key_file + "\n" + tls.cert_file,
+      [&] { return why_no_key(tls.key_file, tls.cert_file); });
 #endif
 }
 

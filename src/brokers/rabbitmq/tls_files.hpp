@@ -2,22 +2,16 @@
 /// Whether OpenSSL can use the files of a RabbitMqTls. With the backend only.
 #pragma once
 
-#include <optional>
 #include <string>
-
-#include "action_triggers/rabbitmq.hpp"
-#include "brokers/rabbitmq/rabbitmq_parse.hpp"
 
 namespace action_triggers::detail {
 
-/// The first file that is wrong.
-struct WrongTlsFile {
-  std::string TlsFileKeys::*key;
-  std::string RabbitMqTls::*file;
-  std::string why;  ///< "holds no certificate in PEM": what follows "The file".
-};
+// Why it cannot, as what follows "The file": "holds no certificate in PEM". Empty: it can. An expired certificate is
+// not wrong: the clock may be.
 
-/// Asks for no passphrase. An expired certificate is not wrong: the clock may be.
-std::optional<WrongTlsFile> wrong_tls_file(const RabbitMqTls& tls);
+std::string why_no_authorities(const std::string& ca_file);
+std::string why_no_certificate(const std::string& cert_file);
+/// Asks for no passphrase. Says nothing if the certificate is none.
+std::string why_no_key(const std::string& key_file, const std::string& cert_file);
 
 }  // namespace action_triggers::detail
