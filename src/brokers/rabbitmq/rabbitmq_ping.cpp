@@ -31,8 +31,12 @@ class Ping {
     connect();
     open_channel();
     std::string detail = config_.exchange.empty() ? prove_queue() : prove_exchange();
-    if (send_) detail += config_.exchange.empty() ? send_to_queue() : send_through_exchange();
-    amqp_connection_close(connection_.get(), AMQP_REPLY_SUCCESS);
+    if (send_) {
+      detail += config_.exchange.empty() ? send_to_queue() : send_through_exchange();
+    } else {
+      detail += try_to_publish();
+    }
+    if (blocked_.empty()) amqp_connection_close(connection_.get(), AMQP_REPLY_SUCCESS);  // or it would not be read
     return detail;
   }
 
@@ -60,20 +64,23 @@ class Ping {
                     std::chrono::milliseconds(1));
   }
 
+  /// Throws why the broker closes the channel or the connection, if this method does so.
+  static void throw_if_closed(const amqp_method_t& method) {
+    if (method.id == AMQP_CHANNEL_CLOSE_METHOD) {
+      const auto& close = *static_cast<const amqp_channel_close_t*>(method.decoded);
+      throw status_of_close(close.reply_code, from_amqp(close.reply_text));
+    }
+    if (method.id == AMQP_CONNECTION_CLOSE_METHOD) {
+      const auto& close = *static_cast<const amqp_connection_close_t*>(method.decoded);
+      throw status_of_close(close.reply_code, from_amqp(close.reply_text));
+    }
+  }
+
   /// Throws what the last question was answered with, if that was an error.
   void check(const char* what) const {
     const amqp_rpc_reply_t reply = amqp_get_rpc_reply(connection_.get());
     if (reply.reply_type == AMQP_RESPONSE_NORMAL) return;
-    if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION) {
-      if (reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD) {
-        const auto& close = *static_cast<const amqp_channel_close_t*>(reply.reply.decoded);
-        throw status_of_close(close.reply_code, from_amqp(close.reply_text));
-      }
-      if (reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
-        const auto& close = *static_cast<const amqp_connection_close_t*>(reply.reply.decoded);
-        throw status_of_close(close.reply_code, from_amqp(close.reply_text));
-      }
-    }
+    if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION) throw_if_closed(reply.reply);
     throw Status(StatusCode::unavailable, std::string(what) + ": " + amqp_error_string2(reply.library_error));
   }
 
@@ -83,8 +90,8 @@ class Ping {
       check("look for the queue");
     } catch (const Status& status) {
       if (status.code() != StatusCode::not_found || !config_.declare) throw;
-      if (!send_) return "connected; queue '" + config_.queue + "' does not exist yet, and will be declared";
       open_channel();
+      if (!send_) return "connected; queue '" + config_.queue + "' does not exist yet, and will be declared";
     }
     // Of one that exists it changes nothing, and tells whether it agrees and the user has the right.
     if (config_.declare) declare_queue();
@@ -110,9 +117,41 @@ class Ping {
     return "exchange '" + config_.exchange + "' exists";
   }
 
+  /// Whether a fire would be refused, without delivering anything. The broker looks at every right as it takes a
+  /// message, also in a transaction; it hands the messages of one to their queues when that is committed, and this one
+  /// is rolled back.
+  std::string try_to_publish() {
+    const std::string not_tried = "; whether it takes messages was not tried: ";
+    try {
+      amqp_tx_select(connection_.get(), channel_);
+      check("begin a transaction");
+    } catch (const Status& status) {
+      return not_tried + status.message();
+    }
+    publish(PingMessage());
+    amqp_tx_rollback_t rollback{};
+    if (const int error = amqp_send_method(connection_.get(), channel_, AMQP_TX_ROLLBACK_METHOD, &rollback);
+        error != AMQP_STATUS_OK) {
+      throw Status(StatusCode::unavailable, std::string("rolling back: ") + amqp_error_string2(error));
+    }
+    try {
+      await(AMQP_TX_ROLLBACK_OK_METHOD);
+    } catch (const Status& status) {
+      const bool is_for_one_key = status.message().find("access to topic") != std::string::npos;
+      if (!config_.key_as_routing_key || !is_for_one_key) throw;
+      return "; messages with other routing keys may be taken: " + status.message();
+    }
+    return blocked_.empty() ? "" : not_tried + blocked_;
+  }
+
   void publish_and_wait(const PingMessage& message) {
     amqp_confirm_select(connection_.get(), channel_);
     check("switch on confirms");
+    publish(message);
+    await(AMQP_BASIC_ACK_METHOD);
+  }
+
+  void publish(const PingMessage& message) {
     std::array<amqp_table_entry_t, 1> headers{boolean_entry(ping_header, true)};
     amqp_basic_properties_t properties{};
     set_message_id(properties, message.id);
@@ -125,41 +164,46 @@ class Ping {
         error != AMQP_STATUS_OK) {
       throw Status(StatusCode::unavailable, std::string("publishing: ") + amqp_error_string2(error));
     }
+  }
+
+  /// Reads until the broker answers with this method; without a test message to be confirmed, a broker that blocks
+  /// publishers is not waited for. Throws what else it says.
+  void await(amqp_method_number_t answer) {
     bool returned = false;
-    std::string blocked;
-    for (;;) {
+    while (send_ || blocked_.empty()) {
       amqp_frame_t frame{};
       const timeval timeout = to_timeval(left());
       const int error = amqp_simple_wait_frame_noblock(connection_.get(), &frame, &timeout);
       if (error == AMQP_STATUS_TIMEOUT) {
-        throw Status(StatusCode::timed_out, "the broker did not confirm in time" + blocked);
+        throw Status(StatusCode::timed_out,
+                     "the broker did not confirm in time" + (blocked_.empty() ? "" : ": " + blocked_));
       }
       if (error != AMQP_STATUS_OK) throw Status(StatusCode::unavailable, amqp_error_string2(error));
       if (frame.frame_type != AMQP_FRAME_METHOD) continue;
-      switch (frame.payload.method.id) {
-        case AMQP_BASIC_ACK_METHOD:
-          if (returned) throw Status(StatusCode::unroutable, "the test message reached no queue");
-          return;
-        case AMQP_BASIC_NACK_METHOD:
-          throw Status(StatusCode::rejected, "the broker refused the test message (nack)");
-        case AMQP_BASIC_RETURN_METHOD:
-          returned = true;
-          break;
-        case AMQP_CONNECTION_BLOCKED_METHOD: {
-          const auto& why = *static_cast<const amqp_connection_blocked_t*>(frame.payload.method.decoded);
-          blocked = ": it has blocked publishers, " + std::string(from_amqp(why.reason));
-          break;
-        }
-        case AMQP_CONNECTION_UNBLOCKED_METHOD:
-          blocked.clear();
-          break;
-        case AMQP_CHANNEL_CLOSE_METHOD: {
-          const auto& close = *static_cast<const amqp_channel_close_t*>(frame.payload.method.decoded);
-          throw status_of_close(close.reply_code, from_amqp(close.reply_text));
-        }
-        default:
-          break;
+      const amqp_method_t& method = frame.payload.method;
+      if (method.id == AMQP_BASIC_RETURN_METHOD) returned = true;
+      if (method.id == answer) {
+        if (returned) throw Status(StatusCode::unroutable, "the test message reached no queue");
+        return;
       }
+      note(method);
+    }
+  }
+
+  /// What the broker says beside the answer that is waited for.
+  void note(const amqp_method_t& method) {
+    switch (method.id) {
+      case AMQP_BASIC_NACK_METHOD:
+        throw Status(StatusCode::rejected, "the broker refused the test message (nack)");
+      case AMQP_CONNECTION_BLOCKED_METHOD:
+        blocked_ = "it has blocked publishers, " +
+                   std::string(from_amqp(static_cast<const amqp_connection_blocked_t*>(method.decoded)->reason));
+        break;
+      case AMQP_CONNECTION_UNBLOCKED_METHOD:
+        blocked_.clear();
+        break;
+      default:
+        throw_if_closed(method);
     }
   }
 
@@ -247,6 +291,7 @@ class Ping {
   const bool send_;
   AmqpHandle connection_;
   amqp_channel_t channel_ = 0;
+  std::string blocked_;  // why the broker blocks publishers; empty: it does not
 };
 
 }  // namespace
