@@ -47,9 +47,9 @@ std::string method(std::uint16_t channel, MethodId id, const std::string& argume
 std::string ack(std::uint16_t channel, std::uint64_t tag, bool multiple) {
   return method(channel, basic_ack, longlong_number(tag) + octet(multiple ? 1 : 0));
 }
-std::string return_method(std::uint16_t channel) {
+std::string return_method(std::uint16_t channel, const std::string& exchange) {
   return method(channel, basic_return,
-                short_number(312) + short_string("NO_ROUTE") + short_string("") + short_string("q"));
+                short_number(312) + short_string("NO_ROUTE") + short_string(exchange) + short_string("q"));
 }
 std::string return_header(std::uint16_t channel, const std::string& message_id, std::uint64_t body_size) {
   constexpr std::uint16_t message_id_flag = 1 << 7;

@@ -49,7 +49,7 @@ inline constexpr std::uint8_t heartbeat_frame = 8;
 std::string frame(std::uint8_t type, std::uint16_t channel, const std::string& payload);
 std::string method(std::uint16_t channel, MethodId id, const std::string& arguments = {});
 std::string ack(std::uint16_t channel, std::uint64_t tag, bool multiple = false);
-std::string return_method(std::uint16_t channel);
+std::string return_method(std::uint16_t channel, const std::string& exchange = {});
 /// The header of a returned message with this id.
 std::string return_header(std::uint16_t channel, const std::string& message_id, std::uint64_t body_size);
 std::string start_method(const std::string& server_properties = {});

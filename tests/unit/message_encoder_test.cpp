@@ -9,6 +9,7 @@
 #include <functional>
 #include <vector>
 
+#include "brokers/rabbitmq/amqp_limits.hpp"
 #include "unit/rabbitmq_support.hpp"
 
 #include "action_triggers/rabbitmq.hpp"
@@ -18,9 +19,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using tests::OfferedMessage;
-
-constexpr std::size_t frame_max = 131'072;
 
 Message content(const std::string& body = "body") {
   Message message;
@@ -127,7 +127,7 @@ TEST(MessageEncoderTest, HeadersHaveTheirTypes) {
   EXPECT_EQ(headers.entries[4].value.kind, AMQP_FIELD_KIND_I64);
   EXPECT_EQ(headers.entries[4].value.value.i64, -7'000'000'000);
   own.headers = {{"i", "seven", HeaderType::integer}};
-  const auto problem = check_message(config, OfferedMessage(own), frame_max);
+  const auto problem = check_message(config, OfferedMessage(own));
   ASSERT_TRUE(problem);
   EXPECT_EQ(problem->message(), "the header 'i' is no integer");
 }
@@ -154,15 +154,15 @@ TEST(MessageEncoderTest, PropertiesOfTheMessageAreSent) {
   EXPECT_EQ(publish.properties.timestamp, 1'700'000'000U);
   EXPECT_EQ(publish.body, "") << "a tombstone has none";
   own.properties->reply_to = std::string(256, 'x');
-  ASSERT_TRUE(check_message(config, OfferedMessage(own), frame_max));
-  EXPECT_THAT(check_message(config, OfferedMessage(own), frame_max)->message(), HasSubstr("reply_to has 256 bytes"));
+  ASSERT_TRUE(check_message(config, OfferedMessage(own)));
+  EXPECT_THAT(check_message(config, OfferedMessage(own))->message(), HasSubstr("reply_to has 256 bytes"));
 }
 
 TEST(MessageEncoderTest, WhatIsTooLongIsRefusedAndNotCut) {
   const std::string longest(255, 'x');
   const std::string too_long(256, 'x');
   const auto problem = [](const RabbitMqConfig& config, const Message& message) {
-    const auto status = check_message(config, OfferedMessage(message), frame_max);
+    const auto status = check_message(config, OfferedMessage(message));
     return status ? status->message() : std::string();
   };
   RabbitMqConfig queue = to_queue("orders");
@@ -195,8 +195,27 @@ TEST(MessageEncoderTest, WhatIsTooLongIsRefusedAndNotCut) {
   EXPECT_EQ(problem(queue, message), "") << "means nothing to RabbitMQ";
   message.headers = {{"", "x"}};
   EXPECT_EQ(problem(queue, message), "a header has no name");
-  message.headers = {{"h", std::string(frame_max, 'x')}};
-  EXPECT_THAT(problem(queue, message), HasSubstr("must fit one frame of 131072"));
+}
+
+TEST(MessageEncoderTest, HeadersAndPropertiesTogetherFitOneFrame) {
+  MessageEncoder encoder;
+  const RabbitMqConfig config = to_queue("orders");
+  Message own = content(std::string(1'000'000, 'x'));
+  own.headers = {{"h", std::string(3'000, 'x')}, Header::integer("i", 1)};
+  own.properties = Properties();
+  own.properties->correlation_id = own.properties->reply_to = std::string(255, 'x');
+  const OfferedMessage message(own);
+  Publish& publish = encoder.encode(config, message);
+  std::string bytes(200'000, '\0');
+  const std::size_t size = encode_envelope(bytes, amqp_frame_max, 7, publish);
+  std::string method_frame(1'000, '\0');
+  const std::size_t header_size = size - encode_method(method_frame, 7, AMQP_BASIC_PUBLISH_METHOD, &publish.method);
+  EXPECT_EQ(encode_envelope(bytes, header_size, 7, publish), size);
+  EXPECT_EQ(encode_envelope(bytes, header_size - 1, 7, publish), 0U);
+  EXPECT_EQ(too_large_for_a_frame(8'192).code(), StatusCode::too_large);
+  EXPECT_THAT(too_large_for_a_frame(8'192).message(), HasSubstr("one frame of 8192 bytes"));
+  EXPECT_THAT(too_large_for_a_frame(8'192).message(), HasSubstr("frame_max on the broker"));
+  EXPECT_THAT(too_large_for_a_frame(amqp_frame_max).message(), Not(HasSubstr("on the broker"))) << "it is ours";
 }
 
 TEST(MessageEncoderTest, FramesHaveTheSizeThatTheyNeed) {
@@ -206,7 +225,7 @@ TEST(MessageEncoderTest, FramesHaveTheSizeThatTheyNeed) {
   Publish& publish = encoder.encode(config, message);
   amqp_channel_open_t open{};
   for (const auto& encode : std::vector<std::function<std::size_t(std::span<char>)>>{
-           [&](std::span<char> to) { return encode_envelope(to, 7, publish); },
+           [&](std::span<char> to) { return encode_envelope(to, amqp_frame_max, 7, publish); },
            [&](std::span<char> to) { return encode_body(to, 7, publish.body); },
            [&](std::span<char> to) { return encode_method(to, 7, AMQP_CHANNEL_OPEN_METHOD, &open); },
            [&](std::span<char> to) { return encode_heartbeat(to); }}) {

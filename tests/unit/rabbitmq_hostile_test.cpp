@@ -182,9 +182,13 @@ TEST(HostileServer, ReturnsOfTwoChannelsMayBeInterleaved) {
     peer.log_in();
     const AmqpPeer::Publish one = peer.next_publish();
     const AmqpPeer::Publish two = peer.next_publish();
-    peer.write(return_method(one.channel) + return_method(two.channel) + return_header(one.channel, one.message_id, 4) +
-               return_header(two.channel, two.message_id, 4) + frame(body_frame, one.channel, "body") +
-               frame(body_frame, two.channel, "body") + ack(one.channel, 1) + ack(two.channel, 1));
+    // Which of the two comes first is not said.
+    const bool first_is_one = one.message_id == "id-1";
+    peer.write(return_method(one.channel, first_is_one ? "one" : "two") +
+               return_method(two.channel, first_is_one ? "two" : "one") +
+               return_header(one.channel, one.message_id, 4) + return_header(two.channel, two.message_id, 4) +
+               frame(body_frame, one.channel, "body") + frame(body_frame, two.channel, "body") + ack(one.channel, 1) +
+               ack(two.channel, 1));
     peer.read_on();
   });
   const std::string conn = R"("conn_details": {"host": "127.0.0.1", "port": )" + std::to_string(server.port()) + "}";

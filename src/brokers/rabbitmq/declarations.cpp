@@ -22,7 +22,7 @@ void Refusal::set(Status status, TimePoint now) {
 }
 
 Declarations::Declarations(Owner& owner) : owner_(owner) {
-  for (std::size_t i = 0; i < controls_.size(); ++i) controls_[i].id = static_cast<amqp_channel_t>(i + 1);
+  for (std::size_t i = 0; i < all_controls_.size(); ++i) all_controls_[i].id = static_cast<amqp_channel_t>(i + 1);
 }
 
 Declarations::Entry& Declarations::entry(Subject subject) {
@@ -57,7 +57,8 @@ void Declarations::remove(Subject subject) {
   }
 }
 
-void Declarations::reset() {
+void Declarations::reset(amqp_channel_t last_channel) {
+  controls_ = std::span(all_controls_).first(last_channel);
   for (Control& control : controls_) {
     control.state = Control::State::closed;
     control.sent.reset();
@@ -114,29 +115,33 @@ void Declarations::send(Control& control, Subject subject, TimePoint now) {
     owner_.send_method(control.id, AMQP_CHANNEL_OPEN_METHOD, &open);
   }
   const Entry& wanted = entry(subject);
-  if (subject.kind == Kind::queue) {
-    declare_queue(control.id, *wanted.config);
-  } else {
-    probe_exchange(control.id, wanted.exchange);
+  const bool fits = subject.kind == Kind::queue ? declare_queue(control.id, *wanted.config)
+                                                : probe_exchange(control.id, wanted.exchange);
+  if (!fits) {
+    answered(control,
+             {StatusCode::invalid_argument, "what params.declare says of " + describe(subject) +
+                                                " does not fit one frame, and the broker's frame_max is smaller than "
+                                                "usual: shorten its arguments, or raise frame_max"},
+             now);
   }
 }
 
-void Declarations::declare_queue(amqp_channel_t channel, const RabbitMqConfig& config) {
+bool Declarations::declare_queue(amqp_channel_t channel, const RabbitMqConfig& config) {
   const QueueDeclaration& wanted = *config.declare;
   std::vector<amqp_table_entry_t> arguments = declare_arguments(wanted);
   amqp_queue_declare_t declare{};
   declare.queue = to_amqp(config.queue);
   declare.durable = wanted.durable ? 1 : 0;
   declare.arguments = {static_cast<int>(arguments.size()), arguments.data()};
-  owner_.send_method(channel, AMQP_QUEUE_DECLARE_METHOD, &declare);
+  return owner_.send_method(channel, AMQP_QUEUE_DECLARE_METHOD, &declare);
 }
 
-void Declarations::probe_exchange(amqp_channel_t channel, const std::string& exchange) {
+bool Declarations::probe_exchange(amqp_channel_t channel, const std::string& exchange) {
   amqp_exchange_declare_t declare{};
   declare.exchange = to_amqp(exchange);
   declare.type = amqp_cstring_bytes("direct");  // not looked at: passive asks only whether it exists
   declare.passive = 1;
-  owner_.send_method(channel, AMQP_EXCHANGE_DECLARE_METHOD, &declare);
+  return owner_.send_method(channel, AMQP_EXCHANGE_DECLARE_METHOD, &declare);
 }
 
 void Declarations::on_method(amqp_channel_t channel, const amqp_method_t& method, TimePoint now) {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -47,7 +48,8 @@ class Declarations {
   /// What Declarations needs of its owner.
   class Owner {
    public:
-    virtual void send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) = 0;
+    /// False: it does not fit a frame of this connection.
+    virtual bool send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) = 0;
     /// An exchange that was asked for exists.
     virtual void exchange_exists(std::size_t index, TimePoint now) = 0;
 
@@ -55,7 +57,7 @@ class Declarations {
     ~Owner() = default;
   };
 
-  /// Channels from 1 to this number are used, from the first on.
+  /// Channels from 1 to this number are used at most, from the first on.
   static constexpr amqp_channel_t last_control_channel = 16;
 
   explicit Declarations(Owner& owner);
@@ -68,8 +70,8 @@ class Declarations {
   /// The number may be set again, for something else. An answer that is still to come is ignored.
   void remove(Subject subject);
 
-  /// The connection is a new one: nothing was asked for or refused on it.
-  void reset();
+  /// The connection is a new one: nothing was asked for or refused on it. Channels up to `last_channel` are used.
+  void reset(amqp_channel_t last_channel = last_control_channel);
   /// Asks, also where an earlier answer was yes; not if an answer is still to come.
   void request(Subject subject, TimePoint now);
   /// A declared queue was found to be gone.
@@ -116,13 +118,14 @@ class Declarations {
   [[nodiscard]] const Entry& entry(Subject subject) const;
   void send_waiting(TimePoint now);
   void send(Control& control, Subject subject, TimePoint now);
-  void declare_queue(amqp_channel_t channel, const RabbitMqConfig& config);
-  void probe_exchange(amqp_channel_t channel, const std::string& exchange);
+  [[nodiscard]] bool declare_queue(amqp_channel_t channel, const RabbitMqConfig& config);
+  [[nodiscard]] bool probe_exchange(amqp_channel_t channel, const std::string& exchange);
   void answered(Control& control, const Status& status, TimePoint now);
   [[nodiscard]] std::string describe(Subject subject) const;
 
   Owner& owner_;
-  std::array<Control, last_control_channel> controls_;
+  std::array<Control, last_control_channel> all_controls_;
+  std::span<Control> controls_ = all_controls_;  // those that are used
   std::vector<Entry> queues_;
   std::vector<Entry> exchanges_;
   std::deque<Subject> waiting_;

@@ -41,8 +41,8 @@ void DestinationChannels::remove(std::size_t destination) {
 
 // Connection
 
-void DestinationChannels::reset(std::uint16_t last_id) {
-  channels_.reset(last_id);
+void DestinationChannels::reset(amqp_channel_t first_id, amqp_channel_t last_id) {
+  channels_.reset(first_id, last_id);
   for (Target& target : targets_) target.channel.reset();
   for (Publisher& publisher : publishers_) publisher.reset();
 }
@@ -51,12 +51,10 @@ void DestinationChannels::lost(const Status& why, BrokerEvents& events) {
   for (std::size_t i = 0; i < channels_.size(); ++i) channels_[i].lost(why, events);
 }
 
-void DestinationChannels::exchange_exists(std::size_t exchange, TimePoint now) {
-  for (std::size_t i = 0; i < channels_.size(); ++i) {
-    if (channels_.exchange_of(i) == exchange && !channels_.is_idle(i) &&
-        channels_[i].state() == PublishChannel::State::closed) {
-      open(channels_[i], now);
-    }
+void DestinationChannels::closed_by_broker(const PublishChannel& channel) {
+  for (const Target& target : targets_) {
+    if (target.channel && &channels_[*target.channel] == &channel)
+      declarations_.forget({Kind::exchange, target.exchange});
   }
 }
 
@@ -71,17 +69,31 @@ bool DestinationChannels::join(std::size_t destination, TimePoint now) {
 /// there, and the others get a new one.
 std::optional<std::size_t> DestinationChannels::shared_channel(std::size_t exchange, TimePoint now) {
   const std::optional<std::size_t> shared = channels_.shared(exchange);
-  if (shared) {
-    const PublishChannel& channel = channels_[*shared];
-    const bool is_left = channel.stalled(now) && now - channel.opened_at() >= shared_at_least;
-    if (!is_left && channel.state() != PublishChannel::State::closing) return shared;
-  }
-  const std::optional<std::size_t> made = channels_.make(exchange);
+  if (shared && !is_left(*shared, now)) return shared;
+  // Exchanges leave one channel for whoever is in trouble.
+  std::optional<std::size_t> made = channels_.make(shared || channels_.most() == 1 ? 0 : 1);
+  if (!made) made = least_used(now);
   if (!made) return shared;
   channels_.share(exchange, made);
   if (shared) close_if_idle(*shared);
-  prepare(*made, now);
+  if (channels_[*made].state() == PublishChannel::State::closed) open(channels_[*made], now);
   return made;
+}
+
+/// Of the channels that are shared.
+std::optional<std::size_t> DestinationChannels::least_used(TimePoint now) const {
+  std::optional<std::size_t> least;
+  for (std::size_t i = 0; i < channels_.size(); ++i) {
+    if (!channels_.is_shared(i) || is_left(i, now)) continue;
+    if (!least || channels_.users(i) < channels_.users(*least)) least = i;
+  }
+  return least;
+}
+
+bool DestinationChannels::is_left(std::size_t channel, TimePoint now) const {
+  const PublishChannel& shared = channels_[channel];
+  return shared.state() == PublishChannel::State::closing ||
+         (shared.stalled(now) && now - shared.opened_at() >= shared_at_least);
 }
 
 /// False: there is no such channel. Nothing of the destination may be unconfirmed, or its order would be lost.
@@ -91,7 +103,7 @@ bool DestinationChannels::enter(std::size_t destination, std::optional<std::size
   leave(destination);
   target.channel = channel;
   channels_.enter(*channel);
-  if (channels_[*channel].state() == PublishChannel::State::closed) prepare(*channel, now);
+  if (channels_[*channel].state() == PublishChannel::State::closed) open(channels_[*channel], now);
   return true;
 }
 
@@ -111,7 +123,7 @@ PublishChannel* DestinationChannels::channel_for(const OutboundMessage& message,
       return nullptr;
     case Publisher::Decision::new_channel:
       // If the connection has no more channels, it stays.
-      if (enter(destination, channels_.make(target.exchange), now)) return channel_for(message, now);
+      if (enter(destination, channels_.make(), now)) return channel_for(message, now);
       break;
     case Publisher::Decision::publish:
       break;
@@ -125,27 +137,18 @@ PublishChannel* DestinationChannels::channel_for(const OutboundMessage& message,
     }
   }
   PublishChannel& channel = channels_[*target.channel];
-  if (channel.state() == PublishChannel::State::closed) prepare(*target.channel, now);
+  if (channel.state() == PublishChannel::State::closed) open(channel, now);
   return channel.state() == PublishChannel::State::open && channel.has_room(now) ? &channel : nullptr;
 }
 
 // Opening and closing
-
-/// Opens a closed channel, or asks first whether its exchange exists. The default exchange cannot be missing.
-void DestinationChannels::prepare(std::size_t index, TimePoint now) {
-  owner_.times_begin(now);
-  if (channels_[index].exchange().empty()) {
-    open(channels_[index], now);
-  } else {
-    declarations_.request({Kind::exchange, channels_.exchange_of(index)}, now);
-  }
-}
 
 /// What is published next goes right behind: a broker takes the methods of a channel in order, so it waits for neither
 /// of the two answers. If the broker refuses, it closes the connection, and the messages come back with it.
 void DestinationChannels::open(PublishChannel& channel, TimePoint now) {
   amqp_channel_open_t open{.out_of_band = amqp_empty_bytes};
   amqp_confirm_select_t select{};
+  owner_.times_begin(now);
   channel.opened(now);
   owner_.send_method(channel.id(), AMQP_CHANNEL_OPEN_METHOD, &open);
   owner_.send_method(channel.id(), AMQP_CONFIRM_SELECT_METHOD, &select);
@@ -189,7 +192,10 @@ Status DestinationChannels::check_times(const std::function<bool(amqp_channel_t)
       channel.lost(why, events);
       close(channel, "not confirmed");
     } else if (channel.stalled(now) && channel.over_safe_window() && channels_.is_shared(i)) {
-      (void)shared_channel(channels_.exchange_of(i), now);  // also to see whether the broker still reads
+      for (std::size_t exchange = 0; exchange < channels_.exchanges(); ++exchange) {
+        // Also to see whether the broker still reads.
+        if (channels_.shared(exchange) == i) (void)shared_channel(exchange, now);
+      }
     }
   }
   return {};

@@ -103,42 +103,66 @@ amqp_table_entry_t entry_of(HeaderView header) {
   }
 }
 
+std::optional<std::int64_t> integer_in(const amqp_field_value_t& value) {
+  if (value.kind == AMQP_FIELD_KIND_I32) return value.value.i32;
+  if (value.kind == AMQP_FIELD_KIND_I64) return value.value.i64;
+  return std::nullopt;
+}
+
+bool are_equal(const amqp_table_entry_t& one, const amqp_table_entry_t& other) {
+  if (from_amqp(one.key) != from_amqp(other.key)) return false;
+  if (const auto integer = integer_in(one.value)) return integer == integer_in(other.value);
+  if (one.value.kind != other.value.kind) return false;
+  if (one.value.kind == AMQP_FIELD_KIND_BOOLEAN) return one.value.value.boolean == other.value.value.boolean;
+  return one.value.kind != AMQP_FIELD_KIND_UTF8 ||
+         from_amqp(one.value.value.bytes) == from_amqp(other.value.value.bytes);
+}
+
+/// A property of text: where a message has it, and where AMQP.
+struct TextProperty {
+  const char* name;
+  std::string_view PropertiesView::*from;
+  amqp_flags_t flag;
+  amqp_bytes_t amqp_basic_properties_t::*to;
+};
+constexpr TextProperty text_properties[] = {
+    {"type", &PropertiesView::type, AMQP_BASIC_TYPE_FLAG, &amqp_basic_properties_t::type},
+    {"correlation_id", &PropertiesView::correlation_id, AMQP_BASIC_CORRELATION_ID_FLAG,
+     &amqp_basic_properties_t::correlation_id},
+    {"reply_to", &PropertiesView::reply_to, AMQP_BASIC_REPLY_TO_FLAG, &amqp_basic_properties_t::reply_to},
+    {"app_id", &PropertiesView::app_id, AMQP_BASIC_APP_ID_FLAG, &amqp_basic_properties_t::app_id},
+    {"content_encoding", &PropertiesView::content_encoding, AMQP_BASIC_CONTENT_ENCODING_FLAG,
+     &amqp_basic_properties_t::content_encoding},
+};
+
 std::optional<Status> check_properties(const PropertiesView& more) {
-  std::optional<Status> problem = check_length("type", more.type);
-  if (!problem) problem = check_length("correlation_id", more.correlation_id);
-  if (!problem) problem = check_length("reply_to", more.reply_to);
-  if (!problem) problem = check_length("app_id", more.app_id);
-  if (!problem) problem = check_length("content_encoding", more.content_encoding);
+  std::optional<Status> problem;
+  for (const TextProperty& property : text_properties) {
+    if (!problem) problem = check_length(property.name, more.*property.from);
+  }
   return problem;
 }
 
+std::string_view text_in(const amqp_basic_properties_t& properties, amqp_flags_t flag,
+                         amqp_bytes_t amqp_basic_properties_t::*member) {
+  return (properties._flags & flag) != 0 ? from_amqp(properties.*member) : std::string_view();
+}
+
 void set_properties(amqp_basic_properties_t& properties, const PropertiesView& more) {
-  const auto set = [&](std::string_view text, amqp_flags_t flag, amqp_bytes_t amqp_basic_properties_t::*member) {
-    if (text.empty()) return;
-    properties._flags |= flag;
-    properties.*member = to_amqp(text);
-  };
-  set(more.type, AMQP_BASIC_TYPE_FLAG, &amqp_basic_properties_t::type);
-  set(more.correlation_id, AMQP_BASIC_CORRELATION_ID_FLAG, &amqp_basic_properties_t::correlation_id);
-  set(more.reply_to, AMQP_BASIC_REPLY_TO_FLAG, &amqp_basic_properties_t::reply_to);
-  set(more.app_id, AMQP_BASIC_APP_ID_FLAG, &amqp_basic_properties_t::app_id);
-  set(more.content_encoding, AMQP_BASIC_CONTENT_ENCODING_FLAG, &amqp_basic_properties_t::content_encoding);
+  for (const TextProperty& property : text_properties) {
+    if ((more.*property.from).empty()) continue;
+    properties._flags |= property.flag;
+    properties.*property.to = to_amqp(more.*property.from);
+  }
   if (more.timestamp) {
     const auto seconds = std::chrono::floor<std::chrono::seconds>(*more.timestamp).time_since_epoch();
     properties.timestamp = static_cast<std::uint64_t>(std::max<std::int64_t>(seconds.count(), 0));
   }
 }
 
-std::optional<Status> check_headers(const OutboundMessage& message, std::size_t frame_max) {
-  constexpr std::size_t around_header = 6;  // the lengths of name and value, and the value's type
-  std::size_t bytes = envelope_estimate + message.id().size() + message.content_type().size();
-  if (const auto more = message.properties()) {
-    bytes += more->type.size() + more->correlation_id.size() + more->reply_to.size() + more->app_id.size() +
-             more->content_encoding.size();
-  }
+std::optional<Status> check_headers(const OutboundMessage& message) {
   std::optional<Status> problem;
   message.for_each_header([&](HeaderView header) {
-    bytes += header.name.size() + header.value.size() + around_header;
     if (header.name.empty()) problem = invalid("a header has no name");
     if (header.name == "CC" || header.name == "BCC") {  // it would close the channel
       problem = invalid("RabbitMQ takes the header '" + std::string(header.name) +
@@ -149,9 +173,7 @@ std::optional<Status> check_headers(const OutboundMessage& message, std::size_t 
     }
     if (auto too_long = check_length("name of a header", header.name)) problem = std::move(too_long);
   });
-  if (problem || bytes <= frame_max) return problem;
-  return invalid("the headers take about " + std::to_string(bytes) + " bytes; they must fit one frame of " +
-                 std::to_string(frame_max));
+  return problem;
 }
 
 }  // namespace
@@ -169,6 +191,26 @@ void set_content_type(amqp_basic_properties_t& properties, std::string_view cont
 void set_headers(amqp_basic_properties_t& properties, std::span<amqp_table_entry_t> entries) {
   properties._flags |= AMQP_BASIC_HEADERS_FLAG;
   properties.headers = {static_cast<int>(entries.size()), entries.data()};
+}
+
+std::string_view message_id_of(const amqp_basic_properties_t& properties) {
+  return text_in(properties, AMQP_BASIC_MESSAGE_ID_FLAG, &amqp_basic_properties_t::message_id);
+}
+
+bool agree(const amqp_basic_properties_t& returned, const OutboundMessage& sent) {
+  const PropertiesView more = sent.properties().value_or(PropertiesView());
+  for (const TextProperty& property : text_properties) {
+    if (text_in(returned, property.flag, property.to) != more.*property.from) return false;
+  }
+  const bool has_headers = (returned._flags & AMQP_BASIC_HEADERS_FLAG) != 0;
+  const std::span headers(returned.headers.entries, has_headers ? std::size_t(returned.headers.num_entries) : 0);
+  std::size_t found = 0;
+  sent.for_each_header([&](HeaderView header) {
+    const amqp_table_entry_t expected = entry_of(header);
+    found += std::any_of(headers.begin(), headers.end(),
+                         [&](const amqp_table_entry_t& other) { return are_equal(expected, other); });
+  });
+  return found == sent.header_count() && found == headers.size();
 }
 
 std::string_view routing_key_of(const RabbitMqConfig& config, std::string_view key) {
@@ -193,14 +235,25 @@ std::vector<amqp_table_entry_t> declare_arguments(const QueueDeclaration& queue)
   return arguments;
 }
 
-std::optional<Status> check_message(const RabbitMqConfig& config, const OutboundMessage& message,
-                                    std::size_t frame_max) {
+std::optional<Status> check_message(const RabbitMqConfig& config, const OutboundMessage& message) {
   std::optional<Status> problem;
   if (config.key_as_routing_key) problem = check_length("key (used as routing key)", message.key());
   if (!problem) problem = check_length("message id", message.id());
   if (!problem) problem = check_length("content type", message.content_type());
   if (const auto more = message.properties(); more && !problem) problem = check_properties(*more);
-  return problem ? problem : check_headers(message, frame_max);
+  return problem ? problem : check_headers(message);
+}
+
+Status too_large_for_a_frame(std::size_t frame_max) {
+  std::string text = "the headers and properties do not fit one frame of " + std::to_string(frame_max) +
+                     " bytes; make them shorter, or put them into the body";
+  if (frame_max < amqp_frame_max) text += ", or raise frame_max on the broker";
+  return {StatusCode::too_large, std::move(text)};
+}
+
+std::string_view body_of(const OutboundMessage& message) {
+  const auto more = message.properties();
+  return more && more->tombstone ? std::string_view() : message.body();
 }
 
 Publish& MessageEncoder::encode(const RabbitMqConfig& config, const OutboundMessage& message) {
@@ -226,11 +279,8 @@ Publish& MessageEncoder::encode(const RabbitMqConfig& config, const OutboundMess
     set_headers(properties, headers_);
   }
   publish_.method = publish_method(config, message.key());
-  publish_.body = message.body();
-  if (const auto more = message.properties()) {
-    set_properties(properties, *more);
-    if (more->tombstone) publish_.body = {};
-  }
+  publish_.body = body_of(message);
+  if (const auto more = message.properties()) set_properties(properties, *more);
   return publish_;
 }
 
@@ -253,16 +303,17 @@ std::size_t encode_method(std::span<char> to, amqp_channel_t channel, amqp_metho
   return written(writer);
 }
 
-std::size_t encode_envelope(std::span<char> to, amqp_channel_t channel, Publish& publish) {
+std::size_t encode_envelope(std::span<char> to, std::size_t frame_max, amqp_channel_t channel, Publish& publish) {
   FrameWriter writer(to);
   write_method(writer, channel, AMQP_BASIC_PUBLISH_METHOD, &publish.method);
+  const std::size_t method_size = writer.written();
   writer.frame(AMQP_FRAME_HEADER, channel, [&] {
     writer.number(AMQP_BASIC_CLASS, 2);
     writer.number(0, 2);  // "weight", unused
     writer.number(publish.body.size(), 8);
     writer.encoded([&](amqp_bytes_t at) { return amqp_encode_properties(AMQP_BASIC_CLASS, &publish.properties, at); });
   });
-  return written(writer);
+  return writer.written() - method_size <= frame_max ? written(writer) : 0;
 }
 
 std::size_t encode_body(std::span<char> to, amqp_channel_t channel, std::string_view part) {
