@@ -141,7 +141,7 @@ TEST_F(SmallFramesTest, BodiesAreCutToTheFrames) {
   EXPECT_EQ(received[3].body, std::string(1'000'000, 'x'));
 }
 
-TEST_F(SmallFramesTest, HeadersThatFitNoFrameAreTooLargeAndHoldUpNobody) {
+TEST_F(SmallFramesTest, HeadersThatFitNoFrameAreRefusedAndHoldUpNobody) {
   TriggerDispatcher dispatcher(config_with(rabbitmq("b", declared(good_))));
   const auto with_header = [&](std::size_t size) {
     Message message;
@@ -156,7 +156,7 @@ TEST_F(SmallFramesTest, HeadersThatFitNoFrameAreTooLargeAndHoldUpNobody) {
   Delivery too_large = with_header(fits + 1);
   std::vector<Delivery> others = fire_many(dispatcher, "b", 100);
   EXPECT_THAT(large.wait(), IsOk());
-  EXPECT_THAT(too_large.wait(), HasCode(StatusCode::too_large));
+  EXPECT_THAT(too_large.wait(), HasCode(StatusCode::invalid_argument));
   EXPECT_THAT(too_large.wait().status.message(), HasSubstr("do not fit one frame of 8192 bytes"));
   EXPECT_THAT(too_large.wait().status.message(), HasSubstr("raise frame_max on the broker"));
   expect_all_ok(others, 5s);

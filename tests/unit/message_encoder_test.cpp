@@ -212,10 +212,10 @@ TEST(MessageEncoderTest, HeadersAndPropertiesTogetherFitOneFrame) {
   const std::size_t header_size = size - encode_method(method_frame, 7, AMQP_BASIC_PUBLISH_METHOD, &publish.method);
   EXPECT_EQ(encode_envelope(bytes, header_size, 7, publish), size);
   EXPECT_EQ(encode_envelope(bytes, header_size - 1, 7, publish), 0U);
-  EXPECT_EQ(too_large_for_a_frame(8'192).code(), StatusCode::too_large);
-  EXPECT_THAT(too_large_for_a_frame(8'192).message(), HasSubstr("one frame of 8192 bytes"));
-  EXPECT_THAT(too_large_for_a_frame(8'192).message(), HasSubstr("frame_max on the broker"));
-  EXPECT_THAT(too_large_for_a_frame(amqp_frame_max).message(), Not(HasSubstr("on the broker"))) << "it is ours";
+  EXPECT_EQ(headers_fit_no_frame(8'192).code(), StatusCode::invalid_argument);
+  EXPECT_THAT(headers_fit_no_frame(8'192).message(), HasSubstr("one frame of 8192 bytes"));
+  EXPECT_THAT(headers_fit_no_frame(8'192).message(), HasSubstr("frame_max on the broker"));
+  EXPECT_THAT(headers_fit_no_frame(amqp_frame_max).message(), Not(HasSubstr("on the broker"))) << "it is ours";
 }
 
 TEST(MessageEncoderTest, FramesHaveTheSizeThatTheyNeed) {

@@ -244,11 +244,11 @@ std::optional<Status> check_message(const RabbitMqConfig& config, const Outbound
   return problem ? problem : check_headers(message);
 }
 
-Status too_large_for_a_frame(std::size_t frame_max) {
+Status headers_fit_no_frame(std::size_t frame_max) {
   std::string text = "the headers and properties do not fit one frame of " + std::to_string(frame_max) +
                      " bytes; make them shorter, or put them into the body";
   if (frame_max < amqp_frame_max) text += ", or raise frame_max on the broker";
-  return {StatusCode::too_large, std::move(text)};
+  return invalid(std::move(text));
 }
 
 std::string_view body_of(const OutboundMessage& message) {

@@ -40,7 +40,7 @@ std::vector<amqp_table_entry_t> declare_arguments(const QueueDeclaration& queue)
 /// Why AMQP cannot carry the message, if it cannot. rabbitmq-c would cut what is too long.
 std::optional<Status> check_message(const RabbitMqConfig& config, const OutboundMessage& message);
 /// The same of a message that encode_envelope() could not encode.
-Status too_large_for_a_frame(std::size_t frame_max);
+Status headers_fit_no_frame(std::size_t frame_max);
 
 /// What is sent of its body.
 std::string_view body_of(const OutboundMessage& message);

@@ -204,7 +204,7 @@ std::size_t RabbitMqBroker::send(std::span<const OutboundMessage* const> batch, 
     }
     const bool declared = config.declare && config.exchange.empty() && routing_key == config.queue;
     if (!connection_->publish(channel->id(), encoder_.encode(config, message))) {
-      events.complete(message, Outcome::failed(too_large_for_a_frame(connection_->frame_max())));
+      events.complete(message, Outcome::failed(headers_fit_no_frame(connection_->frame_max())));
       continue;
     }
     channel->published(
