@@ -197,6 +197,26 @@ TEST(MessageEncoderTest, WhatIsTooLongIsRefusedAndNotCut) {
   EXPECT_EQ(problem(queue, message), "a header has no name");
 }
 
+TEST(MessageEncoderTest, WhatWouldCloseTheChannelIsRefused) {
+  RabbitMqConfig config = to_queue("orders");
+  Message own = content();
+  own.expiration = 4'294'967'295ms;
+  own.properties = Properties();
+  own.properties->reply_to = "amq.rabbitmq.reply-to.g1h2";
+  EXPECT_FALSE(check_message(config, OfferedMessage(own)));
+  own.expiration = 4'294'967'296ms;
+  ASSERT_TRUE(check_message(config, OfferedMessage(own)));
+  EXPECT_EQ(check_message(config, OfferedMessage(own))->message(),
+            "the expiration is 4294967296 ms; RabbitMQ allows 4294967295");
+  own.expiration.reset();
+  config.expiration = 4'294'967'296ms;
+  EXPECT_TRUE(check_message(config, OfferedMessage(own)));
+  config.expiration.reset();
+  own.properties->reply_to = "amq.rabbitmq.reply-to";
+  ASSERT_TRUE(check_message(config, OfferedMessage(own)));
+  EXPECT_THAT(check_message(config, OfferedMessage(own))->message(), HasSubstr("only from who consumes from it"));
+}
+
 TEST(MessageEncoderTest, HeadersAndPropertiesTogetherFitOneFrame) {
   MessageEncoder encoder;
   const RabbitMqConfig config = to_queue("orders");

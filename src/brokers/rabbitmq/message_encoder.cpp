@@ -71,6 +71,8 @@ class FrameWriter {
   bool failed_ = false;
 };
 
+constexpr std::chrono::milliseconds longest_expiration{4'294'967'295};  // RabbitMQ closes the channel at a longer one
+
 Status invalid(std::string text) { return {StatusCode::invalid_argument, std::move(text)}; }
 
 std::optional<Status> check_length(const char* what, std::string_view text) {
@@ -135,10 +137,17 @@ constexpr TextProperty text_properties[] = {
      &amqp_basic_properties_t::content_encoding},
 };
 
+std::optional<std::chrono::milliseconds> expiration_of(const RabbitMqConfig& config, const OutboundMessage& message) {
+  return message.expiration() ? message.expiration() : config.expiration;
+}
+
 std::optional<Status> check_properties(const PropertiesView& more) {
   std::optional<Status> problem;
   for (const TextProperty& property : text_properties) {
     if (!problem) problem = check_length(property.name, more.*property.from);
+  }
+  if (!problem && more.reply_to == "amq.rabbitmq.reply-to") {  // it would close the channel
+    problem = invalid("RabbitMQ takes the reply_to 'amq.rabbitmq.reply-to' only from who consumes from it");
   }
   return problem;
 }
@@ -239,6 +248,10 @@ std::optional<Status> check_message(const RabbitMqConfig& config, const Outbound
   std::optional<Status> problem;
   if (config.key_as_routing_key) problem = check_length("key (used as routing key)", message.key());
   if (!problem) problem = check_length("message id", message.id());
+  if (const auto time = expiration_of(config, message); time && *time > longest_expiration && !problem) {
+    problem = invalid("the expiration is " + std::to_string(time->count()) + " ms; RabbitMQ allows " +
+                      std::to_string(longest_expiration.count()));
+  }
   if (!problem) problem = check_length("content type", message.content_type());
   if (const auto more = message.properties(); more && !problem) problem = check_properties(*more);
   return problem ? problem : check_headers(message);
@@ -268,7 +281,7 @@ Publish& MessageEncoder::encode(const RabbitMqConfig& config, const OutboundMess
     properties._flags |= AMQP_BASIC_PRIORITY_FLAG;
     properties.priority = *priority;
   }
-  if (const auto time = message.expiration() ? message.expiration() : config.expiration) {
+  if (const auto time = expiration_of(config, message)) {
     const auto end = std::to_chars(std::begin(expiration_), std::end(expiration_), time->count()).ptr;
     properties._flags |= AMQP_BASIC_EXPIRATION_FLAG;
     properties.expiration = to_amqp({expiration_, static_cast<std::size_t>(end - expiration_)});
