@@ -105,16 +105,18 @@ TEST_F(FewChannelsTest, ANegotiatedMaximumIsKept) {
 }
 
 TEST_F(FewChannelsTest, AMessageThatClosesASharedChannelIsFoundAndTheOthersArrive) {
-  const ServerSetting channels("channel_max", "4", "2047");
   const ServerSetting size("max_message_size", "100000", "134217728");
-  TriggerDispatcher dispatcher(config(rabbitmq_conn()));
-  expect_all_ok(fire_at_all(dispatcher, 1), 10s);
-  std::vector<Delivery> around = fire_many(dispatcher, "b3", 100);
-  const Delivery large = dispatcher.fire("b3", std::string(200'000, 'x'));
-  expect_all_ok(fire_at_all(dispatcher, 50), 10s);
-  expect_all_ok(around, 10s);
-  EXPECT_THAT(large.wait(), HasCode(StatusCode::too_large));
-  expect_all_ok(fire_at_all(dispatcher, 50), 10s);
+  for (const int most : {2, 3, 4}) {
+    const ServerSetting channels("channel_max", std::to_string(most), "2047");
+    TriggerDispatcher dispatcher(config(rabbitmq_conn()));
+    expect_all_ok(fire_at_all(dispatcher, 1), 10s);
+    const std::vector<Delivery> around = fire_many(dispatcher, "b3", 100);
+    const Delivery large = dispatcher.fire("b3", std::string(200'000, 'x'));
+    expect_all_ok(fire_at_all(dispatcher, 50), 10s);
+    expect_all_ok(around, 10s);
+    EXPECT_THAT(large.wait(), HasCode(StatusCode::too_large)) << most;
+    expect_all_ok(fire_at_all(dispatcher, 50), 10s);
+  }
 }
 
 TEST_F(FewChannelsTest, NoneToPublishOnIsSaid) {

@@ -139,6 +139,9 @@ AmqpPeer::Header AmqpPeer::read_header() {
       case 85 << 16 | 10:
         write(method(asked.channel, confirm_select_ok));
         break;
+      case 90 << 16 | 10:
+        write(method(asked.channel, tx_select_ok));
+        break;
       case 60 << 16 | 40:
         return {asked.channel, read_frame().payload};
       default:

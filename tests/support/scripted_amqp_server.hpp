@@ -40,6 +40,7 @@ inline constexpr MethodId queue_declare_ok{50, 11};
 inline constexpr MethodId basic_return{60, 50};
 inline constexpr MethodId basic_ack{60, 80};
 inline constexpr MethodId confirm_select_ok{85, 11};
+inline constexpr MethodId tx_select_ok{90, 11};
 
 inline constexpr std::uint8_t method_frame = 1;
 inline constexpr std::uint8_t header_frame = 2;

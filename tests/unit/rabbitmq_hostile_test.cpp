@@ -8,6 +8,7 @@
 #include <random>
 
 #include "action_triggers/action_triggers.hpp"
+#include "action_triggers/broker_registry.hpp"
 #include "action_triggers/testing/matchers.hpp"
 #include "brokers/rabbitmq/amqp.hpp"
 #include "support/scripted_amqp_server.hpp"
@@ -175,6 +176,36 @@ TEST(HostileServer, TablesNestedTenThousandTimesDoNotOverflowTheStack) {
   const bool decodes_all = amqp_version_number() < AMQP_VERSION_CODE(0, 12, 0, 0);
   EXPECT_THAT(dispatcher.fire("b", message("id-1")).wait().status.message(),
               HasSubstr(decodes_all ? "ENOUGH" : "invalid AMQP data"));
+}
+
+TEST(HostileServer, OneThatEndsTheConnectionOfAPingSaysWhy) {
+  ScriptedAmqpServer server(after_publish(method(
+      0, connection_close, short_number(320) + short_string("CONNECTION_FORCED") + short_number(0) + short_number(0))));
+  const Config config = config_for(server, "1");
+  const BrokerRegistry registry = BrokerRegistry::builtin();
+  for (const bool send : {false, true}) {
+    const PingReport report =
+        registry.find("rabbitmq")->ping(*config.find("b"), PingOptions{.timeout = 1s, .send = send});
+    EXPECT_THAT(report.status, HasCode(StatusCode::unavailable));
+    EXPECT_THAT(report.status.message(), HasSubstr("320 CONNECTION_FORCED"));
+  }
+}
+
+TEST(HostileServer, OneWithoutTransactionsIsNotTriedByAPing) {
+  ScriptedAmqpServer server([](AmqpPeer& peer) {
+    peer.log_in();
+    peer.watch([&](const AmqpPeer::Frame& frame) {
+      if (!frame.payload.starts_with(short_number(90) + short_number(10))) return;  // tx.select
+      peer.write(method(0, connection_close,
+                        short_number(540) + short_string("NOT_IMPLEMENTED") + short_number(0) + short_number(0)));
+    });
+    peer.read_on();
+  });
+  const Config config = config_for(server, "1");
+  const PingReport report =
+      BrokerRegistry::builtin().find("rabbitmq")->ping(*config.find("b"), PingOptions{.timeout = 60s});
+  EXPECT_THAT(report.status, IsOk());
+  EXPECT_THAT(report.detail, HasSubstr("whether it takes messages was not tried: the broker says 540"));
 }
 
 TEST(HostileServer, ReturnsOfTwoChannelsMayBeInterleaved) {
