@@ -131,7 +131,7 @@ PublishChannel* DestinationChannels::channel_for(const OutboundMessage& message,
   if (publisher.unconfirmed() == 0) {
     const PublishChannel& current = channels_[*target.channel];
     const bool comes_back =
-        !channels_.is_shared(*target.channel) && publisher.is_calm() && now - current.opened_at() >= apart_at_least;
+        !channels_.is_shared(*target.channel) && publisher.is_calm(now) && now - current.opened_at() >= apart_at_least;
     if (comes_back || current.stalled(now) || current.state() == PublishChannel::State::closing) {
       (void)enter(destination, shared_channel(target.exchange, now), now);
     }

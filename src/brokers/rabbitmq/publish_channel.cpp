@@ -51,7 +51,7 @@ std::optional<PublishChannel::Cause> PublishChannel::closed_by_broker(const Stat
   }
   if (waiting_ == 1 && !why.retryable()) {
     fail_unconfirmed(why, persistence, events);
-    publishers_[last->destination].cause_found();
+    publishers_[last->destination].cause_found(events.now());
     return last;
   }
   fail_unconfirmed({StatusCode::unavailable, "the channel was closed: " + why.message()},
