@@ -94,11 +94,11 @@ AmqpPeer::Frame AmqpPeer::read_frame() {
 
 void AmqpPeer::read_protocol_header() { read(8); }
 
-void AmqpPeer::log_in(std::uint32_t frame_max, std::uint16_t heartbeat) {
+void AmqpPeer::log_in(std::uint32_t frame_max, std::uint16_t heartbeat, std::uint16_t channel_max) {
   read_protocol_header();
   write(start_method());
   read_frame();  // start-ok
-  write(method(0, connection_tune, short_number(2'047) + long_number(frame_max) + short_number(heartbeat)));
+  write(method(0, connection_tune, short_number(channel_max) + long_number(frame_max) + short_number(heartbeat)));
   read_frame();  // tune-ok
   read_frame();  // open
   write(method(0, connection_open_ok, short_string("")));
@@ -128,7 +128,7 @@ AmqpPeer::Header AmqpPeer::read_header() {
         write(method(asked.channel, channel_open_ok, long_string("")));
         break;
       case 20 << 16 | 40:
-        write(method(asked.channel, channel_close_ok));
+        if (!ignores_closes_) write(method(asked.channel, channel_close_ok));
         break;
       case 40 << 16 | 10:
         write(method(asked.channel, exchange_declare_ok));

@@ -81,7 +81,9 @@ class AmqpPeer {
   /// The client's first eight bytes.
   void read_protocol_header();
   /// From the protocol header to connection.open-ok. `heartbeat` in seconds; 0: none.
-  void log_in(std::uint32_t frame_max = 131'072, std::uint16_t heartbeat = 0);
+  void log_in(std::uint32_t frame_max = 131'072, std::uint16_t heartbeat = 0, std::uint16_t channel_max = 2'047);
+  /// From now on channel.close has no answer.
+  void ignore_closes() { ignores_closes_ = true; }
   /// Answers whatever the client asks for until it has published a message.
   Publish next_publish();
   /// The same until it begins to publish one: its header is read, its body is not. Returns the channel.
@@ -103,6 +105,7 @@ class AmqpPeer {
   const int fd_;
   std::function<void(std::string&)> damage_;
   std::function<void(const Frame&)> watch_;
+  bool ignores_closes_ = false;
 };
 
 /// Serves connections on the loopback interface, one after the other, each with the script.

@@ -338,7 +338,7 @@ TEST_F(PublishChannelTest, ANackIsRejectedAndPossiblyPersisted) {
 }
 
 TEST_F(PublishChannelTest, ACloseThatTheBrokerSentAtTheSameTimeCounts) {
-  channel.close_sent();
+  channel.close_sent(now());
   channel.closed_by_broker({StatusCode::unavailable, "why"}, Persistence::possibly_persisted, events);
   EXPECT_FALSE(channel.close_confirmed());
   EXPECT_EQ(channel.state(), State::closed);

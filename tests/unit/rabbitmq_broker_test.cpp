@@ -40,6 +40,9 @@ class ConfirmingServer {
     const std::lock_guard lock(mutex_);
     ignored_.insert(id);
   }
+  // Of the next connection.
+  std::atomic<std::uint16_t> channel_max = 2'047;
+  std::atomic<bool> ignores_closes = false;
   /// At the message with this id the channel is closed.
   void close_at(const std::string& id) {
     const std::lock_guard lock(mutex_);
@@ -53,7 +56,8 @@ class ConfirmingServer {
 
  private:
   void serve(AmqpPeer& peer) {
-    peer.log_in();
+    peer.log_in(131'072, 0, channel_max);
+    if (ignores_closes) peer.ignore_closes();
     peer.watch([this](const AmqpPeer::Frame& frame) {
       const std::lock_guard lock(mutex_);
       asked_.push_back(std::to_string(frame.channel) + " " + name_of(frame.payload));
@@ -254,6 +258,24 @@ TEST_F(RabbitMqBrokerTest, AChannelOnWhichNothingIsEverConfirmedIsGivenUp) {
   EXPECT_THAT(server.take_asked(),
               ElementsAre("17 channel.open", "17 confirm.select", "17 basic.publish",  // the ignored one
                           "17 channel.close", "18 channel.open", "18 confirm.select", "18 basic.publish"));
+}
+
+TEST_F(RabbitMqBrokerTest, ABrokerThatClosesNoChannelIsLeftWhenThereIsNoOther) {
+  server.channel_max = 3;  // one to declare on, two to publish on
+  server.ignores_closes = true;
+  start({&config("stuck")});
+  connect();
+  events.time = Clock::now();
+  for (const std::size_t given_up : {1U, 2U}) {
+    publish_ignored(0);
+    *events.time += 30s;
+    run_until([&] { return events.completed.size() == given_up; });
+    EXPECT_TRUE(events.disconnects.empty());
+  }
+  *events.time += 30s;
+  run_until([&] { return !events.disconnects.empty(); });
+  EXPECT_EQ(events.disconnects.at(0).message(),
+            "the broker does not answer channel.close, and allows no other channel to publish on");
 }
 
 TEST_F(RabbitMqBrokerTest, WhoIsOutOfTroubleSharesAChannelAgain) {

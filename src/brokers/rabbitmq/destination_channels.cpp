@@ -27,7 +27,7 @@ void DestinationChannels::add(std::size_t destination, const std::string& exchan
   declarations_.set_exchange(targets_[destination].exchange, exchange);
 }
 
-void DestinationChannels::remove(std::size_t destination) {
+void DestinationChannels::remove(std::size_t destination, TimePoint now) {
   const std::size_t exchange = targets_[destination].exchange;
   channels_.remove_user(exchange);
   const std::optional<std::size_t> shared = channels_.shared(exchange);
@@ -35,8 +35,8 @@ void DestinationChannels::remove(std::size_t destination) {
     declarations_.remove({Kind::exchange, exchange});
     channels_.share(exchange, std::nullopt);
   }
-  leave(destination);
-  if (shared) close_if_idle(*shared);
+  leave(destination, now);
+  if (shared) close_if_idle(*shared, now);
 }
 
 // Connection
@@ -75,7 +75,7 @@ std::optional<std::size_t> DestinationChannels::shared_channel(std::size_t excha
   if (!made) made = least_used(now);
   if (!made) return shared;
   channels_.share(exchange, made);
-  if (shared) close_if_idle(*shared);
+  if (shared) close_if_idle(*shared, now);
   if (channels_[*made].state() == PublishChannel::State::closed) open(channels_[*made], now);
   return made;
 }
@@ -100,18 +100,18 @@ bool DestinationChannels::is_left(std::size_t channel, TimePoint now) const {
 bool DestinationChannels::enter(std::size_t destination, std::optional<std::size_t> channel, TimePoint now) {
   Target& target = targets_[destination];
   if (!channel || channel == target.channel) return false;
-  leave(destination);
+  leave(destination, now);
   target.channel = channel;
   channels_.enter(*channel);
   if (channels_[*channel].state() == PublishChannel::State::closed) open(channels_[*channel], now);
   return true;
 }
 
-void DestinationChannels::leave(std::size_t destination) {
+void DestinationChannels::leave(std::size_t destination, TimePoint now) {
   const std::optional<std::size_t> left = std::exchange(targets_[destination].channel, std::nullopt);
   if (!left) return;
   channels_.leave(*left);
-  close_if_idle(*left);
+  close_if_idle(*left, now);
 }
 
 PublishChannel* DestinationChannels::channel_for(const OutboundMessage& message, TimePoint now) {
@@ -154,17 +154,18 @@ void DestinationChannels::open(PublishChannel& channel, TimePoint now) {
   owner_.send_method(channel.id(), AMQP_CONFIRM_SELECT_METHOD, &select);
 }
 
-void DestinationChannels::close(PublishChannel& channel, std::string_view why) {
+void DestinationChannels::close(PublishChannel& channel, std::string_view why, TimePoint now) {
   amqp_channel_close_t close{};
   close.reply_code = AMQP_REPLY_SUCCESS;
   close.reply_text = to_amqp(why);
-  channel.close_sent();
+  owner_.times_begin(now);
+  channel.close_sent(now);
   owner_.send_method(channel.id(), AMQP_CHANNEL_CLOSE_METHOD, &close);
 }
 
-void DestinationChannels::close_if_idle(std::size_t index) {
+void DestinationChannels::close_if_idle(std::size_t index, TimePoint now) {
   if (!channels_.is_idle(index) || channels_[index].state() != PublishChannel::State::open) return;
-  close(channels_[index], "no longer used");
+  close(channels_[index], "no longer used", now);
 }
 
 // Time
@@ -190,7 +191,10 @@ Status DestinationChannels::check_times(const std::function<bool(amqp_channel_t)
       const Status why(StatusCode::unavailable, "the broker has confirmed nothing on the channel for 30 seconds");
       events.log(LogLevel::warning, why.message());
       channel.lost(why, events);
-      close(channel, "not confirmed");
+      close(channel, "not confirmed", now);
+    } else if (channel.is_unclosed(now) && channels_.users(i) > 0 && channels_.left() == 0 && !least_used(now)) {
+      return {StatusCode::unavailable,
+              "the broker does not answer channel.close, and allows no other channel to publish on"};
     } else if (channel.stalled(now) && channel.over_safe_window() && channels_.is_shared(i)) {
       for (std::size_t exchange = 0; exchange < channels_.exchanges(); ++exchange) {
         // Also to see whether the broker still reads.

@@ -44,7 +44,7 @@ class DestinationChannels {
   /// `destination`: the next number, or that of one that was removed. It is on no channel.
   void add(std::size_t destination, const std::string& exchange);
   /// Nothing of it is unconfirmed.
-  void remove(std::size_t destination);
+  void remove(std::size_t destination, TimePoint now);
   /// The exchange's number in `declarations`.
   [[nodiscard]] std::size_t exchange_of(std::size_t destination) const { return targets_[destination].exchange; }
 
@@ -86,10 +86,10 @@ class DestinationChannels {
   [[nodiscard]] std::optional<std::size_t> least_used(TimePoint now) const;
   [[nodiscard]] bool is_left(std::size_t channel, TimePoint now) const;
   [[nodiscard]] bool enter(std::size_t destination, std::optional<std::size_t> channel, TimePoint now);
-  void leave(std::size_t destination);
+  void leave(std::size_t destination, TimePoint now);
   void open(PublishChannel& channel, TimePoint now);
-  void close(PublishChannel& channel, std::string_view why);
-  void close_if_idle(std::size_t index);
+  void close(PublishChannel& channel, std::string_view why, TimePoint now);
+  void close_if_idle(std::size_t index, TimePoint now);
 
   Declarations& declarations_;
   Owner& owner_;

@@ -30,16 +30,17 @@ PublishChannel* ExchangeChannels::find(std::uint16_t id) {
   return &channels_[static_cast<std::size_t>(id - first_id_)].channel;
 }
 
-std::optional<std::size_t> ExchangeChannels::make(std::size_t spare) {
-  std::optional<std::size_t> found;
+std::size_t ExchangeChannels::left() const {
   std::size_t left = most_channels_ - channels_.size();
+  for (std::size_t i = 0; i < channels_.size(); ++i) left += is_free(i) ? 1U : 0U;
+  return left;
+}
+
+std::optional<std::size_t> ExchangeChannels::make(std::size_t spare) {
+  if (left() <= spare) return std::nullopt;
   for (std::size_t i = 0; i < channels_.size(); ++i) {
-    if (!is_idle(i) || channels_[i].channel.state() != PublishChannel::State::closed) continue;
-    if (!found) found = i;
-    ++left;
+    if (is_free(i)) return i;
   }
-  if (left <= spare) return std::nullopt;
-  if (found) return found;
   const std::size_t index = channels_.size();
   channels_.push_back({PublishChannel(static_cast<std::uint16_t>(first_id_ + index), publishers_)});
   return index;

@@ -42,6 +42,8 @@ class ExchangeChannels {
   /// nullptr: no channel has this number.
   [[nodiscard]] PublishChannel* find(std::uint16_t id);
 
+  /// How many channels can be made.
+  [[nodiscard]] std::size_t left() const;
   /// A channel that nobody uses yet, if more than `spare` are left.
   [[nodiscard]] std::optional<std::size_t> make(std::size_t spare = 0);
   /// The one that destinations without trouble share, if there is one.
@@ -56,6 +58,10 @@ class ExchangeChannels {
   [[nodiscard]] bool is_own(std::size_t channel) const { return channels_[channel].users == 1 && !is_shared(channel); }
   /// Nobody uses the channel, or will.
   [[nodiscard]] bool is_idle(std::size_t channel) const { return channels_[channel].users == 0 && !is_shared(channel); }
+  /// It can be made again.
+  [[nodiscard]] bool is_free(std::size_t channel) const {
+    return is_idle(channel) && channels_[channel].channel.state() == PublishChannel::State::closed;
+  }
   [[nodiscard]] bool is_shared(std::size_t channel) const { return channels_[channel].exchanges > 0; }
 
  private:

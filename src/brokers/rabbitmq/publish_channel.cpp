@@ -11,7 +11,7 @@ namespace action_triggers::detail {
 namespace {
 
 constexpr std::chrono::milliseconds usual_wait{500};  // for a confirmation
-constexpr std::chrono::seconds longest_wait{30};      // for a confirmation
+constexpr std::chrono::seconds longest_wait{30};      // for a confirmation, of a message or of channel.close
 constexpr std::chrono::seconds open_patience{5};
 constexpr std::size_t largest_window = 1'000'000;
 
@@ -31,6 +31,11 @@ void PublishChannel::opened(TimePoint now) {
   last_returned_tag_ = 0;
   limit_ = safe_window;
   return_.reset();
+}
+
+void PublishChannel::close_sent(TimePoint now) {
+  state_ = State::closing;
+  close_sent_at_ = now;
 }
 
 bool PublishChannel::close_confirmed() {
@@ -94,6 +99,10 @@ bool PublishChannel::is_hopeless(TimePoint now) const { return waiting_ > 0 && n
 
 bool PublishChannel::is_unanswered(TimePoint now) const {
   return state_ == State::open && !open_is_confirmed_ && now - opened_at_ >= open_patience;
+}
+
+bool PublishChannel::is_unclosed(TimePoint now) const {
+  return state_ == State::closing && now - close_sent_at_ >= longest_wait;
 }
 
 // What the broker answers

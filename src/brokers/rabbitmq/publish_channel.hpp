@@ -79,7 +79,7 @@ class PublishChannel {
   /// channel.open-ok arrived.
   void open_confirmed() noexcept { open_is_confirmed_ = true; }
   /// channel.close was sent. Nothing may be unconfirmed.
-  void close_sent() { state_ = State::closing; }
+  void close_sent(TimePoint now);
   /// channel.close-ok arrived. False: it was not waited for, the broker has closed the channel at the same time.
   [[nodiscard]] bool close_confirmed();
   /// The broker closed the channel, for the reason `why`. Completes everything unconfirmed; `persistence` is that of
@@ -112,12 +112,14 @@ class PublishChannel {
   [[nodiscard]] TimePoint opened_at() const noexcept { return opened_at_; }
   /// channel.open has had no answer for long: the broker does not read.
   [[nodiscard]] bool is_unanswered(TimePoint now) const;
+  /// channel.close has had no answer for so long that there may be none.
+  [[nodiscard]] bool is_unclosed(TimePoint now) const;
   /// Something of the above may become true.
   [[nodiscard]] bool has_times() const noexcept {
-    return waiting_ > 0 || (state_ == State::open && !open_is_confirmed_);
+    return waiting_ > 0 || (state_ == State::open && !open_is_confirmed_) || state_ == State::closing;
   }
   /// The broker has said that it takes nothing: time begins to count now.
-  void restart_times(TimePoint now) noexcept { progress_at_ = opened_at_ = now; }
+  void restart_times(TimePoint now) noexcept { progress_at_ = opened_at_ = close_sent_at_ = now; }
 
   // What the broker answers. A status that is not ok says how the broker has broken the protocol.
 
@@ -159,6 +161,7 @@ class PublishChannel {
   State state_ = State::closed;
   bool open_is_confirmed_ = false;
   TimePoint opened_at_;
+  TimePoint close_sent_at_;
 
   std::deque<Unconfirmed> window_;  // in order of their delivery tags
   std::uint64_t first_tag_ = 1;     // of window_.front()

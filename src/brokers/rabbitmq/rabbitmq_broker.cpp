@@ -60,7 +60,7 @@ void RabbitMqBroker::prepare(std::size_t destination, TimePoint now) {
 void RabbitMqBroker::remove_destination(std::size_t index) {
   targets_[index].config = nullptr;
   declarations_.remove({Kind::queue, index});
-  channels_.remove(index);
+  channels_.remove(index, last_poll_);
 }
 
 // Connection
