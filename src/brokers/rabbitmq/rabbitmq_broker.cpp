@@ -183,11 +183,8 @@ std::size_t RabbitMqBroker::send(std::span<const OutboundMessage* const> batch, 
   for (; taken < batch.size() && connection_->error().ok(); ++taken) {
     const OutboundMessage& message = *batch[taken];
     const std::string_view routing_key = routing_key_of(config, message.key());
-    if (const Status* refusal = refused_key(destination, routing_key, now)) {
-      events.complete(message, Outcome::failed(*refusal));
-      continue;
-    }
-    if (auto problem = check_message(config, message)) {
+    const Status* const refusal = refused_key(destination, routing_key, now);
+    if (auto problem = refusal != nullptr ? std::optional(*refusal) : check_message(config, message)) {
       events.complete(message, Outcome::failed(std::move(*problem)));
       continue;
     }
