@@ -2,7 +2,7 @@
 // RabbitMQ, the real one, in trouble: what is said of each message is true, and one name's trouble is not another's.
 #include <mutex>
 
-#include "live/support.hpp"
+#include "live/rabbitmq_support.hpp"
 
 namespace action_triggers::tests {
 namespace {
@@ -13,23 +13,8 @@ using testing::IsOk;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-class RabbitMqTroubleTest : public ::testing::Test {
+class RabbitMqTroubleTest : public RabbitMqLiveTest {
  protected:
-  static std::string queue_named(const std::string& name, const std::string& extra = {}) {
-    return R"("queue": ")" + name + "\"" + extra;
-  }
-  static std::string declared(const std::string& name, const std::string& arguments = {}) {
-    return queue_named(name, R"(, "declare": {"arguments": {)" + arguments + "}}");
-  }
-  static std::string rabbitmq(const std::string& name, const std::string& params) {
-    return broker(name, "rabbitmq", rabbitmq_conn(), params);
-  }
-  static void with_pika(const std::string& statements) {
-    run("/usr/bin/python3 -c 'import pika; c = pika.BlockingConnection(pika.ConnectionParameters(\"" +
-        Servers::rabbitmq_host() + "\", " + std::to_string(Servers::rabbitmq_port()) + ")); ch = c.channel(); " +
-        statements + "; c.close()'");
-  }
-
   /// The process of a queue as Erlang has it. `text` uses it as P.
   static void with_process(const std::string& queue, const std::string& text) {
     Servers::rabbitmqctl("-q eval '{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"" + queue +
@@ -51,24 +36,6 @@ class RabbitMqTroubleTest : public ::testing::Test {
    private:
     const std::string name_;
   };
-
-  static std::vector<Delivery> fire_many(TriggerDispatcher& dispatcher, const std::string& name, int count) {
-    std::vector<Delivery> deliveries;
-    for (int i = 0; i < count; ++i) deliveries.push_back(dispatcher.fire(name, std::to_string(i)));
-    return deliveries;
-  }
-  static void expect_all_ok(const std::vector<Delivery>& deliveries, std::chrono::milliseconds within) {
-    const auto deadline = Clock::now() + within;
-    for (std::size_t i = 0; i < deliveries.size(); ++i) {
-      const DeliveryReport* const report =
-          deliveries[i].wait_for(std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()));
-      ASSERT_NE(report, nullptr) << "message " << i;
-      ASSERT_THAT(*report, IsOk()) << "message " << i;
-    }
-  }
-
-  const std::string good_ = unique("good");
-  const std::string bad_ = unique("bad");
 };
 
 TEST_F(RabbitMqTroubleTest, EqualIdsKeepTheirOutcomes) {
@@ -104,6 +71,25 @@ TEST_F(RabbitMqTroubleTest, EqualIdsOfOneNameKeepTheirOutcomes) {
   for (int i = 0; i < 300; ++i) {
     deliveries.push_back(
         dispatcher.fire("b", Message{.body = "same", .key = i % 3 == 0 ? "bound" : "missing", .id = "order-42"}));
+  }
+  for (std::size_t i = 0; i < deliveries.size(); ++i) {
+    EXPECT_THAT(deliveries[i].wait(), HasCode(i % 3 == 0 ? StatusCode::ok : StatusCode::unroutable)) << i;
+  }
+  EXPECT_THAT(drain_queue(good_), SizeIs(100));
+}
+
+TEST_F(RabbitMqTroubleTest, MessagesThatDifferInATypedHeaderKeepTheirOutcomes) {
+  const std::string exchange = unique("exchange");
+  with_pika("ch.exchange_declare(\"" + exchange + "\", \"headers\"); ch.queue_declare(\"" + good_ +
+            "\"); ch.queue_bind(\"" + good_ + "\", \"" + exchange + "\", \"\", {\"urgent\": True})");
+  TriggerDispatcher dispatcher(config_with(rabbitmq("b", R"("exchange": ")" + exchange + R"(", "routing_key": "k")")));
+  Message message;
+  message.body = "same";
+  message.id = "order-42";
+  std::vector<Delivery> deliveries;
+  for (int i = 0; i < 300; ++i) {
+    message.headers = {Header::boolean("urgent", i % 3 == 0)};
+    deliveries.push_back(dispatcher.fire("b", message));
   }
   for (std::size_t i = 0; i < deliveries.size(); ++i) {
     EXPECT_THAT(deliveries[i].wait(), HasCode(i % 3 == 0 ? StatusCode::ok : StatusCode::unroutable)) << i;

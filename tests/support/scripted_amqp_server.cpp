@@ -47,9 +47,9 @@ std::string method(std::uint16_t channel, MethodId id, const std::string& argume
 std::string ack(std::uint16_t channel, std::uint64_t tag, bool multiple) {
   return method(channel, basic_ack, longlong_number(tag) + octet(multiple ? 1 : 0));
 }
-std::string return_method(std::uint16_t channel) {
+std::string return_method(std::uint16_t channel, const std::string& exchange) {
   return method(channel, basic_return,
-                short_number(312) + short_string("NO_ROUTE") + short_string("") + short_string("q"));
+                short_number(312) + short_string("NO_ROUTE") + short_string(exchange) + short_string("q"));
 }
 std::string return_header(std::uint16_t channel, const std::string& message_id, std::uint64_t body_size) {
   constexpr std::uint16_t message_id_flag = 1 << 7;
@@ -96,11 +96,11 @@ AmqpPeer::Frame AmqpPeer::read_frame() {
 
 void AmqpPeer::read_protocol_header() { read(8); }
 
-void AmqpPeer::log_in(std::uint32_t frame_max, std::uint16_t heartbeat) {
+void AmqpPeer::log_in(std::uint32_t frame_max, std::uint16_t heartbeat, std::uint16_t channel_max) {
   read_protocol_header();
   write(start_method());
   read_frame();  // start-ok
-  write(method(0, connection_tune, short_number(2'047) + long_number(frame_max) + short_number(heartbeat)));
+  write(method(0, connection_tune, short_number(channel_max) + long_number(frame_max) + short_number(heartbeat)));
   read_frame();  // tune-ok
   read_frame();  // open
   write(method(0, connection_open_ok, short_string("")));
@@ -130,7 +130,7 @@ AmqpPeer::Header AmqpPeer::read_header() {
         write(method(asked.channel, channel_open_ok, long_string("")));
         break;
       case 20 << 16 | 40:
-        write(method(asked.channel, channel_close_ok));
+        if (!ignores_closes_) write(method(asked.channel, channel_close_ok));
         break;
       case 40 << 16 | 10:
         write(method(asked.channel, exchange_declare_ok));
@@ -140,6 +140,9 @@ AmqpPeer::Header AmqpPeer::read_header() {
         break;
       case 85 << 16 | 10:
         write(method(asked.channel, confirm_select_ok));
+        break;
+      case 90 << 16 | 10:
+        write(method(asked.channel, tx_select_ok));
         break;
       case 60 << 16 | 40:
         return {asked.channel, read_frame().payload};

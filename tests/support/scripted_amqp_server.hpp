@@ -40,6 +40,7 @@ inline constexpr MethodId queue_declare_ok{50, 11};
 inline constexpr MethodId basic_return{60, 50};
 inline constexpr MethodId basic_ack{60, 80};
 inline constexpr MethodId confirm_select_ok{85, 11};
+inline constexpr MethodId tx_select_ok{90, 11};
 
 inline constexpr std::uint8_t method_frame = 1;
 inline constexpr std::uint8_t header_frame = 2;
@@ -49,7 +50,7 @@ inline constexpr std::uint8_t heartbeat_frame = 8;
 std::string frame(std::uint8_t type, std::uint16_t channel, const std::string& payload);
 std::string method(std::uint16_t channel, MethodId id, const std::string& arguments = {});
 std::string ack(std::uint16_t channel, std::uint64_t tag, bool multiple = false);
-std::string return_method(std::uint16_t channel);
+std::string return_method(std::uint16_t channel, const std::string& exchange = {});
 /// The header of a returned message with this id.
 std::string return_header(std::uint16_t channel, const std::string& message_id, std::uint64_t body_size);
 std::string start_method(const std::string& server_properties = {});
@@ -80,7 +81,9 @@ class AmqpPeer {
   /// The client's first eight bytes.
   void read_protocol_header();
   /// From the protocol header to connection.open-ok. `heartbeat` in seconds; 0: none.
-  void log_in(std::uint32_t frame_max = 131'072, std::uint16_t heartbeat = 0);
+  void log_in(std::uint32_t frame_max = 131'072, std::uint16_t heartbeat = 0, std::uint16_t channel_max = 2'047);
+  /// From now on channel.close has no answer.
+  void ignore_closes() { ignores_closes_ = true; }
   /// Answers whatever the client asks for until it has published a message.
   Publish next_publish();
   /// The same until it begins to publish one: its header is read, its body is not. Returns the channel.
@@ -102,6 +105,7 @@ class AmqpPeer {
   const int fd_;
   std::function<void(std::string&)> damage_;
   std::function<void(const Frame&)> watch_;
+  bool ignores_closes_ = false;
 };
 
 /// Serves connections on the loopback interface, one after the other, each with the script.

@@ -58,7 +58,8 @@ class DeclarationsTest : public ::testing::Test, protected Declarations::Owner {
  protected:
   using Kind = Declarations::Kind;
 
-  void send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) override {
+  bool send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) override {
+    if (method == refused_method) return false;
     const std::string at = std::to_string(channel) + " ";
     if (method == AMQP_CHANNEL_OPEN_METHOD) {
       sent.emplace_back(at + "open");
@@ -86,6 +87,7 @@ class DeclarationsTest : public ::testing::Test, protected Declarations::Owner {
                      std::string(from_amqp(bind.exchange)) + " by '" + std::string(from_amqp(bind.routing_key)) + "'" +
                      text_of(bind.arguments, " "));
     }
+    return true;
   }
   void exchange_exists(std::size_t index, TimePoint /*now*/) override {
     sent.push_back("exchange " + std::to_string(index) + " exists");
@@ -123,6 +125,7 @@ class DeclarationsTest : public ::testing::Test, protected Declarations::Owner {
 
   std::deque<RabbitMqConfig> configs;
   std::vector<std::string> sent;
+  amqp_method_number_t refused_method = 0;  // does not fit a frame
   TimePoint now = start;
   Declarations declarations{*this};
 };
@@ -157,6 +160,30 @@ TEST_F(DeclarationsTest, WhatIsMoreThanTheChannelsWaitsForOne) {
   EXPECT_EQ(take_sent().size(), 2 * channels);
   answer_ok(7);
   EXPECT_THAT(take_sent(), ElementsAre("7 declare q16 durable"));
+}
+
+TEST_F(DeclarationsTest, FewerChannelsAreUsedWhereTheConnectionHasFew) {
+  declarations.reset(2);
+  for (std::size_t i = 0; i < 3; ++i) {
+    queue("q" + std::to_string(i));
+    request({Kind::queue, i});
+  }
+  EXPECT_THAT(take_sent(), ElementsAre("1 open", "1 declare q0 durable", "2 open", "2 declare q1 durable"));
+  answer_ok(1);
+  EXPECT_THAT(take_sent(), ElementsAre("1 declare q2 durable"));
+}
+
+TEST_F(DeclarationsTest, WhatFitsNoFrameIsRefusedAndHoldsUpNobody) {
+  queue("large");
+  declarations.set_exchange(0, "events");
+  refused_method = AMQP_QUEUE_DECLARE_METHOD;
+  request({Kind::queue, 0});
+  const Status* const refused = declarations.refused({Kind::queue, 0}, now);
+  ASSERT_NE(refused, nullptr);
+  EXPECT_EQ(refused->code(), StatusCode::invalid_argument);
+  EXPECT_THAT(refused->message(), HasSubstr("the queue 'large' does not fit one frame"));
+  request({Kind::exchange, 0});
+  EXPECT_THAT(take_sent(), ElementsAre("1 open", "1 probe events"));
 }
 
 TEST_F(DeclarationsTest, WhatIsNotAnsweredIsGivenUpAndHoldsUpNobody) {

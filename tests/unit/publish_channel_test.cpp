@@ -7,6 +7,7 @@
 
 #include <deque>
 
+#include "brokers/rabbitmq/message_encoder.hpp"
 #include "unit/rabbitmq_support.hpp"
 
 namespace action_triggers::detail {
@@ -52,12 +53,15 @@ class PublishChannelTest : public ::testing::Test {
   Status nack(std::uint64_t tag, bool multiple = false) {
     return channel.confirmed(tag, multiple, Confirmation::nack, events);
   }
-  Status return_header(const std::string& id, std::uint64_t body_size, std::vector<HeaderView> headers = {}) {
-    return channel.return_header({.message_id = id, .body_size = body_size, .headers = headers});
+  Status return_header(const std::string& id, std::uint64_t body_size, std::vector<amqp_table_entry_t> headers = {}) {
+    amqp_basic_properties_t properties = more;
+    set_message_id(properties, id);
+    if (!headers.empty()) set_headers(properties, headers);
+    return channel.return_header(properties, body_size);
   }
   Status return_whole(const std::string& id, const std::string& body = "body", const std::string& key = "q",
-                      const std::vector<HeaderView>& headers = {}) {
-    channel.return_begins(312, "NO_ROUTE", key);
+                      const std::vector<amqp_table_entry_t>& headers = {}, const std::string& exchange = "") {
+    channel.return_begins(312, "NO_ROUTE", exchange, key);
     if (Status status = return_header(id, body.size(), headers); !status.ok() || body.empty()) return status;
     return channel.return_body(body);
   }
@@ -76,7 +80,8 @@ class PublishChannelTest : public ::testing::Test {
   std::deque<OfferedMessage> messages;
   RecordedEvents events;
   Publishers publishers = Publishers(10);
-  PublishChannel channel{2, "", publishers};
+  amqp_basic_properties_t more{};  // of what is returned
+  PublishChannel channel{2, publishers};
 };
 
 const Status refusal(StatusCode::permission_denied, "no write access");
@@ -169,18 +174,15 @@ TEST_F(PublishChannelTest, AReturnedMessageIsUnroutableAlthoughItIsAcked) {
 }
 
 TEST_F(PublishChannelTest, AReturnThroughAnExchangeSaysWhatToBind) {
-  PublishChannel exchange(3, "events", publishers);
-  exchange.opened(now());
-  exchange.published(message(content_of("a", "")), {.key = "created"}, now());
-  exchange.return_begins(312, "NO_ROUTE", "created");
-  ASSERT_TRUE(exchange.return_header({.message_id = "a", .body_size = 0, .headers = {}}).ok());
-  ASSERT_TRUE(exchange.confirmed(1, false, Confirmation::ack, events).ok());
+  publish(content_of("a", ""), {.exchange = "events", .key = "created"});
+  ASSERT_TRUE(return_whole("a", "", "created", {}, "events").ok());
+  ASSERT_TRUE(ack(1).ok());
   EXPECT_THAT(events.completed.at(0).text, HasSubstr("the exchange 'events' for the routing key 'created'"));
 }
 
 TEST_F(PublishChannelTest, AReturnMayComeInPieces) {
   publish(content_of("a", "0123456789"), {.key = "q"});
-  channel.return_begins(312, "NO_ROUTE", "q");
+  channel.return_begins(312, "NO_ROUTE", "", "q");
   EXPECT_TRUE(channel.in_return());
   EXPECT_TRUE(return_header("a", 10).ok());
   EXPECT_TRUE(channel.return_body("0123").ok());
@@ -195,7 +197,7 @@ TEST_F(PublishChannelTest, PiecesThatNothingAnnouncedAreErrors) {
   publish("a");
   EXPECT_FALSE(return_header("a", 0).ok());
   EXPECT_FALSE(channel.return_body("body").ok());
-  channel.return_begins(312, "NO_ROUTE", "q");
+  channel.return_begins(312, "NO_ROUTE", "", "q");
   EXPECT_FALSE(channel.return_body("body").ok()) << "before the header";
   ASSERT_TRUE(return_header("a", 4).ok());
   EXPECT_FALSE(return_header("a", 4).ok()) << "a second header";
@@ -203,7 +205,7 @@ TEST_F(PublishChannelTest, PiecesThatNothingAnnouncedAreErrors) {
 
 TEST_F(PublishChannelTest, AReturnThatNeverEndsIsForgottenWithItsConnection) {
   publish("a");
-  channel.return_begins(312, "NO_ROUTE", "q");
+  channel.return_begins(312, "NO_ROUTE", "", "q");
   ASSERT_TRUE(return_header("a", 4).ok());
   channel.lost({StatusCode::unavailable, "gone"}, events);
   EXPECT_EQ(events.completed.at(0).code, StatusCode::unavailable);
@@ -220,7 +222,8 @@ TEST_F(PublishChannelTest, AReturnOfAnUnknownMessageIsAnError) {
 }
 
 TEST_F(PublishChannelTest, TheIdNeedNotBeUnique) {
-  // What tells them apart, from the first to the last: key, body's size, body, headers, whether it may be returned.
+  // What tells them apart, from the first to the last: exchange, key, body's size, body, headers, whether it may be
+  // returned.
   publish(content_of("same"), {.key = "bound"});
   publish(content_of("same"), {.key = "missing"});
   publish(content_of("same", "longer"), {.key = "missing"});
@@ -229,21 +232,66 @@ TEST_F(PublishChannelTest, TheIdNeedNotBeUnique) {
   with_header.headers = {{"region", "eu"}};
   publish(with_header, {.key = "missing"});
   publish(content_of("same"), {.key = "missing", .mandatory = false});
+  publish(content_of("same"), {.exchange = "events", .key = "missing"});
   publish(content_of("same"), {.key = "missing"});
   ASSERT_TRUE(return_whole("same", "longer", "missing").ok());
-  ASSERT_TRUE(return_whole("same", "body", "missing", {{.name = "region", .value = "eu"}}).ok());
+  ASSERT_TRUE(return_whole("same", "body", "missing", {text_entry("region", "eu")}).ok());
   ASSERT_TRUE(return_whole("same", "body", "missing").ok());
-  ASSERT_TRUE(ack(7, true).ok());
+  ASSERT_TRUE(ack(8, true).ok());
   EXPECT_THAT(codes(), ElementsAre(StatusCode::ok, StatusCode::ok, StatusCode::unroutable, StatusCode::ok,
-                                   StatusCode::unroutable, StatusCode::ok, StatusCode::unroutable));
+                                   StatusCode::unroutable, StatusCode::ok, StatusCode::ok, StatusCode::unroutable));
+}
+
+TEST_F(PublishChannelTest, TypedHeadersTellMessagesApart) {
+  const auto with = [](const Header& header) {
+    Message content = content_of("same");
+    content.headers = {header};
+    return content;
+  };
+  publish(with(Header::integer("n", 1)), {.key = "q"});
+  publish(with(Header::integer("n", 2)), {.key = "q"});
+  publish(with(Header::integer("n", 20'000'000'000)), {.key = "q"});
+  publish(with(Header::boolean("n", false)), {.key = "q"});
+  publish(with(Header::boolean("n", true)), {.key = "q"});
+  publish(with({"n", "2"}), {.key = "q"});
+  ASSERT_TRUE(return_whole("same", "body", "q", {integer_entry("n", 2)}).ok());
+  ASSERT_TRUE(return_whole("same", "body", "q", {integer_entry("n", 20'000'000'000)}).ok());
+  ASSERT_TRUE(return_whole("same", "body", "q", {boolean_entry("n", true)}).ok());
+  ASSERT_TRUE(return_whole("same", "body", "q", {text_entry("n", "2")}).ok());
+  ASSERT_TRUE(ack(6, true).ok());
+  EXPECT_THAT(codes(), ElementsAre(StatusCode::ok, StatusCode::unroutable, StatusCode::unroutable, StatusCode::ok,
+                                   StatusCode::unroutable, StatusCode::unroutable));
+}
+
+TEST_F(PublishChannelTest, PropertiesTellMessagesApart) {
+  for (const char* correlation_id : {"c-1", "c-2"}) {
+    Message content = content_of("same");
+    content.properties = Properties();
+    content.properties->correlation_id = correlation_id;
+    publish(content, {.key = "q"});
+  }
+  more._flags = AMQP_BASIC_CORRELATION_ID_FLAG;
+  more.correlation_id = amqp_cstring_bytes("c-2");
+  ASSERT_TRUE(return_whole("same").ok());
+  ASSERT_TRUE(ack(2, true).ok());
+  EXPECT_THAT(codes(), ElementsAre(StatusCode::ok, StatusCode::unroutable));
+}
+
+TEST_F(PublishChannelTest, ATombstoneComesBackWithoutItsBody) {
+  Message content = content_of("a", "a body that is not sent");
+  content.properties = Properties();
+  content.properties->tombstone = true;
+  publish(content, {.key = "q"});
+  ASSERT_TRUE(return_whole("a", "").ok());
+  ASSERT_TRUE(ack(1).ok());
+  EXPECT_THAT(codes(), ElementsAre(StatusCode::unroutable));
 }
 
 TEST_F(PublishChannelTest, AHeaderThatTheBrokerAddedHidesNothing) {
   Message with_header = content_of("a");
   with_header.headers = {{"region", "eu"}};
   publish(with_header, {.key = "q"});
-  ASSERT_TRUE(
-      return_whole("a", "body", "q", {{.name = "region", .value = "eu"}, {.name = "x-routed-by", .value = "n"}}).ok());
+  ASSERT_TRUE(return_whole("a", "body", "q", {text_entry("region", "eu"), text_entry("x-routed-by", "n")}).ok());
   ASSERT_TRUE(ack(1).ok());
   EXPECT_THAT(codes(), ElementsAre(StatusCode::unroutable));
 }
@@ -290,7 +338,7 @@ TEST_F(PublishChannelTest, ANackIsRejectedAndPossiblyPersisted) {
 }
 
 TEST_F(PublishChannelTest, ACloseThatTheBrokerSentAtTheSameTimeCounts) {
-  channel.close_sent();
+  channel.close_sent(now());
   channel.closed_by_broker({StatusCode::unavailable, "why"}, Persistence::possibly_persisted, events);
   EXPECT_FALSE(channel.close_confirmed());
   EXPECT_EQ(channel.state(), State::closed);

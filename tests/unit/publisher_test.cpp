@@ -93,12 +93,27 @@ TEST_F(PublisherTest, AmongManyTheCauseIsFoundInAFewGroups) {
   EXPECT_EQ(first, 700U);
   EXPECT_LE(errors, 3U);
   EXPECT_LE(round_trips, 40U);
-  publisher.cause_found();
+  publisher.cause_found(now);
   EXPECT_EQ(publish_group(299), 299U) << "the others go together again";
+}
+
+TEST_F(PublisherTest, WhoClosedAChannelSharesNoneForTenMinutes) {
+  publisher.cause_found(now);
+  now += Publisher::apart_for - 1ms;
+  EXPECT_FALSE(publisher.is_calm(now));
+  EXPECT_EQ(offer(1), Decision::new_channel);
+  EXPECT_EQ(offer(1, true), Decision::publish);
+  publisher.published();
+  EXPECT_EQ(offer(1), Decision::publish) << "the connection has no other one";
+  publisher.completed();
+  now += 1ms;
+  EXPECT_TRUE(publisher.is_calm(now));
+  EXPECT_EQ(offer(1), Decision::publish);
 }
 
 TEST_F(PublisherTest, ANewConnectionForgetsTheTrouble) {
   publisher.nacked();
+  publisher.cause_found(now);
   publisher.suspect(10, false);
   publisher.reset();
   EXPECT_EQ(offer(2), Decision::publish);

@@ -40,6 +40,14 @@ class ConfirmingServer {
     const std::lock_guard lock(mutex_);
     ignored_.insert(id);
   }
+  // Of the next connection.
+  std::atomic<std::uint16_t> channel_max = 2'047;
+  std::atomic<bool> ignores_closes = false;
+  /// At the message with this id the channel is closed.
+  void close_at(const std::string& id) {
+    const std::lock_guard lock(mutex_);
+    closing_.insert(id);
+  }
   /// With the next message, what was ignored on the first publish channel is confirmed, too.
   void confirm_next_too() {
     const std::lock_guard lock(mutex_);
@@ -48,7 +56,8 @@ class ConfirmingServer {
 
  private:
   void serve(AmqpPeer& peer) {
-    peer.log_in();
+    peer.log_in(131'072, 0, channel_max);
+    if (ignores_closes) peer.ignore_closes();
     peer.watch([this](const AmqpPeer::Frame& frame) {
       const std::lock_guard lock(mutex_);
       asked_.push_back(std::to_string(frame.channel) + " " + name_of(frame.payload));
@@ -58,7 +67,12 @@ class ConfirmingServer {
       const AmqpPeer::Publish publish = peer.next_publish();
       const std::uint64_t tag = ++tags_[publish.channel];
       const std::lock_guard lock(mutex_);
-      if (!ignored_.contains(publish.message_id)) peer.write(ack(publish.channel, tag));
+      if (closing_.contains(publish.message_id)) {
+        peer.write(method(publish.channel, channel_close,
+                          short_number(406) + short_string("PRECONDITION_FAILED - message size 9 is larger") +
+                              short_number(60) + short_number(40)));
+      } else if (!ignored_.contains(publish.message_id))
+        peer.write(ack(publish.channel, tag));
       if (std::exchange(confirms_ignored_, false)) peer.write(ack(17, 0, true));
     }
   }
@@ -79,6 +93,7 @@ class ConfirmingServer {
   std::mutex mutex_;
   std::vector<std::string> asked_;
   std::set<std::string> ignored_;
+  std::set<std::string> closing_;
   bool confirms_ignored_ = false;
   std::map<std::uint16_t, std::uint64_t> tags_;
   ScriptedAmqpServer server_{[this](AmqpPeer& peer) { serve(peer); }};
@@ -129,10 +144,23 @@ class RabbitMqBrokerTest : public ::testing::Test {
 
   /// Publishes a message that the server does not confirm.
   void publish_ignored(std::uint32_t destination) {
+    server.ignore("id-" + std::to_string(messages.size()));
+    publish(destination);
+  }
+  /// Publishes a message at which the server closes the channel, and nobody else's comes back.
+  void publish_closing(std::uint32_t destination) {
+    server.close_at("id-" + std::to_string(messages.size()));
+    const std::size_t before = events.completed.size();
+    publish(destination);
+    run_until([&] { return events.completed.size() > before; });
+    ASSERT_EQ(events.completed.size(), before + 1);
+    EXPECT_EQ(events.completed.back().message, &messages.back());
+    EXPECT_EQ(events.completed.back().code, StatusCode::too_large) << events.completed.back().text;
+  }
+  void publish(std::uint32_t destination) {
     Message content;
     content.body = "body";
     content.id = "id-" + std::to_string(messages.size());
-    server.ignore(content.id);
     const OutboundMessage* const message = &messages.emplace_back(content, destination);
     run_until([&] { return broker.send(std::span(&message, 1), events) == 1; });
   }
@@ -183,11 +211,11 @@ TEST_F(RabbitMqBrokerTest, AChannelThatNobodyUsesIsClosedAndUsedAgain) {
   deliver(2);
   server.take_asked();
   broker.remove_destination(2);
-  broker.add_destination(config("", "new"), 2);  // before the close is confirmed
+  broker.add_destination(config("", "new"), 2);
   deliver(2);
   deliver(0);
-  EXPECT_THAT(server.take_asked(), ElementsAre("18 channel.close", "1 exchange.declare", "19 channel.open",
-                                               "19 confirm.select", "19 basic.publish", "17 basic.publish"));
+  EXPECT_THAT(server.take_asked(), ElementsAre("18 channel.close", "1 exchange.declare", "18 channel.open",
+                                               "18 confirm.select", "18 basic.publish", "17 basic.publish"));
 }
 
 TEST_F(RabbitMqBrokerTest, ARemovedDestinationIsNotAskedForOnTheNextConnection) {
@@ -232,6 +260,24 @@ TEST_F(RabbitMqBrokerTest, AChannelOnWhichNothingIsEverConfirmedIsGivenUp) {
                           "17 channel.close", "18 channel.open", "18 confirm.select", "18 basic.publish"));
 }
 
+TEST_F(RabbitMqBrokerTest, ABrokerThatClosesNoChannelIsLeftWhenThereIsNoOther) {
+  server.channel_max = 3;  // one to declare on, two to publish on
+  server.ignores_closes = true;
+  start({&config("stuck")});
+  connect();
+  events.time = Clock::now();
+  for (const std::size_t given_up : {1U, 2U}) {
+    publish_ignored(0);
+    *events.time += 30s;
+    run_until([&] { return events.completed.size() == given_up; });
+    EXPECT_TRUE(events.disconnects.empty());
+  }
+  *events.time += 30s;
+  run_until([&] { return !events.disconnects.empty(); });
+  EXPECT_EQ(events.disconnects.at(0).message(),
+            "the broker does not answer channel.close, and allows no other channel to publish on");
+}
+
 TEST_F(RabbitMqBrokerTest, WhoIsOutOfTroubleSharesAChannelAgain) {
   start({&config("stuck"), &config("good")});
   connect();
@@ -246,6 +292,19 @@ TEST_F(RabbitMqBrokerTest, WhoIsOutOfTroubleSharesAChannelAgain) {
   *events.time += 10s;
   deliver(0);
   EXPECT_THAT(server.take_asked(), ElementsAre("18 basic.publish", "17 channel.close", "18 basic.publish"));
+}
+
+TEST_F(RabbitMqBrokerTest, WhoseMessageClosedTheChannelSharesNoneForAWhile) {
+  start({&config("bad"), &config("good")});
+  connect();
+  events.time = Clock::now();
+  publish_closing(0);
+  deliver(1);
+  publish_ignored(1);
+  publish_closing(0);
+  *events.time += 11s;
+  deliver(0);
+  publish_closing(0);
 }
 
 TEST_F(RabbitMqBrokerTest, WaitsForNothingWhenNothingIsUnderWay) {

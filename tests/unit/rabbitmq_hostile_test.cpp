@@ -8,6 +8,7 @@
 #include <random>
 
 #include "action_triggers/action_triggers.hpp"
+#include "action_triggers/broker_registry.hpp"
 #include "action_triggers/testing/matchers.hpp"
 #include "brokers/rabbitmq/amqp.hpp"
 #include "support/scripted_amqp_server.hpp"
@@ -95,7 +96,7 @@ INSTANTIATE_TEST_SUITE_P(
         Hostile{"speaks_HTTP", instead_of_start("HTTP/1.1 400 Bad Request\r\n\r\n"), "invalid AMQP"},
         Hostile{"speaks_another_AMQP", instead_of_start(std::string("AMQP\0\1\0\0", 8)), "log in to"},
         Hostile{"hangs_up_at_once", [](AmqpPeer&) {}, "log in to"},
-        Hostile{"says_nothing", [](AmqpPeer& peer) { peer.read_on(); }, "timed out"},
+        Hostile{"says_nothing", [](AmqpPeer& peer) { peer.stop_reading(); }, "timed out"},
         Hostile{"sends_a_frame_of_four_gigabytes",
                 instead_of_start(octet(method_frame) + short_number(0) + long_number(0xFFFFFFFF)), "log in to"},
         Hostile{"sends_a_frame_without_its_end",
@@ -177,14 +178,48 @@ TEST(HostileServer, TablesNestedTenThousandTimesDoNotOverflowTheStack) {
               HasSubstr(decodes_all ? "ENOUGH" : "invalid AMQP data"));
 }
 
+TEST(HostileServer, OneThatEndsTheConnectionOfAPingSaysWhy) {
+  ScriptedAmqpServer server(after_publish(method(
+      0, connection_close, short_number(320) + short_string("CONNECTION_FORCED") + short_number(0) + short_number(0))));
+  const Config config = config_for(server, "1");
+  const BrokerRegistry registry = BrokerRegistry::builtin();
+  for (const bool send : {false, true}) {
+    const PingReport report =
+        registry.find("rabbitmq")->ping(*config.find("b"), PingOptions{.timeout = 1s, .send = send});
+    EXPECT_THAT(report.status, HasCode(StatusCode::unavailable));
+    EXPECT_THAT(report.status.message(), HasSubstr("320 CONNECTION_FORCED"));
+  }
+}
+
+TEST(HostileServer, OneWithoutTransactionsIsNotTriedByAPing) {
+  ScriptedAmqpServer server([](AmqpPeer& peer) {
+    peer.log_in();
+    peer.watch([&](const AmqpPeer::Frame& frame) {
+      if (!frame.payload.starts_with(short_number(90) + short_number(10))) return;  // tx.select
+      peer.write(method(0, connection_close,
+                        short_number(540) + short_string("NOT_IMPLEMENTED") + short_number(0) + short_number(0)));
+    });
+    peer.read_on();
+  });
+  const Config config = config_for(server, "1");
+  const PingReport report =
+      BrokerRegistry::builtin().find("rabbitmq")->ping(*config.find("b"), PingOptions{.timeout = 60s});
+  EXPECT_THAT(report.status, IsOk());
+  EXPECT_THAT(report.detail, HasSubstr("whether it takes messages was not tried: the broker says 540"));
+}
+
 TEST(HostileServer, ReturnsOfTwoChannelsMayBeInterleaved) {
   ScriptedAmqpServer server([](AmqpPeer& peer) {
     peer.log_in();
     const AmqpPeer::Publish one = peer.next_publish();
     const AmqpPeer::Publish two = peer.next_publish();
-    peer.write(return_method(one.channel) + return_method(two.channel) + return_header(one.channel, one.message_id, 4) +
-               return_header(two.channel, two.message_id, 4) + frame(body_frame, one.channel, "body") +
-               frame(body_frame, two.channel, "body") + ack(one.channel, 1) + ack(two.channel, 1));
+    // Which of the two comes first is not said.
+    const bool first_is_one = one.message_id == "id-1";
+    peer.write(return_method(one.channel, first_is_one ? "one" : "two") +
+               return_method(two.channel, first_is_one ? "two" : "one") +
+               return_header(one.channel, one.message_id, 4) + return_header(two.channel, two.message_id, 4) +
+               frame(body_frame, one.channel, "body") + frame(body_frame, two.channel, "body") + ack(one.channel, 1) +
+               ack(two.channel, 1));
     peer.read_on();
   });
   const std::string conn = R"("conn_details": {"host": "127.0.0.1", "port": )" + std::to_string(server.port()) + "}";

@@ -68,16 +68,16 @@ void AmqpConnection::set_blocked(bool blocked) {
 
 // Writing
 
-void AmqpConnection::send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) {
-  if (!error_.ok()) return;
+bool AmqpConnection::send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) {
+  if (!error_.ok()) return true;
   if (is_writing(channel) && method != AMQP_CHANNEL_CLOSE_OK_METHOD) {
     // Only a peer that has closed the channel itself bears that a body ends early.
-    return fail("a channel was given up in the middle of a message");
+    fail("a channel was given up in the middle of a message");
+    return true;
   }
-  if (!outgoing_.add_method(channel, method, decoded)) {
-    fail("writing to " + host_ + ": a method does not fit a frame of " + std::to_string(frame_max()) + " bytes");
-  }
+  if (!outgoing_.add_method(channel, method, decoded)) return false;
   write();
+  return true;
 }
 
 OutgoingFrames::Room AmqpConnection::room_for(amqp_channel_t channel, std::size_t bytes) {
@@ -88,9 +88,8 @@ OutgoingFrames::Room AmqpConnection::room_for(amqp_channel_t channel, std::size_
   return error_.ok() ? outgoing_.room_for(channel, bytes) : Room::none;
 }
 
-void AmqpConnection::publish(amqp_channel_t channel, Publish& publish) {
-  if (!error_.ok()) return;
-  if (!outgoing_.add_publish(channel, publish)) fail("publishing: the properties do not fit AMQP's limits");
+bool AmqpConnection::publish(amqp_channel_t channel, Publish& publish) {
+  return !error_.ok() || outgoing_.add_publish(channel, publish);
 }
 
 void AmqpConnection::write() {
@@ -198,6 +197,7 @@ bool AmqpConnection::handle_close(const amqp_frame_t& frame) {
   if (method.id != AMQP_CONNECTION_CLOSE_METHOD) return false;
   const auto& close = *static_cast<const amqp_connection_close_t*>(method.decoded);
   const Status why = status_of_close(close.reply_code, from_amqp(close.reply_text));
+  has_too_many_channels_ = is_channel_limit(close.reply_code, from_amqp(close.reply_text));
   amqp_connection_close_ok_t close_ok{};
   send_method(0, AMQP_CONNECTION_CLOSE_OK_METHOD, &close_ok);
   // The server's reason says more than why it cannot be answered. Whatever it is: the next connection tells whether it

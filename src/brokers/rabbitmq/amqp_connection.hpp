@@ -32,16 +32,20 @@ class AmqpConnection {
   [[nodiscard]] const Status& error() const noexcept { return error_; }
   /// The peer has broken the protocol. The first error stays.
   void fail(std::string why);
+  /// Whether the error is that the peer allows no more channels.
+  [[nodiscard]] bool has_too_many_channels() const noexcept { return has_too_many_channels_; }
 
   [[nodiscard]] int fd() const noexcept { return amqp_get_sockfd(handle_.get()); }
   [[nodiscard]] std::size_t frame_max() const noexcept;
 
-  void send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded);
+  /// False: it does not fit a frame, and is not sent.
+  bool send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded);
 
   /// Whether a message of about so many bytes may be published on this channel now. If not, it may after a later read.
   [[nodiscard]] OutgoingFrames::Room room_for(amqp_channel_t channel, std::size_t bytes);
-  /// Publishes, now or later. The body is referred to until is_writing(channel) is false, or there is an error.
-  void publish(amqp_channel_t channel, Publish& publish);
+  /// Publishes, now or later. The body is referred to until is_writing(channel) is false, or there is an error. False:
+  /// what stands before the body does not fit a frame, and nothing is sent.
+  [[nodiscard]] bool publish(amqp_channel_t channel, Publish& publish);
   /// What was published is written now, as far as the socket takes it.
   void finish_publishing() { write(); }
   /// Whether the last message published on this channel has not left its memory as a whole.
@@ -80,6 +84,7 @@ class AmqpConnection {
   OutgoingFrames outgoing_;
   bool more_to_read_ = false;
   bool close_confirmed_ = false;
+  bool has_too_many_channels_ = false;
   TimePoint last_heard_ = Clock::now();
   TimePoint last_written_ = last_heard_;
 };

@@ -15,6 +15,7 @@ constexpr std::string_view spec = "AMQP 0-9-1, 1.2 (constants)";
 constexpr std::string_view reader = "rabbit_reader";
 constexpr std::string_view access = "rabbit_access_control";
 constexpr std::string_view queue = "rabbit_amqqueue";
+constexpr std::string_view channel_limit = "number of channels opened";  // for the user, on the node or the connection
 
 // clang-format off
 constexpr std::array errors{
@@ -71,6 +72,10 @@ constexpr std::array errors{
     AmqpError{At::any, 504, "", unavailable, possibly_persisted, "", spec},
     AmqpError{At::any, 505, "", unavailable, possibly_persisted, "", spec},
     AmqpError{At::any, 506, "", unavailable, possibly_persisted, "the broker lacks something; see its log", spec},
+    AmqpError{At::any, 530, channel_limit, unavailable, possibly_persisted,
+              "raise the user's limit max-channels (rabbitmqctl set_user_limits) or channel_max, or close other "
+              "connections; meanwhile, exchanges share channels",
+              reader},
     AmqpError{At::any, 530, "", unavailable, possibly_persisted, "", spec},
     AmqpError{At::any, 540, "", unavailable, possibly_persisted, "", spec},
     AmqpError{At::any, 541, "", unavailable, possibly_persisted, "see the broker's log", spec},
@@ -127,6 +132,10 @@ std::string text_of(const AmqpError& error, int code, std::string_view reply_tex
 Status status_of_close(int reply_code, std::string_view reply_text) {
   const AmqpError& error = amqp_error(At::any, reply_code, reply_text);
   return {error.status, text_of(error, reply_code, reply_text)};
+}
+
+bool is_channel_limit(int reply_code, std::string_view reply_text) noexcept {
+  return reply_code == 530 && contains(reply_text, channel_limit);
 }
 
 std::string amqp_error_table() {

@@ -38,6 +38,9 @@ std::string text_of(const AmqpError& error, int code, std::string_view reply_tex
 /// What a connection.close or channel.close of the broker means for a message, and what to do about it.
 Status status_of_close(int reply_code, std::string_view reply_text);
 
+/// Whether the broker closes the connection because it allows no more channels, on this connection or to this user.
+bool is_channel_limit(int reply_code, std::string_view reply_text) noexcept;
+
 /// The table as docs/rabbitmq-errors.md has it.
 std::string amqp_error_table();
 

@@ -27,7 +27,7 @@ void Refusal::set(Status status, TimePoint now) {
 }
 
 Declarations::Declarations(Owner& owner) : owner_(owner) {
-  for (std::size_t i = 0; i < controls_.size(); ++i) controls_[i].id = static_cast<amqp_channel_t>(i + 1);
+  for (std::size_t i = 0; i < all_controls_.size(); ++i) all_controls_[i].id = static_cast<amqp_channel_t>(i + 1);
 }
 
 Declarations::Entry& Declarations::entry(Subject subject) {
@@ -71,7 +71,8 @@ void Declarations::connection_lost(std::string_view why) {
   is_type_new_ = true;
 }
 
-void Declarations::reset() {
+void Declarations::reset(amqp_channel_t last_channel) {
+  controls_ = std::span(all_controls_).first(last_channel);
   if (!std::exchange(is_type_new_, false)) unknown_type_.clear();  // its plugin may be there now
   for (Control& control : controls_) {
     control.state = Control::State::closed;
@@ -158,6 +159,7 @@ void Declarations::send_waiting(TimePoint now) {
 void Declarations::send(Control& control, Subject subject, TimePoint now) {
   control.sent = subject;
   control.answers = 0;
+  control.fits = true;
   control.removed = false;
   control.sent_at = now;
   if (control.state == Control::State::closed) {
@@ -166,13 +168,30 @@ void Declarations::send(Control& control, Subject subject, TimePoint now) {
     owner_.send_method(control.id, AMQP_CHANNEL_OPEN_METHOD, &open);
   }
   const Entry& wanted = entry(subject);
-  if (subject.kind == Kind::exchange) return ask_for_exchange(control, wanted.exchange);
-  declare_all(*wanted.config, [&](amqp_method_number_t method, void* decoded) { ask(control, method, decoded); });
+  if (subject.kind == Kind::exchange) {
+    ask_for_exchange(control, wanted.exchange);
+  } else {
+    declare_all(*wanted.config, [&](amqp_method_number_t method, void* decoded) { ask(control, method, decoded); });
+  }
+  if (control.fits) return;
+  if (control.answers > 0) close(control);  // what was asked before is answered, too
+  answered(control,
+           {StatusCode::invalid_argument, "what params.declare says of " + describe(subject) +
+                                              " does not fit one frame, and the broker's frame_max is smaller than "
+                                              "usual: shorten its arguments, or raise frame_max"},
+           now);
 }
 
 void Declarations::ask(Control& control, amqp_method_number_t method, void* decoded) {
-  ++control.answers;
-  owner_.send_method(control.id, method, decoded);
+  control.fits = control.fits && owner_.send_method(control.id, method, decoded);
+  if (control.fits) ++control.answers;
+}
+
+void Declarations::close(Control& control) {
+  amqp_channel_close_t close{};
+  close.reply_code = AMQP_REPLY_SUCCESS;
+  control.state = Control::State::closing;
+  owner_.send_method(control.id, AMQP_CHANNEL_CLOSE_METHOD, &close);
 }
 
 /// Each destination that declares it may declare it otherwise: the broker says which of them do not agree.
@@ -241,10 +260,7 @@ void Declarations::answered(Control& control, const Status& status, TimePoint no
 void Declarations::check_times(TimePoint now) {
   for (Control& control : controls_) {
     if (!control.sent || now - control.sent_at < answer_patience) continue;
-    amqp_channel_close_t close{};
-    close.reply_code = AMQP_REPLY_SUCCESS;
-    control.state = Control::State::closing;
-    owner_.send_method(control.id, AMQP_CHANNEL_CLOSE_METHOD, &close);
+    close(control);
     answered(control,
              {StatusCode::unavailable, "the broker has not answered for " + std::to_string(answer_patience.count()) +
                                            " seconds when asked for " + describe(*control.sent)},

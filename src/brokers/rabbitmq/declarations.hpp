@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,7 +54,8 @@ class Declarations {
   /// What Declarations needs of its owner.
   class Owner {
    public:
-    virtual void send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) = 0;
+    /// False: it does not fit a frame of this connection.
+    virtual bool send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) = 0;
     /// An exchange that was asked for exists.
     virtual void exchange_exists(std::size_t index, TimePoint now) = 0;
 
@@ -61,7 +63,7 @@ class Declarations {
     ~Owner() = default;
   };
 
-  /// Channels from 1 to this number are used, from the first on.
+  /// Channels from 1 to this number are used at most, from the first on.
   static constexpr amqp_channel_t last_control_channel = 16;
 
   explicit Declarations(Owner& owner);
@@ -74,8 +76,8 @@ class Declarations {
   /// The number may be set again, for something else. An answer that is still to come is ignored.
   void remove(Subject subject);
 
-  /// The connection is a new one: nothing was asked for or refused on it.
-  void reset();
+  /// The connection is a new one: nothing was asked for or refused on it. Channels up to `last_channel` are used.
+  void reset(amqp_channel_t last_channel = last_control_channel);
   /// The connection was lost. If an exchange of a type that the broker does not know is why, none is declared on the
   /// next connection, or that would be lost as well.
   void connection_lost(std::string_view why);
@@ -123,6 +125,7 @@ class Declarations {
     State state = State::closed;
     std::optional<Subject> sent;  // not answered yet
     std::size_t answers = 0;      // to come
+    bool fits = true;             // what was to be sent: each method into a frame
     bool removed = false;         // what was sent: the answer is nobody's
     TimePoint sent_at;
   };
@@ -135,11 +138,13 @@ class Declarations {
   void send(Control& control, Subject subject, TimePoint now);
   void ask(Control& control, amqp_method_number_t method, void* decoded);
   void ask_for_exchange(Control& control, const std::string& exchange);
+  void close(Control& control);
   void answered(Control& control, const Status& status, TimePoint now);
   [[nodiscard]] std::string describe(Subject subject) const;
 
   Owner& owner_;
-  std::array<Control, last_control_channel> controls_;
+  std::array<Control, last_control_channel> all_controls_;
+  std::span<Control> controls_ = all_controls_;  // those that are used
   std::vector<Entry> queues_;
   std::vector<Entry> exchanges_;
   std::deque<Subject> waiting_;

@@ -27,7 +27,7 @@ void DestinationChannels::add(std::size_t destination, const std::string& exchan
   declarations_.set_exchange(targets_[destination].exchange, exchange);
 }
 
-void DestinationChannels::remove(std::size_t destination) {
+void DestinationChannels::remove(std::size_t destination, TimePoint now) {
   const std::size_t exchange = targets_[destination].exchange;
   channels_.remove_user(exchange);
   const std::optional<std::size_t> shared = channels_.shared(exchange);
@@ -35,14 +35,14 @@ void DestinationChannels::remove(std::size_t destination) {
     declarations_.remove({Kind::exchange, exchange});
     channels_.share(exchange, std::nullopt);
   }
-  leave(destination);
-  if (shared) close_if_idle(*shared);
+  leave(destination, now);
+  if (shared) close_if_idle(*shared, now);
 }
 
 // Connection
 
-void DestinationChannels::reset(std::uint16_t last_id) {
-  channels_.reset(last_id);
+void DestinationChannels::reset(amqp_channel_t first_id, amqp_channel_t last_id) {
+  channels_.reset(first_id, last_id);
   for (Target& target : targets_) target.channel.reset();
   for (Publisher& publisher : publishers_) publisher.reset();
 }
@@ -51,12 +51,10 @@ void DestinationChannels::lost(const Status& why, BrokerEvents& events) {
   for (std::size_t i = 0; i < channels_.size(); ++i) channels_[i].lost(why, events);
 }
 
-void DestinationChannels::exchange_exists(std::size_t exchange, TimePoint now) {
-  for (std::size_t i = 0; i < channels_.size(); ++i) {
-    if (channels_.exchange_of(i) == exchange && !channels_.is_idle(i) &&
-        channels_[i].state() == PublishChannel::State::closed) {
-      open(channels_[i], now);
-    }
+void DestinationChannels::closed_by_broker(const PublishChannel& channel) {
+  for (const Target& target : targets_) {
+    if (target.channel && &channels_[*target.channel] == &channel)
+      declarations_.forget({Kind::exchange, target.exchange});
   }
 }
 
@@ -71,35 +69,49 @@ bool DestinationChannels::join(std::size_t destination, TimePoint now) {
 /// there, and the others get a new one.
 std::optional<std::size_t> DestinationChannels::shared_channel(std::size_t exchange, TimePoint now) {
   const std::optional<std::size_t> shared = channels_.shared(exchange);
-  if (shared) {
-    const PublishChannel& channel = channels_[*shared];
-    const bool is_left = channel.stalled(now) && now - channel.opened_at() >= shared_at_least;
-    if (!is_left && channel.state() != PublishChannel::State::closing) return shared;
-  }
-  const std::optional<std::size_t> made = channels_.make(exchange);
+  if (shared && !is_left(*shared, now)) return shared;
+  // Exchanges leave one channel for whoever is in trouble.
+  std::optional<std::size_t> made = channels_.make(shared || channels_.most() == 1 ? 0 : 1);
+  if (!made) made = least_used(now);
   if (!made) return shared;
   channels_.share(exchange, made);
-  if (shared) close_if_idle(*shared);
-  prepare(*made, now);
+  if (shared) close_if_idle(*shared, now);
+  if (channels_[*made].state() == PublishChannel::State::closed) open(channels_[*made], now);
   return made;
+}
+
+/// Of the channels that are shared.
+std::optional<std::size_t> DestinationChannels::least_used(TimePoint now) const {
+  std::optional<std::size_t> least;
+  for (std::size_t i = 0; i < channels_.size(); ++i) {
+    if (!channels_.is_shared(i) || is_left(i, now)) continue;
+    if (!least || channels_.users(i) < channels_.users(*least)) least = i;
+  }
+  return least;
+}
+
+bool DestinationChannels::is_left(std::size_t channel, TimePoint now) const {
+  const PublishChannel& shared = channels_[channel];
+  return shared.state() == PublishChannel::State::closing ||
+         (shared.stalled(now) && now - shared.opened_at() >= shared_at_least);
 }
 
 /// False: there is no such channel. Nothing of the destination may be unconfirmed, or its order would be lost.
 bool DestinationChannels::enter(std::size_t destination, std::optional<std::size_t> channel, TimePoint now) {
   Target& target = targets_[destination];
   if (!channel || channel == target.channel) return false;
-  leave(destination);
+  leave(destination, now);
   target.channel = channel;
   channels_.enter(*channel);
-  if (channels_[*channel].state() == PublishChannel::State::closed) prepare(*channel, now);
+  if (channels_[*channel].state() == PublishChannel::State::closed) open(channels_[*channel], now);
   return true;
 }
 
-void DestinationChannels::leave(std::size_t destination) {
+void DestinationChannels::leave(std::size_t destination, TimePoint now) {
   const std::optional<std::size_t> left = std::exchange(targets_[destination].channel, std::nullopt);
   if (!left) return;
   channels_.leave(*left);
-  close_if_idle(*left);
+  close_if_idle(*left, now);
 }
 
 PublishChannel* DestinationChannels::channel_for(const OutboundMessage& message, TimePoint now) {
@@ -111,7 +123,7 @@ PublishChannel* DestinationChannels::channel_for(const OutboundMessage& message,
       return nullptr;
     case Publisher::Decision::new_channel:
       // If the connection has no more channels, it stays.
-      if (enter(destination, channels_.make(target.exchange), now)) return channel_for(message, now);
+      if (enter(destination, channels_.make(), now)) return channel_for(message, now);
       break;
     case Publisher::Decision::publish:
       break;
@@ -119,49 +131,41 @@ PublishChannel* DestinationChannels::channel_for(const OutboundMessage& message,
   if (publisher.unconfirmed() == 0) {
     const PublishChannel& current = channels_[*target.channel];
     const bool comes_back =
-        !channels_.is_shared(*target.channel) && publisher.is_calm() && now - current.opened_at() >= apart_at_least;
+        !channels_.is_shared(*target.channel) && publisher.is_calm(now) && now - current.opened_at() >= apart_at_least;
     if (comes_back || current.stalled(now) || current.state() == PublishChannel::State::closing) {
       (void)enter(destination, shared_channel(target.exchange, now), now);
     }
   }
   PublishChannel& channel = channels_[*target.channel];
-  if (channel.state() == PublishChannel::State::closed) prepare(*target.channel, now);
+  if (channel.state() == PublishChannel::State::closed) open(channel, now);
   return channel.state() == PublishChannel::State::open && channel.has_room(now) ? &channel : nullptr;
 }
 
 // Opening and closing
-
-/// Opens a closed channel, or asks first whether its exchange exists. The default exchange cannot be missing.
-void DestinationChannels::prepare(std::size_t index, TimePoint now) {
-  owner_.times_begin(now);
-  if (channels_[index].exchange().empty()) {
-    open(channels_[index], now);
-  } else {
-    declarations_.request({Kind::exchange, channels_.exchange_of(index)}, now);
-  }
-}
 
 /// What is published next goes right behind: a broker takes the methods of a channel in order, so it waits for neither
 /// of the two answers. If the broker refuses, it closes the connection, and the messages come back with it.
 void DestinationChannels::open(PublishChannel& channel, TimePoint now) {
   amqp_channel_open_t open{.out_of_band = amqp_empty_bytes};
   amqp_confirm_select_t select{};
+  owner_.times_begin(now);
   channel.opened(now);
   owner_.send_method(channel.id(), AMQP_CHANNEL_OPEN_METHOD, &open);
   owner_.send_method(channel.id(), AMQP_CONFIRM_SELECT_METHOD, &select);
 }
 
-void DestinationChannels::close(PublishChannel& channel, std::string_view why) {
+void DestinationChannels::close(PublishChannel& channel, std::string_view why, TimePoint now) {
   amqp_channel_close_t close{};
   close.reply_code = AMQP_REPLY_SUCCESS;
   close.reply_text = to_amqp(why);
-  channel.close_sent();
+  owner_.times_begin(now);
+  channel.close_sent(now);
   owner_.send_method(channel.id(), AMQP_CHANNEL_CLOSE_METHOD, &close);
 }
 
-void DestinationChannels::close_if_idle(std::size_t index) {
+void DestinationChannels::close_if_idle(std::size_t index, TimePoint now) {
   if (!channels_.is_idle(index) || channels_[index].state() != PublishChannel::State::open) return;
-  close(channels_[index], "no longer used");
+  close(channels_[index], "no longer used", now);
 }
 
 // Time
@@ -187,9 +191,15 @@ Status DestinationChannels::check_times(const std::function<bool(amqp_channel_t)
       const Status why(StatusCode::unavailable, "the broker has confirmed nothing on the channel for 30 seconds");
       events.log(LogLevel::warning, why.message());
       channel.lost(why, events);
-      close(channel, "not confirmed");
+      close(channel, "not confirmed", now);
+    } else if (channel.is_unclosed(now) && channels_.users(i) > 0 && channels_.left() == 0 && !least_used(now)) {
+      return {StatusCode::unavailable,
+              "the broker does not answer channel.close, and allows no other channel to publish on"};
     } else if (channel.stalled(now) && channel.over_safe_window() && channels_.is_shared(i)) {
-      (void)shared_channel(channels_.exchange_of(i), now);  // also to see whether the broker still reads
+      for (std::size_t exchange = 0; exchange < channels_.exchanges(); ++exchange) {
+        // Also to see whether the broker still reads.
+        if (channels_.shared(exchange) == i) (void)shared_channel(exchange, now);
+      }
     }
   }
   return {};

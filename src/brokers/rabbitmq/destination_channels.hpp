@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /// Which channel each destination of a lane publishes on, and when it goes to another one.
 ///
-/// Destinations of an exchange share a channel until there is trouble. Who is in trouble goes on alone on a new one,
-/// and comes back later; if a channel is not confirmed, it is left to those who wait there. Nobody moves while
-/// something of theirs is unconfirmed, or their order would be lost.
+/// Destinations of an exchange share a channel until there is trouble. If the connection has too few channels,
+/// exchanges share them, too. Who is in trouble goes on alone on a new one, and comes back later; if a channel is not
+/// confirmed, it is left to those who wait there. Nobody moves while something of theirs is unconfirmed, or their order
+/// would be lost.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +27,7 @@ class DestinationChannels {
   /// What DestinationChannels needs of its owner.
   class Owner {
    public:
-    virtual void send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) = 0;
+    virtual bool send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) = 0;
     /// Something has a time limit from now on: check_times() is to be called before long.
     virtual void times_begin(TimePoint now) = 0;
 
@@ -34,39 +35,38 @@ class DestinationChannels {
     ~Owner() = default;
   };
 
-  /// `first_id`: the AMQP channel number of channel 0. `declarations` is asked whether exchanges exist.
-  DestinationChannels(amqp_channel_t first_id, Declarations& declarations, Owner& owner)
-      : declarations_(declarations), owner_(owner), channels_(first_id, publishers_) {}
+  /// `declarations` is told which exchanges there are.
+  DestinationChannels(Declarations& declarations, Owner& owner)
+      : declarations_(declarations), owner_(owner), channels_(publishers_) {}
 
   // Destinations
 
   /// `destination`: the next number, or that of one that was removed. It is on no channel.
   void add(std::size_t destination, const std::string& exchange);
   /// Nothing of it is unconfirmed.
-  void remove(std::size_t destination);
+  void remove(std::size_t destination, TimePoint now);
   /// The exchange's number in `declarations`.
   [[nodiscard]] std::size_t exchange_of(std::size_t destination) const { return targets_[destination].exchange; }
 
   // Connection
 
-  /// The connection is a new one, on which AMQP channels up to `last_id` may be used: nobody is on a channel.
-  void reset(std::uint16_t last_id);
+  /// The connection is a new one, on which AMQP channels from `first_id` to `last_id` may be used: nobody is on one.
+  void reset(amqp_channel_t first_id, amqp_channel_t last_id);
   /// The connection is gone. Completes everything unconfirmed as possibly persisted.
   void lost(const Status& why, BrokerEvents& events);
   /// How many channels it may have.
   [[nodiscard]] std::size_t most() const noexcept { return channels_.most(); }
   /// nullptr: no channel has this number.
   [[nodiscard]] PublishChannel* find(std::uint16_t id) { return channels_.find(id); }
-  /// An exchange that was asked for exists.
-  void exchange_exists(std::size_t exchange, TimePoint now);
+  /// The broker has closed this channel: whether the exchanges of those who are on it exist is to be asked again.
+  void closed_by_broker(const PublishChannel& channel);
 
   // Publishing
 
-  /// Puts the destination on the channel that others of its exchange share, if it is on none. False: the connection has
-  /// no more channels.
+  /// Puts the destination on the channel that others of its exchange share, if it is on none. The exchange exists.
+  /// False: the connection has no channel for it.
   [[nodiscard]] bool join(std::size_t destination, TimePoint now);
-  /// The channel that takes this message now, if there is one. If not, what is missing has been asked for. The
-  /// destination has joined.
+  /// The channel that takes this message now, if there is one. The destination has joined, and its exchange exists.
   [[nodiscard]] PublishChannel* channel_for(const OutboundMessage& message, TimePoint now);
 
   // Time
@@ -83,12 +83,13 @@ class DestinationChannels {
   };
 
   [[nodiscard]] std::optional<std::size_t> shared_channel(std::size_t exchange, TimePoint now);
+  [[nodiscard]] std::optional<std::size_t> least_used(TimePoint now) const;
+  [[nodiscard]] bool is_left(std::size_t channel, TimePoint now) const;
   [[nodiscard]] bool enter(std::size_t destination, std::optional<std::size_t> channel, TimePoint now);
-  void leave(std::size_t destination);
-  void prepare(std::size_t index, TimePoint now);
+  void leave(std::size_t destination, TimePoint now);
   void open(PublishChannel& channel, TimePoint now);
-  void close(PublishChannel& channel, std::string_view why);
-  void close_if_idle(std::size_t index);
+  void close(PublishChannel& channel, std::string_view why, TimePoint now);
+  void close_if_idle(std::size_t index, TimePoint now);
 
   Declarations& declarations_;
   Owner& owner_;

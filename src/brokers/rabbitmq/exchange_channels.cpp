@@ -2,6 +2,7 @@
 #include "brokers/rabbitmq/exchange_channels.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace action_triggers::detail {
 
@@ -17,10 +18,11 @@ std::size_t ExchangeChannels::add_user(const std::string& exchange) {
   return static_cast<std::size_t>(at - exchanges_.begin());
 }
 
-void ExchangeChannels::reset(std::uint16_t last_id) {
+void ExchangeChannels::reset(std::uint16_t first_id, std::uint16_t last_id) {
   channels_.clear();
   for (Exchange& exchange : exchanges_) exchange.shared.reset();
-  most_channels_ = last_id < first_id_ ? 0 : last_id - first_id_ + 1U;
+  first_id_ = first_id;
+  most_channels_ = last_id < first_id ? 0 : last_id - first_id + 1U;
 }
 
 PublishChannel* ExchangeChannels::find(std::uint16_t id) {
@@ -28,19 +30,25 @@ PublishChannel* ExchangeChannels::find(std::uint16_t id) {
   return &channels_[static_cast<std::size_t>(id - first_id_)].channel;
 }
 
-std::optional<std::size_t> ExchangeChannels::make(std::size_t exchange) {
+std::size_t ExchangeChannels::left() const {
+  std::size_t left = most_channels_ - channels_.size();
+  for (std::size_t i = 0; i < channels_.size(); ++i) left += is_free(i) ? 1U : 0U;
+  return left;
+}
+
+std::optional<std::size_t> ExchangeChannels::make(std::size_t spare) {
+  if (left() <= spare) return std::nullopt;
   for (std::size_t i = 0; i < channels_.size(); ++i) {
-    if (!is_idle(i) || channels_[i].channel.state() != PublishChannel::State::closed) continue;
-    channels_[i].channel.use_for(exchanges_[exchange].name);
-    channels_[i].exchange = exchange;
-    return i;
+    if (is_free(i)) return i;
   }
   const std::size_t index = channels_.size();
-  if (index >= most_channels_) return std::nullopt;
-  channels_.push_back(
-      {PublishChannel(static_cast<std::uint16_t>(first_id_ + index), exchanges_[exchange].name, publishers_),
-       exchange});
+  channels_.push_back({PublishChannel(static_cast<std::uint16_t>(first_id_ + index), publishers_)});
   return index;
+}
+
+void ExchangeChannels::share(std::size_t exchange, std::optional<std::size_t> channel) {
+  if (const auto before = std::exchange(exchanges_[exchange].shared, channel)) --channels_[*before].exchanges;
+  if (channel) ++channels_[*channel].exchanges;
 }
 
 }  // namespace action_triggers::detail

@@ -71,6 +71,8 @@ class FrameWriter {
   bool failed_ = false;
 };
 
+constexpr std::chrono::milliseconds longest_expiration{4'294'967'295};  // RabbitMQ closes the channel at a longer one
+
 Status invalid(std::string text) { return {StatusCode::invalid_argument, std::move(text)}; }
 
 std::optional<Status> check_length(const char* what, std::string_view text) {
@@ -97,45 +99,82 @@ amqp_table_entry_t entry_of(HeaderView header, HeaderLists& lists) {
   }
 }
 
+std::optional<std::int64_t> integer_in(const amqp_field_value_t& value) {
+  if (value.kind == AMQP_FIELD_KIND_I32) return value.value.i32;
+  if (value.kind == AMQP_FIELD_KIND_I64) return value.value.i64;
+  return std::nullopt;
+}
+
+bool are_equal(const amqp_table_entry_t& one, const amqp_table_entry_t& other) {
+  if (from_amqp(one.key) != from_amqp(other.key)) return false;
+  if (const auto integer = integer_in(one.value)) return integer == integer_in(other.value);
+  if (one.value.kind != other.value.kind) return false;
+  if (one.value.kind == AMQP_FIELD_KIND_BOOLEAN) return one.value.value.boolean == other.value.value.boolean;
+  return one.value.kind != AMQP_FIELD_KIND_UTF8 ||
+         from_amqp(one.value.value.bytes) == from_amqp(other.value.value.bytes);
+}
+
+/// A property of text: where a message has it, and where AMQP.
+struct TextProperty {
+  const char* name;
+  std::string_view PropertiesView::*from;
+  amqp_flags_t flag;
+  amqp_bytes_t amqp_basic_properties_t::*to;
+};
+constexpr TextProperty text_properties[] = {
+    {"type", &PropertiesView::type, AMQP_BASIC_TYPE_FLAG, &amqp_basic_properties_t::type},
+    {"correlation_id", &PropertiesView::correlation_id, AMQP_BASIC_CORRELATION_ID_FLAG,
+     &amqp_basic_properties_t::correlation_id},
+    {"reply_to", &PropertiesView::reply_to, AMQP_BASIC_REPLY_TO_FLAG, &amqp_basic_properties_t::reply_to},
+    {"app_id", &PropertiesView::app_id, AMQP_BASIC_APP_ID_FLAG, &amqp_basic_properties_t::app_id},
+    {"content_encoding", &PropertiesView::content_encoding, AMQP_BASIC_CONTENT_ENCODING_FLAG,
+     &amqp_basic_properties_t::content_encoding},
+    {"user_id", &PropertiesView::user_id, AMQP_BASIC_USER_ID_FLAG, &amqp_basic_properties_t::user_id},
+};
+
+std::optional<std::chrono::milliseconds> expiration_of(const RabbitMqConfig& config, const OutboundMessage& message) {
+  return message.expiration() ? message.expiration() : config.expiration;
+}
+
 std::optional<Status> check_properties(const RabbitMqConfig& config, const PropertiesView& more) {
-  std::optional<Status> problem = check_length("type", more.type);
-  if (!problem) problem = check_length("correlation_id", more.correlation_id);
-  if (!problem) problem = check_length("reply_to", more.reply_to);
-  if (!problem) problem = check_length("app_id", more.app_id);
-  if (!problem) problem = check_length("content_encoding", more.content_encoding);
-  if (!problem && !more.user_id.empty() && more.user_id != config.username) {  // it would close the channel
+  std::optional<Status> problem;
+  for (const TextProperty& property : text_properties) {
+    if (!problem) problem = check_length(property.name, more.*property.from);
+  }
+  const bool knows_user = config.auth_mechanism == RabbitMqAuthMechanism::plain;
+  if (!problem && knows_user && !more.user_id.empty() &&
+      more.user_id != config.username) {  // it would close the channel
     problem = invalid("the user_id '" + std::string(more.user_id) +
                       "' is not the user of the connection, as whom RabbitMQ takes messages only; leave it empty");
+  }
+  if (!problem && more.reply_to == "amq.rabbitmq.reply-to") {  // it would close the channel
+    problem = invalid("RabbitMQ takes the reply_to 'amq.rabbitmq.reply-to' only from who consumes from it");
   }
   return problem;
 }
 
+std::string_view text_in(const amqp_basic_properties_t& properties, amqp_flags_t flag,
+                         amqp_bytes_t amqp_basic_properties_t::*member) {
+  return (properties._flags & flag) != 0 ? from_amqp(properties.*member) : std::string_view();
+}
+
 void set_properties(amqp_basic_properties_t& properties, const PropertiesView& more) {
-  const auto set = [&](std::string_view text, amqp_flags_t flag, amqp_bytes_t amqp_basic_properties_t::*member) {
-    if (text.empty()) return;
-    properties._flags |= flag;
-    properties.*member = to_amqp(text);
-  };
-  set(more.type, AMQP_BASIC_TYPE_FLAG, &amqp_basic_properties_t::type);
-  set(more.correlation_id, AMQP_BASIC_CORRELATION_ID_FLAG, &amqp_basic_properties_t::correlation_id);
-  set(more.reply_to, AMQP_BASIC_REPLY_TO_FLAG, &amqp_basic_properties_t::reply_to);
-  set(more.app_id, AMQP_BASIC_APP_ID_FLAG, &amqp_basic_properties_t::app_id);
-  set(more.content_encoding, AMQP_BASIC_CONTENT_ENCODING_FLAG, &amqp_basic_properties_t::content_encoding);
-  set(more.user_id, AMQP_BASIC_USER_ID_FLAG, &amqp_basic_properties_t::user_id);
+  for (const TextProperty& property : text_properties) {
+    if ((more.*property.from).empty()) continue;
+    properties._flags |= property.flag;
+    properties.*property.to = to_amqp(more.*property.from);
+  }
   if (more.timestamp) {
     const auto seconds = std::chrono::floor<std::chrono::seconds>(*more.timestamp).time_since_epoch();
     properties.timestamp = static_cast<std::uint64_t>(std::max<std::int64_t>(seconds.count(), 0));
   }
 }
 
-/// `bytes`: what it takes beside the text of its value.
-std::optional<Status> check_list(HeaderView header, std::size_t& bytes) {
-  constexpr std::size_t around_item = 9;  // a 64-bit integer and its type
+std::optional<Status> check_list(HeaderView header) {
   const auto list = list_of(header.value);
   if (!list) {
     return invalid("the header '" + std::string(header.name) + "' is no list of texts, integers and booleans");
   }
-  bytes += list->size() * around_item;
   if (header.name != "CC" && header.name != "BCC") return std::nullopt;
   for (const Node& item : *list) {
     if (!item.is(Node::Kind::string)) {
@@ -146,13 +185,10 @@ std::optional<Status> check_list(HeaderView header, std::size_t& bytes) {
   return std::nullopt;
 }
 
-/// `bytes` is added to.
-std::optional<Status> check_header(HeaderView header, std::size_t& bytes) {
-  constexpr std::size_t around_header = 6;  // the lengths of name and value, and the value's type
-  bytes += header.name.size() + header.value.size() + around_header;
+std::optional<Status> check_header(HeaderView header) {
   if (header.name.empty()) return invalid("a header has no name");
   if (auto too_long = check_length("name of a header", header.name)) return too_long;
-  if (header.type == HeaderType::list) return check_list(header, bytes);
+  if (header.type == HeaderType::list) return check_list(header);
   if (header.name == "CC" || header.name == "BCC") {  // it would close the channel
     return invalid("RabbitMQ takes the header '" + std::string(header.name) +
                    "' for a list of further routing keys; make it one with Header::list, or give it another name");
@@ -163,19 +199,12 @@ std::optional<Status> check_header(HeaderView header, std::size_t& bytes) {
   return std::nullopt;
 }
 
-std::optional<Status> check_headers(const OutboundMessage& message, std::size_t frame_max) {
-  std::size_t bytes = envelope_estimate + message.id().size() + message.content_type().size();
-  if (const auto more = message.properties()) {
-    bytes += more->type.size() + more->correlation_id.size() + more->reply_to.size() + more->app_id.size() +
-             more->content_encoding.size() + more->user_id.size();
-  }
+std::optional<Status> check_headers(const OutboundMessage& message) {
   std::optional<Status> problem;
   message.for_each_header([&](HeaderView header) {
-    if (auto wrong = check_header(header, bytes)) problem = std::move(wrong);
+    if (auto wrong = check_header(header)) problem = std::move(wrong);
   });
-  if (problem || bytes <= frame_max) return problem;
-  return invalid("the headers take about " + std::to_string(bytes) + " bytes; they must fit one frame of " +
-                 std::to_string(frame_max));
+  return problem;
 }
 
 }  // namespace
@@ -195,6 +224,27 @@ void set_headers(amqp_basic_properties_t& properties, std::span<amqp_table_entry
   properties.headers = {static_cast<int>(entries.size()), entries.data()};
 }
 
+std::string_view message_id_of(const amqp_basic_properties_t& properties) {
+  return text_in(properties, AMQP_BASIC_MESSAGE_ID_FLAG, &amqp_basic_properties_t::message_id);
+}
+
+bool agree(const amqp_basic_properties_t& returned, const OutboundMessage& sent) {
+  const PropertiesView more = sent.properties().value_or(PropertiesView());
+  for (const TextProperty& property : text_properties) {
+    if (text_in(returned, property.flag, property.to) != more.*property.from) return false;
+  }
+  const bool has_headers = (returned._flags & AMQP_BASIC_HEADERS_FLAG) != 0;
+  const std::span headers(returned.headers.entries, has_headers ? std::size_t(returned.headers.num_entries) : 0);
+  HeaderLists lists;
+  std::size_t found = 0;
+  sent.for_each_header([&](HeaderView header) {
+    const amqp_table_entry_t expected = entry_of(header, lists);
+    found += std::any_of(headers.begin(), headers.end(),
+                         [&](const amqp_table_entry_t& other) { return are_equal(expected, other); });
+  });
+  return found == sent.header_count() && found == headers.size();
+}
+
 std::string_view routing_key_of(const RabbitMqConfig& config, std::string_view key) {
   if (config.key_as_routing_key && !key.empty()) return key;
   return config.exchange.empty() ? config.queue : config.routing_key;
@@ -208,14 +258,29 @@ amqp_basic_publish_t publish_method(const RabbitMqConfig& config, std::string_vi
   return method;
 }
 
-std::optional<Status> check_message(const RabbitMqConfig& config, const OutboundMessage& message,
-                                    std::size_t frame_max) {
+std::optional<Status> check_message(const RabbitMqConfig& config, const OutboundMessage& message) {
   std::optional<Status> problem;
   if (config.key_as_routing_key) problem = check_length("key (used as routing key)", message.key());
   if (!problem) problem = check_length("message id", message.id());
+  if (const auto time = expiration_of(config, message); time && *time > longest_expiration && !problem) {
+    problem = invalid("the expiration is " + std::to_string(time->count()) + " ms; RabbitMQ allows " +
+                      std::to_string(longest_expiration.count()));
+  }
   if (!problem) problem = check_length("content type", message.content_type());
   if (const auto more = message.properties(); more && !problem) problem = check_properties(config, *more);
-  return problem ? problem : check_headers(message, frame_max);
+  return problem ? problem : check_headers(message);
+}
+
+Status headers_fit_no_frame(std::size_t frame_max) {
+  std::string text = "the headers and properties do not fit one frame of " + std::to_string(frame_max) +
+                     " bytes; make them shorter, or put them into the body";
+  if (frame_max < amqp_frame_max) text += ", or raise frame_max on the broker";
+  return invalid(std::move(text));
+}
+
+std::string_view body_of(const OutboundMessage& message) {
+  const auto more = message.properties();
+  return more && more->tombstone ? std::string_view() : message.body();
 }
 
 Publish& MessageEncoder::encode(const RabbitMqConfig& config, const OutboundMessage& message) {
@@ -230,7 +295,7 @@ Publish& MessageEncoder::encode(const RabbitMqConfig& config, const OutboundMess
     properties._flags |= AMQP_BASIC_PRIORITY_FLAG;
     properties.priority = *priority;
   }
-  if (const auto time = message.expiration() ? message.expiration() : config.expiration) {
+  if (const auto time = expiration_of(config, message)) {
     const auto end = std::to_chars(std::begin(expiration_), std::end(expiration_), time->count()).ptr;
     properties._flags |= AMQP_BASIC_EXPIRATION_FLAG;
     properties.expiration = to_amqp({expiration_, static_cast<std::size_t>(end - expiration_)});
@@ -242,11 +307,8 @@ Publish& MessageEncoder::encode(const RabbitMqConfig& config, const OutboundMess
     set_headers(properties, headers_);
   }
   publish_.method = publish_method(config, message.key());
-  publish_.body = message.body();
-  if (const auto more = message.properties()) {
-    set_properties(properties, *more);
-    if (more->tombstone) publish_.body = {};
-  }
+  publish_.body = body_of(message);
+  if (const auto more = message.properties()) set_properties(properties, *more);
   return publish_;
 }
 
@@ -269,16 +331,17 @@ std::size_t encode_method(std::span<char> to, amqp_channel_t channel, amqp_metho
   return written(writer);
 }
 
-std::size_t encode_envelope(std::span<char> to, amqp_channel_t channel, Publish& publish) {
+std::size_t encode_envelope(std::span<char> to, std::size_t frame_max, amqp_channel_t channel, Publish& publish) {
   FrameWriter writer(to);
   write_method(writer, channel, AMQP_BASIC_PUBLISH_METHOD, &publish.method);
+  const std::size_t method_size = writer.written();
   writer.frame(AMQP_FRAME_HEADER, channel, [&] {
     writer.number(AMQP_BASIC_CLASS, 2);
     writer.number(0, 2);  // "weight", unused
     writer.number(publish.body.size(), 8);
     writer.encoded([&](amqp_bytes_t at) { return amqp_encode_properties(AMQP_BASIC_CLASS, &publish.properties, at); });
   });
-  return written(writer);
+  return writer.written() - method_size <= frame_max ? written(writer) : 0;
 }
 
 std::size_t encode_body(std::span<char> to, amqp_channel_t channel, std::string_view part) {

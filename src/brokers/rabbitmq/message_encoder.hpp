@@ -36,8 +36,18 @@ std::string_view routing_key_of(const RabbitMqConfig& config, std::string_view k
 amqp_basic_publish_t publish_method(const RabbitMqConfig& config, std::string_view key);
 
 /// Why AMQP cannot carry the message, if it cannot. rabbitmq-c would cut what is too long.
-std::optional<Status> check_message(const RabbitMqConfig& config, const OutboundMessage& message,
-                                    std::size_t frame_max);
+std::optional<Status> check_message(const RabbitMqConfig& config, const OutboundMessage& message);
+/// The same of a message that encode_envelope() could not encode.
+Status headers_fit_no_frame(std::size_t frame_max);
+
+/// What is sent of its body.
+std::string_view body_of(const OutboundMessage& message);
+
+/// The id of a message that came back; empty: it has none.
+std::string_view message_id_of(const amqp_basic_properties_t& properties);
+/// Whether a message that came back with these properties may be this one, as far as its headers and most properties
+/// tell.
+bool agree(const amqp_basic_properties_t& returned, const OutboundMessage& sent);
 
 class MessageEncoder {
  public:
@@ -55,8 +65,9 @@ class MessageEncoder {
 // not AMQP's limits.
 
 std::size_t encode_method(std::span<char> to, amqp_channel_t channel, amqp_method_number_t method, void* decoded);
-/// What stands before a message's body: the frames of basic.publish and of the properties.
-std::size_t encode_envelope(std::span<char> to, amqp_channel_t channel, Publish& publish);
+/// What stands before a message's body: the frames of basic.publish and of the properties, each of at most `frame_max`
+/// bytes.
+std::size_t encode_envelope(std::span<char> to, std::size_t frame_max, amqp_channel_t channel, Publish& publish);
 /// One frame of a body.
 std::size_t encode_body(std::span<char> to, amqp_channel_t channel, std::string_view part);
 std::size_t encode_heartbeat(std::span<char> to);

@@ -44,7 +44,7 @@ bool OutgoingFrames::add_method(amqp_channel_t channel, amqp_method_number_t met
 }
 
 bool OutgoingFrames::add_publish(amqp_channel_t channel, Publish& publish) {
-  const auto encode = [&](std::span<char> to) { return encode_envelope(to, channel, publish); };
+  const auto encode = [&](std::span<char> to) { return encode_envelope(to, frame_max_, channel, publish); };
   if (!add(usual_size, encode) && !add(frame_max_ + usual_size, encode)) return false;
   if (rest_.empty()) {
     channel_ = channel;

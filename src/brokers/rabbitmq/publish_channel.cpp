@@ -5,29 +5,19 @@
 #include <map>
 #include <utility>
 
+#include "brokers/rabbitmq/message_encoder.hpp"
+
 namespace action_triggers::detail {
 namespace {
 
 constexpr std::chrono::milliseconds usual_wait{500};  // for a confirmation
-constexpr std::chrono::seconds longest_wait{30};      // for a confirmation
+constexpr std::chrono::seconds longest_wait{30};      // for a confirmation, of a message or of channel.close
 constexpr std::chrono::seconds open_patience{5};
 constexpr std::size_t largest_window = 1'000'000;
 
 std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 Status protocol_error(std::string text) { return {StatusCode::unavailable, std::move(text)}; }
-
-bool headers_agree(const OutboundMessage& message, std::span<const HeaderView> returned) {
-  std::size_t found = 0;
-  std::size_t count = 0;
-  message.for_each_header([&](HeaderView header) {
-    ++count;
-    found += std::any_of(returned.begin(), returned.end(), [&](const HeaderView& other) {
-      return other.name == header.name && other.value == header.value;
-    });
-  });
-  return found == count && count == returned.size();
-}
 
 }  // namespace
 
@@ -41,6 +31,11 @@ void PublishChannel::opened(TimePoint now) {
   last_returned_tag_ = 0;
   limit_ = safe_window;
   return_.reset();
+}
+
+void PublishChannel::close_sent(TimePoint now) {
+  state_ = State::closing;
+  close_sent_at_ = now;
 }
 
 bool PublishChannel::close_confirmed() {
@@ -61,7 +56,7 @@ std::optional<PublishChannel::Cause> PublishChannel::closed_by_broker(const Stat
   }
   if (waiting_ == 1 && !why.retryable()) {
     fail_unconfirmed(why, persistence, events);
-    publishers_[last->destination].cause_found();
+    publishers_[last->destination].cause_found(events.now());
     return last;
   }
   fail_unconfirmed({StatusCode::unavailable, "the channel was closed: " + why.message()},
@@ -77,8 +72,6 @@ void PublishChannel::lost(const Status& why, BrokerEvents& events) {
   return_.reset();
   state_ = State::closed;
 }
-
-void PublishChannel::use_for(std::string exchange) { exchange_ = std::move(exchange); }
 
 void PublishChannel::fail_unconfirmed(const Status& why, Persistence persistence, BrokerEvents& events) {
   waiting_ = 0;
@@ -106,6 +99,10 @@ bool PublishChannel::is_hopeless(TimePoint now) const { return waiting_ > 0 && n
 
 bool PublishChannel::is_unanswered(TimePoint now) const {
   return state_ == State::open && !open_is_confirmed_ && now - opened_at_ >= open_patience;
+}
+
+bool PublishChannel::is_unclosed(TimePoint now) const {
+  return state_ == State::closing && now - close_sent_at_ >= longest_wait;
 }
 
 // What the broker answers
@@ -146,40 +143,43 @@ void PublishChannel::complete(Unconfirmed& entry, Confirmation confirmation, Bro
   }
 }
 
-void PublishChannel::return_begins(int reply_code, std::string_view reply_text, std::string_view routing_key) {
+void PublishChannel::return_begins(int reply_code, std::string_view reply_text, std::string_view exchange,
+                                   std::string_view routing_key) {
   return_ = Return{.text = "no queue took the message: the broker says " + std::to_string(reply_code) + " " +
                            std::string(reply_text),
+                   .exchange = std::string(exchange),
                    .routing_key = std::string(routing_key),
                    .candidates = {},
                    .body_size = 0,
                    .body_left = {}};
 }
 
-Status PublishChannel::return_header(const ReturnedHeader& header) {
+Status PublishChannel::return_header(const amqp_basic_properties_t& properties, std::uint64_t body_size) {
   if (!return_ || return_->body_left) {
     return protocol_error("the broker sent part of a message that it has not announced");
   }
-  return_->body_size = header.body_size;
-  return_->body_left = header.body_size;
-  find_candidates(header);
-  return header.body_size == 0 ? finish_return() : Status();
+  return_->body_size = body_size;
+  return_->body_left = body_size;
+  find_candidates(properties);
+  return body_size == 0 ? finish_return() : Status();
 }
 
 /// Only what was published after the last message that was returned; nearly always it is one.
-void PublishChannel::find_candidates(const ReturnedHeader& header) {
+void PublishChannel::find_candidates(const amqp_basic_properties_t& properties) {
   std::vector<std::size_t>& candidates = return_->candidates;
   const std::size_t from = last_returned_tag_ < first_tag_ ? 0 : last_returned_tag_ - first_tag_ + 1;
   for (std::size_t i = from; i < window_.size(); ++i) {
     const Unconfirmed& entry = window_[i];
-    if (entry.message != nullptr && entry.routing.mandatory && entry.routing.key == return_->routing_key &&
-        entry.message->id() == header.message_id && entry.message->body().size() == header.body_size) {
+    if (entry.message != nullptr && entry.routing.mandatory && entry.routing.exchange == return_->exchange &&
+        entry.routing.key == return_->routing_key && entry.message->id() == message_id_of(properties) &&
+        body_of(*entry.message).size() == return_->body_size) {
       candidates.push_back(i);
     }
   }
-  // A broker may add headers of its own: they tell apart where they can.
+  // A broker may add headers of its own, or change a property: they tell apart where they can.
   std::vector<std::size_t> agreeing;
   for (const std::size_t i : candidates) {
-    if (headers_agree(*window_[i].message, header.headers)) agreeing.push_back(i);
+    if (agree(properties, *window_[i].message)) agreeing.push_back(i);
   }
   if (!agreeing.empty()) candidates = std::move(agreeing);
 }
@@ -190,7 +190,7 @@ Status PublishChannel::return_body(std::string_view bytes) {
   }
   const auto offset = static_cast<std::size_t>(return_->body_size - *return_->body_left);
   std::erase_if(return_->candidates,
-                [&](std::size_t i) { return !window_[i].message->body().substr(offset).starts_with(bytes); });
+                [&](std::size_t i) { return !body_of(*window_[i].message).substr(offset).starts_with(bytes); });
   *return_->body_left -= std::min<std::uint64_t>(*return_->body_left, bytes.size());
   return *return_->body_left == 0 ? finish_return() : Status();
 }
@@ -205,15 +205,16 @@ Status PublishChannel::finish_return() {
   Unconfirmed& entry = window_[index];
   if (entry.routing.declared) {
     gone_queue_ = entry.message->destination_index();
-    const std::string what = exchange_.empty() ? "the queue " + in_quotes(returned.routing_key)
-                                               : "what is bound to the exchange " + in_quotes(exchange_);
+    const std::string what = returned.exchange.empty()
+                                 ? "the queue " + in_quotes(returned.routing_key)
+                                 : "what is bound to the exchange " + in_quotes(returned.exchange);
     entry.returned = Status(StatusCode::unavailable,
                             returned.text + "; " + what + " is gone, and is declared again, as params.declare says");
     return {};
   }
-  returned.text += exchange_.empty()
+  returned.text += returned.exchange.empty()
                        ? "; declare the queue " + in_quotes(returned.routing_key) + ", or set params.declare"
-                       : "; bind a queue to the exchange " + in_quotes(exchange_) + " for the routing key " +
+                       : "; bind a queue to the exchange " + in_quotes(returned.exchange) + " for the routing key " +
                              in_quotes(returned.routing_key);
   entry.returned = Status(StatusCode::unroutable, std::move(returned.text));
   return {};

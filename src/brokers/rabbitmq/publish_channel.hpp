@@ -15,8 +15,9 @@
 ///
 /// Which message a return speaks of: it has no delivery tag, and the message's id is the application's, which need not
 /// be unique. But returns come in the order of publishing, each before the ack of its message, and with all that was
-/// sent: routing key, id, headers and body. The first unconfirmed message after the last returned one that agrees in
-/// all of these is it. If two agree in all, they are the same message for every consumer, and for the broker.
+/// sent: exchange, routing key, properties, headers and body. The first unconfirmed message after the last returned one
+/// that agrees in all of these is it. If two agree in all, they are the same message for every consumer, and for the
+/// broker.
 ///
 /// How much a channel takes: RabbitMQ stops reading from a *connection* when one of its channels has 200 to 400
 /// messages which a queue does not take (credit_flow). So not more than 200 follow an unconfirmed message until
@@ -28,13 +29,13 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "action_triggers/broker.hpp"
+#include "brokers/rabbitmq/amqp.hpp"
 #include "brokers/rabbitmq/publisher.hpp"
 
 namespace action_triggers::detail {
@@ -51,16 +52,10 @@ class PublishChannel {
 
   /// How a message was published.
   struct Routing {
-    std::string_view key;  ///< Valid as long as the message is.
+    std::string_view exchange{};  ///< Valid as long as the message is; so is `key`.
+    std::string_view key;
     bool mandatory = true;
     bool declared = false;  ///< A queue that is declared here gets it.
-  };
-
-  /// The header of a returned message.
-  struct ReturnedHeader {
-    std::string_view message_id;
-    std::uint64_t body_size = 0;
-    std::span<const HeaderView> headers;  ///< Those whose values are text.
   };
 
   /// The message that made the broker close the channel.
@@ -73,11 +68,9 @@ class PublishChannel {
   static constexpr std::size_t safe_window = 200;
 
   /// `publishers` outlives this, and has every destination that publishes.
-  PublishChannel(std::uint16_t id, std::string exchange, Publishers& publishers)
-      : id_(id), exchange_(std::move(exchange)), publishers_(publishers) {}
+  PublishChannel(std::uint16_t id, Publishers& publishers) : id_(id), publishers_(publishers) {}
 
   [[nodiscard]] std::uint16_t id() const noexcept { return id_; }
-  [[nodiscard]] const std::string& exchange() const noexcept { return exchange_; }
   [[nodiscard]] State state() const noexcept { return state_; }
 
   // The channel's life
@@ -87,7 +80,7 @@ class PublishChannel {
   /// channel.open-ok arrived.
   void open_confirmed() noexcept { open_is_confirmed_ = true; }
   /// channel.close was sent. Nothing may be unconfirmed.
-  void close_sent() { state_ = State::closing; }
+  void close_sent(TimePoint now);
   /// channel.close-ok arrived. False: it was not waited for, the broker has closed the channel at the same time.
   [[nodiscard]] bool close_confirmed();
   /// The broker closed the channel, for the reason `why`. Completes everything unconfirmed; `persistence` is that of
@@ -95,8 +88,6 @@ class PublishChannel {
   std::optional<Cause> closed_by_broker(const Status& why, Persistence persistence, BrokerEvents& events);
   /// The channel is gone for another reason. Completes everything unconfirmed as possibly persisted.
   void lost(const Status& why, BrokerEvents& events);
-  /// Serves another exchange from now on. Nothing may be unconfirmed.
-  void use_for(std::string exchange);
 
   // Publishing
 
@@ -122,20 +113,23 @@ class PublishChannel {
   [[nodiscard]] TimePoint opened_at() const noexcept { return opened_at_; }
   /// channel.open has had no answer for long: the broker does not read.
   [[nodiscard]] bool is_unanswered(TimePoint now) const;
+  /// channel.close has had no answer for so long that there may be none.
+  [[nodiscard]] bool is_unclosed(TimePoint now) const;
   /// Something of the above may become true.
   [[nodiscard]] bool has_times() const noexcept {
-    return waiting_ > 0 || (state_ == State::open && !open_is_confirmed_);
+    return waiting_ > 0 || (state_ == State::open && !open_is_confirmed_) || state_ == State::closing;
   }
   /// The broker has said that it takes nothing: time begins to count now.
-  void restart_times(TimePoint now) noexcept { progress_at_ = opened_at_ = now; }
+  void restart_times(TimePoint now) noexcept { progress_at_ = opened_at_ = close_sent_at_ = now; }
 
   // What the broker answers. A status that is not ok says how the broker has broken the protocol.
 
   /// `multiple`: also of every unconfirmed message before this one; a tag of 0 then means all of them.
   [[nodiscard]] Status confirmed(std::uint64_t tag, bool multiple, Confirmation confirmation, BrokerEvents& events);
   /// basic.return. The message's header and body follow, in pieces, before anything else on this channel.
-  void return_begins(int reply_code, std::string_view reply_text, std::string_view routing_key);
-  [[nodiscard]] Status return_header(const ReturnedHeader& header);
+  void return_begins(int reply_code, std::string_view reply_text, std::string_view exchange,
+                     std::string_view routing_key);
+  [[nodiscard]] Status return_header(const amqp_basic_properties_t& properties, std::uint64_t body_size);
   [[nodiscard]] Status return_body(std::string_view bytes);
   [[nodiscard]] bool in_return() const noexcept { return return_.has_value(); }
   /// A destination whose declared queue was found to be gone, since the last call.
@@ -151,23 +145,24 @@ class PublishChannel {
   /// A returned message of which the last piece has not arrived.
   struct Return {
     std::string text;
+    std::string exchange;
     std::string routing_key;
     std::vector<std::size_t> candidates;  // in window_
     std::uint64_t body_size = 0;
     std::optional<std::uint64_t> body_left;  // set by the header
   };
 
-  void find_candidates(const ReturnedHeader& header);
+  void find_candidates(const amqp_basic_properties_t& properties);
   [[nodiscard]] Status finish_return();
   void complete(Unconfirmed& entry, Confirmation confirmation, BrokerEvents& events);
   void fail_unconfirmed(const Status& why, Persistence persistence, BrokerEvents& events);
 
   const std::uint16_t id_;
-  std::string exchange_;
   Publishers& publishers_;
   State state_ = State::closed;
   bool open_is_confirmed_ = false;
   TimePoint opened_at_;
+  TimePoint close_sent_at_;
 
   std::deque<Unconfirmed> window_;  // in order of their delivery tags
   std::uint64_t first_tag_ = 1;     // of window_.front()

@@ -20,7 +20,9 @@ Publisher::Decision Publisher::offer(const OutboundMessage& message, bool alone,
     renewed_at_ = now;
     return Decision::new_channel;
   }
-  if (suspects_ == 0) return Decision::publish;
+  if (suspects_ == 0) {
+    return is_guilty(now) && !alone && unconfirmed_ == 0 ? Decision::new_channel : Decision::publish;
+  }
   if (!alone) return unconfirmed_ > 0 ? Decision::wait : Decision::new_channel;
   if (group_left_ == 0) {
     if (unconfirmed_ > 0) return Decision::wait;

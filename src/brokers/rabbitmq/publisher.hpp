@@ -8,7 +8,8 @@
 /// - A channel that the broker closed, which says no message: each destination that had something unconfirmed there
 ///   gets a channel of its own, and sends it again in groups. If a group is confirmed, its messages are innocent; if
 ///   the channel is closed again, the cause is in the group, which is divided further. Whoever is found alone is the
-///   cause, and the others go together again.
+///   cause, and the others go together again. Its destination may well have more of the kind: it shares no channel for
+///   ten minutes.
 ///
 /// A new channel keeps the order only if nothing is unconfirmed on the old one. So the destination waits for that; no
 /// other one does.
@@ -31,6 +32,9 @@ class Publisher {
     new_channel,  ///< go to a channel that nobody else uses, and offer it again there
   };
 
+  /// After its message closed a channel.
+  static constexpr std::chrono::minutes apart_for{10};
+
   /// `alone`: nobody else uses the destination's channel.
   [[nodiscard]] Decision offer(const OutboundMessage& message, bool alone, TimePoint now);
 
@@ -42,17 +46,25 @@ class Publisher {
   /// The broker closed the channel on which `messages` of this destination were unconfirmed; one of them may be why.
   /// `others`: or one of another destination.
   void suspect(std::size_t messages, bool others);
-  /// It is known which message it was.
-  void cause_found() noexcept { suspects_ = 0; }
+  /// It is known that it was one of its messages, and which.
+  void cause_found(TimePoint now) noexcept {
+    suspects_ = 0;
+    guilty_at_ = now;
+  }
   /// No channel of its own is needed.
-  [[nodiscard]] bool is_calm() const noexcept { return !nacked_ && suspects_ == 0; }
+  [[nodiscard]] bool is_calm(TimePoint now) const noexcept { return !nacked_ && suspects_ == 0 && !is_guilty(now); }
   /// The connection is a new one: the trouble is forgotten. Nothing is unconfirmed.
   void reset() noexcept { *this = Publisher(); }
 
  private:
+  [[nodiscard]] bool is_guilty(TimePoint now) const noexcept {
+    return guilty_at_ != TimePoint::min() && now - guilty_at_ < apart_for;
+  }
+
   std::size_t unconfirmed_ = 0;
   bool nacked_ = false;
   TimePoint renewed_at_ = TimePoint::min();
+  TimePoint guilty_at_ = TimePoint::min();
   std::size_t suspects_ = 0;    // messages of which one may have closed the channel; they are sent first
   std::size_t group_ = 0;       // how many of them go together
   std::size_t group_left_ = 0;  // of which so many are not published yet

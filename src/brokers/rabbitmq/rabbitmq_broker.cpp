@@ -11,17 +11,30 @@
 namespace action_triggers::detail {
 namespace {
 
-constexpr amqp_channel_t first_publish_channel = Declarations::last_control_channel + 1;
 constexpr std::chrono::milliseconds check_interval{250};  // of what has a time limit, while there is something
 constexpr std::size_t most_refused_keys = 1'000;          // of a destination, then those are forgotten
 constexpr std::chrono::seconds good_host_time{1};  // a host that ends connections sooner is not tried first again
 
 using Kind = Declarations::Kind;
 
+std::size_t fail_all(std::span<const OutboundMessage* const> messages, Status why, BrokerEvents& events) {
+  for (const OutboundMessage* message : messages) events.complete(*message, Outcome::failed(why));
+  return messages.size();
+}
+
+/// The name in "NOT_FOUND - no exchange 'NAME' in vhost 'VHOST'": a channel may be used for several exchanges.
+std::string missing_exchange(std::string_view text) {
+  constexpr std::string_view before = "no exchange '";
+  const std::size_t at = text.find(before);
+  const std::size_t end = text.rfind("' in vhost '");
+  if (at == std::string_view::npos || end == std::string_view::npos || end < at + before.size()) return {};
+  return std::string(text.substr(at + before.size(), end - at - before.size()));
+}
+
 }  // namespace
 
 RabbitMqBroker::RabbitMqBroker(const RabbitMqConfig& config)
-    : config_(config), declarations_(*this), channels_(first_publish_channel, declarations_, *this) {}
+    : config_(config), declarations_(*this), channels_(declarations_, *this) {}
 
 RabbitMqBroker::~RabbitMqBroker() = default;
 
@@ -39,15 +52,25 @@ void RabbitMqBroker::add_destination(const BrokerConfig& config, std::size_t ind
   declarations_.set_queue(index, added);
   channels_.add(index, added.exchange);
   if (!connection_) return;
-  // As in on_connected(): the first message should not have to wait for it.
-  declarations_.request_declared(index, last_poll_);
-  (void)channels_.join(index, last_poll_);
+  prepare(index, last_poll_);
+}
+
+/// Asks for everything, so that the first message need not wait for it.
+void RabbitMqBroker::prepare(std::size_t destination, TimePoint now) {
+  const RabbitMqConfig& config = *targets_[destination].config;
+  declarations_.request_declared(destination, now);
+  if (config.exchange.empty()) {
+    (void)channels_.join(destination, now);
+  } else {
+    times_begin(now);
+    declarations_.request({Kind::exchange, channels_.exchange_of(destination)}, now);
+  }
 }
 
 void RabbitMqBroker::remove_destination(std::size_t index) {
   targets_[index].config = nullptr;
   declarations_.remove({Kind::queue, index});
-  channels_.remove(index);
+  channels_.remove(index, last_poll_);
 }
 
 // Connection
@@ -57,20 +80,20 @@ void RabbitMqBroker::connect(BrokerEvents& /*events*/) {
 }
 
 void RabbitMqBroker::on_connected(AmqpHandle handle, BrokerEvents& events) {
-  const int channel_max = amqp_get_channel_max(handle.get());
+  const auto channel_max = static_cast<std::uint16_t>(amqp_get_channel_max(handle.get()));
   connection_.emplace(std::move(handle), to_string(config_.hosts[host_]), config_.tls.has_value());
   connected_at_ = events.now();
   blocked_ = false;
   next_check_ = TimePoint::max();
-  declarations_.reset();
-  channels_.reset(static_cast<std::uint16_t>(channel_max));
-  // Ask for everything now: the first message should not have to wait for it.
   const TimePoint now = events.now();
+  const amqp_channel_t last_channel = channel_limit_.begin(channel_max, now);
+  const amqp_channel_t controls = std::clamp<amqp_channel_t>(last_channel / 4, 1, Declarations::last_control_channel);
+  first_publish_channel_ = controls + 1;
+  declarations_.reset(controls);
+  channels_.reset(first_publish_channel_, last_channel);
   for (std::size_t i = 0; i < targets_.size(); ++i) {
     targets_[i].refused_keys.clear();
-    if (targets_[i].config == nullptr) continue;
-    declarations_.request_declared(i, now);
-    (void)channels_.join(i, now);
+    if (targets_[i].config != nullptr) prepare(i, now);
   }
   events.log(LogLevel::info, "connected to " + to_string(config_.hosts[host_]));
   events.connected();
@@ -80,6 +103,10 @@ void RabbitMqBroker::on_connected(AmqpHandle handle, BrokerEvents& events) {
 void RabbitMqBroker::lose_connection(BrokerEvents& events) {
   const Status why = connection_->error();
   declarations_.connection_lost(why.message());
+  if (connection_->has_too_many_channels()) {
+    const std::uint16_t channels = channel_limit_.refused(events.now());
+    events.log(LogLevel::warning, "the next connection uses " + std::to_string(channels) + " channels at most");
+  }
   connection_.reset();
   channels_.lost({StatusCode::unavailable, why.message()}, events);
   if (events.now() - connected_at_ < good_host_time) host_ = (host_ + 1) % config_.hosts.size();
@@ -88,11 +115,15 @@ void RabbitMqBroker::lose_connection(BrokerEvents& events) {
 
 // What the parts need of it
 
-void RabbitMqBroker::send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) {
-  connection_->send_method(channel, method, decoded);
+bool RabbitMqBroker::send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) {
+  return connection_->send_method(channel, method, decoded);
 }
 
-void RabbitMqBroker::exchange_exists(std::size_t index, TimePoint now) { channels_.exchange_exists(index, now); }
+void RabbitMqBroker::exchange_exists(std::size_t index, TimePoint now) {
+  for (std::size_t i = 0; i < targets_.size(); ++i) {
+    if (targets_[i].config != nullptr && channels_.exchange_of(i) == index) (void)channels_.join(i, now);
+  }
+}
 
 void RabbitMqBroker::times_begin(TimePoint now) {
   if (next_check_ == TimePoint::max()) next_check_ = now + check_interval;
@@ -117,20 +148,32 @@ void RabbitMqBroker::refuse_key(std::size_t destination, std::string routing_key
   keys[std::move(routing_key)].set(status, now);
 }
 
+/// Whether the queue or the exchange is not known to exist: then it has been asked for.
+bool RabbitMqBroker::have_to_ask(std::size_t destination, TimePoint now) {
+  std::optional<Declarations::Subject> missing;
+  if (!declarations_.exists({Kind::queue, destination})) {
+    missing = {Kind::queue, destination};
+  } else if (const std::size_t exchange = channels_.exchange_of(destination);
+             !targets_[destination].config->exchange.empty() && !declarations_.exists({Kind::exchange, exchange})) {
+    missing = {Kind::exchange, exchange};
+  }
+  if (!missing) return false;
+  times_begin(now);
+  declarations_.request(*missing, now);
+  return true;
+}
+
 /// The channel that takes this message now, if there is one. If not, what is missing has been asked for.
 PublishChannel* RabbitMqBroker::channel_for(const OutboundMessage& message, TimePoint now) {
   const std::size_t destination = message.destination_index();
-  if (!declarations_.exists({Kind::queue, destination})) {
-    times_begin(now);
-    declarations_.request({Kind::queue, destination}, now);
-    return nullptr;
-  }
+  if (have_to_ask(destination, now)) return nullptr;
   if (!channels_.join(destination, now)) {
     declarations_.refuse({Kind::queue, destination},
                          {StatusCode::unavailable,
                           "the broker allows " + std::to_string(channels_.most()) +
-                              " publish channels on a connection, and all are in use: raise channel_max on the broker, "
-                              "or spread the exchanges over several connections (connection_name)"},
+                              " publish channels on a connection, and all are in use: raise channel_max or the user's "
+                              "limit max-channels on the broker, or spread the exchanges over several connections "
+                              "(connection_name)"},
                          now);
     return nullptr;
   }
@@ -141,11 +184,7 @@ std::size_t RabbitMqBroker::send(std::span<const OutboundMessage* const> batch, 
   if (!connection_ || !connection_->error().ok()) return 0;
   const std::size_t destination = batch.front()->destination_index();
   const TimePoint now = events.now();
-  if (const Status* found = refused(destination, now)) {
-    const Status status = *found;
-    for (const OutboundMessage* message : batch) events.complete(*message, Outcome::failed(status));
-    return batch.size();
-  }
+  if (const Status* why = refused(destination, now)) return fail_all(batch, *why, events);
   if (blocked_) {
     events.full();
     return 0;
@@ -155,16 +194,16 @@ std::size_t RabbitMqBroker::send(std::span<const OutboundMessage* const> batch, 
   for (; taken < batch.size() && connection_->error().ok(); ++taken) {
     const OutboundMessage& message = *batch[taken];
     const std::string_view routing_key = routing_key_of(config, message.key());
-    if (const Status* refusal = refused_key(destination, routing_key, now)) {
-      events.complete(message, Outcome::failed(*refusal));
-      continue;
-    }
-    if (auto problem = check_message(config, message, connection_->frame_max())) {
+    const Status* const refusal = refused_key(destination, routing_key, now);
+    if (auto problem = refusal != nullptr ? std::optional(*refusal) : check_message(config, message)) {
       events.complete(message, Outcome::failed(std::move(*problem)));
       continue;
     }
     PublishChannel* const channel = channel_for(message, now);
-    if (channel == nullptr) break;
+    if (channel == nullptr) {
+      if (const Status* why = refused(destination, now)) taken += fail_all(batch.subspan(taken), *why, events);
+      break;
+    }
     using Room = OutgoingFrames::Room;
     if (const Room room = connection_->room_for(channel->id(), message.body().size() + envelope_estimate);
         room != Room::yes) {
@@ -172,8 +211,13 @@ std::size_t RabbitMqBroker::send(std::span<const OutboundMessage* const> batch, 
       break;
     }
     const bool declared = declares(config) && reaches_declared_queue(config, routing_key);
-    channel->published(message, {.key = routing_key, .mandatory = config.mandatory, .declared = declared}, now);
-    connection_->publish(channel->id(), encoder_.encode(config, message));
+    if (!connection_->publish(channel->id(), encoder_.encode(config, message))) {
+      events.complete(message, Outcome::failed(headers_fit_no_frame(connection_->frame_max())));
+      continue;
+    }
+    channel->published(
+        message, {.exchange = config.exchange, .key = routing_key, .mandatory = config.mandatory, .declared = declared},
+        now);
     times_begin(now);
   }
   connection_->finish_publishing();
@@ -214,9 +258,11 @@ void RabbitMqBroker::on_frame(const amqp_frame_t& frame, BrokerEvents& events) {
   }
   if (frame.frame_type != AMQP_FRAME_METHOD) return;
   const amqp_method_t& method = frame.payload.method;
+  if (method.id == AMQP_CHANNEL_OPEN_OK_METHOD) channel_limit_.opened();
+  if (method.id == AMQP_CHANNEL_CLOSE_METHOD || method.id == AMQP_CHANNEL_CLOSE_OK_METHOD) channel_limit_.closed();
   if (frame.channel == 0) {
     on_connection_method(method, events);
-  } else if (frame.channel < first_publish_channel) {
+  } else if (frame.channel < first_publish_channel_) {
     declarations_.on_method(frame.channel, method, events.now());
   } else if (channel == nullptr) {
     connection_->fail("the broker spoke on channel " + std::to_string(frame.channel) + ", which was never opened");
@@ -267,7 +313,8 @@ void RabbitMqBroker::on_publish_method(PublishChannel& channel, const amqp_metho
     }
     case AMQP_BASIC_RETURN_METHOD: {
       const auto& back = *static_cast<const amqp_basic_return_t*>(method.decoded);
-      channel.return_begins(back.reply_code, from_amqp(back.reply_text), from_amqp(back.routing_key));
+      channel.return_begins(back.reply_code, from_amqp(back.reply_text), from_amqp(back.exchange),
+                            from_amqp(back.routing_key));
       break;
     }
     case AMQP_CHANNEL_CLOSE_METHOD:
@@ -286,19 +333,8 @@ void RabbitMqBroker::on_returned_message(PublishChannel& channel, const amqp_fra
   if (channel.state() == PublishChannel::State::closing) return;  // too late
   Status status;
   if (frame.frame_type == AMQP_FRAME_HEADER) {
-    const auto& properties = *static_cast<const amqp_basic_properties_t*>(frame.payload.properties.decoded);
-    std::vector<HeaderView> headers;
-    if ((properties._flags & AMQP_BASIC_HEADERS_FLAG) != 0) {
-      for (int i = 0; i < properties.headers.num_entries; ++i) {
-        const amqp_table_entry_t& entry = properties.headers.entries[i];
-        if (entry.value.kind != AMQP_FIELD_KIND_UTF8) continue;
-        headers.push_back({.name = from_amqp(entry.key), .value = from_amqp(entry.value.value.bytes)});
-      }
-    }
-    const bool has_id = (properties._flags & AMQP_BASIC_MESSAGE_ID_FLAG) != 0;
-    status = channel.return_header({.message_id = has_id ? from_amqp(properties.message_id) : std::string_view(),
-                                    .body_size = frame.payload.properties.body_size,
-                                    .headers = headers});
+    status = channel.return_header(*static_cast<const amqp_basic_properties_t*>(frame.payload.properties.decoded),
+                                   frame.payload.properties.body_size);
   } else {
     status = channel.return_body(from_amqp(frame.payload.body_fragment));
   }
@@ -313,11 +349,12 @@ void RabbitMqBroker::on_channel_closed(PublishChannel& channel, const amqp_chann
   const std::string_view text = from_amqp(close.reply_text);
   const AmqpError& error = amqp_error(AmqpErrorAt::any, close.reply_code, text);
   Status status = status_of_close(close.reply_code, text);
-  if (close.reply_code == AMQP_NOT_FOUND && declarations_.declares_exchange(channel.exchange())) {
+  if (close.reply_code == AMQP_NOT_FOUND && declarations_.declares_exchange(missing_exchange(text))) {
     status = {StatusCode::unavailable,
               "the broker says 404 " + std::string(text) + "; the exchange is declared again, as params.declare says"};
   }
   const auto cause = channel.closed_by_broker(status, error.persistence, events);
+  channels_.closed_by_broker(channel);
   if (!cause || close.reply_code != AMQP_ACCESS_REFUSED) return;
   if (text.find("access to topic") != std::string_view::npos) {
     refuse_key(cause->destination, cause->routing_key, status, events.now());

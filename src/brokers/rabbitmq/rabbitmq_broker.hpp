@@ -2,7 +2,8 @@
 /// RabbitMQ over rabbitmq-c: pipelined publisher confirms, one connection a lane, one channel an exchange.
 ///
 /// Exchanges have channels of their own because what is wrong with an exchange (missing, refused) closes a channel and
-/// leaves everything unconfirmed on it unknown; queues behind the default exchange share one. A destination in trouble
+/// leaves everything unconfirmed on it unknown; queues behind the default exchange share one. Where the broker allows
+/// fewer channels, exchanges share them. A destination in trouble
 /// gets a channel of its own; and if one is not confirmed, the others leave it the channel and go on with a new one.
 /// Nothing blocks: methods are sent, their answers arrive in poll().
 ///
@@ -10,6 +11,7 @@
 ///
 /// - AmqpConnector: connects and logs in, in the background
 /// - AmqpConnection: the socket, the first error, heartbeats
+/// - ChannelLimit: how many channels there may be
 /// - Declarations: queues to declare and exchanges that have to exist, on control channels
 /// - DestinationChannels: which channel a destination is on; ExchangeChannels, which channels there are
 /// - PublishChannel: what is unconfirmed or returned on a channel, and how much it takes
@@ -30,6 +32,7 @@
 #include "brokers/rabbitmq/amqp.hpp"
 #include "brokers/rabbitmq/amqp_connection.hpp"
 #include "brokers/rabbitmq/amqp_connector.hpp"
+#include "brokers/rabbitmq/channel_limit.hpp"
 #include "brokers/rabbitmq/declarations.hpp"
 #include "brokers/rabbitmq/destination_channels.hpp"
 #include "brokers/rabbitmq/message_encoder.hpp"
@@ -59,12 +62,14 @@ class RabbitMqBroker final : public Broker, private Declarations::Owner, private
     std::map<std::string, Refusal, std::less<>> refused_keys;  // routing keys that the user has no right to
   };
 
+  void prepare(std::size_t destination, TimePoint now);
+
   // Connection
   void on_connected(AmqpHandle handle, BrokerEvents& events);
   void lose_connection(BrokerEvents& events);
 
   // Declarations::Owner, DestinationChannels::Owner
-  void send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) override;
+  bool send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) override;
   void exchange_exists(std::size_t index, TimePoint now) override;
   void times_begin(TimePoint now) override;
 
@@ -72,6 +77,7 @@ class RabbitMqBroker final : public Broker, private Declarations::Owner, private
   [[nodiscard]] const Status* refused(std::size_t destination, TimePoint now) const;
   [[nodiscard]] const Status* refused_key(std::size_t destination, std::string_view routing_key, TimePoint now) const;
   void refuse_key(std::size_t destination, std::string routing_key, const Status& status, TimePoint now);
+  [[nodiscard]] bool have_to_ask(std::size_t destination, TimePoint now);
   [[nodiscard]] PublishChannel* channel_for(const OutboundMessage& message, TimePoint now);
 
   // Time
@@ -96,6 +102,8 @@ class RabbitMqBroker final : public Broker, private Declarations::Owner, private
   bool blocked_ = false;                     // by the server: connection.blocked
   TimePoint last_poll_;                      // wait_request() counts from it
   TimePoint next_check_ = TimePoint::max();  // of what has a time limit
+  ChannelLimit channel_limit_;
+  amqp_channel_t first_publish_channel_ = 0;
   Declarations declarations_;
   DestinationChannels channels_;
   MessageEncoder encoder_;
