@@ -160,7 +160,7 @@ ready_kafka() {
   # shellcheck disable=SC1090
   source "$run/$1/ports"
   grep -qs 'Kafka Server started' "$run/$1/output" && alive "$1" && listening "$port" || return
-  if command -v kcat >/dev/null; then kcat -L -m 2 -b "127.0.0.1:$port" 2>/dev/null | grep -q "broker $node at"; fi
+  if command -v kcat >/dev/null; then kcat -L -m 10 -b "127.0.0.1:$port" 2>/dev/null | grep -q "broker $node at"; fi
 }
 
 env_kafka() {

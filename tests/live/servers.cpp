@@ -161,12 +161,12 @@ rd_kafka_resp_err_t result_of_creation(rd_kafka_event_t* event) {
 
 void await_leaders(const std::vector<std::string>& topics, int partitions, const std::string& bootstrap) {
   const KafkaHandle client = kafka_client(bootstrap);
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(3);
   for (const std::string& topic : topics) {
     for (int partition = 0; partition < partitions; ++partition) {
       std::int64_t low = 0;
       std::int64_t high = 0;
-      while (rd_kafka_query_watermark_offsets(client.get(), topic.c_str(), partition, &low, &high, 1'000) !=
+      while (rd_kafka_query_watermark_offsets(client.get(), topic.c_str(), partition, &low, &high, 10'000) !=
              RD_KAFKA_RESP_ERR_NO_ERROR) {
         if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("no leader for topic " + topic);
       }
