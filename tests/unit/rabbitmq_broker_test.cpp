@@ -26,6 +26,7 @@ namespace {
 using namespace std::chrono_literals;
 using namespace tests;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 /// Confirms everything, and writes down what it is asked for: "channel class.method".
 class ConfirmingServer {
@@ -40,6 +41,11 @@ class ConfirmingServer {
     const std::lock_guard lock(mutex_);
     ignored_.insert(id);
   }
+  /// From now on asking for this queue ends the connection, as when a quorum queue has no majority. Empty: no queue.
+  void fail_at(const std::string& queue) {
+    const std::lock_guard lock(mutex_);
+    fails_at_ = queue;
+  }
   /// With the next message, what was ignored on the first publish channel is confirmed, too.
   void confirm_next_too() {
     const std::lock_guard lock(mutex_);
@@ -49,10 +55,16 @@ class ConfirmingServer {
  private:
   void serve(AmqpPeer& peer) {
     peer.log_in();
-    peer.watch([this](const AmqpPeer::Frame& frame) {
+    peer.watch([this, &peer](const AmqpPeer::Frame& frame) {
       const std::lock_guard lock(mutex_);
       asked_.push_back(std::to_string(frame.channel) + " " + name_of(frame.payload));
       if (asked_.back().ends_with("channel.open")) tags_[frame.channel] = 0;
+      if (fails_at_.empty() || !asked_.back().ends_with("queue.declare")) return;
+      if (frame.payload.find(fails_at_) == std::string::npos) return;
+      peer.write(method(0, connection_close,
+                        short_number(541) + short_string("INTERNAL_ERROR - Cannot declare a queue") + short_number(50) +
+                            short_number(10)));
+      peer.stop_reading();
     });
     while (true) {
       const AmqpPeer::Publish publish = peer.next_publish();
@@ -79,6 +91,7 @@ class ConfirmingServer {
   std::mutex mutex_;
   std::vector<std::string> asked_;
   std::set<std::string> ignored_;
+  std::string fails_at_;
   bool confirms_ignored_ = false;
   std::map<std::uint16_t, std::uint64_t> tags_;
   ScriptedAmqpServer server_{[this](AmqpPeer& peer) { serve(peer); }};
@@ -100,7 +113,7 @@ class RabbitMqBrokerTest : public ::testing::Test {
   }
   void connect() {
     broker.connect(events);
-    run_until([&] { return events.connections == 1; });
+    run_until([&, before = events.connections] { return events.connections > before; });
   }
   void run_until(const std::function<bool()>& done) {
     for (const TimePoint deadline = Clock::now() + 5s; !done();) {
@@ -125,6 +138,19 @@ class RabbitMqBrokerTest : public ::testing::Test {
     });
     EXPECT_EQ(events.completed.back().message, message);
     EXPECT_EQ(events.completed.back().code, StatusCode::ok) << events.completed.back().text;
+  }
+
+  /// Offers a message to a destination, and returns what becomes of it at once.
+  RecordedEvents::Completed offer(std::uint32_t destination) {
+    const OutboundMessage* const message = &messages.emplace_back(Message{.body = "body"}, destination);
+    const std::size_t before = events.completed.size();
+    broker.send(std::span(&message, 1), events);
+    return events.completed.size() > before ? events.completed.back() : RecordedEvents::Completed{};
+  }
+  /// Connects, and waits until the server ends the connection.
+  void connect_in_vain() {
+    broker.connect(events);
+    run_until([&, before = events.disconnects.size()] { return events.disconnects.size() > before; });
   }
 
   /// Publishes a message that the server does not confirm.
@@ -246,6 +272,36 @@ TEST_F(RabbitMqBrokerTest, WhoIsOutOfTroubleSharesAChannelAgain) {
   *events.time += 10s;
   deliver(0);
   EXPECT_THAT(server.take_asked(), ElementsAre("18 basic.publish", "17 channel.close", "18 basic.publish"));
+}
+
+TEST_F(RabbitMqBrokerTest, AQueueThatEndsTheConnectionIsAskedForLessAndLess) {
+  RabbitMqConfig& bad = config("bad");
+  RabbitMqConfig& declared = config("declared");
+  bad.declare.emplace();
+  declared.declare.emplace();
+  start({&bad, &declared, &config("plain")});
+  server.fail_at("bad");
+  events.time = Clock::now();
+  connect_in_vain();  // one of the two is to blame
+  connect_in_vain();  // that one
+  connect();
+  deliver(1);
+  deliver(2);
+  const RecordedEvents::Completed refused = offer(0);
+  EXPECT_EQ(refused.code, StatusCode::unavailable);
+  EXPECT_THAT(refused.text, HasSubstr("asking for the queue 'bad' made the broker close the connection"));
+  EXPECT_THAT(refused.text, HasSubstr("541 INTERNAL_ERROR - Cannot declare a queue"));
+  *events.time += 1s;
+  offer(0);
+  run_until([&] { return events.disconnects.size() == 3; });
+  connect();
+  deliver(2);
+  *events.time += 1s;
+  EXPECT_EQ(offer(0).code, StatusCode::unavailable) << "two seconds now";
+  server.fail_at("");
+  *events.time += 1s;
+  deliver(0);
+  EXPECT_EQ(events.disconnects.size(), 3U);
 }
 
 TEST_F(RabbitMqBrokerTest, WaitsForNothingWhenNothingIsUnderWay) {

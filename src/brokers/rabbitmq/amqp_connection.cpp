@@ -198,6 +198,7 @@ bool AmqpConnection::handle_close(const amqp_frame_t& frame) {
   if (method.id != AMQP_CONNECTION_CLOSE_METHOD) return false;
   const auto& close = *static_cast<const amqp_connection_close_t*>(method.decoded);
   const Status why = status_of_close(close.reply_code, from_amqp(close.reply_text));
+  blamed_method_ = static_cast<amqp_method_number_t>(close.class_id) << 16U | close.method_id;
   amqp_connection_close_ok_t close_ok{};
   send_method(0, AMQP_CONNECTION_CLOSE_OK_METHOD, &close_ok);
   // The server's reason says more than why it cannot be answered. Whatever it is: the next connection tells whether it

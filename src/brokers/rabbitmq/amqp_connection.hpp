@@ -32,6 +32,8 @@ class AmqpConnection {
   [[nodiscard]] const Status& error() const noexcept { return error_; }
   /// The peer has broken the protocol. The first error stays.
   void fail(std::string why);
+  /// The method with which the broker explains why it has closed the connection; 0: none.
+  [[nodiscard]] amqp_method_number_t blamed_method() const noexcept { return blamed_method_; }
 
   [[nodiscard]] int fd() const noexcept { return amqp_get_sockfd(handle_.get()); }
   [[nodiscard]] std::size_t frame_max() const noexcept;
@@ -76,6 +78,7 @@ class AmqpConnection {
   ssl_st* const ssl_;  // the handle's; nullptr: no TLS
   const std::chrono::seconds heartbeat_;
   Status error_;
+  amqp_method_number_t blamed_method_ = 0;
 
   OutgoingFrames outgoing_;
   bool more_to_read_ = false;

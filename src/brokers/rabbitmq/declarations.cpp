@@ -11,14 +11,14 @@
 namespace action_triggers::detail {
 namespace {
 
-constexpr std::chrono::seconds refusal_time{1};
+constexpr std::chrono::seconds longest_refusal{30};  // of what closes connections; it begins with one second
 constexpr std::chrono::seconds answer_patience{10};  // a quorum queue is not made at once
 
 }  // namespace
 
-void Refusal::set(Status status, TimePoint now) {
+void Refusal::set(Status status, TimePoint now, std::chrono::seconds time) {
   status_ = std::move(status);
-  until_ = now + refusal_time;
+  until_ = now + time;
 }
 
 Declarations::Declarations(Owner& owner) : owner_(owner) {
@@ -57,6 +57,23 @@ void Declarations::remove(Subject subject) {
   }
 }
 
+void Declarations::closed_connection(const Status& why, TimePoint now) {
+  std::vector<Subject> asked;
+  for (const Control& control : controls_) {
+    if (control.sent && !control.removed) asked.push_back(*control.sent);
+  }
+  const auto suspect =
+      std::find_if(asked.begin(), asked.end(), [this](Subject each) { return entry(each).is_suspect; });
+  if (suspect != asked.end()) asked = {*suspect};  // there is one at a time
+  for (const Subject each : asked) entry(each).is_suspect = true;
+  if (asked.size() != 1) return;
+  Entry& cause = entry(asked.front());
+  const std::chrono::seconds time(1U << std::min(cause.closed_connections++, 5U));
+  cause.refusal.set({StatusCode::unavailable, "asking for " + describe(asked.front()) +
+                                                  " made the broker close the connection: " + why.message()},
+                    now, std::min(time, longest_refusal));
+}
+
 void Declarations::reset() {
   for (Control& control : controls_) {
     control.state = Control::State::closed;
@@ -65,17 +82,17 @@ void Declarations::reset() {
   waiting_.clear();
   for (Entry& queue : queues_) {
     queue.state = queue.config != nullptr && queue.config->declare ? State::unknown : State::exists;
-    queue.refusal.clear();
+    if (!queue.is_suspect) queue.refusal.clear();
   }
   for (Entry& exchange : exchanges_) {
     exchange.state = State::unknown;
-    exchange.refusal.clear();
+    if (!exchange.is_suspect) exchange.refusal.clear();
   }
 }
 
 void Declarations::request(Subject subject, TimePoint now) {
   Entry& wanted = entry(subject);
-  if (wanted.state == State::requested) return;
+  if (wanted.state == State::requested || (wanted.is_suspect && wanted.refusal.at(now) != nullptr)) return;
   wanted.state = State::requested;
   waiting_.push_back(subject);
   send_waiting(now);
@@ -96,12 +113,21 @@ const Status* Declarations::refused(Subject subject, TimePoint now) const { retu
 
 void Declarations::send_waiting(TimePoint now) {
   for (Control& control : controls_) {
-    if (waiting_.empty()) return;
     if (control.sent || control.state == Control::State::closing) continue;
-    const Subject next = waiting_.front();
-    waiting_.pop_front();
-    send(control, next, now);
+    const auto next =
+        std::find_if(waiting_.begin(), waiting_.end(), [this](Subject each) { return may_be_sent(each); });
+    if (next == waiting_.end()) return;
+    const Subject subject = *next;
+    waiting_.erase(next);
+    send(control, subject, now);
   }
+}
+
+/// Of those under suspicion one at a time.
+bool Declarations::may_be_sent(Subject subject) const {
+  return !entry(subject).is_suspect || std::none_of(controls_.begin(), controls_.end(), [this](const Control& control) {
+    return control.sent && !control.removed && entry(*control.sent).is_suspect;
+  });
 }
 
 void Declarations::send(Control& control, Subject subject, TimePoint now) {
@@ -170,6 +196,8 @@ void Declarations::answered(Control& control, const Status& status, TimePoint no
   if (!control.removed) {
     Entry& wanted = entry(subject);
     wanted.state = status.ok() ? State::exists : State::unknown;
+    wanted.is_suspect = false;
+    wanted.closed_connections = 0;
     if (!status.ok()) {
       wanted.refusal.set(status, now);
     } else if (subject.kind == Kind::exchange) {

@@ -4,6 +4,10 @@
 /// They are asked for on control channels of their own, because a refusal closes the channel on which it was asked. On
 /// each of them one at a time, since a channel.close does not say which of several requests it answers; on many at
 /// once, so that neither round trips add up nor one request without an answer holds up the others.
+///
+/// What fails inside the broker closes the connection instead (541: a quorum queue without a majority, a virtual host
+/// that is down), and names no queue. What was asked for then is under suspicion: it is asked again one at a time,
+/// until only one is to blame. That one is refused for longer and longer, since each try costs everybody a connection.
 #pragma once
 
 #include <array>
@@ -23,7 +27,7 @@ namespace action_triggers::detail {
 /// A status that holds for a time: what was refused is not asked again for every message.
 class Refusal {
  public:
-  void set(Status status, TimePoint now);
+  void set(Status status, TimePoint now, std::chrono::seconds time = std::chrono::seconds(1));
   void clear() { until_ = TimePoint::min(); }
   /// nullptr: nothing is refused now.
   [[nodiscard]] const Status* at(TimePoint now) const { return now < until_ ? &status_ : nullptr; }
@@ -68,9 +72,11 @@ class Declarations {
   /// The number may be set again, for something else. An answer that is still to come is ignored.
   void remove(Subject subject);
 
-  /// The connection is a new one: nothing was asked for or refused on it.
+  /// The broker has closed the connection because of something that was asked for.
+  void closed_connection(const Status& why, TimePoint now);
+  /// The connection is a new one: nothing was asked for or refused on it, but for what ended the last one.
   void reset();
-  /// Asks, also where an earlier answer was yes; not if an answer is still to come.
+  /// Asks, also where an earlier answer was yes; not if an answer is still to come, or if it ended a connection lately.
   void request(Subject subject, TimePoint now);
   /// A declared queue was found to be gone.
   void forget(Subject subject);
@@ -100,6 +106,8 @@ class Declarations {
     std::string exchange;
     State state = State::unknown;
     Refusal refusal;
+    bool is_suspect = false;          // its last try may have closed a connection
+    unsigned closed_connections = 0;  // by it alone, since the last answer
   };
 
   /// A channel on which one thing at a time is asked.
@@ -114,6 +122,7 @@ class Declarations {
 
   [[nodiscard]] Entry& entry(Subject subject);
   [[nodiscard]] const Entry& entry(Subject subject) const;
+  [[nodiscard]] bool may_be_sent(Subject subject) const;
   void send_waiting(TimePoint now);
   void send(Control& control, Subject subject, TimePoint now);
   void declare_queue(amqp_channel_t channel, const RabbitMqConfig& config);

@@ -17,6 +17,11 @@ constexpr std::chrono::seconds good_host_time{1};  // a host that ends connectio
 
 using Kind = Declarations::Kind;
 
+bool is_declaration(amqp_method_number_t method) {
+  const amqp_method_number_t of_class = method >> 16U;
+  return of_class == AMQP_QUEUE_DECLARE_METHOD >> 16U || of_class == AMQP_EXCHANGE_DECLARE_METHOD >> 16U;
+}
+
 }  // namespace
 
 RabbitMqBroker::RabbitMqBroker(const RabbitMqConfig& config)
@@ -78,6 +83,7 @@ void RabbitMqBroker::on_connected(AmqpHandle handle, BrokerEvents& events) {
 /// The lane sends again what was unconfirmed, in order, over the next connection.
 void RabbitMqBroker::lose_connection(BrokerEvents& events) {
   const Status why = connection_->error();
+  if (is_declaration(connection_->blamed_method())) declarations_.closed_connection(why, events.now());
   connection_.reset();
   channels_.lost({StatusCode::unavailable, why.message()}, events);
   if (events.now() - connected_at_ < good_host_time) host_ = (host_ + 1) % config_.hosts.size();
