@@ -5,7 +5,7 @@
 namespace action_triggers::tests {
 
 /// While one exists, every getaddrinfo() of this program that begins waits until the last one is gone, whichever
-/// library calls it, and then fails.
+/// library calls it, and then fails. Addresses are slow as well, since a library may ask for their names.
 class SlowNames {
  public:
   SlowNames();
@@ -16,6 +16,9 @@ class SlowNames {
   /// Returns when somebody waits for a name.
   static void wait_for_a_lookup();
 };
+
+/// Its look-up waits as with SlowNames, for as long as the program runs.
+inline constexpr const char* host_without_an_answer = "silent.example";
 
 /// A host with two addresses, like localhost: nobody listens on 127.0.0.2, and the other one is 127.0.0.1.
 inline constexpr const char* host_with_two_addresses = "two.example";
