@@ -209,6 +209,24 @@ TEST(AmqpConnectorTest, APingTakesItsTimeoutForAllHostsTogether) {
   EXPECT_LT(std::chrono::steady_clock::now() - began, 1'700ms);
 }
 
+TEST(AmqpConnectorTest, AHostThatIsSilentLeavesTimeForTheNext) {
+  ScriptedAmqpServer silent([](AmqpPeer& peer) { peer.stop_reading(); });
+  ScriptedAmqpServer alive(accept_everybody());
+  const RabbitMqConfig config = config_for({host_of(silent), host_of(alive)});
+  const AmqpConnectorResult result = connect_to_any_host(config, 0, Clock::now() + config.connect_timeout);
+  EXPECT_THAT(result.status, IsOk()) << "half of the time each";
+  EXPECT_EQ(result.host_index, 1U);
+}
+
+TEST(AmqpConnectorTest, APingSaysOfEveryHostWhyItFailed) {
+  ScriptedAmqpServer silent([](AmqpPeer& peer) { peer.stop_reading(); });
+  const DeadPort dead;
+  const PingReport report = ping_rabbitmq(config_for({host_of(silent), dead.host}), PingOptions{.timeout = 300ms});
+  EXPECT_THAT(report.status, HasCode(StatusCode::unavailable));
+  EXPECT_THAT(report.status.message(), HasSubstr("log in to " + to_string(host_of(silent))));
+  EXPECT_THAT(report.status.message(), HasSubstr("; connect to " + to_string(dead.host) + ": Connection refused"));
+}
+
 /// The host with two addresses, of which the first drops what is sent to it, as a firewall does.
 TEST(AmqpConnectorTest, AnAddressThatIsSilentLeavesTimeForTheNext) {
   ScriptedAmqpServer alive(accept_everybody());
