@@ -20,6 +20,7 @@ std::mutex mutex;
 std::condition_variable changed;
 int guards = 0;   // under mutex
 int lookups = 0;  // that wait
+std::atomic<int> far_peers = 0;
 
 }  // namespace
 
@@ -40,7 +41,21 @@ void SlowNames::wait_for_a_lookup() {
   changed.wait(lock, [] { return lookups > 0; });
 }
 
+FarPeers::FarPeers() { ++far_peers; }
+FarPeers::~FarPeers() { --far_peers; }
+
 }  // namespace action_triggers::tests
+
+extern "C" int getpeername(int fd, sockaddr* address, socklen_t* size) noexcept {
+  static const auto real = reinterpret_cast<decltype(&getpeername)>(::dlsym(RTLD_NEXT, "getpeername"));
+  if (action_triggers::tests::far_peers == 0) return real(fd, address, size);
+  sockaddr_in far{};
+  far.sin_family = AF_INET;
+  ::inet_pton(AF_INET, "192.0.2.1", &far.sin_addr);
+  std::memcpy(address, &far, std::min<std::size_t>(*size, sizeof far));
+  *size = sizeof far;
+  return 0;
+}
 
 /// Stands before the C library's.
 extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** result) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Names as the tests want them: slow ones, and one with two addresses.
+/// Names as the tests want them: slow ones, and one with two addresses; and peers that are not on this machine.
 #pragma once
 
 namespace action_triggers::tests {
@@ -19,6 +19,15 @@ class SlowNames {
 
 /// Its look-up waits as with SlowNames, for as long as the program runs.
 inline constexpr const char* host_without_an_answer = "silent.example";
+
+/// While one exists, every connection of this program is to 192.0.2.1, says getpeername().
+class FarPeers {
+ public:
+  FarPeers();
+  ~FarPeers();
+  FarPeers(const FarPeers&) = delete;
+  FarPeers& operator=(const FarPeers&) = delete;
+};
 
 /// A host with two addresses, like localhost: nobody listens on 127.0.0.2, and the other one is 127.0.0.1.
 inline constexpr const char* host_with_two_addresses = "two.example";

@@ -286,6 +286,19 @@ TEST(AmqpConnectorTest, WrongCredentialsAreNotTriedElsewhere) {
   EXPECT_EQ(attempts, 1);
 }
 
+TEST(AmqpConnectorTest, GuestIsToldThatItComesInOverLoopbackOnly) {
+  std::atomic<int> attempts = 0;
+  ScriptedAmqpServer server(refuse_login(attempts));
+  RabbitMqConfig config = config_for({host_of(server)});
+  EXPECT_THAT(connect(config).status.message(), HasSubstr("check conn_details.username and password"));
+  const FarPeers far;
+  const Status status = connect(config).status;
+  EXPECT_THAT(status, HasCode(StatusCode::unauthenticated));
+  EXPECT_THAT(status.message(), HasSubstr("RabbitMQ lets 'guest' in from its own machine only"));
+  config.username = "somebody";
+  EXPECT_THAT(connect(config).status.message(), HasSubstr("check conn_details.username and password"));
+}
+
 TEST(AmqpConnectorTest, AServerThatSaysNothingTimesOut) {
   ScriptedAmqpServer silent([](AmqpPeer& peer) { peer.stop_reading(); });
   RabbitMqConfig config = config_for({host_of(silent)});

@@ -21,10 +21,13 @@
 #include "action_triggers/clock.hpp"
 #include "brokers/rabbitmq/amqp_limits.hpp"
 #include "brokers/rabbitmq/host_addresses.hpp"
+#include "config/hosts.hpp"
 
 namespace action_triggers::detail {
 namespace {
 
+constexpr std::string_view guest_advice =
+    "RabbitMQ lets 'guest' in from its own machine only (loopback_users): log in as a user of your own";
 constexpr int channel_max = 2'047;  // one for every exchange, one for declarations
 
 std::chrono::milliseconds left_until(TimePoint deadline) {
@@ -115,6 +118,19 @@ void on_handshake(const SSL* const_ssl, int where, int /*result*/) {
   }
 }
 
+/// Whether the other end of the connection is this machine.
+bool is_from_loopback(int fd) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return true;
+  std::array<char, NI_MAXHOST> text{};
+  if (::getnameinfo(reinterpret_cast<const sockaddr*>(&peer), size, text.data(), text.size(), nullptr, 0,
+                    NI_NUMERICHOST) != 0) {
+    return true;
+  }
+  return is_loopback(text.data());
+}
+
 Status log_in(const RabbitMqConfig& config, const std::string& where, amqp_connection_state_t connection) {
   // The server sends connection.blocked only to those who announce that they understand it. To what is announced here
   // rabbitmq-c adds authentication_failure_close, without which wrong credentials would look like a lost connection.
@@ -135,7 +151,11 @@ Status log_in(const RabbitMqConfig& config, const std::string& where, amqp_conne
   if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION && reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
     const auto& close = *static_cast<const amqp_connection_close_t*>(reply.reply.decoded);
     const std::string_view text = from_amqp(close.reply_text);
-    const AmqpError& error = amqp_error(AmqpErrorAt::login, close.reply_code, text);
+    AmqpError error = amqp_error(AmqpErrorAt::login, close.reply_code, text);
+    if (error.status == StatusCode::unauthenticated && config.username == "guest" &&
+        !is_from_loopback(amqp_get_sockfd(connection))) {
+      error.advice = guest_advice;
+    }
     return {error.status, where + ": " + text_of(error, close.reply_code, text)};
   }
   const bool is_other_protocol = reply.library_error == AMQP_STATUS_CONNECTION_CLOSED ||
