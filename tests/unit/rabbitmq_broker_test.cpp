@@ -372,5 +372,101 @@ TEST_F(TwoHostsTest, OneThatEndsEveryConnectionIsNotTheGoodOne) {
   EXPECT_EQ(asked_dead, 2) << "the next one first";
 }
 
+/// A broker with two hosts, of which the first lets everybody in, and answers nothing from then on.
+class SickHostTest : public ::testing::Test {
+ protected:
+  SickHostTest() {
+    config.hosts = {{"127.0.0.1", static_cast<std::uint16_t>(sick.port())},
+                    {"127.0.0.1", static_cast<std::uint16_t>(good.port())}};
+    config.queue = "q";
+  }
+  ~SickHostTest() override { broker->close(events, 1s); }
+  void start() {
+    events.time = Clock::now();
+    broker = std::make_unique<RabbitMqBroker>(config);
+    broker->start(LaneContext{.destinations = {{&config}}, .waker = Waker([] {})});
+  }
+  void run_until(const std::function<bool()>& done) {
+    for (const TimePoint deadline = Clock::now() + 5s; !done();) {
+      ASSERT_LT(Clock::now(), deadline);
+      pollfd fd{.fd = broker->wait_request().fd, .events = POLLIN, .revents = 0};
+      ::poll(&fd, 1, 5);
+      broker->poll(events);
+    }
+  }
+  void connect() {
+    broker->connect(events);
+    run_until([this, before = events.connections] { return events.connections > before; });
+  }
+  void expect_the_other_one(const std::string& why) {
+    run_until([this] { return !events.disconnects.empty(); });
+    EXPECT_THAT(events.disconnects[0].message(), HasSubstr(why));
+    connect();
+    run_until([this] { return good_was_asked.load(); });
+  }
+
+  std::atomic<bool> good_was_asked = false;
+  std::uint16_t heartbeat = 0;
+  std::atomic<bool> opens_channels = false;
+  std::atomic<bool> is_published = false;
+  ScriptedAmqpServer sick{[this](AmqpPeer& peer) {
+    peer.log_in(131'072, heartbeat);
+    if (opens_channels) {
+      peer.next_publish();
+      is_published = true;
+    }
+    peer.stop_reading();
+  }};
+  ScriptedAmqpServer good{[this](AmqpPeer& peer) {
+    peer.log_in();
+    good_was_asked = true;
+    peer.read_on();
+  }};
+  RabbitMqConfig config;
+  RecordedEvents events;
+  std::unique_ptr<RabbitMqBroker> broker;
+};
+
+TEST_F(SickHostTest, OneThatOpensNoChannelIsLeft) {
+  start();
+  connect();
+  *events.time += 5s;
+  expect_the_other_one("the broker does not answer channel.open");
+}
+
+TEST_F(SickHostTest, OneThatAnswersNoDeclarationIsLeft) {
+  config.exchange = "events";
+  std::deque<RabbitMqConfig> more(Declarations::last_control_channel, config);
+  for (std::size_t i = 0; i < more.size(); ++i) more[i].exchange += std::to_string(i);
+  std::vector<const BrokerConfig*> destinations;
+  for (const RabbitMqConfig& each : more) destinations.push_back(&each);
+  events.time = Clock::now();
+  broker = std::make_unique<RabbitMqBroker>(config);
+  broker->start(LaneContext{.destinations = destinations, .waker = Waker([] {})});
+  connect();
+  *events.time += 10s;
+  expect_the_other_one("the broker answers no declaration");
+}
+
+TEST_F(SickHostTest, OneThatConfirmsNothingIsLeft) {
+  opens_channels = true;
+  start();
+  connect();
+  const OfferedMessage message(Message{.body = "body"});
+  const OutboundMessage* const offered = &message;
+  run_until([&] { return broker->send(std::span(&offered, 1), events) == 1; });
+  run_until([&] { return is_published.load(); });
+  *events.time += 30s;
+  expect_the_other_one("has confirmed nothing for 30 seconds");
+}
+
+TEST_F(SickHostTest, OneThatSendsNoHeartbeatIsLeft) {
+  heartbeat = 1;
+  start();
+  connect();
+  *events.time += 2s;
+  expect_the_other_one("no heartbeat for 2 s");
+}
+
 }  // namespace
 }  // namespace action_triggers::detail

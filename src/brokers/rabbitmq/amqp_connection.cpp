@@ -52,8 +52,13 @@ AmqpConnection::AmqpConnection(AmqpHandle handle, std::string host, bool tls)
   set_blocked(false);
 }
 
-void AmqpConnection::fail(std::string why) {
-  if (error_.ok()) error_ = Status(StatusCode::unavailable, std::move(why));
+void AmqpConnection::fail(const std::string& why) {
+  if (error_.ok()) error_ = Status(StatusCode::unavailable, why);
+}
+
+void AmqpConnection::give_up(const std::string& why) {
+  given_up_ = given_up_ || error_.ok();
+  fail(why);
 }
 
 std::size_t AmqpConnection::frame_max() const noexcept {
@@ -175,7 +180,7 @@ void AmqpConnection::keep_alive(bool heard_something) {
   const TimePoint now = Clock::now();
   if (heard_something) last_heard_ = now;
   if (now - last_heard_ > 2 * heartbeat_) {
-    fail(host_ + ": no heartbeat for " + std::to_string(2 * heartbeat_.count()) + " s");
+    give_up(host_ + ": no heartbeat for " + std::to_string(2 * heartbeat_.count()) + " s");
   } else if (outgoing_.empty() && now - last_written_ >= heartbeat_ * heartbeat_share) {
     outgoing_.add_heartbeat();
     write();

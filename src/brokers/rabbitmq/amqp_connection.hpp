@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "action_triggers/clock.hpp"
 #include "brokers/rabbitmq/amqp.hpp"
@@ -31,7 +32,10 @@ class AmqpConnection {
 
   [[nodiscard]] const Status& error() const noexcept { return error_; }
   /// The peer has broken the protocol. The first error stays.
-  void fail(std::string why);
+  void fail(const std::string& why);
+  /// The peer is there, and does not answer. As fail(), and given_up() is true then.
+  void give_up(const std::string& why);
+  [[nodiscard]] bool given_up() const noexcept { return given_up_; }
   /// The method with which the broker explains why it has closed the connection; 0: none.
   [[nodiscard]] amqp_method_number_t blamed_method() const noexcept { return blamed_method_; }
 
@@ -83,6 +87,7 @@ class AmqpConnection {
   OutgoingFrames outgoing_;
   bool more_to_read_ = false;
   bool close_confirmed_ = false;
+  bool given_up_ = false;
   TimePoint last_heard_ = Clock::now();
   TimePoint last_written_ = last_heard_;
 };

@@ -86,6 +86,9 @@ class Declarations {
   void refuse(Subject subject, const Status& status, TimePoint now);
   [[nodiscard]] const Status* refused(Subject subject, TimePoint now) const;
 
+  /// "the queue 'q'", for texts.
+  [[nodiscard]] std::string describe(Subject subject) const;
+
   /// A method arrived on a control channel.
   void on_method(amqp_channel_t channel, const amqp_method_t& method, TimePoint now);
 
@@ -128,7 +131,6 @@ class Declarations {
   void declare_queue(amqp_channel_t channel, const RabbitMqConfig& config);
   void probe_exchange(amqp_channel_t channel, const std::string& exchange);
   void answered(Control& control, const Status& status, TimePoint now);
-  [[nodiscard]] std::string describe(Subject subject) const;
 
   Owner& owner_;
   std::array<Control, last_control_channel> controls_;

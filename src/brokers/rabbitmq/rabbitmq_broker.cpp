@@ -13,7 +13,7 @@ namespace {
 constexpr amqp_channel_t first_publish_channel = Declarations::last_control_channel + 1;
 constexpr std::chrono::milliseconds check_interval{250};  // of what has a time limit, while there is something
 constexpr std::size_t most_refused_keys = 1'000;          // of a destination, then those are forgotten
-constexpr std::chrono::seconds good_host_time{1};  // a host that ends connections sooner is not tried first again
+constexpr std::chrono::seconds good_host_time{1};         // a host that ends connections sooner is no good one
 
 using Kind = Declarations::Kind;
 
@@ -63,7 +63,7 @@ void RabbitMqBroker::connect(BrokerEvents& /*events*/) {
 void RabbitMqBroker::on_connected(AmqpHandle handle, BrokerEvents& events) {
   const int channel_max = amqp_get_channel_max(handle.get());
   connection_.emplace(std::move(handle), to_string(config_.hosts[host_]), config_.tls.has_value());
-  connected_at_ = events.now();
+  connected_at_ = confirmed_at_ = events.now();
   blocked_ = false;
   next_check_ = TimePoint::max();
   declarations_.reset();
@@ -83,10 +83,13 @@ void RabbitMqBroker::on_connected(AmqpHandle handle, BrokerEvents& events) {
 /// The lane sends again what was unconfirmed, in order, over the next connection.
 void RabbitMqBroker::lose_connection(BrokerEvents& events) {
   const Status why = connection_->error();
+  // A host that ends connections at once, or does not answer on one, is not tried first again.
+  if (connection_->given_up() || events.now() - connected_at_ < good_host_time) {
+    host_ = (host_ + 1) % config_.hosts.size();
+  }
   if (is_declaration(connection_->blamed_method())) declarations_.closed_connection(why, events.now());
   connection_.reset();
   channels_.lost({StatusCode::unavailable, why.message()}, events);
-  if (events.now() - connected_at_ < good_host_time) host_ = (host_ + 1) % config_.hosts.size();
   events.disconnected(why);
 }
 
@@ -236,7 +239,8 @@ void RabbitMqBroker::on_connection_method(const amqp_method_t& method, BrokerEve
     const auto& blocked = *static_cast<const amqp_connection_blocked_t*>(method.decoded);
     blocked_ = true;
     connection_->set_blocked(true);
-    const std::string why = "RabbitMQ has blocked publishers: " + std::string(from_amqp(blocked.reason));
+    const std::string why = to_string(config_.hosts[host_]) +
+                            ": RabbitMQ has blocked publishers: " + std::string(from_amqp(blocked.reason));
     events.log(LogLevel::warning, why);
     events.blocked(true, why);
   } else if (method.id == AMQP_CONNECTION_UNBLOCKED_METHOD) {
@@ -262,6 +266,7 @@ void RabbitMqBroker::on_publish_method(PublishChannel& channel, const amqp_metho
     case AMQP_BASIC_ACK_METHOD: {
       const auto& ack = *static_cast<const amqp_basic_ack_t*>(method.decoded);
       status = confirmed(ack.delivery_tag, ack.multiple != 0, Confirmation::ack);
+      confirmed_at_ = last_poll_;
       break;
     }
     case AMQP_BASIC_NACK_METHOD: {
@@ -335,14 +340,16 @@ void RabbitMqBroker::check_times(BrokerEvents& events) {
     declarations_.restart_times(now);
   } else {
     declarations_.check_times(now);
-    if (declarations_.is_stuck()) return connection_->fail("the broker answers no declaration on this connection");
+    if (declarations_.is_stuck()) return connection_->give_up("the broker answers no declaration on this connection");
   }
   goes_on = goes_on || channels_.has_times();
   const auto is_excused = [this](amqp_channel_t channel) {  // a large body may take its time
     return blocked_ || connection_->is_writing(channel);
   };
-  if (const Status status = channels_.check_times(is_excused, events); !status.ok()) {
-    return connection_->fail(status.message());
+  // Another host may confirm what this one does not, if it is not a queue's trouble.
+  const bool leaves_host = config_.hosts.size() > 1 && now - confirmed_at_ >= PublishChannel::longest_wait;
+  if (const Status status = channels_.check_times(is_excused, leaves_host, events); !status.ok()) {
+    return connection_->give_up(status.message());
   }
   next_check_ = goes_on ? now + check_interval : TimePoint::max();
 }
