@@ -48,6 +48,7 @@ AmqpConnection::AmqpConnection(AmqpHandle handle, std::string host, bool tls)
   const int result =
       amqp_tune_connection(handle_.get(), amqp_get_channel_max(handle_.get()), amqp_get_frame_max(handle_.get()), 0);
   if (result != AMQP_STATUS_OK) fail(amqp_error_string2(result));
+  if (tls && ssl_ == nullptr) fail("the TLS session is not known");  // nothing is written after an error
   if (ssl_ != nullptr) SSL_set_mode(ssl_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   set_blocked(false);
 }
