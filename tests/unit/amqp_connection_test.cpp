@@ -26,7 +26,7 @@ TEST(AmqpConnectionTest, WithoutItsTlsSessionNothingIsWrittenInClear) {
   ASSERT_THAT(open_amqp_connection({}, {"127.0.0.1", static_cast<std::uint16_t>(server.port())}, handle), IsOk());
   ASSERT_NE(amqp_ssl_socket_new(handle.get()), nullptr);  // takes the place of the open one, and has no session
   const AmqpConnection connection(std::move(handle), "host:5671", true);
-  EXPECT_THAT(connection.error().message(), HasSubstr("the TLS session is not known"));
+  EXPECT_THAT(connection.error().message(), HasSubstr("host:5671: the TLS session is not known"));
 }
 
 }  // namespace

@@ -250,6 +250,7 @@ TEST_F(RabbitMqBrokerTest, AChannelOnWhichNothingIsEverConfirmedIsGivenUp) {
   *events.time += 30s;
   run_until([&] { return !events.completed.empty(); });
   EXPECT_EQ(events.completed[0].code, StatusCode::unavailable);
+  EXPECT_THAT(events.completed[0].text, HasSubstr("nothing for 30 seconds of what was sent to the queue 'stuck'"));
   EXPECT_EQ(events.completed[0].persistence, Persistence::possibly_persisted);
   EXPECT_TRUE(events.disconnects.empty());
   deliver(0);
@@ -401,6 +402,7 @@ class SickHostTest : public ::testing::Test {
   void expect_the_other_one(const std::string& why) {
     run_until([this] { return !events.disconnects.empty(); });
     EXPECT_THAT(events.disconnects[0].message(), HasSubstr(why));
+    EXPECT_THAT(events.disconnects[0].message(), HasSubstr(to_string(config.hosts[0])));
     connect();
     run_until([this] { return good_was_asked.load(); });
   }

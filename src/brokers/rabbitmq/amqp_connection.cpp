@@ -54,7 +54,7 @@ AmqpConnection::AmqpConnection(AmqpHandle handle, std::string host, bool tls)
 }
 
 void AmqpConnection::fail(const std::string& why) {
-  if (error_.ok()) error_ = Status(StatusCode::unavailable, why);
+  if (error_.ok()) error_ = Status(StatusCode::unavailable, host_ + ": " + why);
 }
 
 void AmqpConnection::give_up(const std::string& why) {
@@ -81,7 +81,7 @@ void AmqpConnection::send_method(amqp_channel_t channel, amqp_method_number_t me
     return fail("a channel was given up in the middle of a message");
   }
   if (!outgoing_.add_method(channel, method, decoded)) {
-    fail("writing to " + host_ + ": a method does not fit a frame of " + std::to_string(frame_max()) + " bytes");
+    fail("writing: a method does not fit a frame of " + std::to_string(frame_max()) + " bytes");
   }
   write();
 }
@@ -118,7 +118,7 @@ std::size_t AmqpConnection::write_to_socket(std::string_view bytes) {
     if (size >= 0) return static_cast<std::size_t>(size);
     if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
     if (errno != EINTR) {
-      fail("writing to " + host_ + ": " + std::generic_category().message(errno));
+      fail("writing: " + std::generic_category().message(errno));
       return 0;
     }
   }
@@ -134,7 +134,7 @@ std::size_t AmqpConnection::write_to_tls(std::string_view bytes) {
   const int reason = SSL_get_error(ssl_, size);
   // A write that has to read first goes on when something has arrived.
   if (reason != SSL_ERROR_WANT_WRITE && reason != SSL_ERROR_WANT_READ) {
-    fail("writing to " + host_ + ": " + (error != 0 ? std::generic_category().message(error) : "TLS error"));
+    fail("writing: " + (error != 0 ? std::generic_category().message(error) : "TLS error"));
   }
   return 0;
 }
@@ -158,7 +158,7 @@ void AmqpConnection::read_frames(const FrameHandler& on_frame) {
       break;
     }
     if (result != AMQP_STATUS_OK) {
-      fail(host_ + ": " + library_error_text(result));
+      fail(library_error_text(result));
       return;  // after an error rabbitmq-c's state is not to be touched
     }
     heard_something = true;
@@ -181,7 +181,7 @@ void AmqpConnection::keep_alive(bool heard_something) {
   const TimePoint now = Clock::now();
   if (heard_something) last_heard_ = now;
   if (now - last_heard_ > 2 * heartbeat_) {
-    give_up(host_ + ": no heartbeat for " + std::to_string(2 * heartbeat_.count()) + " s");
+    give_up("no heartbeat for " + std::to_string(2 * heartbeat_.count()) + " s");
   } else if (outgoing_.empty() && now - last_written_ >= heartbeat_ * heartbeat_share) {
     outgoing_.add_heartbeat();
     write();
@@ -209,7 +209,7 @@ bool AmqpConnection::handle_close(const amqp_frame_t& frame) {
   send_method(0, AMQP_CONNECTION_CLOSE_OK_METHOD, &close_ok);
   // The server's reason says more than why it cannot be answered. Whatever it is: the next connection tells whether it
   // still holds, so the messages are to be sent again.
-  error_ = Status(StatusCode::unavailable, why.message());
+  error_ = Status(StatusCode::unavailable, host_ + ": " + why.message());
   return true;
 }
 

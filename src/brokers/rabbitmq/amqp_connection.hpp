@@ -27,7 +27,7 @@ class AmqpConnection {
   /// Called for every frame but connection.close and its answer. The frame is valid during the call.
   using FrameHandler = std::function<void(const amqp_frame_t& frame)>;
 
-  /// `host` is for texts of errors.
+  /// `host` stands at the beginning of every error's text.
   AmqpConnection(AmqpHandle handle, std::string host, bool tls);
 
   [[nodiscard]] const Status& error() const noexcept { return error_; }

@@ -246,7 +246,7 @@ void RabbitMqBroker::on_connection_method(const amqp_method_t& method, BrokerEve
   } else if (method.id == AMQP_CONNECTION_UNBLOCKED_METHOD) {
     blocked_ = false;
     connection_->set_blocked(false);
-    events.log(LogLevel::info, "RabbitMQ takes messages again");
+    events.log(LogLevel::info, to_string(config_.hosts[host_]) + ": RabbitMQ takes messages again");
     events.blocked(false, {});
   }
 }
