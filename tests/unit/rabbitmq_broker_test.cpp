@@ -4,7 +4,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <deque>
@@ -303,6 +306,27 @@ TEST_F(RabbitMqBrokerTest, AQueueThatEndsTheConnectionIsAskedForLessAndLess) {
   *events.time += 1s;
   deliver(0);
   EXPECT_EQ(events.disconnects.size(), 3U);
+}
+
+/// How long the kernel waits for an acknowledgement.
+TEST_F(RabbitMqBrokerTest, APeerThatHasVanishedIsNoticedWhileItsMessagesHaveTime) {
+  const auto patience = [&] {
+    unsigned ms = 0;
+    socklen_t size = sizeof ms;
+    ::getsockopt(broker.wait_request().fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &size);
+    return std::chrono::milliseconds(ms);
+  };
+  RabbitMqConfig& patient = config("patient");
+  patient.timeout = 1h;
+  start({&patient});
+  connect();
+  EXPECT_EQ(patience(), 1min);
+  broker.add_destination(config("usual"), 1);  // 30 s
+  EXPECT_EQ(patience(), 15s);
+  RabbitMqConfig& hasty = config("hasty");
+  hasty.timeout = 1s;
+  broker.add_destination(hasty, 2);
+  EXPECT_EQ(patience(), 10s);
 }
 
 TEST_F(RabbitMqBrokerTest, WaitsForNothingWhenNothingIsUnderWay) {

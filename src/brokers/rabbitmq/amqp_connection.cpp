@@ -31,8 +31,11 @@ constexpr std::chrono::milliseconds close_patience{500};
 /// late by nine tenths of an interval at most; the server gives up after two.
 constexpr double heartbeat_share = 0.45;
 
-/// A peer that acknowledges nothing, or takes nothing, for so long is gone.
-std::chrono::milliseconds patience(std::chrono::seconds heartbeat) {
+/// A peer that acknowledges nothing, or takes nothing, for so long is gone. The peer's kernel acknowledges, at once; to
+/// take nothing is what a broker in trouble does for a while.
+constexpr std::chrono::milliseconds least_patience{10'000};
+
+std::chrono::milliseconds patience_with(std::chrono::seconds heartbeat) {
   return heartbeat > heartbeat.zero() ? 2 * heartbeat : std::chrono::minutes(1);
 }
 
@@ -43,6 +46,7 @@ AmqpConnection::AmqpConnection(AmqpHandle handle, std::string host, bool tls)
       host_(std::move(host)),
       ssl_(tls ? ssl_of(handle_.get()) : nullptr),
       heartbeat_(amqp_get_heartbeat(handle_.get())),
+      patience_(patience_with(heartbeat_)),
       outgoing_(frame_max()) {
   // Without a heartbeat rabbitmq-c never writes.
   const int result =
@@ -68,8 +72,14 @@ std::size_t AmqpConnection::frame_max() const noexcept {
 
 // The time, in which a peer that has vanished is noticed, is the kernel's; where heartbeats are on, they notice it too.
 void AmqpConnection::set_blocked(bool blocked) {
-  const auto limit_ms = static_cast<unsigned>(blocked ? 0 : patience(heartbeat_).count());  // 0: none
+  blocked_ = blocked;
+  const auto limit_ms = static_cast<unsigned>(blocked ? 0 : patience_.count());  // 0: none
   setsockopt(fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof limit_ms);
+}
+
+void AmqpConnection::set_shortest_timeout(std::chrono::milliseconds timeout) {
+  patience_ = std::min(patience_with(heartbeat_), std::max(timeout / 2, least_patience));
+  set_blocked(blocked_);
 }
 
 // Writing

@@ -57,6 +57,10 @@ class AmqpConnection {
   /// taking nothing.
   void set_blocked(bool blocked);
 
+  /// The shortest time that a message has from fire to outcome: a peer that has vanished is noticed in half of it, so
+  /// that what was sent to it gets another try; but not within ten seconds.
+  void set_shortest_timeout(std::chrono::milliseconds timeout);
+
   /// Goes on writing, and reads what has arrived, each up to a limit.
   void read_frames(const FrameHandler& on_frame);
 
@@ -81,6 +85,8 @@ class AmqpConnection {
   const std::string host_;
   ssl_st* const ssl_;  // the handle's; nullptr: no TLS
   const std::chrono::seconds heartbeat_;
+  std::chrono::milliseconds patience_;
+  bool blocked_ = false;
   Status error_;
   amqp_method_number_t blamed_method_ = 0;
 

@@ -43,6 +43,7 @@ void RabbitMqBroker::add_destination(const BrokerConfig& config, std::size_t ind
   declarations_.set_queue(index, added);
   channels_.add(index, added.exchange);
   if (!connection_) return;
+  set_patience();
   // As in on_connected(): the first message should not have to wait for it.
   if (added.declare) declarations_.request({Kind::queue, index}, last_poll_);
   (void)channels_.join(index, last_poll_);
@@ -64,6 +65,7 @@ void RabbitMqBroker::on_connected(AmqpHandle handle, BrokerEvents& events) {
   const int channel_max = amqp_get_channel_max(handle.get());
   connection_.emplace(std::move(handle), to_string(config_.hosts[host_]), config_.tls.has_value());
   connected_at_ = confirmed_at_ = events.now();
+  set_patience();
   blocked_ = false;
   next_check_ = TimePoint::max();
   declarations_.reset();
@@ -78,6 +80,14 @@ void RabbitMqBroker::on_connected(AmqpHandle handle, BrokerEvents& events) {
   }
   events.log(LogLevel::info, "connected to " + to_string(config_.hosts[host_]));
   events.connected();
+}
+
+void RabbitMqBroker::set_patience() {
+  std::chrono::milliseconds shortest = std::chrono::milliseconds::max();
+  for (const Target& target : targets_) {
+    if (target.config != nullptr) shortest = std::min(shortest, target.config->timeout);
+  }
+  connection_->set_shortest_timeout(shortest);
 }
 
 /// The lane sends again what was unconfirmed, in order, over the next connection.

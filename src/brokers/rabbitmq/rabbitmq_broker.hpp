@@ -62,6 +62,7 @@ class RabbitMqBroker final : public Broker, private Declarations::Owner, private
   // Connection
   void on_connected(AmqpHandle handle, BrokerEvents& events);
   void lose_connection(BrokerEvents& events);
+  void set_patience();
 
   // Declarations::Owner, DestinationChannels::Owner
   void send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) override;
