@@ -136,6 +136,7 @@ class RabbitMqBrokerTest : public ::testing::Test {
       if (taken == 0) taken = broker.send(std::span(&message, 1), events);
       return events.completed.size() > before;
     });
+    ASSERT_GT(events.completed.size(), before);
     EXPECT_EQ(events.completed.back().message, message);
     EXPECT_EQ(events.completed.back().code, StatusCode::ok) << events.completed.back().text;
   }
