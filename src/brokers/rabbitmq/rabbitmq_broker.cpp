@@ -267,6 +267,7 @@ void RabbitMqBroker::on_publish_method(PublishChannel& channel, const amqp_metho
   if (channel.state() == PublishChannel::State::closing && method.id != AMQP_CHANNEL_CLOSE_METHOD) return;  // too late
   Status status;
   const auto confirmed = [&](std::uint64_t tag, bool multiple, Confirmation confirmation) -> Status {
+    confirmed_at_ = last_poll_;
     if (connection_->is_writing(channel.id()) && channel.is_of_newest(tag, multiple)) {
       return {StatusCode::unavailable, "the broker confirmed a message that it has only got in part"};
     }
@@ -276,7 +277,6 @@ void RabbitMqBroker::on_publish_method(PublishChannel& channel, const amqp_metho
     case AMQP_BASIC_ACK_METHOD: {
       const auto& ack = *static_cast<const amqp_basic_ack_t*>(method.decoded);
       status = confirmed(ack.delivery_tag, ack.multiple != 0, Confirmation::ack);
-      confirmed_at_ = last_poll_;
       break;
     }
     case AMQP_BASIC_NACK_METHOD: {

@@ -93,7 +93,7 @@ class RabbitMqBroker final : public Broker, private Declarations::Owner, private
   std::unique_ptr<AmqpConnector> connector_;  // while connecting
   std::size_t host_ = 0;                      // the one that is tried first
   TimePoint connected_at_;
-  TimePoint confirmed_at_;  // the last message
+  TimePoint confirmed_at_;  // or refused, the last message
   std::optional<AmqpConnection> connection_;
   bool blocked_ = false;                     // by the server: connection.blocked
   TimePoint last_poll_;                      // wait_request() counts from it
