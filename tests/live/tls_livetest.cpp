@@ -207,6 +207,13 @@ TEST_F(TlsTest, AnAddressIsVerifiedToo) {
   EXPECT_THAT(report.status.message(), HasSubstr("IP address mismatch"));
 }
 
+/// The server has two certificates, and shows the right one to those who ask for localhost.
+TEST_F(TlsTest, AsksForTheNameThatItWasGiven) {
+  const int port = listen("elsewhere", "{verify, verify_none}, {sni_hosts, [{\"localhost\", [{certfile, \"" +
+                                           path("server.pem") + "\"}, {keyfile, \"" + path("server.key") + "\"}]}]}");
+  EXPECT_THAT(fire(port, with_ca(), queue_), IsOk()) << "although rabbitmq-c knows the address only";
+}
+
 TEST_F(TlsTest, SaysWhyACertificateIsRefused) {
   EXPECT_THAT(fire(listen("elsewhere"), with_ca(), queue_).status.message(), HasSubstr("not for the name localhost"));
   EXPECT_THAT(fire(listen("expired"), with_ca(), queue_).status.message(), HasSubstr("certificate has expired"));

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "support/host_names.hpp"
 
+#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
@@ -20,6 +23,7 @@ std::condition_variable changed;
 int guards = 0;   // under mutex
 int lookups = 0;  // that wait
 std::atomic<int> closed_port{0};
+std::atomic<int> far_peers = 0;
 
 }  // namespace
 
@@ -42,8 +46,21 @@ void SlowNames::wait_for_a_lookup() {
 
 ClosedPort::ClosedPort(int port) { closed_port = port; }
 ClosedPort::~ClosedPort() { closed_port = 0; }
+FarPeers::FarPeers() { ++far_peers; }
+FarPeers::~FarPeers() { --far_peers; }
 
 }  // namespace action_triggers::tests
+
+extern "C" int getpeername(int fd, sockaddr* address, socklen_t* size) noexcept {
+  static const auto real = reinterpret_cast<decltype(&getpeername)>(::dlsym(RTLD_NEXT, "getpeername"));
+  if (action_triggers::tests::far_peers == 0) return real(fd, address, size);
+  sockaddr_in far{};
+  far.sin_family = AF_INET;
+  ::inet_pton(AF_INET, "192.0.2.1", &far.sin_addr);
+  std::memcpy(address, &far, std::min<std::size_t>(*size, sizeof far));
+  *size = sizeof far;
+  return 0;
+}
 
 /// Stands before the C library's.
 extern "C" int connect(int socket, const sockaddr* address, socklen_t size) {
@@ -72,6 +89,9 @@ extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo
       changed.notify_all();
       return EAI_AGAIN;
     }
+  }
+  if (node != nullptr && std::strcmp(node, host_without_an_answer) == 0) {
+    for (;;) ::pause();
   }
   static const auto real = reinterpret_cast<decltype(&getaddrinfo)>(::dlsym(RTLD_NEXT, "getaddrinfo"));
   if (node == nullptr || std::strcmp(node, host_with_two_addresses) != 0) return real(node, service, hints, result);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// Names and addresses as the tests want them: slow names, one with two addresses, and a port that nobody reaches.
+/// Names and addresses as the tests want them: slow names, one with two addresses, a port that nobody reaches, and
+/// peers that are not on this machine.
 #pragma once
 
 namespace action_triggers::tests {
 
 /// While one exists, every getaddrinfo() of this program that begins waits until the last one is gone, whichever
-/// library calls it, and then fails.
+/// library calls it, and then fails. Addresses are slow as well, since a library may ask for their names.
 class SlowNames {
  public:
   SlowNames();
@@ -15,6 +16,18 @@ class SlowNames {
 
   /// Returns when somebody waits for a name.
   static void wait_for_a_lookup();
+};
+
+/// Its look-up waits as with SlowNames, for as long as the program runs.
+inline constexpr const char* host_without_an_answer = "silent.example";
+
+/// While one exists, every connection of this program is to 192.0.2.1, says getpeername().
+class FarPeers {
+ public:
+  FarPeers();
+  ~FarPeers();
+  FarPeers(const FarPeers&) = delete;
+  FarPeers& operator=(const FarPeers&) = delete;
 };
 
 /// A host with two addresses, like localhost: nobody listens on 127.0.0.2, and the other one is 127.0.0.1.

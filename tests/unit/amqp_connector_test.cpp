@@ -20,6 +20,7 @@
 #include "action_triggers/testing/matchers.hpp"
 #include "brokers/rabbitmq/amqp_login.hpp"
 #include "brokers/rabbitmq/rabbitmq_type.hpp"
+#include "support/host_names.hpp"
 #include "support/scripted_amqp_server.hpp"
 
 namespace action_triggers::detail {
@@ -54,6 +55,39 @@ class DeadPort {
 
  private:
   int socket_;
+};
+
+/// A server whose queue of connections is full: the next one is established when it is asked for again, a second after
+/// there is room.
+class FullListener {
+ public:
+  explicit FullListener(const char* at, std::uint16_t port = 0) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    ::inet_pton(AF_INET, at, &address.sin_addr);
+    socklen_t size = sizeof address;
+    auto* const generic = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(listener_, generic, size) != 0 || ::listen(listener_, 0) != 0 ||
+        ::getsockname(listener_, generic, &size) != 0 || ::connect(first_, generic, size) != 0) {
+      throw std::runtime_error("no full listener");
+    }
+    host = {at, ntohs(address.sin_port)};
+  }
+  FullListener(const FullListener&) = delete;
+  FullListener& operator=(const FullListener&) = delete;
+  ~FullListener() {
+    for (const int fd : {first_, accepted_, listener_}) ::close(fd);
+  }
+
+  void accept_one() { accepted_ = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC); }
+
+  HostPort host;
+
+ private:
+  const int listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int first_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);  // fills the queue
+  int accepted_ = -1;
 };
 
 HostPort host_of(const ScriptedAmqpServer& server) { return {"127.0.0.1", static_cast<std::uint16_t>(server.port())}; }
@@ -151,30 +185,17 @@ TEST(AmqpConnectorTest, SaysWhenTheServerResetsTheConnection) {
   EXPECT_THAT(result.status.message(), HasSubstr("Connection reset by peer; check that this is RabbitMQ's port"));
 }
 
-/// A server whose queue of connections is full: the next one is established when it is asked for again, a second later.
 TEST(AmqpConnectorTest, TheTimeoutIsForConnectingAndLoginTogether) {
-  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);
-  ASSERT_EQ(::bind(listener, generic, size), 0);
-  ASSERT_EQ(::listen(listener, 0), 0);
-  ASSERT_EQ(::getsockname(listener, generic, &size), 0);
-  const int first = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  ASSERT_EQ(::connect(first, generic, size), 0);  // fills the queue
-
-  RabbitMqConfig config = config_for({{"127.0.0.1", ntohs(address.sin_port)}});
+  FullListener listener("127.0.0.1");
+  RabbitMqConfig config = config_for({listener.host});
   config.connect_timeout = 2s;
   const auto began = std::chrono::steady_clock::now();
   auto attempt = std::async(std::launch::async, [&] { return connect(config); });
   EXPECT_EQ(attempt.wait_for(500ms), std::future_status::timeout);
-  const int accepted = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);  // room for one
+  listener.accept_one();
   const AmqpConnector::Result result = attempt.get();
   EXPECT_THAT(result.status.message(), HasSubstr("log in to")) << "it was connected, and then heard nothing";
   EXPECT_LT(std::chrono::steady_clock::now() - began, 2'600ms);
-  for (const int fd : {first, accepted, listener}) ::close(fd);
 }
 
 TEST(AmqpConnectorTest, APingTakesItsTimeoutForAllHostsTogether) {
@@ -188,6 +209,72 @@ TEST(AmqpConnectorTest, APingTakesItsTimeoutForAllHostsTogether) {
   EXPECT_LT(std::chrono::steady_clock::now() - began, 1'700ms);
 }
 
+TEST(AmqpConnectorTest, AHostThatIsSilentLeavesTimeForTheNext) {
+  ScriptedAmqpServer silent([](AmqpPeer& peer) { peer.stop_reading(); });
+  ScriptedAmqpServer alive(accept_everybody());
+  const RabbitMqConfig config = config_for({host_of(silent), host_of(alive)});
+  const AmqpConnectorResult result = connect_to_any_host(config, 0, Clock::now() + config.connect_timeout);
+  EXPECT_THAT(result.status, IsOk()) << "half of the time each";
+  EXPECT_EQ(result.host_index, 1U);
+}
+
+TEST(AmqpConnectorTest, APingSaysOfEveryHostWhyItFailed) {
+  ScriptedAmqpServer silent([](AmqpPeer& peer) { peer.stop_reading(); });
+  const DeadPort dead;
+  const PingReport report = ping_rabbitmq(config_for({host_of(silent), dead.host}), PingOptions{.timeout = 300ms});
+  EXPECT_THAT(report.status, HasCode(StatusCode::unavailable));
+  EXPECT_THAT(report.status.message(), HasSubstr("log in to " + to_string(host_of(silent))));
+  EXPECT_THAT(report.status.message(), HasSubstr("; connect to " + to_string(dead.host) + ": Connection refused"));
+}
+
+/// The host with two addresses, of which the first drops what is sent to it, as a firewall does.
+TEST(AmqpConnectorTest, AnAddressThatIsSilentLeavesTimeForTheNext) {
+  ScriptedAmqpServer alive(accept_everybody());
+  const FullListener silent("127.0.0.2", host_of(alive).port);
+  const AmqpConnector::Result result = connect(config_for({{host_with_two_addresses, host_of(alive).port}}));
+  EXPECT_THAT(result.status, IsOk());
+}
+
+TEST(AmqpConnectorTest, SaysOfEveryAddressWhyItFailed) {
+  const DeadPort dead;
+  const FullListener silent("127.0.0.2", dead.host.port);
+  RabbitMqConfig config = config_for({{host_with_two_addresses, dead.host.port}});
+  config.connect_timeout = 200ms;
+  const Status status = connect(config).status;
+  EXPECT_THAT(status, HasCode(StatusCode::unavailable));
+  EXPECT_THAT(status.message(), HasSubstr("at 127.0.0.2: connect to two.example:" + std::to_string(dead.host.port)));
+  EXPECT_THAT(status.message(), HasSubstr("; at 127.0.0.1: connect to two.example"));
+  EXPECT_THAT(status.message(), HasSubstr("Connection refused; nothing listens there"));
+}
+
+TEST(AmqpConnectorTest, AddressesThatFailForTheSameReasonAreOneFailure) {
+  const DeadPort dead;
+  const Status status = connect(config_for({{host_with_two_addresses, dead.host.port}})).status;
+  EXPECT_THAT(status.message(), HasSubstr("connect to two.example"));
+  EXPECT_THAT(status.message(), HasSubstr("Connection refused"));
+  EXPECT_THAT(status.message(), Not(HasSubstr("127.0.0.")));
+}
+
+TEST(AmqpConnectorTest, APingDoesNotWaitForANameServer) {
+  const PingReport report = ping_rabbitmq(config_for({{host_without_an_answer, 5672}}), PingOptions{.timeout = 50ms});
+  EXPECT_THAT(report.status, HasCode(StatusCode::unavailable));
+  EXPECT_THAT(report.status.message(), HasSubstr("connect to silent.example:5672: the name was not resolved in time"));
+}
+
+TEST(AmqpConnectorTest, AHostWhoseNameIsNotResolvedDoesNotHoldUpTheNext) {
+  ScriptedAmqpServer alive(accept_everybody());
+  RabbitMqConfig config = config_for({{host_without_an_answer, 5672}, host_of(alive)});
+  config.connect_timeout = 500ms;
+  EXPECT_THAT(connect(config).status, IsOk());
+}
+
+TEST(AmqpConnectorTest, SaysThatANameDoesNotExist) {
+  const Status status = connect(config_for({{"no-such-host.invalid", 5672}})).status;
+  EXPECT_THAT(status, HasCode(StatusCode::unavailable));
+  EXPECT_THAT(status.message(), HasSubstr("connect to no-such-host.invalid:5672: the name was not resolved: "));
+  EXPECT_THAT(status.message(), HasSubstr("check conn_details.host"));
+}
+
 TEST(AmqpConnectorTest, WrongCredentialsAreNotTriedElsewhere) {
   std::atomic<int> attempts = 0;
   ScriptedAmqpServer first(refuse_login(attempts));
@@ -197,6 +284,19 @@ TEST(AmqpConnectorTest, WrongCredentialsAreNotTriedElsewhere) {
   EXPECT_THAT(result.status.message(), HasSubstr(to_string(host_of(first)) + ": the broker says 403 ACCESS_REFUSED"));
   EXPECT_THAT(result.status.message(), HasSubstr("conn_details.username and password"));
   EXPECT_EQ(attempts, 1);
+}
+
+TEST(AmqpConnectorTest, GuestIsToldThatItComesInOverLoopbackOnly) {
+  std::atomic<int> attempts = 0;
+  ScriptedAmqpServer server(refuse_login(attempts));
+  RabbitMqConfig config = config_for({host_of(server)});
+  EXPECT_THAT(connect(config).status.message(), HasSubstr("check conn_details.username and password"));
+  const FarPeers far;
+  const Status status = connect(config).status;
+  EXPECT_THAT(status, HasCode(StatusCode::unauthenticated));
+  EXPECT_THAT(status.message(), HasSubstr("RabbitMQ lets 'guest' in from its own machine only"));
+  config.username = "somebody";
+  EXPECT_THAT(connect(config).status.message(), HasSubstr("check conn_details.username and password"));
 }
 
 TEST(AmqpConnectorTest, AServerThatSaysNothingTimesOut) {

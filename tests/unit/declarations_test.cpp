@@ -186,6 +186,52 @@ TEST_F(DeclarationsTest, WhatFitsNoFrameIsRefusedAndHoldsUpNobody) {
   EXPECT_THAT(take_sent(), ElementsAre("1 open", "1 probe events"));
 }
 
+TEST_F(DeclarationsTest, WhoMayHaveEndedTheConnectionIsAskedForOneAtATime) {
+  const Status closed(StatusCode::unavailable, "541");
+  for (const char* name : {"a", "bad", "c"}) queue(name);
+  const auto connect = [&] {
+    declarations.reset();
+    for (std::size_t i = 0; i < configs.size(); ++i) request({Kind::queue, i});
+  };
+  connect();
+  take_sent();
+  declarations.closed_connection(closed, now);
+  for (std::size_t i = 0; i < configs.size(); ++i) EXPECT_EQ(declarations.refused({Kind::queue, i}, now), nullptr);
+  connect();
+  EXPECT_THAT(take_sent(), ElementsAre("1 open", "1 declare a durable"));
+  queue("new");
+  request({Kind::queue, 3});
+  EXPECT_THAT(take_sent(), ElementsAre("2 open", "2 declare new durable")) << "it is under no suspicion";
+  answer_ok(1);
+  EXPECT_THAT(take_sent(), ElementsAre("1 declare bad durable"));
+  declarations.closed_connection(closed, now);
+  connect();
+  EXPECT_THAT(take_sent(), ElementsAre("1 open", "1 declare a durable", "2 open", "2 declare c durable", "3 open",
+                                       "3 declare new durable"));
+  ASSERT_NE(declarations.refused({Kind::queue, 1}, now), nullptr);
+  EXPECT_THAT(declarations.refused({Kind::queue, 1}, now)->message(), HasSubstr("the queue 'bad'"));
+}
+
+TEST_F(DeclarationsTest, WhatEndsConnectionsIsRefusedForLongerAndLonger) {
+  queue("bad");
+  for (const auto time : {1s, 2s, 4s, 8s, 16s, 30s, 30s}) {
+    declarations.reset();
+    request({Kind::queue, 0});
+    declarations.closed_connection({StatusCode::unavailable, "541"}, now);
+    now += time - 1ms;
+    EXPECT_NE(declarations.refused({Kind::queue, 0}, now), nullptr);
+    now += 1ms;
+    EXPECT_EQ(declarations.refused({Kind::queue, 0}, now), nullptr);
+  }
+  declarations.reset();
+  request({Kind::queue, 0});
+  answer_ok();
+  declarations.reset();
+  request({Kind::queue, 0});
+  declarations.closed_connection({StatusCode::unavailable, "541"}, now);
+  EXPECT_EQ(declarations.refused({Kind::queue, 0}, now + 1s), nullptr) << "from the beginning";
+}
+
 TEST_F(DeclarationsTest, WhatIsNotAnsweredIsGivenUpAndHoldsUpNobody) {
   queue("stuck");
   queue("good");

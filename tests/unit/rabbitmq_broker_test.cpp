@@ -4,14 +4,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/socket.h>
 
-#include <atomic>
 #include <deque>
 #include <functional>
-#include <future>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <set>
 
@@ -26,6 +26,7 @@ namespace {
 using namespace std::chrono_literals;
 using namespace tests;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 /// Confirms everything, and writes down what it is asked for: "channel class.method".
 class ConfirmingServer {
@@ -48,6 +49,11 @@ class ConfirmingServer {
     const std::lock_guard lock(mutex_);
     closing_.insert(id);
   }
+  /// From now on asking for this queue ends the connection, as when a quorum queue has no majority. Empty: no queue.
+  void fail_at(const std::string& queue) {
+    const std::lock_guard lock(mutex_);
+    fails_at_ = queue;
+  }
   /// With the next message, what was ignored on the first publish channel is confirmed, too.
   void confirm_next_too() {
     const std::lock_guard lock(mutex_);
@@ -58,10 +64,16 @@ class ConfirmingServer {
   void serve(AmqpPeer& peer) {
     peer.log_in(131'072, 0, channel_max);
     if (ignores_closes) peer.ignore_closes();
-    peer.watch([this](const AmqpPeer::Frame& frame) {
+    peer.watch([this, &peer](const AmqpPeer::Frame& frame) {
       const std::lock_guard lock(mutex_);
       asked_.push_back(std::to_string(frame.channel) + " " + name_of(frame.payload));
       if (asked_.back().ends_with("channel.open")) tags_[frame.channel] = 0;
+      if (fails_at_.empty() || !asked_.back().ends_with("queue.declare")) return;
+      if (frame.payload.find(fails_at_) == std::string::npos) return;
+      peer.write(method(0, connection_close,
+                        short_number(541) + short_string("INTERNAL_ERROR - Cannot declare a queue") + short_number(50) +
+                            short_number(10)));
+      peer.stop_reading();
     });
     while (true) {
       const AmqpPeer::Publish publish = peer.next_publish();
@@ -94,6 +106,7 @@ class ConfirmingServer {
   std::vector<std::string> asked_;
   std::set<std::string> ignored_;
   std::set<std::string> closing_;
+  std::string fails_at_;
   bool confirms_ignored_ = false;
   std::map<std::uint16_t, std::uint64_t> tags_;
   ScriptedAmqpServer server_{[this](AmqpPeer& peer) { serve(peer); }};
@@ -115,7 +128,7 @@ class RabbitMqBrokerTest : public ::testing::Test {
   }
   void connect() {
     broker.connect(events);
-    run_until([&] { return events.connections == 1; });
+    run_until([&, before = events.connections] { return events.connections > before; });
   }
   void run_until(const std::function<bool()>& done) {
     for (const TimePoint deadline = Clock::now() + 5s; !done();) {
@@ -138,8 +151,22 @@ class RabbitMqBrokerTest : public ::testing::Test {
       if (taken == 0) taken = broker.send(std::span(&message, 1), events);
       return events.completed.size() > before;
     });
+    ASSERT_GT(events.completed.size(), before);
     EXPECT_EQ(events.completed.back().message, message);
     EXPECT_EQ(events.completed.back().code, StatusCode::ok) << events.completed.back().text;
+  }
+
+  /// Offers a message to a destination, and returns what becomes of it at once.
+  RecordedEvents::Completed offer(std::uint32_t destination) {
+    const OutboundMessage* const message = &messages.emplace_back(Message{.body = "body"}, destination);
+    const std::size_t before = events.completed.size();
+    broker.send(std::span(&message, 1), events);
+    return events.completed.size() > before ? events.completed.back() : RecordedEvents::Completed{};
+  }
+  /// Connects, and waits until the server ends the connection.
+  void connect_in_vain() {
+    broker.connect(events);
+    run_until([&, before = events.disconnects.size()] { return events.disconnects.size() > before; });
   }
 
   /// Publishes a message that the server does not confirm.
@@ -252,6 +279,7 @@ TEST_F(RabbitMqBrokerTest, AChannelOnWhichNothingIsEverConfirmedIsGivenUp) {
   *events.time += 30s;
   run_until([&] { return !events.completed.empty(); });
   EXPECT_EQ(events.completed[0].code, StatusCode::unavailable);
+  EXPECT_THAT(events.completed[0].text, HasSubstr("nothing for 30 seconds of what was sent to the queue 'stuck'"));
   EXPECT_EQ(events.completed[0].persistence, Persistence::possibly_persisted);
   EXPECT_TRUE(events.disconnects.empty());
   deliver(0);
@@ -276,8 +304,8 @@ TEST_F(RabbitMqBrokerTest, ABrokerThatClosesNoChannelIsLeftWhenThereIsNoOther) {
   }
   *events.time += 30s;
   run_until([&] { return !events.disconnects.empty(); });
-  EXPECT_EQ(events.disconnects.at(0).message(),
-            "the broker does not answer channel.close, and allows no other channel to publish on");
+  EXPECT_THAT(events.disconnects.at(0).message(),
+              HasSubstr("the broker does not answer channel.close, and allows no other channel to publish on"));
 }
 
 TEST_F(RabbitMqBrokerTest, WhoIsOutOfTroubleSharesAChannelAgain) {
@@ -309,6 +337,57 @@ TEST_F(RabbitMqBrokerTest, WhoseMessageClosedTheChannelSharesNoneForAWhile) {
   publish_closing(0);
 }
 
+TEST_F(RabbitMqBrokerTest, AQueueThatEndsTheConnectionIsAskedForLessAndLess) {
+  RabbitMqConfig& bad = config("bad");
+  RabbitMqConfig& declared = config("declared");
+  bad.declare.emplace();
+  declared.declare.emplace();
+  start({&bad, &declared, &config("plain")});
+  server.fail_at("bad");
+  events.time = Clock::now();
+  connect_in_vain();  // one of the two is to blame
+  connect_in_vain();  // that one
+  connect();
+  deliver(1);
+  deliver(2);
+  const RecordedEvents::Completed refused = offer(0);
+  EXPECT_EQ(refused.code, StatusCode::unavailable);
+  EXPECT_THAT(refused.text, HasSubstr("asking for the queue 'bad' made the broker close the connection"));
+  EXPECT_THAT(refused.text, HasSubstr("541 INTERNAL_ERROR - Cannot declare a queue"));
+  *events.time += 1s;
+  offer(0);
+  run_until([&] { return events.disconnects.size() == 3; });
+  connect();
+  deliver(2);
+  *events.time += 1s;
+  EXPECT_EQ(offer(0).code, StatusCode::unavailable) << "two seconds now";
+  server.fail_at("");
+  *events.time += 1s;
+  deliver(0);
+  EXPECT_EQ(events.disconnects.size(), 3U);
+}
+
+/// How long the kernel waits for an acknowledgement.
+TEST_F(RabbitMqBrokerTest, APeerThatHasVanishedIsNoticedWhileItsMessagesHaveTime) {
+  const auto patience = [&] {
+    unsigned ms = 0;
+    socklen_t size = sizeof ms;
+    ::getsockopt(broker.wait_request().fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &size);
+    return std::chrono::milliseconds(ms);
+  };
+  RabbitMqConfig& patient = config("patient");
+  patient.timeout = 1h;
+  start({&patient});
+  connect();
+  EXPECT_EQ(patience(), 1min);
+  broker.add_destination(config("usual"), 1);  // 30 s
+  EXPECT_EQ(patience(), 15s);
+  RabbitMqConfig& hasty = config("hasty");
+  hasty.timeout = 1s;
+  broker.add_destination(hasty, 2);
+  EXPECT_EQ(patience(), 10s);
+}
+
 TEST_F(RabbitMqBrokerTest, WaitsForNothingWhenNothingIsUnderWay) {
   start({&config("q")});
   connect();
@@ -318,63 +397,6 @@ TEST_F(RabbitMqBrokerTest, WaitsForNothingWhenNothingIsUnderWay) {
   *events.time += 1s;
   broker.poll(events);
   EXPECT_GT(broker.wait_request().at, *events.time + 5s) << "but for the next heartbeat";
-}
-
-/// A broker with two hosts, of which the first ends every connection before anybody has logged in.
-class TwoHostsTest : public ::testing::Test {
- protected:
-  TwoHostsTest() {
-    config.hosts = {{"127.0.0.1", static_cast<std::uint16_t>(dead.port())},
-                    {"127.0.0.1", static_cast<std::uint16_t>(good.port())}};
-    events.time = Clock::now();
-    broker = std::make_unique<RabbitMqBroker>(config);
-    broker->start(LaneContext{.destinations = {}, .waker = Waker([] {})});
-  }
-  ~TwoHostsTest() override { broker->close(events, 1s); }
-  void run_until(const std::function<bool()>& done) {
-    for (const TimePoint deadline = Clock::now() + 5s; !done();) {
-      ASSERT_LT(Clock::now(), deadline);
-      pollfd fd{.fd = broker->wait_request().fd, .events = POLLIN, .revents = 0};
-      ::poll(&fd, 1, 5);
-      broker->poll(events);
-    }
-  }
-  void connect() {
-    broker->connect(events);
-    run_until([this, before = events.connections] { return events.connections > before; });
-  }
-  void lose_connection() {
-    lose.set_value();
-    run_until([this] { return !events.disconnects.empty(); });
-  }
-
-  std::atomic<int> asked_dead = 0;
-  std::promise<void> lose;
-  std::shared_future<void> lost = lose.get_future().share();
-  ScriptedAmqpServer dead{[this](AmqpPeer& /*peer*/) { ++asked_dead; }};
-  ScriptedAmqpServer good{[this](AmqpPeer& peer) {
-    peer.log_in();
-    lost.wait();
-  }};
-  RabbitMqConfig config;
-  RecordedEvents events;
-  std::unique_ptr<RabbitMqBroker> broker;
-};
-
-TEST_F(TwoHostsTest, TheLastGoodOneIsTriedFirst) {
-  connect();
-  ASSERT_EQ(asked_dead, 1);
-  *events.time += 1min;
-  lose_connection();
-  connect();
-  EXPECT_EQ(asked_dead, 1);
-}
-
-TEST_F(TwoHostsTest, OneThatEndsEveryConnectionIsNotTheGoodOne) {
-  connect();
-  lose_connection();
-  connect();
-  EXPECT_EQ(asked_dead, 2) << "the next one first";
 }
 
 }  // namespace

@@ -85,6 +85,9 @@ TEST_P(HostileServerTest, IsAnErrorThatSaysWhatIsWrong) {
     const DeliveryReport report = delivery.wait();
     EXPECT_THAT(report.status.code(), AnyOf(StatusCode::unavailable, StatusCode::timed_out));
     EXPECT_THAT(report.status.message(), HasSubstr(GetParam().error));
+    if (!GetParam().error.empty()) {
+      EXPECT_THAT(report.status.message(), HasSubstr("127.0.0.1:" + std::to_string(server.port())));
+    }
     EXPECT_TRUE(dispatcher.close(5s).complete());
   }
   EXPECT_LT(std::chrono::steady_clock::now() - began, 8s);

@@ -31,8 +31,11 @@ constexpr std::chrono::milliseconds close_patience{500};
 /// late by nine tenths of an interval at most; the server gives up after two.
 constexpr double heartbeat_share = 0.45;
 
-/// A peer that acknowledges nothing, or takes nothing, for so long is gone.
-std::chrono::milliseconds patience(std::chrono::seconds heartbeat) {
+/// A peer that acknowledges nothing, or takes nothing, for so long is gone. The peer's kernel acknowledges, at once; to
+/// take nothing is what a broker in trouble does for a while.
+constexpr std::chrono::milliseconds least_patience{10'000};
+
+std::chrono::milliseconds patience_with(std::chrono::seconds heartbeat) {
   return heartbeat > heartbeat.zero() ? 2 * heartbeat : std::chrono::minutes(1);
 }
 
@@ -43,17 +46,24 @@ AmqpConnection::AmqpConnection(AmqpHandle handle, std::string host, bool tls)
       host_(std::move(host)),
       ssl_(tls ? ssl_of(handle_.get()) : nullptr),
       heartbeat_(amqp_get_heartbeat(handle_.get())),
+      patience_(patience_with(heartbeat_)),
       outgoing_(frame_max()) {
   // Without a heartbeat rabbitmq-c never writes.
   const int result =
       amqp_tune_connection(handle_.get(), amqp_get_channel_max(handle_.get()), amqp_get_frame_max(handle_.get()), 0);
   if (result != AMQP_STATUS_OK) fail(amqp_error_string2(result));
+  if (tls && ssl_ == nullptr) fail("the TLS session is not known");  // nothing is written after an error
   if (ssl_ != nullptr) SSL_set_mode(ssl_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   set_blocked(false);
 }
 
-void AmqpConnection::fail(std::string why) {
-  if (error_.ok()) error_ = Status(StatusCode::unavailable, std::move(why));
+void AmqpConnection::fail(const std::string& why) {
+  if (error_.ok()) error_ = Status(StatusCode::unavailable, host_ + ": " + why);
+}
+
+void AmqpConnection::give_up(const std::string& why) {
+  given_up_ = given_up_ || error_.ok();
+  fail(why);
 }
 
 std::size_t AmqpConnection::frame_max() const noexcept {
@@ -62,8 +72,14 @@ std::size_t AmqpConnection::frame_max() const noexcept {
 
 // The time, in which a peer that has vanished is noticed, is the kernel's; where heartbeats are on, they notice it too.
 void AmqpConnection::set_blocked(bool blocked) {
-  const auto limit_ms = static_cast<unsigned>(blocked ? 0 : patience(heartbeat_).count());  // 0: none
+  blocked_ = blocked;
+  const auto limit_ms = static_cast<unsigned>(blocked ? 0 : patience_.count());  // 0: none
   setsockopt(fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof limit_ms);
+}
+
+void AmqpConnection::set_shortest_timeout(std::chrono::milliseconds timeout) {
+  patience_ = std::min(patience_with(heartbeat_), std::max(timeout / 2, least_patience));
+  set_blocked(blocked_);
 }
 
 // Writing
@@ -111,7 +127,7 @@ std::size_t AmqpConnection::write_to_socket(std::string_view bytes) {
     if (size >= 0) return static_cast<std::size_t>(size);
     if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
     if (errno != EINTR) {
-      fail("writing to " + host_ + ": " + std::generic_category().message(errno));
+      fail("writing: " + std::generic_category().message(errno));
       return 0;
     }
   }
@@ -127,7 +143,7 @@ std::size_t AmqpConnection::write_to_tls(std::string_view bytes) {
   const int reason = SSL_get_error(ssl_, size);
   // A write that has to read first goes on when something has arrived.
   if (reason != SSL_ERROR_WANT_WRITE && reason != SSL_ERROR_WANT_READ) {
-    fail("writing to " + host_ + ": " + (error != 0 ? std::generic_category().message(error) : "TLS error"));
+    fail("writing: " + (error != 0 ? std::generic_category().message(error) : "TLS error"));
   }
   return 0;
 }
@@ -151,7 +167,7 @@ void AmqpConnection::read_frames(const FrameHandler& on_frame) {
       break;
     }
     if (result != AMQP_STATUS_OK) {
-      fail(host_ + ": " + library_error_text(result));
+      fail(library_error_text(result));
       return;  // after an error rabbitmq-c's state is not to be touched
     }
     heard_something = true;
@@ -174,7 +190,7 @@ void AmqpConnection::keep_alive(bool heard_something) {
   const TimePoint now = Clock::now();
   if (heard_something) last_heard_ = now;
   if (now - last_heard_ > 2 * heartbeat_) {
-    fail(host_ + ": no heartbeat for " + std::to_string(2 * heartbeat_.count()) + " s");
+    give_up("no heartbeat for " + std::to_string(2 * heartbeat_.count()) + " s");
   } else if (outgoing_.empty() && now - last_written_ >= heartbeat_ * heartbeat_share) {
     outgoing_.add_heartbeat();
     write();
@@ -198,11 +214,12 @@ bool AmqpConnection::handle_close(const amqp_frame_t& frame) {
   const auto& close = *static_cast<const amqp_connection_close_t*>(method.decoded);
   const Status why = status_of_close(close.reply_code, from_amqp(close.reply_text));
   has_too_many_channels_ = is_channel_limit(close.reply_code, from_amqp(close.reply_text));
+  blamed_method_ = static_cast<amqp_method_number_t>(close.class_id) << 16U | close.method_id;
   amqp_connection_close_ok_t close_ok{};
   send_method(0, AMQP_CONNECTION_CLOSE_OK_METHOD, &close_ok);
   // The server's reason says more than why it cannot be answered. Whatever it is: the next connection tells whether it
   // still holds, so the messages are to be sent again.
-  error_ = Status(StatusCode::unavailable, why.message());
+  error_ = Status(StatusCode::unavailable, host_ + ": " + why.message());
   return true;
 }
 

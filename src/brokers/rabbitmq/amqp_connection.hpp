@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "action_triggers/clock.hpp"
 #include "brokers/rabbitmq/amqp.hpp"
@@ -26,12 +27,17 @@ class AmqpConnection {
   /// Called for every frame but connection.close and its answer. The frame is valid during the call.
   using FrameHandler = std::function<void(const amqp_frame_t& frame)>;
 
-  /// `host` is for texts of errors.
+  /// `host` stands at the beginning of every error's text.
   AmqpConnection(AmqpHandle handle, std::string host, bool tls);
 
   [[nodiscard]] const Status& error() const noexcept { return error_; }
   /// The peer has broken the protocol. The first error stays.
-  void fail(std::string why);
+  void fail(const std::string& why);
+  /// The peer is there, and does not answer. As fail(), and given_up() is true then.
+  void give_up(const std::string& why);
+  [[nodiscard]] bool given_up() const noexcept { return given_up_; }
+  /// The method with which the broker explains why it has closed the connection; 0: none.
+  [[nodiscard]] amqp_method_number_t blamed_method() const noexcept { return blamed_method_; }
   /// Whether the error is that the peer allows no more channels.
   [[nodiscard]] bool has_too_many_channels() const noexcept { return has_too_many_channels_; }
 
@@ -54,6 +60,10 @@ class AmqpConnection {
   /// Whether the broker has said that it takes nothing for a while (connection.blocked). It is then not given up for
   /// taking nothing.
   void set_blocked(bool blocked);
+
+  /// The shortest time that a message has from fire to outcome: a peer that has vanished is noticed in half of it, so
+  /// that what was sent to it gets another try; but not within ten seconds.
+  void set_shortest_timeout(std::chrono::milliseconds timeout);
 
   /// Goes on writing, and reads what has arrived, each up to a limit.
   void read_frames(const FrameHandler& on_frame);
@@ -79,12 +89,16 @@ class AmqpConnection {
   const std::string host_;
   ssl_st* const ssl_;  // the handle's; nullptr: no TLS
   const std::chrono::seconds heartbeat_;
+  std::chrono::milliseconds patience_;
+  bool blocked_ = false;
   Status error_;
+  amqp_method_number_t blamed_method_ = 0;
 
   OutgoingFrames outgoing_;
   bool more_to_read_ = false;
   bool close_confirmed_ = false;
   bool has_too_many_channels_ = false;
+  bool given_up_ = false;
   TimePoint last_heard_ = Clock::now();
   TimePoint last_written_ = last_heard_;
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "brokers/rabbitmq/amqp_connector.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -8,6 +10,23 @@
 #include "brokers/rabbitmq/amqp_login.hpp"
 
 namespace action_triggers::detail {
+
+AmqpConnectorResult connect_to_any_host(RabbitMqConfig config, std::size_t first_host, TimePoint deadline) {
+  const std::chrono::milliseconds each_at_most = config.connect_timeout;
+  const auto hosts = static_cast<int>(config.hosts.size());
+  AmqpConnectorResult outcome;
+  std::string failures;
+  for (int i = 0; i < hosts; ++i) {
+    outcome.host_index = (first_host + static_cast<std::size_t>(i)) % config.hosts.size();
+    const auto share = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()) / (hosts - i);
+    config.connect_timeout = std::max(std::min(share, each_at_most), std::chrono::milliseconds(1));
+    outcome.status = open_amqp_connection(config, config.hosts[outcome.host_index], outcome.connection);
+    if (outcome.status.ok() || !outcome.status.retryable()) return outcome;  // credentials are the same everywhere
+    failures += (failures.empty() ? "" : "; ") + outcome.status.message();
+  }
+  outcome.status = Status(outcome.status.code(), failures);
+  return outcome;
+}
 
 struct AmqpConnector::Attempt {
   RabbitMqConfig config;
@@ -18,15 +37,7 @@ struct AmqpConnector::Attempt {
   std::optional<Result> result;
 
   void run() {
-    Result outcome;
-    std::string failures;
-    for (std::size_t i = 0; i < config.hosts.size(); ++i) {
-      outcome.host_index = (first_host + i) % config.hosts.size();
-      outcome.status = open_amqp_connection(config, config.hosts[outcome.host_index], outcome.connection);
-      if (outcome.status.ok() || !outcome.status.retryable()) break;  // credentials are the same everywhere
-      failures += (failures.empty() ? "" : "; ") + outcome.status.message();
-    }
-    if (outcome.status.retryable()) outcome.status = Status(outcome.status.code(), failures);
+    Result outcome = connect_to_any_host(config, first_host);
     {
       const std::lock_guard lock(mutex);
       result = std::move(outcome);

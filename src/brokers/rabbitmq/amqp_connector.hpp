@@ -6,19 +6,28 @@
 #include <functional>
 #include <memory>
 
+#include "action_triggers/clock.hpp"
 #include "base/thread.hpp"
 #include "brokers/rabbitmq/amqp.hpp"
 
 namespace action_triggers::detail {
 
-/// One attempt: every host in turn, until one answers or one says something final (wrong credentials).
+/// What came of an attempt to connect.
+struct AmqpConnectorResult {
+  AmqpHandle connection;
+  Status status;  ///< Says of every host why it failed.
+  std::size_t host_index = 0;
+};
+
+/// Tries every host in turn, from `first_host` on, until one answers or one says something final (wrong credentials).
+/// Each has config.connect_timeout, and its share of the time until `deadline`. Blocks.
+AmqpConnectorResult connect_to_any_host(RabbitMqConfig config, std::size_t first_host,
+                                        TimePoint deadline = TimePoint::max());
+
+/// One such attempt on a thread of its own.
 class AmqpConnector {
  public:
-  struct Result {
-    AmqpHandle connection;
-    Status status;
-    std::size_t host_index = 0;
-  };
+  using Result = AmqpConnectorResult;
 
   /// Starts at once, with the host at `first_host`. `done` is called on the connector's thread.
   AmqpConnector(const RabbitMqConfig& config, std::size_t first_host, std::function<void()> done);

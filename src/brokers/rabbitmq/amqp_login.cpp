@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "brokers/rabbitmq/amqp_login.hpp"
 
-#include <arpa/inet.h>
 #include <errno.h>  // program_invocation_short_name
 #include <netdb.h>
 #include <netinet/in.h>
@@ -17,13 +16,18 @@
 #include <cerrno>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "action_triggers/clock.hpp"
 #include "brokers/rabbitmq/amqp_limits.hpp"
+#include "brokers/rabbitmq/host_addresses.hpp"
+#include "config/hosts.hpp"
 
 namespace action_triggers::detail {
 namespace {
 
+constexpr std::string_view guest_advice =
+    "RabbitMQ lets 'guest' in from its own machine only (loopback_users): log in as a user of your own";
 constexpr int channel_max = 2'047;  // one for every exchange, one for declarations
 
 std::chrono::milliseconds left_until(TimePoint deadline) {
@@ -82,8 +86,6 @@ std::string open_failure(int result, const HostPort& host, bool tls, TimePoint d
       return amqp_error_string2(result);
     case AMQP_STATUS_TIMEOUT:
       return amqp_error_string2(result) + (tls ? "; check that the port is one for TLS" : advice_on(ETIMEDOUT));
-    case AMQP_STATUS_HOSTNAME_RESOLUTION_FAILED:
-      return amqp_error_string2(result) + std::string("; check conn_details.host");
     case AMQP_STATUS_SSL_CONNECTION_FAILED:
     case AMQP_STATUS_SSL_ERROR: {
       const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
@@ -95,15 +97,38 @@ std::string open_failure(int result, const HostPort& host, bool tls, TimePoint d
   }
 }
 
-/// Where a TLS context keeps its one SSL.
+/// Where a TLS context keeps the name of the host while it is being connected to.
+constexpr int for_application = 0;
+
+/// Where it keeps its one SSL.
 int ssl_index() {
   static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
   return index;
 }
 
-void keep_ssl(const SSL* ssl, int where, int /*result*/) {
+/// Before the first byte is sent. Keeps the SSL, and asks the server for the name that it was given: rabbitmq-c, which
+/// gets an address, asks for that.
+void on_handshake(const SSL* const_ssl, int where, int /*result*/) {
   if ((where & SSL_CB_HANDSHAKE_START) == 0) return;
-  SSL_CTX_set_ex_data(SSL_get_SSL_CTX(ssl), ssl_index(), const_cast<SSL*>(ssl));
+  SSL_CTX* const context = SSL_get_SSL_CTX(const_ssl);
+  auto* const ssl = const_cast<SSL*>(const_ssl);
+  SSL_CTX_set_ex_data(context, ssl_index(), ssl);
+  if (void* const name = SSL_CTX_get_ex_data(context, for_application)) {
+    SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name);
+  }
+}
+
+/// Whether the other end of the connection is this machine.
+bool is_from_loopback(int fd) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return true;
+  std::array<char, NI_MAXHOST> text{};
+  if (::getnameinfo(reinterpret_cast<const sockaddr*>(&peer), size, text.data(), text.size(), nullptr, 0,
+                    NI_NUMERICHOST) != 0) {
+    return true;
+  }
+  return is_loopback(text.data());
 }
 
 Status log_in(const RabbitMqConfig& config, const std::string& where, amqp_connection_state_t connection) {
@@ -133,7 +158,11 @@ Status log_in(const RabbitMqConfig& config, const std::string& where, amqp_conne
   if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION && reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
     const auto& close = *static_cast<const amqp_connection_close_t*>(reply.reply.decoded);
     const std::string_view text = from_amqp(close.reply_text);
-    const AmqpError& error = amqp_error(AmqpErrorAt::login, close.reply_code, text);
+    AmqpError error = amqp_error(AmqpErrorAt::login, close.reply_code, text);
+    if (error.status == StatusCode::unauthenticated && !external && config.username == "guest" &&
+        !is_from_loopback(amqp_get_sockfd(connection))) {
+      error.advice = guest_advice;
+    }
     const bool certificate = external && close.reply_code == AMQP_ACCESS_REFUSED;
     return {error.status, where + (certificate ? " refused the client's certificate: " : ": ") +
                               text_of(error, close.reply_code, text)};
@@ -155,12 +184,6 @@ Status log_in(const RabbitMqConfig& config, const std::string& where, amqp_conne
   return {StatusCode::unavailable, std::move(text)};
 }
 
-bool is_address(const std::string& host) {
-  std::array<unsigned char, sizeof(in6_addr)> bytes{};
-  return ::inet_pton(AF_INET, host.c_str(), bytes.data()) == 1 ||
-         ::inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1;
-}
-
 /// A key with a passphrase: OpenSSL would ask the terminal for it.
 int refuse_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* was_asked) {
   *static_cast<bool*>(was_asked) = true;
@@ -170,10 +193,16 @@ int refuse_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* was
 /// Keeps OpenSSL's reason, which rabbitmq-c does not hand out.
 int verify_certificate(X509_STORE_CTX* certificate, void* reason) {
   const int result = X509_verify_cert(certificate);
-  if (result != 1) {
-    *static_cast<std::string*>(reason) = X509_verify_cert_error_string(X509_STORE_CTX_get_error(certificate));
-  }
+  if (result != 1) *static_cast<int*>(reason) = X509_STORE_CTX_get_error(certificate);
   return result;
+}
+
+/// The certificate has to be for this name or address, which is not what rabbitmq-c connects to.
+bool verify_host(const std::string& host, SSL_CTX* context) {
+  X509_VERIFY_PARAM* const wanted = SSL_CTX_get0_param(context);
+  if (is_address(host)) return X509_VERIFY_PARAM_set1_ip_asc(wanted, host.c_str()) == 1;
+  X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  return X509_VERIFY_PARAM_set1_host(wanted, host.c_str(), 0) == 1;
 }
 
 Status use_files(const TlsConfig& tls, amqp_socket_t* socket, SSL_CTX* context) {
@@ -198,63 +227,97 @@ Status use_files(const TlsConfig& tls, amqp_socket_t* socket, SSL_CTX* context) 
           "cannot use conn_details.ssl.cert_file with key_file: " + tls.cert_file + ", " + tls.key_file};
 }
 
-Status open_tls(const RabbitMqConfig& config, const HostPort& host, amqp_connection_state_t connection,
-                TimePoint deadline) {
+Status open_tls(const RabbitMqConfig& config, const HostPort& host, const HostPort& address,
+                amqp_connection_state_t connection, TimePoint deadline) {
   const std::string where = to_string(host);
   amqp_socket_t* const socket = amqp_ssl_socket_new(connection);
   if (socket == nullptr) return {StatusCode::internal, "cannot make a TLS socket: out of memory"};
   auto* const context = static_cast<SSL_CTX*>(amqp_ssl_socket_get_context(socket));
   amqp_ssl_socket_set_verify_peer(socket, 1);
-  // rabbitmq-c compares names only.
-  const bool by_address = is_address(host.host);
-  amqp_ssl_socket_set_verify_hostname(socket, by_address ? 0 : 1);
-  if (by_address && X509_VERIFY_PARAM_set1_ip_asc(SSL_CTX_get0_param(context), host.host.c_str()) != 1) {
-    return {StatusCode::internal, "cannot verify the address " + host.host};
-  }
+  amqp_ssl_socket_set_verify_hostname(socket, 0);  // OpenSSL does it: rabbitmq-c knows the address only
+  if (!verify_host(host.host, context)) return {StatusCode::internal, "cannot verify the host " + host.host};
   if (amqp_ssl_socket_set_ssl_versions(socket, AMQP_TLSv1_2, AMQP_TLSvLATEST) != AMQP_STATUS_OK) {
     return {StatusCode::internal, "this rabbitmq-c cannot require TLS 1.2"};
   }
   if (Status status = use_files(*config.tls, socket, context); !status.ok()) return status;
-  std::string reason;
-  SSL_CTX_set_info_callback(context, keep_ssl);
+  int reason = X509_V_OK;
+  SSL_CTX_set_info_callback(context, on_handshake);
+  if (!is_address(host.host)) SSL_CTX_set_ex_data(context, for_application, const_cast<char*>(host.host.c_str()));
   SSL_CTX_set_cert_verify_callback(context, verify_certificate, &reason);
   const timeval timeout = to_timeval(left_until(deadline));
-  const int opened = amqp_socket_open_noblock(socket, host.host.c_str(), host.port, &timeout);
+  const int opened = amqp_socket_open_noblock(socket, address.host.c_str(), address.port, &timeout);
   SSL_CTX_set_cert_verify_callback(context, nullptr, nullptr);
+  SSL_CTX_set_ex_data(context, for_application, nullptr);
   if (opened == AMQP_STATUS_OK) return {};
-  if (opened == AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED || !reason.empty()) {
-    if (reason.empty()) reason = "it is not for the name " + host.host;
+  if (reason != X509_V_OK) {
+    const std::string why = reason == X509_V_ERR_HOSTNAME_MISMATCH ? "it is not for the name " + host.host
+                                                                   : X509_verify_cert_error_string(reason);
     const std::string& ca_file = config.tls->ca_file;
-    return {StatusCode::unavailable, where + ": the server's certificate was refused: " + reason +
+    return {StatusCode::unavailable, where + ": the server's certificate was refused: " + why +
                                          "; check conn_details.host and ssl.ca_file (" +
                                          (ca_file.empty() ? "the system's authorities" : ca_file) + ")"};
   }
-  return {StatusCode::unavailable, "connect to " + where + ": " + open_failure(opened, host, true, deadline)};
+  return {StatusCode::unavailable, "connect to " + where + ": " + open_failure(opened, address, true, deadline)};
 }
 
-Status open_tcp(const HostPort& host, amqp_connection_state_t connection, TimePoint deadline) {
+Status open_tcp(const HostPort& host, const HostPort& address, amqp_connection_state_t connection, TimePoint deadline) {
   amqp_socket_t* const socket = amqp_tcp_socket_new(connection);
   if (socket == nullptr) return {StatusCode::internal, "cannot make a socket: out of memory"};
   const timeval timeout = to_timeval(left_until(deadline));
-  const int opened = amqp_socket_open_noblock(socket, host.host.c_str(), host.port, &timeout);
+  const int opened = amqp_socket_open_noblock(socket, address.host.c_str(), address.port, &timeout);
   if (opened == AMQP_STATUS_OK) return {};
   return {StatusCode::unavailable,
-          "connect to " + to_string(host) + ": " + open_failure(opened, host, false, deadline)};
+          "connect to " + to_string(host) + ": " + open_failure(opened, address, false, deadline)};
+}
+
+/// What an attempt at each address came to, where they do not all say the same.
+struct Failures {
+  std::vector<std::pair<std::string, Status>> of_addresses;
+
+  [[nodiscard]] Status status() const {
+    const Status& last = of_addresses.back().second;
+    const bool all_same = std::all_of(of_addresses.begin(), of_addresses.end(),
+                                      [&](const auto& each) { return each.second.message() == last.message(); });
+    if (all_same) return last;
+    std::string text;
+    for (const auto& [address, status] : of_addresses) {
+      text += (text.empty() ? "at " : "; at ") + address + ": " + status.message();
+    }
+    return {last.code(), std::move(text)};
+  }
+};
+
+/// The first address that answers. One that is silent leaves time for the others: rabbitmq-c would not.
+Status open_socket(const RabbitMqConfig& config, const HostPort& host, TimePoint deadline, AmqpHandle& connection) {
+  std::vector<std::string> addresses;
+  if (const Status status = look_up(host.host, deadline, addresses); !status.ok()) {
+    return {status.code(), "connect to " + to_string(host) + ": " + status.message()};
+  }
+  Failures failures;
+  for (auto left = static_cast<int>(addresses.size()); const std::string& text : addresses) {
+    AmqpHandle fresh(amqp_new_connection());
+    if (!fresh) return {StatusCode::internal, "cannot make an AMQP connection: out of memory"};
+    const TimePoint until = Clock::now() + left_until(deadline) / left--;
+    const HostPort address{text, host.port};
+    Status status =
+        config.tls ? open_tls(config, host, address, fresh.get(), until) : open_tcp(host, address, fresh.get(), until);
+    if (status.ok()) connection = std::move(fresh);
+    if (!status.retryable()) return status;
+    failures.of_addresses.emplace_back(text, std::move(status));
+  }
+  return failures.status();
 }
 
 }  // namespace
 
 Status open_amqp_connection(const RabbitMqConfig& config, const HostPort& host, AmqpHandle& connection) {
-  AmqpHandle fresh(amqp_new_connection());
-  if (!fresh) return {StatusCode::internal, "cannot make an AMQP connection: out of memory"};
+  AmqpHandle fresh;
   const TimePoint deadline = Clock::now() + config.connect_timeout;
-  Status status = config.tls ? open_tls(config, host, fresh.get(), deadline) : open_tcp(host, fresh.get(), deadline);
-  if (!status.ok()) return status;
+  if (Status status = open_socket(config, host, deadline, fresh); !status.ok()) return status;
   const timeval timeout = to_timeval(left_until(deadline));
   amqp_set_handshake_timeout(fresh.get(), &timeout);
   amqp_set_rpc_timeout(fresh.get(), &timeout);
-  status = log_in(config, to_string(host), fresh.get());
-  if (!status.ok()) return status;
+  if (Status status = log_in(config, to_string(host), fresh.get()); !status.ok()) return status;
   connection = std::move(fresh);
   return {};
 }

@@ -10,8 +10,8 @@ struct ssl_st;  // OpenSSL's SSL
 
 namespace action_triggers::detail {
 
-/// Connects to one host and logs in; blocks for at most config.connect_timeout in all, and the name look-up, which no
-/// option of the system bounds. ok: `connection` is set.
+/// Connects to one host, by the first of its addresses that answers, and logs in; blocks for at most
+/// config.connect_timeout in all. ok: `connection` is set.
 Status open_amqp_connection(const RabbitMqConfig& config, const HostPort& host, AmqpHandle& connection);
 
 /// What an error of rabbitmq-c means; right after the call that returned it, since it may be in errno.

@@ -11,7 +11,7 @@
 namespace action_triggers::detail {
 namespace {
 
-constexpr std::chrono::seconds refusal_time{1};
+constexpr std::chrono::seconds longest_refusal{30};  // of what closes connections; it begins with one second
 constexpr std::chrono::seconds answer_patience{10};  // a quorum queue is not made at once
 
 /// Queues that are bound to it do not count.
@@ -21,9 +21,9 @@ bool is_same_exchange(const RabbitMqExchangeDeclaration& a, const RabbitMqExchan
 
 }  // namespace
 
-void Refusal::set(Status status, TimePoint now) {
+void Refusal::set(Status status, TimePoint now, std::chrono::seconds time) {
   status_ = std::move(status);
-  until_ = now + refusal_time;
+  until_ = now + time;
 }
 
 Declarations::Declarations(Owner& owner) : owner_(owner) {
@@ -71,6 +71,24 @@ void Declarations::connection_lost(std::string_view why) {
   is_type_new_ = true;
 }
 
+void Declarations::closed_connection(const Status& why, TimePoint now) {
+  if (is_type_new_) return;  // the broker has said what is to blame
+  std::vector<Subject> asked;
+  for (const Control& control : controls_) {
+    if (control.sent && !control.removed) asked.push_back(*control.sent);
+  }
+  const auto suspect =
+      std::find_if(asked.begin(), asked.end(), [this](Subject each) { return entry(each).is_suspect; });
+  if (suspect != asked.end()) asked = {*suspect};  // there is one at a time
+  for (const Subject each : asked) entry(each).is_suspect = true;
+  if (asked.size() != 1) return;
+  Entry& cause = entry(asked.front());
+  const std::chrono::seconds time(1U << std::min(cause.closed_connections++, 5U));
+  cause.refusal.set({StatusCode::unavailable, "asking for " + describe(asked.front()) +
+                                                  " made the broker close the connection: " + why.message()},
+                    now, std::min(time, longest_refusal));
+}
+
 void Declarations::reset(amqp_channel_t last_channel) {
   controls_ = std::span(all_controls_).first(last_channel);
   if (!std::exchange(is_type_new_, false)) unknown_type_.clear();  // its plugin may be there now
@@ -81,17 +99,17 @@ void Declarations::reset(amqp_channel_t last_channel) {
   waiting_.clear();
   for (Entry& queue : queues_) {
     queue.state = queue.config != nullptr && declares(*queue.config) ? State::unknown : State::exists;
-    queue.refusal.clear();
+    if (!queue.is_suspect) queue.refusal.clear();
   }
   for (Entry& exchange : exchanges_) {
     exchange.state = State::unknown;
-    exchange.refusal.clear();
+    if (!exchange.is_suspect) exchange.refusal.clear();
   }
 }
 
 void Declarations::request(Subject subject, TimePoint now) {
   Entry& wanted = entry(subject);
-  if (wanted.state == State::requested) return;
+  if (wanted.state == State::requested || (wanted.is_suspect && wanted.refusal.at(now) != nullptr)) return;
   if (has_unknown_type(subject)) {
     wanted.refusal.set({StatusCode::invalid_argument, "the broker does not know the exchange type '" + unknown_type_ +
                                                           "': enable the plugin that brings it, or correct "
@@ -148,12 +166,21 @@ bool Declarations::declares_exchange(const std::string& exchange) const {
 
 void Declarations::send_waiting(TimePoint now) {
   for (Control& control : controls_) {
-    if (waiting_.empty()) return;
     if (control.sent || control.state == Control::State::closing) continue;
-    const Subject next = waiting_.front();
-    waiting_.pop_front();
-    send(control, next, now);
+    const auto next =
+        std::find_if(waiting_.begin(), waiting_.end(), [this](Subject each) { return may_be_sent(each); });
+    if (next == waiting_.end()) return;
+    const Subject subject = *next;
+    waiting_.erase(next);
+    send(control, subject, now);
   }
+}
+
+/// Of those under suspicion one at a time.
+bool Declarations::may_be_sent(Subject subject) const {
+  return !entry(subject).is_suspect || std::none_of(controls_.begin(), controls_.end(), [this](const Control& control) {
+    return control.sent && !control.removed && entry(*control.sent).is_suspect;
+  });
 }
 
 void Declarations::send(Control& control, Subject subject, TimePoint now) {
@@ -246,6 +273,8 @@ void Declarations::answered(Control& control, const Status& status, TimePoint no
   if (!control.removed) {
     Entry& wanted = entry(subject);
     wanted.state = status.ok() ? State::exists : State::unknown;
+    wanted.is_suspect = false;
+    wanted.closed_connections = 0;
     if (!status.ok()) {
       wanted.refusal.set(status, now);
     } else if (subject.kind == Kind::exchange) {

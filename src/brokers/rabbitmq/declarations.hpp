@@ -6,6 +6,10 @@
 /// each of them one at a time, since a channel.close does not say which of several requests it answers; on many at
 /// once, so that neither round trips add up nor one request without an answer holds up the others. What one destination
 /// declares is one request of several methods, which follow each other without waiting; the last answer is its answer.
+///
+/// What fails inside the broker closes the connection instead (541: a quorum queue without a majority, a virtual host
+/// that is down), and names no queue. What was asked for then is under suspicion: it is asked again one at a time,
+/// until only one is to blame. That one is refused for longer and longer, since each try costs everybody a connection.
 #pragma once
 
 #include <array>
@@ -27,7 +31,7 @@ namespace action_triggers::detail {
 /// A status that holds for a time: what was refused is not asked again for every message.
 class Refusal {
  public:
-  void set(Status status, TimePoint now);
+  void set(Status status, TimePoint now, std::chrono::seconds time = std::chrono::seconds(1));
   void clear() { until_ = TimePoint::min(); }
   /// nullptr: nothing is refused now.
   [[nodiscard]] const Status* at(TimePoint now) const { return now < until_ ? &status_ : nullptr; }
@@ -76,13 +80,16 @@ class Declarations {
   /// The number may be set again, for something else. An answer that is still to come is ignored.
   void remove(Subject subject);
 
-  /// The connection is a new one: nothing was asked for or refused on it. Channels up to `last_channel` are used.
+  /// The broker has closed the connection because of something that was asked for.
+  void closed_connection(const Status& why, TimePoint now);
+  /// The connection is a new one: nothing was asked for or refused on it, but for what
+  /// ended the last one. Channels up to `last_channel` are used.
   void reset(amqp_channel_t last_channel = last_control_channel);
   /// The connection was lost. If an exchange of a type that the broker does not know is why, none is declared on the
   /// next connection, or that would be lost as well.
   void connection_lost(std::string_view why);
-  /// Asks, also where an earlier answer was yes; not if an answer is still to come. Who asks for an exchange doubts
-  /// that it is there: queues that are bound to it are to be declared again.
+  /// Asks, also where an earlier answer was yes; not if an answer is still to come, or if it ended a connection lately.
+  /// Who asks for an exchange doubts that it is there: queues that are bound to it are to be declared again.
   void request(Subject subject, TimePoint now);
   /// Asks for what the destination declares, if it declares something.
   void request_declared(std::size_t index, TimePoint now);
@@ -95,6 +102,9 @@ class Declarations {
   [[nodiscard]] const Status* refused(Subject subject, TimePoint now) const;
   /// Whether a destination declares this exchange.
   [[nodiscard]] bool declares_exchange(const std::string& exchange) const;
+
+  /// "the queue 'q'", for texts.
+  [[nodiscard]] std::string describe(Subject subject) const;
 
   /// A method arrived on a control channel.
   void on_method(amqp_channel_t channel, const amqp_method_t& method, TimePoint now);
@@ -116,6 +126,8 @@ class Declarations {
     std::string exchange;
     State state = State::unknown;
     Refusal refusal;
+    bool is_suspect = false;          // its last try may have closed a connection
+    unsigned closed_connections = 0;  // by it alone, since the last answer
   };
 
   /// A channel on which one thing at a time is asked.
@@ -134,13 +146,13 @@ class Declarations {
   [[nodiscard]] bool has_unknown_type(Subject subject) const;
   [[nodiscard]] Entry& entry(Subject subject);
   [[nodiscard]] const Entry& entry(Subject subject) const;
+  [[nodiscard]] bool may_be_sent(Subject subject) const;
   void send_waiting(TimePoint now);
   void send(Control& control, Subject subject, TimePoint now);
   void ask(Control& control, amqp_method_number_t method, void* decoded);
   void ask_for_exchange(Control& control, const std::string& exchange);
   void close(Control& control);
   void answered(Control& control, const Status& status, TimePoint now);
-  [[nodiscard]] std::string describe(Subject subject) const;
 
   Owner& owner_;
   std::array<Control, last_control_channel> all_controls_;

@@ -177,7 +177,25 @@ bool DestinationChannels::has_times() const {
   return false;
 }
 
-Status DestinationChannels::check_times(const std::function<bool(amqp_channel_t)>& is_excused, BrokerEvents& events) {
+/// What has something unconfirmed on the channel: "the queue 'a', the queue 'b' and 3 more".
+std::string DestinationChannels::waiting_on(std::size_t channel) const {
+  constexpr std::size_t most = 3;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < targets_.size(); ++i) {
+    if (targets_[i].channel != channel || publishers_[i].unconfirmed() == 0) continue;
+    const std::size_t exchange = targets_[i].exchange;
+    const std::string name =
+        declarations_.describe(channels_.name(exchange).empty() ? Declarations::Subject{Kind::queue, i}
+                                                                : Declarations::Subject{Kind::exchange, exchange});
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text += (i == 0 ? "" : ", ") + names[i];
+  return names.size() > most ? text + " and " + std::to_string(names.size() - most) + " more" : text;
+}
+
+Status DestinationChannels::check_times(const std::function<bool(amqp_channel_t)>& is_excused, bool leaves_host,
+                                        BrokerEvents& events) {
   const TimePoint now = events.now();
   for (std::size_t i = 0; i < channels_.size(); ++i) {
     PublishChannel& channel = channels_[i];
@@ -188,7 +206,10 @@ Status DestinationChannels::check_times(const std::function<bool(amqp_channel_t)
       return {StatusCode::unavailable,
               "the broker does not answer channel.open: it has stopped reading this connection"};
     } else if (channel.is_hopeless(now)) {
-      const Status why(StatusCode::unavailable, "the broker has confirmed nothing on the channel for 30 seconds");
+      const Status why(StatusCode::unavailable, "the broker has confirmed nothing for " +
+                                                    std::to_string(PublishChannel::longest_wait.count()) +
+                                                    " seconds of what was sent to " + waiting_on(i));
+      if (leaves_host) return why;
       events.log(LogLevel::warning, why.message());
       channel.lost(why, events);
       close(channel, "not confirmed", now);

@@ -73,8 +73,9 @@ class DestinationChannels {
 
   [[nodiscard]] bool has_times() const;
   /// Gives up channels on which nothing is confirmed. `is_excused`: no answer can be expected on the channel yet. Not
-  /// ok: the broker does not read the connection.
-  [[nodiscard]] Status check_times(const std::function<bool(amqp_channel_t)>& is_excused, BrokerEvents& events);
+  /// ok: the broker does not read the connection; or, with `leaves_host`, nothing was confirmed on a channel.
+  [[nodiscard]] Status check_times(const std::function<bool(amqp_channel_t)>& is_excused, bool leaves_host,
+                                   BrokerEvents& events);
 
  private:
   struct Target {
@@ -90,6 +91,7 @@ class DestinationChannels {
   void open(PublishChannel& channel, TimePoint now);
   void close(PublishChannel& channel, std::string_view why, TimePoint now);
   void close_if_idle(std::size_t index, TimePoint now);
+  [[nodiscard]] std::string waiting_on(std::size_t channel) const;
 
   Declarations& declarations_;
   Owner& owner_;

@@ -11,7 +11,6 @@ namespace action_triggers::detail {
 namespace {
 
 constexpr std::chrono::milliseconds usual_wait{500};  // for a confirmation
-constexpr std::chrono::seconds longest_wait{30};      // for a confirmation, of a message or of channel.close
 constexpr std::chrono::seconds open_patience{5};
 constexpr std::size_t largest_window = 1'000'000;
 

@@ -66,6 +66,8 @@ class PublishChannel {
 
   /// So many messages may follow one that the broker does not confirm without stopping the whole connection.
   static constexpr std::size_t safe_window = 200;
+  /// For a confirmation.
+  static constexpr std::chrono::seconds longest_wait{30};
 
   /// `publishers` outlives this, and has every destination that publishes.
   PublishChannel(std::uint16_t id, Publishers& publishers) : id_(id), publishers_(publishers) {}

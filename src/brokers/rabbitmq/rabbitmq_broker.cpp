@@ -13,9 +13,14 @@ namespace {
 
 constexpr std::chrono::milliseconds check_interval{250};  // of what has a time limit, while there is something
 constexpr std::size_t most_refused_keys = 1'000;          // of a destination, then those are forgotten
-constexpr std::chrono::seconds good_host_time{1};  // a host that ends connections sooner is not tried first again
+constexpr std::chrono::seconds good_host_time{1};         // a host that ends connections sooner is no good one
 
 using Kind = Declarations::Kind;
+
+bool is_declaration(amqp_method_number_t method) {
+  const amqp_method_number_t of_class = method >> 16U;
+  return of_class == AMQP_QUEUE_DECLARE_METHOD >> 16U || of_class == AMQP_EXCHANGE_DECLARE_METHOD >> 16U;
+}
 
 std::size_t fail_all(std::span<const OutboundMessage* const> messages, Status why, BrokerEvents& events) {
   for (const OutboundMessage* message : messages) events.complete(*message, Outcome::failed(why));
@@ -52,6 +57,7 @@ void RabbitMqBroker::add_destination(const BrokerConfig& config, std::size_t ind
   declarations_.set_queue(index, added);
   channels_.add(index, added.exchange);
   if (!connection_) return;
+  set_patience();
   prepare(index, last_poll_);
 }
 
@@ -82,7 +88,8 @@ void RabbitMqBroker::connect(BrokerEvents& /*events*/) {
 void RabbitMqBroker::on_connected(AmqpHandle handle, BrokerEvents& events) {
   const auto channel_max = static_cast<std::uint16_t>(amqp_get_channel_max(handle.get()));
   connection_.emplace(std::move(handle), to_string(config_.hosts[host_]), config_.tls.has_value());
-  connected_at_ = events.now();
+  connected_at_ = confirmed_at_ = events.now();
+  set_patience();
   blocked_ = false;
   next_check_ = TimePoint::max();
   const TimePoint now = events.now();
@@ -99,6 +106,14 @@ void RabbitMqBroker::on_connected(AmqpHandle handle, BrokerEvents& events) {
   events.connected();
 }
 
+void RabbitMqBroker::set_patience() {
+  std::chrono::milliseconds shortest = std::chrono::milliseconds::max();
+  for (const Target& target : targets_) {
+    if (target.config != nullptr) shortest = std::min(shortest, target.config->timeout);
+  }
+  connection_->set_shortest_timeout(shortest);
+}
+
 /// The lane sends again what was unconfirmed, in order, over the next connection.
 void RabbitMqBroker::lose_connection(BrokerEvents& events) {
   const Status why = connection_->error();
@@ -107,9 +122,13 @@ void RabbitMqBroker::lose_connection(BrokerEvents& events) {
     const std::uint16_t channels = channel_limit_.refused(events.now());
     events.log(LogLevel::warning, "the next connection uses " + std::to_string(channels) + " channels at most");
   }
+  // A host that ends connections at once, or does not answer on one, is not tried first again.
+  if (connection_->given_up() || events.now() - connected_at_ < good_host_time) {
+    host_ = (host_ + 1) % config_.hosts.size();
+  }
+  if (is_declaration(connection_->blamed_method())) declarations_.closed_connection(why, events.now());
   connection_.reset();
   channels_.lost({StatusCode::unavailable, why.message()}, events);
-  if (events.now() - connected_at_ < good_host_time) host_ = (host_ + 1) % config_.hosts.size();
   events.disconnected(why);
 }
 
@@ -278,13 +297,14 @@ void RabbitMqBroker::on_connection_method(const amqp_method_t& method, BrokerEve
     const auto& blocked = *static_cast<const amqp_connection_blocked_t*>(method.decoded);
     blocked_ = true;
     connection_->set_blocked(true);
-    const std::string why = "RabbitMQ has blocked publishers: " + std::string(from_amqp(blocked.reason));
+    const std::string why = to_string(config_.hosts[host_]) +
+                            ": RabbitMQ has blocked publishers: " + std::string(from_amqp(blocked.reason));
     events.log(LogLevel::warning, why);
     events.blocked(true, why);
   } else if (method.id == AMQP_CONNECTION_UNBLOCKED_METHOD) {
     blocked_ = false;
     connection_->set_blocked(false);
-    events.log(LogLevel::info, "RabbitMQ takes messages again");
+    events.log(LogLevel::info, to_string(config_.hosts[host_]) + ": RabbitMQ takes messages again");
     events.blocked(false, {});
   }
 }
@@ -295,6 +315,7 @@ void RabbitMqBroker::on_publish_method(PublishChannel& channel, const amqp_metho
   if (channel.state() == PublishChannel::State::closing && method.id != AMQP_CHANNEL_CLOSE_METHOD) return;  // too late
   Status status;
   const auto confirmed = [&](std::uint64_t tag, bool multiple, Confirmation confirmation) -> Status {
+    confirmed_at_ = last_poll_;
     if (connection_->is_writing(channel.id()) && channel.is_of_newest(tag, multiple)) {
       return {StatusCode::unavailable, "the broker confirmed a message that it has only got in part"};
     }
@@ -372,14 +393,16 @@ void RabbitMqBroker::check_times(BrokerEvents& events) {
     declarations_.restart_times(now);
   } else {
     declarations_.check_times(now);
-    if (declarations_.is_stuck()) return connection_->fail("the broker answers no declaration on this connection");
+    if (declarations_.is_stuck()) return connection_->give_up("the broker answers no declaration on this connection");
   }
   goes_on = goes_on || channels_.has_times();
   const auto is_excused = [this](amqp_channel_t channel) {  // a large body may take its time
     return blocked_ || connection_->is_writing(channel);
   };
-  if (const Status status = channels_.check_times(is_excused, events); !status.ok()) {
-    return connection_->fail(status.message());
+  // Another host may confirm what this one does not, if it is not a queue's trouble.
+  const bool leaves_host = config_.hosts.size() > 1 && now - confirmed_at_ >= PublishChannel::longest_wait;
+  if (const Status status = channels_.check_times(is_excused, leaves_host, events); !status.ok()) {
+    return connection_->give_up(status.message());
   }
   next_check_ = goes_on ? now + check_interval : TimePoint::max();
 }

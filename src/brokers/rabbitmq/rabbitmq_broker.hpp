@@ -67,6 +67,7 @@ class RabbitMqBroker final : public Broker, private Declarations::Owner, private
   // Connection
   void on_connected(AmqpHandle handle, BrokerEvents& events);
   void lose_connection(BrokerEvents& events);
+  void set_patience();
 
   // Declarations::Owner, DestinationChannels::Owner
   bool send_method(amqp_channel_t channel, amqp_method_number_t method, void* decoded) override;
@@ -98,6 +99,7 @@ class RabbitMqBroker final : public Broker, private Declarations::Owner, private
   std::unique_ptr<AmqpConnector> connector_;  // while connecting
   std::size_t host_ = 0;                      // the one that is tried first
   TimePoint connected_at_;
+  TimePoint confirmed_at_;  // or refused, the last message
   std::optional<AmqpConnection> connection_;
   bool blocked_ = false;                     // by the server: connection.blocked
   TimePoint last_poll_;                      // wait_request() counts from it

@@ -114,7 +114,7 @@ FieldTable<ParsedRabbitMqConfig> connection_fields() {
       integer_field<C>(in_conn_details, "heartbeat", &RabbitMqConfig::heartbeat, 0, 3'600, "30",
                        "Seconds; 0 switches heartbeats off."),
       custom_field<C>(in_conn_details, "connect_timeout", "float", "0.001 to 3600", "10",
-                      "Seconds for one host: TCP, TLS and login in all.", read_connect_timeout)
+                      "Seconds for one host: name, TCP, TLS and login in all.", read_connect_timeout)
           .alias("timeout"),
       text_field<C>(in_conn_details, "connection_name", &RabbitMqConfig::connection_name, "the program's name",
                     "What the server's tools show."),

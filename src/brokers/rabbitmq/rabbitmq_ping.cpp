@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "brokers/rabbitmq/amqp.hpp"
+#include "brokers/rabbitmq/amqp_connector.hpp"
 #include "brokers/rabbitmq/amqp_login.hpp"
 #include "brokers/rabbitmq/declare_methods.hpp"
 #include "brokers/rabbitmq/message_encoder.hpp"
@@ -43,13 +44,9 @@ class Ping {
 
  private:
   void connect() {
-    Status status;
-    for (const HostPort& host : config_.hosts) {
-      config_.connect_timeout = std::min(config_.connect_timeout, left());
-      status = open_amqp_connection(config_, host, connection_);
-      if (status.ok() || !status.retryable()) break;
-    }
-    if (!status.ok()) throw Status(status);
+    AmqpConnectorResult result = connect_to_any_host(config_, 0, deadline_);
+    if (!result.status.ok()) throw Status(result.status);
+    connection_ = std::move(result.connection);
     const timeval timeout = to_timeval(left());
     amqp_set_rpc_timeout(connection_.get(), &timeout);
   }
