@@ -127,6 +127,7 @@ Verdict judge(const std::string& run, const std::vector<Fired>& fired, const std
                                  "arrived, where " + std::to_string(rules.most_unsure) + " are explained");
   }
   verdict.lost = lost.count();
+  verdict.duplicates = arrivals.duplicates;
   return verdict;
 }
 

@@ -117,6 +117,7 @@ TEST_F(OracleTest, FindsTooManyDuplicates) {
   for (int i = 0; i < 3; ++i) arrive(0);
   rules.most_duplicates = 2;
   EXPECT_THAT(complaints(), IsEmpty());
+  EXPECT_EQ(verdict().duplicates, 2U);
   rules.most_duplicates = 1;
   EXPECT_THAT(complaints(), ElementsAre("2 duplicates, where 1 are explained"));
 }
