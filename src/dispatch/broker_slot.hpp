@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "action_triggers/broker.hpp"
@@ -35,6 +36,13 @@ class BrokerSlot {
   }
   /// After it has thrown: nobody knows what state it is in.
   void discard() noexcept { broker_.reset(); }
+  /// See Broker. Only a text is at stake: a broker that throws is not replaced for it.
+  [[nodiscard]] std::string why_unconfirmed(const OutboundMessage& message) const noexcept {
+    std::string why;
+    if (broker_ == nullptr || closed_) return why;
+    static_cast<void>(thrown_by("the broker's why_unconfirmed()", [&] { why = broker_->why_unconfirmed(message); }));
+    return why;
+  }
   /// Once. What it threw, if it did.
   std::optional<Status> close(BrokerEvents& events, std::chrono::milliseconds timeout) noexcept {
     if (std::exchange(closed_, true) || broker_ == nullptr) return std::nullopt;

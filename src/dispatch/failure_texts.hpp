@@ -3,9 +3,8 @@
 /// texts.
 #pragma once
 
-#include <string_view>
-
 #include "action_triggers/status.hpp"
+#include "dispatch/broker_slot.hpp"
 #include "dispatch/connection_supervisor.hpp"
 #include "dispatch/record.hpp"
 
@@ -13,11 +12,11 @@ namespace action_triggers::detail {
 
 // None throws: without memory the text is short (dispatch/out_of_memory.hpp).
 
-/// The deadline came; says what the message waited for. `unconfirmed`: see Broker::why_unconfirmed().
-Status timed_out(const Record& record, const ConnectionSupervisor& connection, std::string_view unconfirmed) noexcept;
-/// The lane or the destination ends: "`why`: …", with what the message waited for.
+/// The deadline came; says what the message waited for, and what the broker that holds it knows of that.
+Status timed_out(const Record& record, const ConnectionSupervisor& connection, const BrokerSlot& broker) noexcept;
+/// The lane or the destination ends: "`why`: …", with the same.
 Status closed(const char* why, const Record& record, const ConnectionSupervisor& connection,
-              std::string_view unconfirmed) noexcept;
+              const BrokerSlot& broker) noexcept;
 /// Overflow::drop_oldest.
 Status dropped(const Record& record) noexcept;
 

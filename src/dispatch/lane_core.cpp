@@ -19,14 +19,6 @@ constexpr std::chrono::milliseconds memory_pause{10};
 /// Every OutboundMessage that a broker of this lane has is a Record.
 Record& record_of(const OutboundMessage& message) { return const_cast<Record&>(static_cast<const Record&>(message)); }
 
-/// See Broker. Only a text is at stake: a broker that throws is not replaced for it.
-std::string why_unconfirmed(BrokerSlot& broker, const Record& record) noexcept {
-  std::string why;
-  if (!record.in_flight || !broker || broker.is_closed()) return why;
-  static_cast<void>(thrown_by("the broker's why_unconfirmed()", [&] { why = broker->why_unconfirmed(record); }));
-  return why;
-}
-
 }  // namespace
 
 void FlushBarrier::run(LaneCore& core) noexcept { core.flush(*this); }
@@ -39,10 +31,7 @@ LaneCore::LaneCore(Environment environment)
       backoff_(environment_.seed),
       connection_(due_, backoff_),
       connection_log_(environment_.log),
-      deadlines_(due_,
-                 [this](Record& record) {
-                   resolve(record, Outcome::failed(timed_out(record, connection_, why_unconfirmed(broker_, record))));
-                 }),
+      deadlines_(due_, [this](Record& one) { resolve(one, Outcome::failed(timed_out(one, connection_, broker_))); }),
       destinations_(due_, deadlines_),
       reports_(environment_.on_failure_is_set, environment_.reports_outlive_calls) {
   due_.make_place();  // close_alarm_
@@ -360,7 +349,7 @@ void LaneCore::released_by_broker(Record& record) {
 void LaneCore::resolve_all(Destination& destination, const char* why) {
   destination.queue.return_waiting(TimePoint::max());
   while (Record* const oldest = destination.queue.oldest()) {
-    resolve(*oldest, Outcome::failed(detail::closed(why, *oldest, connection_, why_unconfirmed(broker_, *oldest))));
+    resolve(*oldest, Outcome::failed(detail::closed(why, *oldest, connection_, broker_)));
   }
 }
 
@@ -393,9 +382,7 @@ void LaneCore::close_broker() {
 void LaneCore::finish_close_if_due() {
   if (queued_total_ > 0 && now_ >= close_deadline_) {
     close_broker();  // the last chance for what is in flight; fires that were on their way end here too
-    for (Destination* destination : destinations_.all()) {
-      resolve_all(*destination, "close() ran out of time");
-    }
+    for (Destination* destination : destinations_.all()) resolve_all(*destination, "close() ran out of time");
   }
   if (queued_total_ > 0) return;
   work_left_ = true;               // until everything has been reported, and
