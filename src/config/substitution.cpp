@@ -127,12 +127,29 @@ class Substitution {
   }
 
   void in_string(Node& node, const Path* path, bool in_list);
+  void put(Node& node, const Path* path, bool dollar, std::string_view placeholder, std::string& result);
 
   const ConfigOptions& options_;
   const std::string& root_;
   const AddFinding& add_finding_;
   std::size_t failures_ = 0;
 };
+
+/// Appends what a placeholder stands for, or says why it stands for nothing.
+void Substitution::put(Node& node, const Path* path, bool dollar, std::string_view placeholder, std::string& result) {
+  const std::size_t marks = dollar ? 1 : 2;  // at its end; two at its beginning
+  const std::string_view inside = placeholder.substr(2, placeholder.size() - 2 - marks);
+  Resolved resolved = dollar ? resolve_dollar(options_, inside) : resolve_name(options_, inside);
+  if (resolved.value) {
+    result += *resolved.value;
+    node.others_may = std::max(node.others_may, resolved.others_may);
+  } else if (resolved.is_unknown && options_.allow_unknown) {
+    result += placeholder;
+    fail(node, path, std::move(resolved.problem) + " The value is not checked.", /*is_problem=*/false);
+  } else {
+    fail(node, path, std::move(resolved.problem));
+  }
+}
 
 void Substitution::in_string(Node& node, const Path* path, bool in_list) {
   std::string result;
@@ -161,17 +178,7 @@ void Substitution::in_string(Node& node, const Path* path, bool in_list) {
       result += rest;  // the reference leaves it as it is
       break;
     }
-    const std::string_view inside = rest.substr(2, end - 2);
-    Resolved resolved = dollar ? resolve_dollar(options_, inside) : resolve_name(options_, inside);
-    if (resolved.value) {
-      result += *resolved.value;
-      node.others_may = std::max(node.others_may, resolved.others_may);
-    } else if (resolved.is_unknown && options_.allow_unknown) {
-      result += rest.substr(0, end + end_mark.size());
-      fail(node, path, std::move(resolved.problem) + " The value is not checked.", /*is_problem=*/false);
-    } else {
-      fail(node, path, std::move(resolved.problem));
-    }
+    put(node, path, dollar, rest.substr(0, end + end_mark.size()), result);
     if (result.size() > max_config_bytes) {
       fail(node, path, "With what its placeholders stand for, this value is larger than 1 MiB.");
       return;

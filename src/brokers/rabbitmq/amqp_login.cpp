@@ -131,6 +131,41 @@ bool is_from_loopback(int fd) {
   return is_loopback(text.data());
 }
 
+/// The server has answered the login with connection.close.
+Status refused_login(const RabbitMqConfig& config, const std::string& where, amqp_connection_state_t connection,
+                     const amqp_connection_close_t& close) {
+  const bool external = config.auth_mechanism == RabbitMqAuthMechanism::external;
+  const std::string_view text = from_amqp(close.reply_text);
+  AmqpError error = amqp_error(AmqpErrorAt::login, close.reply_code, text);
+  if (error.status == StatusCode::unauthenticated && !external && config.username == "guest" &&
+      !is_from_loopback(amqp_get_sockfd(connection))) {
+    error.advice = guest_advice;
+  }
+  const bool certificate = external && close.reply_code == AMQP_ACCESS_REFUSED;
+  return {error.status, where + (certificate ? " refused the client's certificate: " : ": ") +
+                            text_of(error, close.reply_code, text)};
+}
+
+/// It has not answered it in AMQP's words.
+Status failed_login(const RabbitMqConfig& config, const std::string& where, int library_error) {
+  if (library_error == AMQP_STATUS_BROKER_UNSUPPORTED_SASL_METHOD) {
+    return {StatusCode::unauthenticated,
+            where + " does not offer the mechanism " +
+                (config.auth_mechanism == RabbitMqAuthMechanism::external
+                     ? "EXTERNAL: enable rabbitmq_auth_mechanism_ssl there, and name EXTERNAL in auth_mechanisms"
+                     : "PLAIN: name it in auth_mechanisms there, or set conn_details.auth_mechanism")};
+  }
+  const bool is_other_protocol = library_error == AMQP_STATUS_CONNECTION_CLOSED ||
+                                 library_error == AMQP_STATUS_SOCKET_ERROR ||
+                                 library_error == AMQP_STATUS_BAD_AMQP_DATA;
+  std::string text = "log in to " + where + ": " + library_error_text(library_error);
+  if (is_other_protocol) {
+    text += config.tls ? "; check that this is RabbitMQ's port for AMQP with TLS"
+                       : "; check that this is RabbitMQ's port for AMQP, and without TLS";
+  }
+  return {StatusCode::unavailable, std::move(text)};
+}
+
 Status log_in(const RabbitMqConfig& config, const std::string& where, amqp_connection_state_t connection) {
   // The server sends connection.blocked only to those who announce that they understand it. To what is announced here
   // rabbitmq-c adds authentication_failure_close, without which wrong credentials would look like a lost connection.
@@ -156,32 +191,9 @@ Status log_in(const RabbitMqConfig& config, const std::string& where, amqp_conne
                : login(AMQP_SASL_METHOD_PLAIN, config.username.c_str(), config.password.reveal().c_str());
   if (reply.reply_type == AMQP_RESPONSE_NORMAL) return {};
   if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION && reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
-    const auto& close = *static_cast<const amqp_connection_close_t*>(reply.reply.decoded);
-    const std::string_view text = from_amqp(close.reply_text);
-    AmqpError error = amqp_error(AmqpErrorAt::login, close.reply_code, text);
-    if (error.status == StatusCode::unauthenticated && !external && config.username == "guest" &&
-        !is_from_loopback(amqp_get_sockfd(connection))) {
-      error.advice = guest_advice;
-    }
-    const bool certificate = external && close.reply_code == AMQP_ACCESS_REFUSED;
-    return {error.status, where + (certificate ? " refused the client's certificate: " : ": ") +
-                              text_of(error, close.reply_code, text)};
+    return refused_login(config, where, connection, *static_cast<const amqp_connection_close_t*>(reply.reply.decoded));
   }
-  if (reply.library_error == AMQP_STATUS_BROKER_UNSUPPORTED_SASL_METHOD) {
-    return {StatusCode::unauthenticated,
-            where + " does not offer the mechanism " +
-                (external ? "EXTERNAL: enable rabbitmq_auth_mechanism_ssl there, and name EXTERNAL in auth_mechanisms"
-                          : "PLAIN: name it in auth_mechanisms there, or set conn_details.auth_mechanism")};
-  }
-  const bool is_other_protocol = reply.library_error == AMQP_STATUS_CONNECTION_CLOSED ||
-                                 reply.library_error == AMQP_STATUS_SOCKET_ERROR ||
-                                 reply.library_error == AMQP_STATUS_BAD_AMQP_DATA;
-  std::string text = "log in to " + where + ": " + library_error_text(reply.library_error);
-  if (is_other_protocol) {
-    text += config.tls ? "; check that this is RabbitMQ's port for AMQP with TLS"
-                       : "; check that this is RabbitMQ's port for AMQP, and without TLS";
-  }
-  return {StatusCode::unavailable, std::move(text)};
+  return failed_login(config, where, reply.library_error);
 }
 
 /// A key with a passphrase: OpenSSL would ask the terminal for it.
