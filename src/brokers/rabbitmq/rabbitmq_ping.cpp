@@ -35,7 +35,7 @@ class Ping {
     std::string detail = config_.exchange.empty() ? prove_queue() : prove_exchange();
     if (send_) {
       detail += config_.exchange.empty() ? send_to_queue() : send_through_exchange();
-    } else {
+    } else if (!is_exchange_missing_) {
       detail += try_to_publish();
     }
     if (blocked_.empty()) amqp_connection_close(connection_.get(), AMQP_REPLY_SUCCESS);  // or it would not be read
@@ -130,6 +130,7 @@ class Ping {
                           0, amqp_empty_table);
     const bool exists_or_may = may_declare("look for the exchange");
     if (!config_.declare_exchange) return "exchange '" + config_.exchange + "' exists";
+    is_exchange_missing_ = !exists_or_may;
     return exists_or_may ? declare_exchange_and_queues()
                          : "connected; exchange '" + config_.exchange + "' does not exist yet, and will be declared";
   }
@@ -321,7 +322,8 @@ class Ping {
   const bool send_;
   AmqpHandle connection_;
   amqp_channel_t channel_ = 0;
-  std::string blocked_;  // why the broker blocks publishers; empty: it does not
+  bool is_exchange_missing_ = false;  // and it is not to be declared
+  std::string blocked_;               // why the broker blocks publishers; empty: it does not
 };
 
 }  // namespace
