@@ -186,6 +186,16 @@ TEST_F(DeclarationsTest, WhatFitsNoFrameIsRefusedAndHoldsUpNobody) {
   EXPECT_THAT(take_sent(), ElementsAre("1 open", "1 probe events"));
 }
 
+TEST_F(DeclarationsTest, AnExchangeThatIsDeletedWhileItIsDeclaredIsDeclaredAgain) {
+  exchange_with_queue();
+  request({Kind::queue, 0});
+  answer_close(404, "NOT_FOUND - no exchange 'events' in vhost '/'");  // the binding finds it gone
+  const Status* const refused = declarations.refused({Kind::queue, 0}, now);
+  ASSERT_NE(refused, nullptr);
+  EXPECT_EQ(refused->code(), StatusCode::unavailable) << "its messages are not to fail for good";
+  EXPECT_THAT(refused->message(), HasSubstr("is declared again"));
+}
+
 TEST_F(DeclarationsTest, WhoMayHaveEndedTheConnectionIsAskedForOneAtATime) {
   const Status closed(StatusCode::unavailable, "541");
   for (const char* name : {"a", "bad", "c"}) queue(name);

@@ -164,6 +164,12 @@ bool Declarations::declares_exchange(const std::string& exchange) const {
                      [&](const Entry& queue) { return declares_exchange(queue, exchange); });
 }
 
+/// An exchange and its queues are declared one after the other, and then bound.
+bool Declarations::makes_what_is_missing(Subject subject) const {
+  const RabbitMqConfig* const config = entry(subject).config;
+  return config != nullptr && config->declare_exchange.has_value();
+}
+
 void Declarations::send_waiting(TimePoint now) {
   for (Control& control : controls_) {
     if (control.sent || control.state == Control::State::closing) continue;
@@ -251,7 +257,11 @@ void Declarations::on_method(amqp_channel_t channel, const amqp_method_t& method
       break;
     case AMQP_CHANNEL_CLOSE_METHOD: {
       const auto& close = *static_cast<const amqp_channel_close_t*>(method.decoded);
-      const Status status = status_of_close(close.reply_code, from_amqp(close.reply_text));
+      Status status = status_of_close(close.reply_code, from_amqp(close.reply_text));
+      if (status.code() == StatusCode::not_found && control.sent && makes_what_is_missing(*control.sent)) {
+        status = {StatusCode::unavailable, "the broker says 404 " + std::string(from_amqp(close.reply_text)) +
+                                               "; it was deleted while it was declared, and is declared again"};
+      }
       amqp_channel_close_ok_t close_ok{};
       owner_.send_method(control.id, AMQP_CHANNEL_CLOSE_OK_METHOD, &close_ok);
       if (control.state == Control::State::open) control.state = Control::State::closed;

@@ -144,6 +144,7 @@ class Declarations {
 
   [[nodiscard]] static bool declares_exchange(const Entry& queue, const std::string& exchange);
   [[nodiscard]] bool has_unknown_type(Subject subject) const;
+  [[nodiscard]] bool makes_what_is_missing(Subject subject) const;
   [[nodiscard]] Entry& entry(Subject subject);
   [[nodiscard]] const Entry& entry(Subject subject) const;
   [[nodiscard]] bool may_be_sent(Subject subject) const;

@@ -206,9 +206,9 @@ Status DestinationChannels::check_times(const std::function<bool(amqp_channel_t)
       return {StatusCode::unavailable,
               "the broker does not answer channel.open: it has stopped reading this connection"};
     } else if (channel.is_hopeless(now)) {
-      const Status why(StatusCode::unavailable, "the broker has confirmed nothing for " +
-                                                    std::to_string(PublishChannel::longest_wait.count()) +
-                                                    " seconds of what was sent to " + waiting_on(i));
+      Status why(StatusCode::unavailable, "the broker has confirmed nothing for " +
+                                              std::to_string(PublishChannel::longest_wait.count()) +
+                                              " seconds of what was sent to " + waiting_on(i));
       if (leaves_host) return why;
       events.log(LogLevel::warning, why.message());
       channel.lost(why, events);

@@ -22,7 +22,7 @@ bool is_declaration(amqp_method_number_t method) {
   return of_class == AMQP_QUEUE_DECLARE_METHOD >> 16U || of_class == AMQP_EXCHANGE_DECLARE_METHOD >> 16U;
 }
 
-std::size_t fail_all(std::span<const OutboundMessage* const> messages, Status why, BrokerEvents& events) {
+std::size_t fail_all(std::span<const OutboundMessage* const> messages, const Status& why, BrokerEvents& events) {
   for (const OutboundMessage* message : messages) events.complete(*message, Outcome::failed(why));
   return messages.size();
 }
