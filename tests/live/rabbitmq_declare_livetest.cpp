@@ -83,7 +83,7 @@ TEST_F(RabbitMqDeclareTest, AHeadersExchangeIsBoundByArguments) {
       config_with(rabbitmq("b", exchange(R"({"type": "headers", "queues": [{"queue": ")" + queue_ +
                                          R"(", "bind": [{"arguments": {"x-match": "any", "kind": "mail"}}]}]})"))));
   Message message{.body = "0"};
-  message.headers.emplace_back("kind", "mail");
+  message.headers.push_back({"kind", "mail"});
   EXPECT_THAT(dispatcher.fire("b", message).wait(), IsOk());
   EXPECT_THAT(dispatcher.fire("b", "without the header").wait(), HasCode(StatusCode::unroutable));
   expect_in_queue(1);

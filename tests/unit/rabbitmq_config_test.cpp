@@ -146,7 +146,9 @@ TEST(RabbitMqConfigTest, AParameterOfASubstitutedUrlIsNotQuoted) {
 class TlsFiles {
  public:
   explicit TlsFiles(const char* passphrase = nullptr)
-      : key_(EVP_EC_gen("P-256"), EVP_PKEY_free), key_file_(pem_of_key(passphrase)), cert_file_(pem_of_certificate()) {}
+      : key_(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"), EVP_PKEY_free),
+        key_file_(pem_of_key(passphrase)),
+        cert_file_(pem_of_certificate()) {}
 
   [[nodiscard]] std::string key() const { return key_file_.path.string(); }
   [[nodiscard]] std::string certificate() const { return cert_file_.path.string(); }
