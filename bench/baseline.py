@@ -53,9 +53,12 @@ def sustained(programs, seconds):
 
 
 def verdict(old, new, better):
-    """Worse or better only where the middle halves of the runs do not overlap."""
+    """Worse or better only where the middle halves of the runs do not overlap, and the medians differ by over 2 %."""
     if len(old) < 3:
         return "—"
+    before, after = statistics.median(old), statistics.median(new)
+    if abs(after - before) <= 0.02 * before:
+        return "the same"
     old, new = (statistics.quantiles(runs, n=4) for runs in (old, new))
     if better == HIGHER:
         old, new = ([-value for value in reversed(runs)] for runs in (old, new))
