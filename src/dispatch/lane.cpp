@@ -14,10 +14,13 @@
 namespace action_triggers::detail {
 namespace {
 
-/// The firing thread wrote the record on another core: its lines come while the lane admits the one before.
-void prefetch(const void* record) noexcept {
-  for (std::size_t at = 0; at < sizeof(Record) + sizeof(Payload); at += 64) {
-    __builtin_prefetch(static_cast<const char*>(record) + at);
+/// The firing thread wrote the record on another core: its lines come while the lane admits the one before. But not the
+/// one with the link to the next record, which that thread may be about to write.
+void prefetch(const QueueNode* record) noexcept {
+  constexpr std::uintptr_t line = 64;
+  const auto link = reinterpret_cast<std::uintptr_t>(&record->next_in_queue);
+  for (std::uintptr_t at = (link / line + 1) * line; at < link + sizeof(Record) + sizeof(Payload); at += line) {
+    __builtin_prefetch(reinterpret_cast<const void*>(at));
   }
 }
 
