@@ -27,6 +27,7 @@
 #include "action_triggers/broker.hpp"
 #include "core/backoff.hpp"
 #include "dispatch/broker_slot.hpp"
+#include "dispatch/callback_time.hpp"
 #include "dispatch/connection_log.hpp"
 #include "dispatch/connection_supervisor.hpp"
 #include "dispatch/deadlines.hpp"
@@ -84,7 +85,7 @@ class LaneCore final : private BrokerEvents {
   template <class RunCallbacks>
   void report(RunCallbacks&& run_callbacks) {
     out_of_memory_ = false;
-    TimePoint began = TimePoint::max();
+    CallbackTime time(environment_.clock);
     while (Record* record = outcomes_.first()) {
       outcomes_.release_capacity_of_first();
       const bool is_read = reports_.needs_report(*record);
@@ -96,11 +97,11 @@ class LaneCore final : private BrokerEvents {
       outcomes_.pop();
       if (record->report != nullptr) record->set_done();
       if (is_read) {
-        if (began == TimePoint::max()) began = environment_.clock();
+        time.begins();
         run_callbacks(*record, *report);
       }
       reported(*record);
-      if (is_read && environment_.clock() - began >= most_of_a_turn) return;  // the broker's turn; the rest in the next
+      if (is_read && time.is_up()) return;  // the broker's turn; the rest in the next
     }
   }
 
@@ -127,8 +128,6 @@ class LaneCore final : private BrokerEvents {
   void destination_due(Destination& destination, TimePoint now);
 
  private:
-  static constexpr std::chrono::milliseconds most_of_a_turn{10};
-
   /// A time for the lane to wake up; its turn looks for itself what is due.
   class Alarm final : public Due {
     void on_due(TimePoint) override {}
