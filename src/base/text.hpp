@@ -2,14 +2,25 @@
 /// Small helpers for text.
 #pragma once
 
+#include <charconv>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace action_triggers::detail {
 
 /// A to Z in lower case; other bytes stay as they are, whatever the locale.
 std::string ascii_lower(std::string_view text);
+
+/// All of the text as a number, or nothing.
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
 
 /// "30 s", "0.25 s".
 std::string seconds_text(std::chrono::milliseconds time);

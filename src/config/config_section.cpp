@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "action_triggers/config_section.hpp"
+#include "base/text.hpp"
 #include "config/document.hpp"
 #include "config/section_reader.hpp"
 
@@ -20,16 +21,8 @@ namespace action_triggers {
 namespace {
 
 using detail::Node;
+using detail::parse_number;
 using detail::SectionReader;
-
-/// All of the text as a number, or nothing.
-template <class Number>
-std::optional<Number> parse_number(std::string_view text) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  return value;
-}
 
 /// 5, not 5.000000.
 std::string number_text(double value) {

@@ -2,13 +2,13 @@
 #include "brokers/kafka/kafka_checks.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 
 #include "action_triggers/broker_type.hpp"
+#include "base/text.hpp"
 #include "brokers/kafka/kafka_library.hpp"
 #include "brokers/kafka/kafka_properties.hpp"
 #include "config/readable_file.hpp"
@@ -16,13 +16,6 @@
 
 namespace action_triggers::detail {
 namespace {
-
-/// All of the text as a number.
-std::optional<double> number_in(const std::string& text) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
-}
 
 /// The key of conn_details that gives the property.
 std::string key_of(const ParsedKafkaConfig& config, const std::string& property, const std::string& otherwise) {
@@ -35,9 +28,9 @@ void check_room(ConfigSection& conn, const ParsedKafkaConfig& config) {
   const auto given = config.keys.find("queue.buffering.max.kbytes");
   if (given == config.keys.end()) return;
   const auto largest = config.properties.find("message.max.bytes");
-  const double bytes = largest == config.properties.end() ? 1e6 : number_in(largest->second).value_or(0);
+  const double bytes = largest == config.properties.end() ? 1e6 : parse_number<double>(largest->second).value_or(0);
   const auto value = config.properties.find(given->first);
-  const auto room = value == config.properties.end() ? std::nullopt : number_in(value->second);
+  const auto room = value == config.properties.end() ? std::nullopt : parse_number<double>(value->second);
   if (!room || *room * 1024 >= bytes) return;
   conn.problem(given->second, "The field '" + given->second + "' must leave room for the largest message ('" +
                                   key_of(config, "message.max.bytes", "max_request_size") + "'): at least " +
@@ -126,7 +119,7 @@ std::string why_no_client_of(ConfigSection& conn, const KafkaConfig& config) {
 void check_together(ConfigSection& conn, const ParsedKafkaConfig& parsed, const KafkaConfig& config) {
   const auto value_of = [&](const char* property, double otherwise) {
     const auto found = config.properties.find(property);
-    return found == config.properties.end() ? otherwise : number_in(found->second).value_or(otherwise);
+    return found == config.properties.end() ? otherwise : parse_number<double>(found->second).value_or(otherwise);
   };
   const auto in_ms = [](std::chrono::milliseconds time) {
     constexpr double most = 3'600'000;  // librdkafka's, which make_kafka_conf() keeps to

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "base/text.hpp"
 #include "brokers/rabbitmq/amqp_limits.hpp"
 
 namespace action_triggers::detail {
@@ -80,16 +81,10 @@ std::optional<Status> check_length(const char* what, std::string_view text) {
   return invalid(std::string("the ") + what + " has " + std::to_string(text.size()) + " bytes; AMQP allows 255");
 }
 
-std::optional<std::int64_t> integer_of(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
-}
-
 amqp_table_entry_t entry_of(HeaderView header, HeaderLists& lists) {
   switch (header.type) {
     case HeaderType::integer:
-      return {to_amqp(header.name), narrowed(integer_of(header.value).value_or(0))};
+      return {to_amqp(header.name), narrowed(parse_number<std::int64_t>(header.value).value_or(0))};
     case HeaderType::list:
       return {to_amqp(header.name), lists.add(header.value)};
     case HeaderType::boolean:
@@ -193,7 +188,7 @@ std::optional<Status> check_header(HeaderView header) {
     return invalid("RabbitMQ takes the header '" + std::string(header.name) +
                    "' for a list of further routing keys; make it one with Header::list, or give it another name");
   }
-  if (header.type == HeaderType::integer && !integer_of(header.value)) {
+  if (header.type == HeaderType::integer && !parse_number<std::int64_t>(header.value)) {
     return invalid("the header '" + std::string(header.name) + "' is no integer");
   }
   return std::nullopt;

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/text.hpp"
 #include "brokers/rabbitmq/rabbitmq_parse.hpp"
 #include "config/hosts.hpp"
 #include "config/section_reader.hpp"
@@ -37,10 +38,8 @@ std::optional<std::string> percent_decoded(std::string_view text) {
 }
 
 std::optional<std::int64_t> integer_in(const std::string& text, std::int64_t min, std::int64_t max) {
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool is_one = error == std::errc() && end == text.data() + text.size() && number >= min && number <= max;
-  return is_one ? std::optional(number) : std::nullopt;
+  const auto number = parse_number<std::int64_t>(text);
+  return number && *number >= min && *number <= max ? number : std::nullopt;
 }
 
 // The query. Each parameter is read by a function that returns what is wrong.
