@@ -21,6 +21,7 @@
 #include "action_triggers/clock.hpp"
 #include "brokers/rabbitmq/amqp_limits.hpp"
 #include "brokers/rabbitmq/host_addresses.hpp"
+#include "brokers/rabbitmq/tls_files.hpp"
 #include "config/hosts.hpp"
 
 namespace action_triggers::detail {
@@ -194,12 +195,6 @@ Status log_in(const RabbitMqConfig& config, const std::string& where, amqp_conne
     return refused_login(config, where, connection, *static_cast<const amqp_connection_close_t*>(reply.reply.decoded));
   }
   return failed_login(config, where, reply.library_error);
-}
-
-/// A key with a passphrase: OpenSSL would ask the terminal for it.
-int refuse_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* was_asked) {
-  *static_cast<bool*>(was_asked) = true;
-  return -1;
 }
 
 /// Keeps OpenSSL's reason, which rabbitmq-c does not hand out.

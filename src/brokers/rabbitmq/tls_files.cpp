@@ -27,14 +27,14 @@ class Context {
   SSL_CTX* const context_;
 };
 
+constexpr const char* no_certificate = "holds no certificate in PEM";
+
+}  // namespace
+
 int refuse_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* was_asked) {
   *static_cast<bool*>(was_asked) = true;
   return -1;
 }
-
-constexpr const char* no_certificate = "holds no certificate in PEM";
-
-}  // namespace
 
 std::string why_no_authorities(const std::string& ca_file) {
   const Context context;

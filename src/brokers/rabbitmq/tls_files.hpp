@@ -6,6 +6,10 @@
 
 namespace action_triggers::detail {
 
+/// OpenSSL's callback for a key with a passphrase: gives none, and sets the bool at `was_asked`. Without one, OpenSSL
+/// would ask the terminal.
+int refuse_passphrase(char* buffer, int size, int writing, void* was_asked);
+
 // Why it cannot, as what follows "The file": "holds no certificate in PEM". Empty: it can. An expired certificate is
 // not wrong: the clock may be.
 
