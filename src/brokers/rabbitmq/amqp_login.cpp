@@ -35,28 +35,26 @@ std::chrono::milliseconds left_until(TimePoint deadline) {
   return std::max(std::chrono::round<std::chrono::milliseconds>(deadline - Clock::now()), std::chrono::milliseconds(1));
 }
 
-/// Why a socket cannot be connected, as errno has it; 0: it can. rabbitmq-c says the same of every reason.
-int connect_error(const HostPort& host, TimePoint deadline) {
+/// Why a socket cannot be connected to an address, as errno has it; 0: it can. rabbitmq-c says the same of every
+/// reason.
+int connect_error(const HostPort& address, TimePoint deadline) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICHOST;
   addrinfo* found = nullptr;
-  if (::getaddrinfo(host.host.c_str(), std::to_string(host.port).c_str(), &hints, &found) != 0) return 0;
+  if (::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found) != 0) return 0;
   int error = 0;
-  for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
-    error = 0;
-    const int fd = ::socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || ::connect(fd, address->ai_addr, address->ai_addrlen) != 0) error = errno;
-    if (error == EINPROGRESS) {
-      error = ETIMEDOUT;
-      pollfd poll{.fd = fd, .events = POLLOUT, .revents = 0};
-      socklen_t size = sizeof error;
-      if (::poll(&poll, 1, static_cast<int>(left_until(deadline).count())) == 1) {
-        ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-      }
+  const int fd = ::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0 || ::connect(fd, found->ai_addr, found->ai_addrlen) != 0) error = errno;
+  if (error == EINPROGRESS) {
+    error = ETIMEDOUT;
+    pollfd poll{.fd = fd, .events = POLLOUT, .revents = 0};
+    socklen_t size = sizeof error;
+    if (::poll(&poll, 1, static_cast<int>(left_until(deadline).count())) == 1) {
+      ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
     }
-    if (fd >= 0) ::close(fd);
-    if (error == 0) break;
   }
+  if (fd >= 0) ::close(fd);
   ::freeaddrinfo(found);
   return error;
 }
@@ -78,10 +76,10 @@ std::string advice_on(int error) {
 }
 
 /// Why amqp_socket_open_noblock() failed.
-std::string open_failure(int result, const HostPort& host, bool tls, TimePoint deadline) {
+std::string open_failure(int result, const HostPort& address, bool tls, TimePoint deadline) {
   switch (result) {
     case AMQP_STATUS_SOCKET_ERROR:
-      if (const int error = connect_error(host, deadline); error != 0) {
+      if (const int error = connect_error(address, deadline); error != 0) {
         return std::generic_category().message(error) + advice_on(error);
       }
       return amqp_error_string2(result);
