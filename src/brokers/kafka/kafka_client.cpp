@@ -96,6 +96,11 @@ rd_kafka_resp_err_t kafka_fatal_error(rd_kafka_t* client, std::string& reason) {
   return error;
 }
 
+std::size_t kafka_servers(const KafkaConfig& config) {
+  const std::string& servers = config.bootstrap_servers;
+  return static_cast<std::size_t>(std::count(servers.begin(), servers.end(), ',')) + 1;
+}
+
 std::string kafka_unreachable(const KafkaConfig& config, const std::string& last_error) {
   return "no broker of " + config.bootstrap_servers + " can be reached" + (last_error.empty() ? "" : ": " + last_error);
 }

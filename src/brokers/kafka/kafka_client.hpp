@@ -49,6 +49,9 @@ void destroy_elsewhere(rd_kafka_t* client, std::chrono::milliseconds patience, c
 /// RD_KAFKA_RESP_ERR_NO_ERROR if there was none.
 rd_kafka_resp_err_t kafka_fatal_error(rd_kafka_t* client, std::string& reason);
 
+/// How many bootstrap servers the configuration names.
+std::size_t kafka_servers(const KafkaConfig& config);
+
 /// What people are told of a cluster that does not answer; `last_error` is a connection's, and may be empty.
 std::string kafka_unreachable(const KafkaConfig& config, const std::string& last_error);
 

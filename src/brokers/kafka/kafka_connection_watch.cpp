@@ -92,8 +92,7 @@ bool KafkaConnectionWatch::have_all_failed(const std::map<std::int32_t, std::uin
   }
   const auto failed =
       std::count_if(unreachable_.begin(), unreachable_.end(), [](const auto& entry) { return entry.second.id < 0; });
-  const std::string& servers = config_.bootstrap_servers;
-  return failed > std::count(servers.begin(), servers.end(), ',');
+  return static_cast<std::size_t>(failed) >= kafka_servers(config_);
 }
 
 bool KafkaConnectionWatch::has_answered(std::uint64_t answers) {

@@ -107,8 +107,7 @@ class Ping {
     if (!are_all_down) {
       last_error_ = text;
       failed_.insert(text.substr(0, text.find(": ")));  // HOST:PORT/bootstrap
-      const std::string& servers = config_.bootstrap_servers;
-      are_all_down = std::cmp_greater(failed_.size(), std::count(servers.begin(), servers.end(), ','));
+      are_all_down = failed_.size() >= kafka_servers(config_);
     }
     if (are_all_down && !down_since_) down_since_ = Clock::now();
   }
