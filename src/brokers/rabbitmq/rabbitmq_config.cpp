@@ -39,11 +39,6 @@ void read_short_field(ConfigSection& from, std::string_view key, ParsedRabbitMqC
   if (auto text = read_short(from, key)) config.*Member = std::move(*text);
 }
 
-bool is_empty_string(ConfigSection& section, std::string_view key) {
-  const Node* value = SectionReader::of(section).look_up(key);
-  return value != nullptr && value->is(Node::Kind::string) && value->string.empty();
-}
-
 void read_host(ConfigSection& from, std::string_view key, ParsedRabbitMqConfig& config) {
   auto host = from.string(key);
   if (!host) return;
@@ -234,6 +229,11 @@ bool has_misplaced(ConfigSection& section, std::string_view key) {
 bool is_flag(ConfigSection& section, std::string_view key) {
   const Node* const value = SectionReader::of(section).find(key);
   return section.is_boolean(key) || (value != nullptr && value->is(Node::Kind::string) && value->substituted);
+}
+
+bool is_empty_string(ConfigSection& section, std::string_view key) {
+  const Node* value = SectionReader::of(section).look_up(key);
+  return value != nullptr && value->is(Node::Kind::string) && value->string.empty();
 }
 
 std::optional<std::string> read_short(ConfigSection& from, std::string_view key) {

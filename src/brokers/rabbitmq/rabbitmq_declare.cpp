@@ -88,8 +88,7 @@ std::optional<RabbitMqValue> read_argument(ConfigSection& arguments, const std::
   const std::string_view type = argument_type(name);
   if (type == "integer") return value(arguments.integer(name));
   if (type == "boolean") return value(arguments.boolean(name));
-  if (node->is(Node::Kind::string) && node->string.empty())
-    return RabbitMqValue{std::string()};  // the default exchange
+  if (is_empty_string(arguments, name)) return RabbitMqValue{std::string()};  // the default exchange
   if (type == "string" || node->is(Node::Kind::string)) return value(arguments.string(name));
   if (const std::string_view mistake = mistake_in(*node); !mistake.empty()) {
     arguments.problem(name, "The argument '" + name + "' " + std::string(mistake) + ".");
@@ -175,9 +174,9 @@ RabbitMqBinding read_binding(ConfigSection& from, const ParsedRabbitMqConfig& co
   if (auto key = from.text()) {
     binding.routing_key = std::move(*key);
   } else {
-    const Node* const value = SectionReader::of(from).look_up("routing_key");
-    const bool is_empty = value != nullptr && value->is(Node::Kind::string) && value->string.empty();
-    if (!is_empty) binding.routing_key = read_short(from, "routing_key").value_or(config.routing_key);
+    if (!is_empty_string(from, "routing_key")) {
+      binding.routing_key = read_short(from, "routing_key").value_or(config.routing_key);
+    }
     binding.arguments = read_arguments(from);
   }
   if (binding.routing_key.size() > amqp_short_string_limit) {

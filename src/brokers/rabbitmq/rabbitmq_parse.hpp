@@ -30,6 +30,9 @@ bool has_misplaced(ConfigSection& section, std::string_view key);
 /// Whether the value is true or false, or a substitution that may be: for a field that may be an object as well.
 bool is_flag(ConfigSection& section, std::string_view key);
 
+/// Whether the value is a string without characters.
+bool is_empty_string(ConfigSection& section, std::string_view key);
+
 /// A string of at most 255 bytes, which is what AMQP allows for names; an empty one is a problem.
 std::optional<std::string> read_short(ConfigSection& from, std::string_view key);
 
