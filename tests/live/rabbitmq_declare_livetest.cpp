@@ -3,7 +3,7 @@
 #include <sstream>
 
 #include "action_triggers/broker_registry.hpp"
-#include "live/support.hpp"
+#include "live/rabbitmq_support.hpp"
 
 namespace action_triggers::tests {
 namespace {
@@ -14,16 +14,8 @@ using testing::IsOk;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-class RabbitMqDeclareTest : public ::testing::Test {
+class RabbitMqDeclareTest : public RabbitMqLiveTest {
  protected:
-  static std::string rabbitmq(const std::string& name, const std::string& params) {
-    return broker(name, "rabbitmq", rabbitmq_conn(), params);
-  }
-  static void with_pika(const std::string& statements) {
-    run("/usr/bin/python3 -c 'import pika; c = pika.BlockingConnection(pika.ConnectionParameters(\"" +
-        Servers::rabbitmq_host() + "\", " + std::to_string(Servers::rabbitmq_port()) + ")); ch = c.channel(); " +
-        statements + "; c.close()'");
-  }
   /// params of a destination with exchange_; `declare` is JSON.
   [[nodiscard]] std::string exchange(const std::string& declare,
                                      const std::string& routing_key = "order.created") const {
@@ -32,11 +24,6 @@ class RabbitMqDeclareTest : public ::testing::Test {
   }
   [[nodiscard]] std::string topic_with_queue() const {
     return R"({"type": "topic", "queues": [{"queue": ")" + queue_ + R"(", "bind": ["order.#"]}]})";
-  }
-  static std::vector<Delivery> fire_many(TriggerDispatcher& dispatcher, const std::string& name, int count) {
-    std::vector<Delivery> deliveries;
-    for (int i = 0; i < count; ++i) deliveries.push_back(dispatcher.fire(name, std::to_string(i)));
-    return deliveries;
   }
   void expect_in_queue(int count) const {
     const auto received = drain_queue(queue_);
