@@ -317,7 +317,10 @@ TEST_F(PublishChannelTest, ReturnsComeInTheOrderOfPublishing) {
 }
 
 TEST_F(PublishChannelTest, AQueueThatIsDeclaredHereIsDeclaredAgain) {
-  publish(content_of("a"), {.key = "q", .mandatory = true, .declared = true}, 3);
+  RabbitMqConfig config;
+  config.queue = "q";
+  config.declare.emplace();
+  publish(content_of("a"), {.key = "q", .mandatory = true, .declares = &config}, 3);
   ASSERT_TRUE(return_whole("a").ok());
   EXPECT_EQ(channel.take_gone_queue(), 3U);
   EXPECT_EQ(channel.take_gone_queue(), std::nullopt);

@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "brokers/rabbitmq/declare_methods.hpp"
 #include "brokers/rabbitmq/message_encoder.hpp"
 
 namespace action_triggers::detail {
@@ -202,7 +203,7 @@ Status PublishChannel::finish_return() {
   const std::size_t index = returned.candidates.front();
   last_returned_tag_ = first_tag_ + index;
   Unconfirmed& entry = window_[index];
-  if (entry.routing.declared) {
+  if (entry.routing.declares != nullptr && reaches_declared_queue(*entry.routing.declares, entry.routing.key)) {
     gone_queue_ = entry.message->destination_index();
     const std::string what = returned.exchange.empty()
                                  ? "the queue " + in_quotes(returned.routing_key)

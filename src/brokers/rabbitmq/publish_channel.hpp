@@ -52,10 +52,10 @@ class PublishChannel {
 
   /// How a message was published.
   struct Routing {
-    std::string_view exchange{};  ///< Valid as long as the message is; so is `key`.
+    std::string_view exchange{};  ///< Valid as long as the message is; so are `key` and `declares`.
     std::string_view key;
     bool mandatory = true;
-    bool declared = false;  ///< A queue that is declared here gets it.
+    const RabbitMqConfig* declares = nullptr;  ///< May declare a queue that gets it: looked at if it is returned.
   };
 
   /// The message that made the broker close the channel.

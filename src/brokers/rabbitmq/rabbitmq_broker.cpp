@@ -5,7 +5,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "brokers/rabbitmq/declare_methods.hpp"
 #include "brokers/rabbitmq/rabbitmq_type.hpp"
 
 namespace action_triggers::detail {
@@ -229,13 +228,12 @@ std::size_t RabbitMqBroker::send(std::span<const OutboundMessage* const> batch, 
       if (room == Room::none) events.full();
       break;
     }
-    const bool declared = declares(config) && reaches_declared_queue(config, routing_key);
     if (!connection_->publish(channel->id(), encoder_.encode(config, message))) {
       events.complete(message, Outcome::failed(headers_fit_no_frame(connection_->frame_max())));
       continue;
     }
     channel->published(
-        message, {.exchange = config.exchange, .key = routing_key, .mandatory = config.mandatory, .declared = declared},
+        message, {.exchange = config.exchange, .key = routing_key, .mandatory = config.mandatory, .declares = &config},
         now);
     times_begin(now);
   }
