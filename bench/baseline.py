@@ -6,12 +6,10 @@ The programs of both are started with the same arguments: a commit whose program
 """
 
 import argparse
-import json
 import os
 import pathlib
 import re
 import statistics
-import subprocess
 
 import measure
 from goals import HIGHER, LOWER
@@ -45,11 +43,9 @@ def works(kafka, rabbitmq, count):
 
 def sustained(programs, seconds):
     """What a message costs in the long run, hook and lane together, by Google Benchmark: title -> ns."""
-    report = subprocess.run([programs / "action_triggers_bench_micro", "--benchmark_format=json",
-                             f"--benchmark_min_time={seconds}", "--benchmark_filter=bytes:(256|1024)/real_time"],
-                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
-    return {re.sub(r"^fire/|/real_time", "", one["run_name"]): one["real_time"]
-            for one in json.loads(report.stdout)["benchmarks"] if one["run_type"] == "iteration"}
+    return {re.sub(r"^fire/|/real_time", "", name): nanoseconds
+            for name, nanoseconds in measure.micro(programs, f"--benchmark_min_time={seconds}",
+                                                   "--benchmark_filter=bytes:(256|1024)/real_time")}
 
 
 def verdict(old, new, better):

@@ -54,6 +54,14 @@ def program(name, *arguments):
     return run(PROGRAMS / name, *arguments)
 
 
+def micro(programs, *flags):
+    """Runs Google Benchmark's program of the build in that folder: the name and the nanoseconds of each of its runs."""
+    report = subprocess.run([programs / "action_triggers_bench_micro", "--benchmark_format=json", *flags],
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+    return [(one["run_name"], one["real_time"]) for one in json.loads(report.stdout)["benchmarks"]
+            if one["run_type"] == "iteration"]
+
+
 def make_topic(tool, name, *settings):
     """With an end to what it keeps: all runs together write some 20 GB."""
     subprocess.run([tool, "--create", "--if-not-exists", "--topic", name, "--partitions", "4", *settings,
@@ -209,21 +217,16 @@ class Bench:
     def sustained(self):
         """What a message costs in the long run, hook and lane together, from Google Benchmark: (axis, value) -> ns."""
         say("sustained, by threads, destinations and size")
-        micro = PROGRAMS / "action_triggers_bench_micro"
-        report = subprocess.run([micro, "--benchmark_format=json", f"--benchmark_repetitions={min(self.runs, 3)}",
-                                 f"--benchmark_min_time={0.01 if self.scale > 1 else 0.2}"],
-                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
         times = {}
-        for one in json.loads(report.stdout)["benchmarks"]:
-            if one["run_type"] != "iteration":
-                continue
+        for name, nanoseconds in micro(PROGRAMS, f"--benchmark_repetitions={min(self.runs, 3)}",
+                                       f"--benchmark_min_time={0.01 if self.scale > 1 else 0.2}"):
             names, size, threads = re.fullmatch(r"fire/names:(\d+)/bytes:(\d+)/real_time(?:/threads:(\d+))?",
-                                                one["run_name"]).groups()
+                                                name).groups()
             by_axis = {"names": int(names), "size": int(size), "threads": int(threads or 1)}
             usual = {"names": 1, "size": 256, "threads": 1}
             for axis, value in by_axis.items():
                 if all(by_axis[other] == usual[other] for other in usual if other != axis):
-                    times.setdefault((axis, value), []).append(one["real_time"])
+                    times.setdefault((axis, value), []).append(nanoseconds)
         return {point: statistics.median(values) for point, values in times.items()}
 
     def build_costs(self):
