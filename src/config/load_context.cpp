@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "config/json_text.hpp"
 #include "config/substitution.hpp"
 #include "config/suggestion.hpp"
 
@@ -39,6 +40,8 @@ bool LoadContext::check_object(const Member& member, const std::string& pointer)
   }
   return false;
 }
+
+std::string_view LoadContext::digits_of(const Node& number) const { return first_word(text.substr(number.offset)); }
 
 void LoadContext::substitute_in(Node& object, const std::string& broker, const std::string& section,
                                 const std::string& pointer) {

@@ -18,8 +18,8 @@ namespace action_triggers::detail {
 
 class LoadContext {
  public:
-  LoadContext(std::string_view text, const BrokerRegistry& with_registry, const ConfigOptions& with_options)
-      : registry(with_registry), options(with_options), positions(text) {}
+  LoadContext(std::string_view of_file, const BrokerRegistry& with_registry, const ConfigOptions& with_options)
+      : text(of_file), registry(with_registry), options(with_options), positions(of_file) {}
   LoadContext(const LoadContext&) = delete;
   LoadContext& operator=(const LoadContext&) = delete;
 
@@ -41,6 +41,10 @@ class LoadContext {
   /// keys that it did not ask for. Null is left out; what is no object is a problem.
   void read_section(Member& member, const std::string& pointer, const std::function<void(ConfigSection&)>& read);
 
+  /// A number as the file writes it, digit by digit.
+  [[nodiscard]] std::string_view digits_of(const Node& number) const;
+
+  const std::string_view text;
   const BrokerRegistry& registry;
   const ConfigOptions& options;
   const TextPositions positions;
