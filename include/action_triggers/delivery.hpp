@@ -48,6 +48,7 @@ struct DeliveryReport {
 
   std::string message_id;  ///< Message::id, or the UUIDv7 that fire() made for it.
   std::string broker;      ///< The destination that was fired at.
+  std::string trigger;     ///< The trigger that sent the message there; empty: it came from fire().
 
   std::int32_t partition = -1;  ///< Kafka only, and only when ok; otherwise -1.
   std::int64_t offset = -1;     ///< Kafka only, and only when ok; otherwise -1.

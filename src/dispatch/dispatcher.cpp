@@ -119,44 +119,58 @@ inline Capacity::Answer Dispatcher::reserve(Destination& destination, std::size_
   return block(destination, bytes);
 }
 
-// Inlined into both fire(): a call that passes on six arguments costs a tenth of a fire.
-[[gnu::always_inline]] inline Delivery Dispatcher::accept(Destination& destination, const MessageParts& parts,
-                                                          DeliveryCallback&& callback, OutcomeObserver* observer) {
+Delivery Dispatcher::fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback) {
+  Destination* const destination = find(name);
+  if (destination == nullptr) return refuse_unknown(name, parts, std::move(callback));
   const std::size_t bytes = Payload::counted_bytes(parts);
-  const Capacity::Answer answer = reserve(destination, bytes);
+  const Capacity::Answer answer = reserve(*destination, bytes);
   if (answer != Capacity::Answer::reserved) [[unlikely]] {
-    return refuse(destination, answer, parts, std::move(callback), observer);
+    return refuse(*destination, answer, parts, std::move(callback), {});
   }
   Record* record = nullptr;
   try {
-    const MessageId id = Payload::has_own_id(parts) ? MessageId() : next_message_id(destination.lane->unix_ms());
-    record = Record::make(destination, parts, bytes, id, std::move(callback));
+    const MessageId id = Payload::has_own_id(parts) ? MessageId() : next_message_id(destination->lane->unix_ms());
+    record = Record::make(*destination, parts, bytes, id, std::move(callback));
+  } catch (...) {
+    destination->capacity.release(1, bytes);
+    throw;
+  }
+  Delivery delivery = record->handle();
+  destination->lane->push(*record);
+  return delivery;
+}
+
+Delivery Dispatcher::fire(Destination& destination, const MessageParts& parts, DeliveryCallback&& callback,
+                          FireOrigin& origin) {
+  const std::size_t bytes = Payload::counted_bytes(parts);
+  const Capacity::Answer answer = reserve(destination, bytes);
+  if (answer != Capacity::Answer::reserved) return refuse(destination, answer, parts, std::move(callback), origin);
+  Record* record = nullptr;
+  try {
+    if (origin.first != nullptr) {
+      record = Record::share(destination, *origin.first, std::move(callback));
+    } else {
+      const MessageId id = origin.id != nullptr ? *origin.id : next_message_id(destination.lane->unix_ms());
+      record = Record::make(destination, parts, bytes, id, std::move(callback));
+    }
   } catch (...) {
     destination.capacity.release(1, bytes);
     throw;
   }
-  record->observer = observer;
+  if (origin.shared && origin.first == nullptr) {
+    record->write_id();  // before any lane can see it
+    origin.first = record;
+  }
+  record->observer = origin.observer;
   Delivery delivery = record->handle();
   destination.lane->push(*record);
   return delivery;
 }
 
-Delivery Dispatcher::fire(Destination& destination, const MessageParts& parts, DeliveryCallback&& callback,
-                          OutcomeObserver* observer) {
-  return accept(destination, parts, std::move(callback), observer);
-}
-
-Delivery Dispatcher::fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback) {
-  if (Destination* const destination = find(name)) return accept(*destination, parts, std::move(callback), nullptr);
-  return refuse_unknown(name, parts, std::move(callback));
-}
-
 Delivery Dispatcher::refuse_unknown(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback) {
-  if (is_in_child()) {
-    return refuse(nullptr, name, parts, std::move(callback), nullptr, {StatusCode::closed, in_child_text});
-  }
+  if (is_in_child()) return refuse(nullptr, name, parts, std::move(callback), {}, {StatusCode::closed, in_child_text});
   unknown_broker_.fetch_add(1, std::memory_order_relaxed);
-  return refuse(nullptr, name, parts, std::move(callback), nullptr, {StatusCode::not_found, no_such_destination(name)});
+  return refuse(nullptr, name, parts, std::move(callback), {}, {StatusCode::not_found, no_such_destination(name)});
 }
 
 /// Waits for capacity, but not on a lane's thread of this dispatcher, which would have to release some meanwhile.
@@ -173,14 +187,14 @@ Capacity::Answer Dispatcher::block(Destination& destination, std::size_t bytes) 
 
 /// A fire that got no capacity.
 Delivery Dispatcher::refuse(Destination& destination, Capacity::Answer answer, const MessageParts& parts,
-                            DeliveryCallback&& callback, OutcomeObserver* observer) {
+                            DeliveryCallback&& callback, const FireOrigin& origin) {
   const std::string& name = destination.name;
   const std::size_t bytes = Payload::counted_bytes(parts);
   const auto with = [&](StatusCode code, std::string text) {
-    return refuse(&destination, name, parts, std::move(callback), observer, {code, std::move(text)});
+    return refuse(&destination, name, parts, std::move(callback), origin, {code, std::move(text)});
   };
   if (is_in_child()) {
-    return refuse(nullptr, name, parts, std::move(callback), observer, {StatusCode::closed, in_child_text});
+    return refuse(nullptr, name, parts, std::move(callback), origin, {StatusCode::closed, in_child_text});
   }
   switch (answer) {
     case Capacity::Answer::closed:
@@ -199,7 +213,7 @@ Delivery Dispatcher::refuse(Destination& destination, Capacity::Answer answer, c
 
 /// An outcome that is known at once: no lane has to do with it. nullptr: of no destination.
 Delivery Dispatcher::refuse(Destination* destination, std::string_view name, const MessageParts& parts,
-                            DeliveryCallback&& callback, OutcomeObserver* observer, Status status) {
+                            DeliveryCallback&& callback, const FireOrigin& origin, Status status) {
   const auto callbacks = callbacks_;  // a callback may destroy the dispatcher
   // The message itself is kept for on_failure only; else its id is enough.
   Message only_id;
@@ -207,9 +221,10 @@ Delivery Dispatcher::refuse(Destination* destination, std::string_view name, con
   const std::size_t bytes = Payload::counted_bytes(parts);
   const bool whole = callbacks->hears_failures() && bytes <= largest_message;
   const MessageParts kept = whole ? parts : MessageParts{{}, &only_id};
-  Record* const record = Record::make(destination != nullptr ? *destination : *nowhere_, kept,
-                                      whole ? bytes : Payload::counted_bytes(kept), next_message_id(coarse_unix_ms()),
-                                      std::move(callback));
+  Record* const record = Record::make(
+      destination != nullptr ? *destination : *nowhere_, kept, whole ? bytes : Payload::counted_bytes(kept),
+      origin.id != nullptr ? *origin.id : next_message_id(coarse_unix_ms()), std::move(callback));
+  record->observer = origin.observer;
   if (destination != nullptr) {
     destination->refused[static_cast<std::size_t>(status.code())].fetch_add(1, std::memory_order_relaxed);
   }
@@ -220,10 +235,11 @@ Delivery Dispatcher::refuse(Destination* destination, std::string_view name, con
   report->status = std::move(status);
   report->broker = name;
   report->message_id = record->id();
+  if (origin.observer != nullptr) report->trigger = origin.observer->trigger();
   record->report = std::move(report);
   record->set_done();
-  if (observer != nullptr) {
-    observer->resolved(*record, record->report->status.code(), Persistence::not_persisted);
+  if (origin.observer != nullptr) {
+    origin.observer->resolved(*record, record->report->status.code(), Persistence::not_persisted);
   }
   callbacks->run(*record, *record->report);
   return delivery;

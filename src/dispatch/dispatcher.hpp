@@ -21,6 +21,16 @@
 
 namespace action_triggers::detail {
 
+/// What a fire has that does not come from an application's fire().
+struct FireOrigin {
+  OutcomeObserver* observer = nullptr;  // outlives the message
+  const MessageId* id = nullptr;        // of a message that brings none; nullptr: one is made
+  /// Whether the same parts go to further destinations, which then share one payload: the first record that was made
+  /// for them is `first`, and must be kept (by its Delivery) as long as this is used.
+  bool shared = false;
+  const Record* first = nullptr;
+};
+
 /// Threads: every member from any thread, the destructor when no other thread is inside a member. In a child of fork()
 /// it does nothing: it has none of its parent's threads there.
 class Dispatcher {
@@ -41,9 +51,12 @@ class Dispatcher {
 
   /// By name; an unknown one is reported `not_found`.
   Delivery fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback);
-  /// `observer` outlives the message.
-  Delivery fire(Destination& destination, const MessageParts& parts, DeliveryCallback&& callback,
-                OutcomeObserver* observer = nullptr);
+  Delivery fire(Destination& destination, const MessageParts& parts, DeliveryCallback&& callback, FireOrigin& origin);
+  /// A fire that its caller refuses: `status` is its outcome.
+  Delivery refuse(Destination& destination, const MessageParts& parts, DeliveryCallback&& callback,
+                  const FireOrigin& origin, Status status) {
+    return refuse(&destination, destination.name, parts, std::move(callback), origin, std::move(status));
+  }
 
   /// A destination more, on the lane of its connection or on a new one. Its name must be new. Throws as the
   /// constructor, std::invalid_argument for a name that is taken, and std::logic_error after close().
@@ -69,15 +82,13 @@ class Dispatcher {
   };
 
   [[nodiscard]] bool is_in_child() const noexcept;
-  Delivery accept(Destination& destination, const MessageParts& parts, DeliveryCallback&& callback,
-                  OutcomeObserver* observer);
   [[nodiscard]] Capacity::Answer reserve(Destination& destination, std::size_t bytes) const;
   Capacity::Answer block(Destination& destination, std::size_t bytes) const;
   Delivery refuse_unknown(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback);
   Delivery refuse(Destination& destination, Capacity::Answer answer, const MessageParts& parts,
-                  DeliveryCallback&& callback, OutcomeObserver* observer);
+                  DeliveryCallback&& callback, const FireOrigin& origin);
   Delivery refuse(Destination* destination, std::string_view name, const MessageParts& parts,
-                  DeliveryCallback&& callback, OutcomeObserver* observer, Status status);
+                  DeliveryCallback&& callback, const FireOrigin& origin, Status status);
   std::shared_ptr<Lane> make_lane(Lane::Destinations destinations, const BrokerRegistry& registry) const;
   /// There is room for one in tables_.
   void publish(std::unique_ptr<const DestinationTable> table) noexcept;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// The dispatcher's own ear for outcomes, below the application's callbacks: for what keeps a message until its fate is
-/// known for certain (an outbox's relay).
+/// known for certain (an outbox's relay), and for what counts outcomes (a trigger).
 #pragma once
+
+#include <string_view>
 
 #include "action_triggers/status.hpp"
 
@@ -18,6 +20,9 @@ class OutcomeObserver {
   /// The broker spoke after the deadline had decided the outcome. On the lane's thread. `code` is ok: it arrived after
   /// all.
   virtual void resolved_late(const Record& record, StatusCode code, Persistence persistence) noexcept = 0;
+
+  /// The trigger that the message came from, for its report; empty: none. Any thread.
+  [[nodiscard]] virtual std::string_view trigger() const noexcept { return {}; }
 
  protected:
   ~OutcomeObserver() = default;

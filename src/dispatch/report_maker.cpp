@@ -14,6 +14,7 @@ namespace {
 void fill(DeliveryReport& report, const Record& record) {
   report.message_id = record.id();
   report.broker = record.dest().name;
+  report.trigger = record.observer != nullptr ? record.observer->trigger() : std::string_view();
   report.status = record.result.code == StatusCode::ok ? Status() : Status(record.result.code, no_memory);
   report.persistence = record.result.persistence;
   report.attempts = record.attempt();

@@ -50,7 +50,8 @@ class InternalDispatcherTest : public ::testing::Test {
   }
   Delivery fire(std::string_view name, std::string_view body = "x", OutcomeObserver* observer = nullptr) {
     if (observer == nullptr) return dispatcher_->fire(name, {body, nullptr}, {});
-    return dispatcher_->fire(*dispatcher_->find(name), {body, nullptr}, {}, observer);
+    FireOrigin origin{.observer = observer};
+    return dispatcher_->fire(*dispatcher_->find(name), {body, nullptr}, {}, origin);
   }
   /// As wait(), but a test that fails does not hang.
   static StatusCode outcome_of(const Delivery& delivery) {
@@ -72,6 +73,52 @@ TEST_F(InternalDispatcherTest, FindsItsDestinations) {
   EXPECT_EQ(outcome_of_fire("a"), StatusCode::ok);
   EXPECT_EQ(outcome_of_fire("c"), StatusCode::not_found);
   EXPECT_EQ(dispatcher_->stats().unknown_broker, 1U);
+}
+
+struct Counted final : OutcomeObserver {
+  void resolved(const Record&, StatusCode, Persistence) noexcept override { ++outcomes; }
+  void resolved_late(const Record&, StatusCode, Persistence) noexcept override {}
+  [[nodiscard]] std::string_view trigger() const noexcept override { return "paid"; }
+  std::atomic<int> outcomes{0};
+};
+
+TEST_F(InternalDispatcherTest, OneMessageToSeveralDestinationsHasOneIdAndOnePayload) {
+  make({"a", "b", "full"}, [](BrokerConfig& config) {
+    if (config.name == "full") config.max_queued_bytes = 1;
+  });
+  Counted counted;
+  FireOrigin origin{.observer = &counted, .shared = true};
+  std::vector<Delivery> deliveries;
+  for (const char* name : {"full", "a", "b"}) {
+    deliveries.push_back(dispatcher_->fire(*dispatcher_->find(name), {"the body", nullptr}, {}, origin));
+  }
+  EXPECT_EQ(outcome_of(deliveries[0]), StatusCode::too_large);
+  EXPECT_EQ(outcome_of(deliveries[1]), StatusCode::ok);
+  EXPECT_EQ(outcome_of(deliveries[2]), StatusCode::ok);
+  EXPECT_EQ(deliveries[1].wait().message_id, deliveries[2].wait().message_id);
+  EXPECT_EQ(deliveries[2].wait().trigger, "paid");
+  EXPECT_EQ(deliveries[0].wait().trigger, "paid");
+  EXPECT_EQ(memory_->messages("a").at(0).body, "the body");
+  EXPECT_EQ(memory_->messages("b").at(0).body, "the body");
+  EXPECT_EQ(counted.outcomes, 3);
+}
+
+TEST_F(InternalDispatcherTest, ItsCallerMayRefuseAMessage) {
+  make({"a"});
+  Counted counted;
+  MessageId id = next_message_id(coarse_unix_ms());
+  const FireOrigin origin{.observer = &counted, .id = &id};
+  const Delivery delivery =
+      dispatcher_->refuse(*dispatcher_->find("a"), {"x", nullptr}, {}, origin, {StatusCode::invalid_argument, "no"});
+  ASSERT_TRUE(delivery.done());
+  EXPECT_EQ(delivery.wait().status.message(), "no");
+  EXPECT_EQ(delivery.wait().broker, "a");
+  std::string text(MessageId::text_size, ' ');
+  id.write_text(text.data());
+  EXPECT_EQ(delivery.wait().message_id, text);
+  EXPECT_EQ(dispatcher_->stats().brokers.at("a").failed, 1U);
+  EXPECT_EQ(counted.outcomes, 1);
+  EXPECT_TRUE(memory_->messages("a").empty());
 }
 
 /// A registry whose brokers take their time until the gate opens.
@@ -188,7 +235,9 @@ TEST_F(InternalDispatcherTest, WhatWasFiredBeforeARemovalIsDelivered) {
   ASSERT_TRUE(dispatcher_->remove("a", in_a_minute()));
   EXPECT_FALSE(dispatcher_->remove("a", in_a_minute()));
   EXPECT_EQ(outcome_of_fire("a"), StatusCode::not_found);
-  EXPECT_EQ(outcome_of(dispatcher_->fire(removed, {"x", nullptr}, {})), StatusCode::closed) << "found just before";
+  FireOrigin origin;
+  EXPECT_EQ(outcome_of(dispatcher_->fire(removed, {"x", nullptr}, {}, origin)), StatusCode::closed)
+      << "found just before";
   memory_->release();
   for (const Delivery& delivery : fired) EXPECT_EQ(outcome_of(delivery), StatusCode::ok);
   EXPECT_EQ(memory_->messages("a").size(), 100U);
