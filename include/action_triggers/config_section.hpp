@@ -76,6 +76,10 @@ class ACTION_TRIGGERS_EXPORT ConfigSection {
   void problem(std::string_view key, std::string text, std::string hint = {});
   void warning(std::string_view key, std::string text);
 
+  /// Records that a required key is not there: "The field 'key' must be provided.". In `params` a trigger's target may
+  /// supply what a destination lacks, so say it with this rather than with problem().
+  void missing(std::string_view key, std::string hint = {});
+
  private:
   friend class detail::SectionReader;
   std::shared_ptr<detail::SectionReader> reader_;

@@ -7,12 +7,14 @@
 #include <array>
 #include <cstddef>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/text.hpp"
 #include "config/field_table.hpp"
@@ -64,6 +66,22 @@ class BrokerReader {
       : context_(context), name_(std::move(name)), node_(node), pointer_(std::move(pointer)) {}
 
   void read() {
+    std::vector<ConfigProblem>& problems = context_.findings.problems;
+    const std::size_t problems_before = problems.size();
+    const std::size_t missing_before = context_.findings.missing_params;
+    std::unique_ptr<BrokerConfig> broker = read_config();
+    const std::size_t count = problems.size() - problems_before;
+    if (count == 0 && broker) {
+      context_.config.brokers.emplace(name_, std::move(broker));
+    } else if (count > 0 && count == context_.findings.missing_params - missing_before) {
+      const auto first = problems.end() - static_cast<std::ptrdiff_t>(count);
+      context_.incomplete.emplace(name_, std::vector<ConfigProblem>(first, problems.end()));
+      problems.erase(first, problems.end());
+    }
+  }
+
+  /// nullptr: something is wrong, and said.
+  std::unique_ptr<BrokerConfig> read_config() {
     const std::size_t problems_before = context_.findings.problems.size();
     const std::set<std::string, std::less<>> known{"broker_type", "conn_details", "params"};
     for (const Member& member : node_.members) {
@@ -72,7 +90,7 @@ class BrokerReader {
     const auto conn_details = section("conn_details");
     const auto params = section("params");
     const BrokerType* entry = find_type();
-    if (entry == nullptr || !conn_details || !params) return;
+    if (entry == nullptr || !conn_details || !params) return nullptr;
     std::unique_ptr<BrokerConfig> broker = parse(*entry, *conn_details, *params);
     ConfigSection common = params->section();
     read_common_fields(common, *broker);
@@ -92,8 +110,11 @@ class BrokerReader {
     const auto check_whole = std::exchange(conn_details->check_whole, nullptr);
     const bool is_known = !is_unresolved(conn_details->object()) && !is_unresolved(params->object());
     if (check_whole && is_known && context_.findings.problems.size() == problems_before) check_whole(*broker);
-    context_.config.brokers.emplace(name_, std::move(broker));
+    return broker;
   }
+
+  /// What placeholders stand for is there already.
+  void keep_values() { substituted_ = true; }
 
  private:
   /// conn_details or params; nullptr: it is not an object.
@@ -109,7 +130,7 @@ class BrokerReader {
                                            .text = "The field '" + std::string(key) + "' must be an object."});
       return nullptr;
     }
-    if (value != nullptr) context_.substitute_in(*value, name_, key, at);
+    if (value != nullptr && !substituted_) context_.substitute_in(*value, name_, key, at);
     SectionPlace place{.broker = name_,
                        .section = key,
                        .key_prefix = {},
@@ -200,7 +221,44 @@ class BrokerReader {
   const std::string name_;
   Node& node_;
   const std::string pointer_;
+  bool substituted_ = false;
 };
+
+/// The entry of the brokers map; nullptr: there is none.
+const Node* find_entry(const LoadContext& context, const std::string& name) {
+  const auto seen = context.names_seen.find(name);
+  return seen == context.names_seen.end() ? nullptr : seen->second->value.find(name);
+}
+
+/// Puts `more` into the params of an entry. False: one of them is there already with another value.
+bool add_params(LoadContext& context, Node& entry, const Node& more, const std::string& name,
+                const std::string& pointer) {
+  Node no_params;
+  no_params.kind = Node::Kind::object;
+  const auto is_params = [](const Member& member) { return member.key == "params"; };
+  auto params = std::find_if(entry.members.begin(), entry.members.end(), is_params);
+  if (params == entry.members.end()) {
+    entry.members.push_back({.key = "params", .key_offset = more.offset, .value = no_params});
+    params = std::prev(entry.members.end());
+  }
+  if (params->value.is(Node::Kind::null)) params->value = no_params;
+  bool all_fit = true;
+  for (const Member& member : more.members) {
+    const Node* own = params->value.find(member.key);
+    if (own == nullptr) {
+      params->value.members.push_back(member);
+    } else if (canonical_text(*own) != canonical_text(member.value)) {
+      all_fit = false;
+      context.add_problem(member.key_offset, {.broker = name,
+                                              .section = "params",
+                                              .key = member.key,
+                                              .pointer = pointer_to(pointer_to(pointer, "params"), member.key),
+                                              .text = member.key + " cannot be overwritten.",
+                                              .hint = "'" + name + "' sets it to another value."});
+    }
+  }
+  return all_fit;
+}
 
 void read_brokers(LoadContext& context, Member& map, const std::string& pointer) {
   if (!context.check_object(map, pointer)) return;
@@ -231,6 +289,24 @@ void read_brokers(LoadContext& context, Member& map, const std::string& pointer)
 }
 
 }  // namespace
+
+std::shared_ptr<const BrokerConfig> derive_broker(LoadContext& context, const std::string& name, const Node& more,
+                                                  const std::string& pointer) {
+  const Node* const base = find_entry(context, name);
+  const bool is_incomplete = context.incomplete.contains(name);
+  if (base == nullptr || (!is_incomplete && context.config.find(name) == nullptr)) return nullptr;
+  Node entry = *base;
+  if (!add_params(context, entry, more, name, pointer)) return nullptr;
+  Findings& findings = context.findings;
+  const std::size_t problems_before = findings.problems.size();
+  const std::size_t warnings_before = findings.warnings.size();
+  BrokerReader reader(context, name, entry, pointer);
+  reader.keep_values();
+  std::shared_ptr<const BrokerConfig> broker = reader.read_config();
+  findings.warnings.resize(warnings_before);  // its base has had them
+  if (is_incomplete) context.completed.insert(name);
+  return findings.problems.size() == problems_before ? broker : nullptr;
+}
 
 RootSection brokers_section() {
   return {.key = "brokers",

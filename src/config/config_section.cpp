@@ -79,7 +79,7 @@ std::optional<std::string> ConfigSection::string(std::string_view key) {
 }
 
 std::string ConfigSection::required_string(std::string_view key) {
-  if (!has(key)) reader_->problem(key, "The field '" + std::string(key) + "' must be provided.");
+  if (!has(key)) missing(key);
   return string(key).value_or(std::string());
 }
 
@@ -208,6 +208,7 @@ std::vector<std::string> ConfigSection::keys() const {
 void ConfigSection::problem(std::string_view key, std::string text, std::string hint) {
   reader_->problem(key, std::move(text), std::move(hint));
 }
+void ConfigSection::missing(std::string_view key, std::string hint) { reader_->missing(key, std::move(hint)); }
 void ConfigSection::warning(std::string_view key, std::string text) { reader_->warning(key, std::move(text)); }
 
 }  // namespace action_triggers

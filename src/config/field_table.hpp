@@ -123,7 +123,7 @@ void read_fields(const FieldTable<Config>& table, BrokerSection& broker, Config&
     ConfigSection& section = field.section == in_params ? broker.params : broker.conn_details;
     const std::string name = spelling_of(field, section);
     if (!section.has(name)) {
-      if (field.required) section.problem(name, "The field '" + name + "' must be provided.");
+      if (field.required) section.missing(name);
       continue;
     }
     field.read(section, name, config);

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "config/json_text.hpp"
-#include "config/substitution.hpp"
 #include "config/suggestion.hpp"
 
 namespace action_triggers::detail {
@@ -44,19 +43,21 @@ bool LoadContext::check_object(const Member& member, const std::string& pointer)
 std::string_view LoadContext::digits_of(const Node& number) const { return first_word(text.substr(number.offset)); }
 
 void LoadContext::substitute_in(Node& object, const std::string& broker, const std::string& section,
-                                const std::string& pointer) {
-  substitute(object, options, pointer,
-             [&](const std::string& at, std::size_t offset, std::string said, bool is_problem) {
-               std::string key = at.substr(pointer.size() + 1);
-               std::replace(key.begin(), key.end(), '/', '.');
-               ConfigProblem finding{
-                   .broker = broker, .section = section, .key = std::move(key), .pointer = at, .text = std::move(said)};
-               if (is_problem) {
-                 add_problem(offset, std::move(finding));
-               } else {
-                 add_warning(offset, std::move(finding));
-               }
-             });
+                                const std::string& pointer, Braces braces) {
+  substitute(
+      object, options, pointer,
+      [&](const std::string& at, std::size_t offset, std::string said, bool is_problem) {
+        std::string key = at.substr(pointer.size() + 1);
+        std::replace(key.begin(), key.end(), '/', '.');
+        ConfigProblem finding{
+            .broker = broker, .section = section, .key = std::move(key), .pointer = at, .text = std::move(said)};
+        if (is_problem) {
+          add_problem(offset, std::move(finding));
+        } else {
+          add_warning(offset, std::move(finding));
+        }
+      },
+      braces);
 }
 
 void LoadContext::read_section(Member& member, const std::string& pointer,

@@ -8,11 +8,13 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "action_triggers/broker_registry.hpp"
 #include "action_triggers/config.hpp"
 #include "config/document.hpp"
 #include "config/section_reader.hpp"
+#include "config/substitution.hpp"
 
 namespace action_triggers::detail {
 
@@ -35,7 +37,8 @@ class LoadContext {
   bool check_object(const Member& member, const std::string& pointer);
 
   /// Substitutes in the values of an object; `broker` and `section` go into the problems.
-  void substitute_in(Node& object, const std::string& broker, const std::string& section, const std::string& pointer);
+  void substitute_in(Node& object, const std::string& broker, const std::string& section, const std::string& pointer,
+                     Braces braces = Braces::substituted);
 
   /// A top-level section, for sections that are read as a ConfigSection: substitutes, calls `read`, and reports the
   /// keys that it did not ask for. Null is left out; what is no object is a problem.
@@ -52,6 +55,10 @@ class LoadContext {
   Config config;
   /// The names of all destinations so far, each with the map that it stands in: there may be several maps.
   std::map<std::string, const Member*> names_seen;
+  /// Destinations that lack nothing but required params, and what is said of that: a problem, unless `completed` has
+  /// them because a trigger supplies what they lack.
+  std::map<std::string, std::vector<ConfigProblem>> incomplete;
+  std::set<std::string> completed;
 };
 
 }  // namespace action_triggers::detail

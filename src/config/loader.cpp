@@ -43,6 +43,11 @@ class RootReader {
     std::stable_sort(found_.begin(), found_.end(),
                      [](const FoundSection& a, const FoundSection& b) { return a.section->order < b.section->order; });
     for (const FoundSection& found : found_) found.section->read(context_, *found.member, found.pointer);
+    for (const auto& [name, problems] : context_.incomplete) {
+      if (context_.completed.contains(name)) continue;
+      auto& all = context_.findings.problems;
+      all.insert(all.end(), problems.begin(), problems.end());
+    }
   }
 
  private:

@@ -107,6 +107,12 @@ void SectionReader::wrong_type(std::string_view key, std::string_view wanted) {
           is_empty ? "It is empty: so is what its placeholder stands for." : "");
 }
 
+void SectionReader::missing(std::string_view key, std::string hint) {
+  const std::size_t before = findings_.problems.size();
+  problem(key, "The field '" + std::string(key) + "' must be provided.", std::move(hint));
+  if (place_.section == "params") findings_.missing_params += findings_.problems.size() - before;
+}
+
 void SectionReader::add(std::vector<ConfigProblem>& to, std::string_view key, std::string text,
                         std::string hint) const {
   const Node* value = find(key);

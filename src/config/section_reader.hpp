@@ -23,6 +23,7 @@ struct Findings {
   const TextPositions& positions;
   std::vector<ConfigProblem> problems{};
   std::vector<ConfigProblem> warnings{};
+  std::size_t missing_params = 0;                // of the problems, those that say so of a required one
   std::map<std::string, std::string> answers{};  // what a parser asks once for many sections, by a key of its own
 
   /// Whether there are more problems than are told: what is read from now on is for nothing.
@@ -59,6 +60,8 @@ class SectionReader : public std::enable_shared_from_this<SectionReader> {
   void problem(std::string_view key, std::string text, std::string hint = {}) {
     add(findings_.problems, key, std::move(text), std::move(hint));
   }
+  /// A required key is not there.
+  void missing(std::string_view key, std::string hint = {});
   void warning(std::string_view key, std::string text) { add(findings_.warnings, key, std::move(text), {}); }
   /// Whether a configuration may hold this string; if not, that is a problem at `key`, which calls the field `name`.
   bool check_text(std::string_view key, std::string_view name, const std::string& text);

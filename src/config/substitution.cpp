@@ -101,8 +101,8 @@ struct Path {
 /// Substitutes in one value and what is in it.
 class Substitution {
  public:
-  Substitution(const ConfigOptions& options, const std::string& root, const AddFinding& add_finding)
-      : options_(options), root_(root), add_finding_(add_finding) {}
+  Substitution(const ConfigOptions& options, const std::string& root, const AddFinding& add_finding, Braces braces)
+      : options_(options), root_(root), add_finding_(add_finding), braces_(braces) {}
 
   void in(Node& node, const Path* path, bool in_list) {
     if (node.is(Node::Kind::string)) in_string(node, path, in_list);
@@ -132,6 +132,7 @@ class Substitution {
   const ConfigOptions& options_;
   const std::string& root_;
   const AddFinding& add_finding_;
+  const Braces braces_;
   std::size_t failures_ = 0;
 };
 
@@ -162,7 +163,7 @@ void Substitution::in_string(Node& node, const Path* path, bool in_list) {
       continue;
     }
     const bool dollar = rest.starts_with("${");
-    const bool braces = !in_list && rest.starts_with("{{");
+    const bool braces = braces_ == Braces::substituted && !in_list && rest.starts_with("{{");
     if (!dollar && !braces) {
       result += rest.front();
       rest.remove_prefix(1);
@@ -192,8 +193,9 @@ void Substitution::in_string(Node& node, const Path* path, bool in_list) {
 
 }  // namespace
 
-void substitute(Node& node, const ConfigOptions& options, const std::string& pointer, const AddFinding& add_finding) {
-  Substitution(options, pointer, add_finding).in(node, nullptr, /*in_list=*/false);
+void substitute(Node& node, const ConfigOptions& options, const std::string& pointer, const AddFinding& add_finding,
+                Braces braces) {
+  Substitution(options, pointer, add_finding, braces).in(node, nullptr, /*in_list=*/false);
 }
 
 }  // namespace action_triggers::detail

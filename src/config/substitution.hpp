@@ -2,6 +2,7 @@
 /// `${ENV}`, `${ENV:-default}`, `${file:PATH}`, `${NAME:argument}` and `{{ name }}`, in parsed values.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -15,8 +16,12 @@ namespace action_triggers::detail {
 using AddFinding =
     std::function<void(const std::string& pointer, std::size_t offset, std::string text, bool is_problem)>;
 
+/// Whether `{{ name }}` is substituted too, or means something else where it stands.
+enum class Braces : std::uint8_t { substituted, kept };
+
 /// Substitutes in every string value of `node`, nested objects and lists included; keys stay as they are. What a
 /// placeholder stands for is not searched again. In lists `{{ }}` stays as it is, as in the reference.
-void substitute(Node& node, const ConfigOptions& options, const std::string& pointer, const AddFinding& add_finding);
+void substitute(Node& node, const ConfigOptions& options, const std::string& pointer, const AddFinding& add_finding,
+                Braces braces = Braces::substituted);
 
 }  // namespace action_triggers::detail

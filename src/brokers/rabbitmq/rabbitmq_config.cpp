@@ -191,14 +191,14 @@ void check_destination(ConfigSection& params, const ParsedRabbitMqConfig& config
   const bool has_queue = params.has("queue");
   const bool has_exchange = params.has("exchange");
   if (!has_queue && !has_exchange) {
-    params.problem("queue", "The field 'queue' must be provided.", "Or give 'exchange' and 'routing_key'.");
+    params.missing("queue", "Or give 'exchange' and 'routing_key'.");
   }
   if (has_queue && has_exchange) {
     params.problem("exchange",
                    "Give 'queue' or 'exchange', not both: a queue is reached through the default exchange.");
   } else if (has_exchange && !params.has("routing_key") && !config.key_as_routing_key &&
              !SectionReader::of(params).is_unresolved("key_as_routing_key")) {
-    params.problem("routing_key", "The field 'routing_key' must be provided.");
+    params.missing("routing_key");
   } else if (has_queue) {
     for (const char* key : {"routing_key", "key_as_routing_key"}) {
       if (params.has(key)) params.problem(key, "The field '" + std::string(key) + "' goes with 'exchange' only.");
