@@ -35,6 +35,7 @@ class PayloadJson {
   [[nodiscard]] Value root() const noexcept;
 
  private:
+  class Reader;
   /// Values in the text's order: what is inside an object or array follows it.
   struct Node {
     std::uint32_t begin = 0;  // of the value's text
@@ -48,7 +49,7 @@ class PayloadJson {
   };
 
   std::string_view text_;
-  std::vector<Node> nodes_;
+  std::vector<Node> nodes_;  // of the text, and then unused ones
   PayloadJsonError error_;
 };
 
