@@ -88,6 +88,12 @@ class ACTION_TRIGGERS_EXPORT Config {
     const auto found = sections_.find(typeid(T));
     return found == sections_.end() ? nullptr : static_cast<const T*>(found->second.get());
   }
+  /// The same, to keep.
+  template <class T>
+  [[nodiscard]] std::shared_ptr<const T> shared_section() const noexcept {
+    const auto found = sections_.find(typeid(T));
+    return found == sections_.end() ? nullptr : std::static_pointer_cast<const T>(found->second);
+  }
   template <class T>
   void set_section(std::shared_ptr<const T> value) {
     sections_[typeid(T)] = std::move(value);

@@ -48,9 +48,20 @@ struct BrokerStats {
   std::chrono::nanoseconds latency_max{0};
 };
 
+/// One trigger since the dispatcher was made. matched + filtered is how many events had a name that it is for.
+struct TriggerStats {
+  std::uint64_t matched = 0;   ///< Events of which it sent something, or tried to.
+  std::uint64_t filtered = 0;  ///< Events that its `when`, or the `when` of each of its targets, left out.
+  std::uint64_t sent = 0;      ///< Messages reported ok.
+  std::uint64_t failed = 0;    ///< Messages reported not ok, those that could not be made of their event included.
+  std::string last_error;      ///< The latest failure; empty if none.
+};
+
 /// What TriggerDispatcher::stats() returns.
 struct Stats {
-  std::map<std::string, BrokerStats, std::less<>> brokers;  ///< By destination.
+  std::map<std::string, BrokerStats, std::less<>> brokers;    ///< By destination.
+  std::map<std::string, TriggerStats, std::less<>> triggers;  ///< By name.
+  std::uint64_t unmatched_events = 0;                         ///< Emitted, and of no active trigger.
   std::uint64_t unknown_broker = 0;       ///< Fires at destinations that the configuration does not have.
   std::uint64_t callback_exceptions = 0;  ///< Thrown by callbacks, on_failure, executor or log callback, and caught.
   std::uint64_t slow_callbacks = 0;       ///< Took longer than DispatcherOptions::slow_callback.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The dispatcher: fire() from a hook, and learn what became of the message.
+/// The dispatcher: fire() or emit() from a hook, and learn what became of the message.
 #pragma once
 
 #include <chrono>
@@ -15,6 +15,7 @@
 #include "action_triggers/config.hpp"
 #include "action_triggers/delivery.hpp"
 #include "action_triggers/dispatcher_options.hpp"
+#include "action_triggers/emission.hpp"
 #include "action_triggers/export.hpp"
 #include "action_triggers/message.hpp"
 #include "action_triggers/stats.hpp"
@@ -48,8 +49,8 @@ concept ByteSequence = std::ranges::contiguous_range<const T&> && std::ranges::s
     (std::same_as<std::ranges::range_value_t<const T&>, std::byte> ||
      std::same_as<std::ranges::range_value_t<const T&>, unsigned char>)&&!ConvertibleToMessage<T>;
 
-/// Sends what is fired to its destination (an entry of the brokers map), in the background, with exactly one
-/// DeliveryReport per fire.
+/// Sends what is fired to its destination (an entry of the brokers map), and what is emitted to those that the triggers
+/// of the configuration say: in the background, with exactly one DeliveryReport per fire, and per target of an event.
 ///
 /// Threads: every member from any thread; see each member for what is allowed inside a callback. The destructor must
 /// not run while another thread is still inside a member.
@@ -90,7 +91,19 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   Delivery fire(std::string_view destination, std::string_view body);
   Delivery fire(std::string_view destination, std::string_view body, DeliveryCallback callback);
 
-  /// The same for a payload type that has a MessageConverter.
+  /// Sends an event to the targets of all active triggers that it matches, in the configuration's order: each as a
+  /// fire() of its own, all with one message id. Conditions and templates are evaluated here, on the calling thread;
+  /// the payload is read as JSON only if one of them looks into it. A target whose message cannot be made (the payload
+  /// is not JSON, a value is missing) is reported `invalid_argument`, and the others get theirs.
+  ///
+  /// An event that no trigger matches is counted (Stats::unmatched_events), and has no deliveries. The callback gets
+  /// the report of each target. Throws as fire(); then some of the targets may have been fired at.
+  Emission emit(std::string_view event, const Message& message);
+  Emission emit(std::string_view event, const Message& message, DeliveryCallback callback);
+  Emission emit(std::string_view event, std::string_view payload);
+  Emission emit(std::string_view event, std::string_view payload, DeliveryCallback callback);
+
+  /// fire() and emit() for a payload type that has a MessageConverter.
   template <ConvertibleToMessage T>
   Delivery fire(std::string_view destination, const T& payload) {
     return fire(destination, MessageConverter<T>::to_message(payload));
@@ -98,6 +111,14 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   template <ConvertibleToMessage T>
   Delivery fire(std::string_view destination, const T& payload, DeliveryCallback callback) {
     return fire(destination, MessageConverter<T>::to_message(payload), std::move(callback));
+  }
+  template <ConvertibleToMessage T>
+  Emission emit(std::string_view event, const T& payload) {
+    return emit(event, MessageConverter<T>::to_message(payload));
+  }
+  template <ConvertibleToMessage T>
+  Emission emit(std::string_view event, const T& payload, DeliveryCallback callback) {
+    return emit(event, MessageConverter<T>::to_message(payload), std::move(callback));
   }
 
   /// These do not compile: write the type. `{{"order", 42}}` would be a std::string of 42 bytes from the address of
@@ -110,6 +131,14 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   Delivery fire(std::initializer_list<detail::BracesWithoutType>, Rest&&...) = delete;
   template <class... Rest>
   Delivery fire(std::nullptr_t, Rest&&...) = delete;
+  template <class... Rest>
+  Emission emit(std::string_view event, std::initializer_list<detail::BracesWithoutType>, Rest&&...) = delete;
+  template <class... Rest>
+  Emission emit(std::string_view event, std::nullptr_t, Rest&&...) = delete;
+  template <class... Rest>
+  Emission emit(std::initializer_list<detail::BracesWithoutType>, Rest&&...) = delete;
+  template <class... Rest>
+  Emission emit(std::nullptr_t, Rest&&...) = delete;
 
   /// The same for bytes.
   template <ByteSequence T>
@@ -119,6 +148,14 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   template <ByteSequence T>
   Delivery fire(std::string_view destination, const T& body, DeliveryCallback callback) {
     return fire(destination, as_text(body), std::move(callback));
+  }
+  template <ByteSequence T>
+  Emission emit(std::string_view event, const T& payload) {
+    return emit(event, as_text(payload));
+  }
+  template <ByteSequence T>
+  Emission emit(std::string_view event, const T& payload, DeliveryCallback callback) {
+    return emit(event, as_text(payload), std::move(callback));
   }
 
   /// Waits until everything fired before the call has its outcome and its callbacks have run (or were handed to the

@@ -3,6 +3,7 @@
 #include "config/broker_loader.hpp"
 #include "config/root_section.hpp"
 #include "config/settings_loader.hpp"
+#include "triggers/triggers_section.hpp"
 
 namespace action_triggers::detail {
 
@@ -10,6 +11,7 @@ std::vector<RootSection> root_sections() {
   return {
       settings_section(),
       brokers_section(),
+      triggers_section(),
   };
 }
 

@@ -52,11 +52,14 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   /// Far below the clock's end: a deadline can be added to any time.
   static constexpr std::chrono::hours longest_timeout{24 * 365 * 100};
 
-  explicit Destination(std::shared_ptr<const BrokerConfig> given)
+  /// One that is not `findable` has the name of another one, whose configuration it varies: fires reach it by its
+  /// address only.
+  explicit Destination(std::shared_ptr<const BrokerConfig> given, bool is_findable = true)
       : DestinationRef{given.get(), 0},
         config(std::move(given)),
         name(config->name),
         overflow(config->overflow),
+        findable(is_findable),
         capacity(config->max_queued_messages, config->max_queued_bytes),
         queue(config->max_in_flight) {}
 
@@ -100,6 +103,7 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   alignas(64) const std::shared_ptr<const BrokerConfig> config;
   const std::string name;
   const Overflow overflow;
+  const bool findable;
   Lane* lane = nullptr;
 
   // What fire() writes.

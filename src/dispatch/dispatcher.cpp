@@ -47,7 +47,7 @@ std::unique_ptr<const DestinationTable> table_of(const Lane::Destinations& desti
   std::vector<Destination*> all;
   all.reserve(destinations.size() + 1);
   for (const auto& destination : destinations) {
-    if (destination.get() != without) all.push_back(destination.get());
+    if (destination->findable && destination.get() != without) all.push_back(destination.get());
   }
   if (more != nullptr) all.push_back(more);
   return std::make_unique<const DestinationTable>(all);
@@ -55,20 +55,26 @@ std::unique_ptr<const DestinationTable> table_of(const Lane::Destinations& desti
 
 }  // namespace
 
-Dispatcher::Dispatcher(const Configs& configs, const BrokerRegistry& registry, DispatcherOptions options)
+Dispatcher::Dispatcher(const Configs& configs, const BrokerRegistry& registry, DispatcherOptions options,
+                       MoreDestinations more)
     : callbacks_(std::make_shared<Callbacks>(std::move(options))),
       process_((watch_forks(), fork_generation())),
-      nowhere_(std::make_unique<Destination>(std::make_shared<BrokerConfig>())) {
+      nowhere_(std::make_unique<Destination>(std::make_shared<BrokerConfig>())),
+      incomplete_(std::move(more.incomplete)) {
   std::map<std::string, Lane::Destinations> groups;
+  const auto add_to_group = [&](const std::shared_ptr<const BrokerConfig>& config, bool findable) {
+    destinations_.push_back(std::make_shared<Destination>(config, findable));
+    groups[lane_key(*config)].push_back(destinations_.back());
+  };
   for (const auto& [name, config] : configs) {
     if (config == nullptr) throw std::invalid_argument("destination '" + name + "' has no configuration (nullptr)");
     if (config->name != name) {
       throw std::invalid_argument("destination '" + name + "' has a configuration of another name, '" + config->name +
                                   "'");
     }
-    destinations_.push_back(std::make_shared<Destination>(config));
-    groups[lane_key(*config)].push_back(destinations_.back());
+    add_to_group(config, true);
   }
+  for (const auto& config : more.derived) add_to_group(config, false);
   for (auto& [key, destinations] : groups) {
     const std::size_t count = destinations.size();
     lanes_.push_back({key, make_lane(std::move(destinations), registry), count});
@@ -107,6 +113,13 @@ std::shared_ptr<Lane> Dispatcher::make_lane(Lane::Destinations destinations, con
                              first.broker_type + "'; was the configuration loaded with another registry?");
   }
   return std::make_shared<Lane>(std::move(destinations), type->make, callbacks_, "at-" + first.broker_type);
+}
+
+Destination* Dispatcher::of(const BrokerConfig& config) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(destinations_.begin(), destinations_.end(),
+                                  [&](const auto& destination) { return destination->config.get() == &config; });
+  return found == destinations_.end() ? nullptr : found->get();
 }
 
 // --------------------------------------------------------------------------------------------------------------- fire
@@ -170,7 +183,10 @@ Delivery Dispatcher::fire(Destination& destination, const MessageParts& parts, D
 Delivery Dispatcher::refuse_unknown(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback) {
   if (is_in_child()) return refuse(nullptr, name, parts, std::move(callback), {}, {StatusCode::closed, in_child_text});
   unknown_broker_.fetch_add(1, std::memory_order_relaxed);
-  return refuse(nullptr, name, parts, std::move(callback), {}, {StatusCode::not_found, no_such_destination(name)});
+  const auto incomplete = incomplete_.find(name);
+  return refuse(
+      nullptr, name, parts, std::move(callback), {},
+      {StatusCode::not_found, incomplete == incomplete_.end() ? no_such_destination(name) : incomplete->second});
 }
 
 /// Waits for capacity, but not on a lane's thread of this dispatcher, which would have to release some meanwhile.
@@ -299,8 +315,9 @@ bool Dispatcher::remove(std::string_view name, TimePoint deadline) {
   for (const auto& lane : ended_lanes_) {
     if (lane->wait_until_ended(Clock::now())) lane->join();  // its thread is done: that costs nothing
   }
-  const auto found = std::find_if(destinations_.begin(), destinations_.end(),
-                                  [&](const auto& destination) { return destination->name == name; });
+  const auto found = std::find_if(destinations_.begin(), destinations_.end(), [&](const auto& destination) {
+    return destination->findable && destination->name == name;
+  });
   if (found == destinations_.end()) return false;
   const std::shared_ptr<Destination> destination = *found;
   const auto entry = std::find_if(lanes_.begin(), lanes_.end(),
@@ -413,7 +430,9 @@ Stats Dispatcher::stats() const {
   Stats stats;
   if (is_in_child()) return stats;
   const std::lock_guard lock(mutex_);
-  for (const auto& destination : destinations_) stats.brokers.emplace(destination->name, stats_of(*destination));
+  std::map<std::string_view, std::vector<const Destination*>> names;
+  for (const auto& destination : destinations_) names[destination->name].push_back(destination.get());
+  for (const auto& [name, destinations] : names) stats.brokers.emplace(name, stats_of(destinations));
   stats.unknown_broker = unknown_broker_.load(std::memory_order_relaxed);
   stats.callback_exceptions = callbacks_->exceptions.load(std::memory_order_relaxed);
   stats.slow_callbacks = callbacks_->slow.load(std::memory_order_relaxed);

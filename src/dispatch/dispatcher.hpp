@@ -31,6 +31,14 @@ struct FireOrigin {
   const Record* first = nullptr;
 };
 
+/// What a configuration has beside the destinations that can be fired at by name.
+struct MoreDestinations {
+  /// Variations of others, whose names they have: found by their configuration, with of().
+  std::vector<std::shared_ptr<const BrokerConfig>> derived{};
+  /// Names that have variations only, and what is said of a fire at one.
+  std::map<std::string, std::string, std::less<>> incomplete{};
+};
+
 /// Threads: every member from any thread, the destructor when no other thread is inside a member. In a child of fork()
 /// it does nothing: it has none of its parent's threads there.
 class Dispatcher {
@@ -39,7 +47,8 @@ class Dispatcher {
 
   /// One lane for each connection; begins to connect. Throws std::runtime_error if the registry cannot make a broker,
   /// std::system_error if a thread cannot be started.
-  Dispatcher(const Configs& configs, const BrokerRegistry& registry, DispatcherOptions options);
+  Dispatcher(const Configs& configs, const BrokerRegistry& registry, DispatcherOptions options,
+             MoreDestinations more = {});
   ~Dispatcher();
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
@@ -48,6 +57,9 @@ class Dispatcher {
   [[nodiscard]] Destination* find(std::string_view name) const noexcept {
     return table_.load(std::memory_order_acquire)->find(name);
   }
+
+  /// The one that was made of this configuration; nullptr: there is none. Valid as with find().
+  [[nodiscard]] Destination* of(const BrokerConfig& config) const;
 
   /// By name; an unknown one is reported `not_found`.
   Delivery fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback);
@@ -100,12 +112,13 @@ class Dispatcher {
   std::atomic<const DestinationTable*> table_{nullptr};
   std::atomic<std::uint64_t> unknown_broker_{0};
   const std::unique_ptr<Destination> nowhere_;  // of fires that reach no destination
+  const std::map<std::string, std::string, std::less<>> incomplete_;
 
   std::mutex change_mutex_;   // held by add() and remove(), also while they wait for a lane or for the registry
   mutable std::mutex mutex_;  // of what follows; not taken by fire(). Lists change while both mutexes are held
   std::vector<LaneEntry> lanes_;
   std::vector<std::shared_ptr<Lane>> ended_lanes_;
-  Lane::Destinations destinations_;  // those that can be found
+  Lane::Destinations destinations_;  // those that were not removed
   // What a fire() may still be looking at. They are small, and there is one for each change.
   std::vector<std::unique_ptr<const DestinationTable>> tables_;
   Lane::Destinations removed_;

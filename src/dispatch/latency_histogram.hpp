@@ -19,6 +19,13 @@ class LatencyHistogram {
     if (ns > max_.load(std::memory_order_relaxed)) max_.store(ns, std::memory_order_relaxed);
   }
 
+  /// Adds what another one has recorded.
+  void add(const LatencyHistogram& other) noexcept {
+    for (std::size_t i = 0; i < bucket_count; ++i) add(counts_[i], other.counts_[i].load(std::memory_order_relaxed));
+    max_.store(std::max(max_.load(std::memory_order_relaxed), other.max_.load(std::memory_order_relaxed)),
+               std::memory_order_relaxed);
+  }
+
   /// The upper bound of the bucket in which this share (0 to 1) of the latencies ends; 0 if there are none.
   [[nodiscard]] std::chrono::nanoseconds quantile(double share) const noexcept {
     std::array<std::uint64_t, bucket_count> counts{};

@@ -6,29 +6,43 @@
 
 namespace action_triggers::detail {
 
-BrokerStats stats_of(const Destination& destination) {
+namespace {
+
+void add_counts(BrokerStats& stats, const Destination& destination) {
   const DestinationCounters& counters = destination.counters;
-  BrokerStats stats;
   std::uint64_t refused_in_fire = 0;
   for (std::size_t code = 0; code < status_code_count; ++code) {
     const std::uint64_t refused = destination.refused[code].load(std::memory_order_relaxed);
-    stats.by_status[code] = counters.outcomes[code].get() + refused;
+    const std::uint64_t outcomes = counters.outcomes[code].get() + refused;
+    stats.by_status[code] += outcomes;
     refused_in_fire += refused;
-    if (code != 0) stats.failed += stats.by_status[code];
+    if (code != 0) stats.failed += outcomes;
   }
   stats.delivered = stats.by_status[0];
-  stats.queued = destination.capacity.messages();
-  stats.queued_bytes = destination.capacity.bytes();
-  stats.fired = refused_in_fire + destination.accepted();  // after the outcomes, which it is never less than
-  stats.in_flight = counters.in_flight.get();
-  stats.retried = counters.retried.get();
-  stats.late_outcomes = counters.late_outcomes.get();
-  stats.state = destination.lane->state();
-  stats.last_error = destination.last_error();
-  if (stats.last_error.empty()) stats.last_error = destination.lane->connection_error();
-  stats.latency_p50 = counters.latency.quantile(0.5);
-  stats.latency_p99 = counters.latency.quantile(0.99);
-  stats.latency_max = counters.latency.max();
+  stats.queued += destination.capacity.messages();
+  stats.queued_bytes += destination.capacity.bytes();
+  stats.fired += refused_in_fire + destination.accepted();  // after the outcomes, which it is never less than
+  stats.in_flight += counters.in_flight.get();
+  stats.retried += counters.retried.get();
+  stats.late_outcomes += counters.late_outcomes.get();
+  if (stats.last_error.empty()) stats.last_error = destination.last_error();
+}
+
+}  // namespace
+
+BrokerStats stats_of(const std::vector<const Destination*>& destinations) {
+  BrokerStats stats;
+  LatencyHistogram latency;
+  for (const Destination* destination : destinations) {
+    add_counts(stats, *destination);
+    latency.add(destination->counters.latency);
+  }
+  const Lane& lane = *destinations.front()->lane;  // they share one
+  stats.state = lane.state();
+  if (stats.last_error.empty()) stats.last_error = lane.connection_error();
+  stats.latency_p50 = latency.quantile(0.5);
+  stats.latency_p99 = latency.quantile(0.99);
+  stats.latency_max = latency.max();
   return stats;
 }
 

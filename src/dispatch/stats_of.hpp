@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// A destination's counters as the public BrokerStats.
+/// The counters of a name's destinations as the public BrokerStats.
 #pragma once
+
+#include <vector>
 
 #include "action_triggers/stats.hpp"
 
@@ -8,7 +10,7 @@ namespace action_triggers::detail {
 
 class Destination;
 
-/// Any thread.
-BrokerStats stats_of(const Destination& destination);
+/// Of the destinations of one name, added up: at least one. Any thread.
+BrokerStats stats_of(const std::vector<const Destination*>& destinations);
 
 }  // namespace action_triggers::detail

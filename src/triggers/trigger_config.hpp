@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "action_triggers/broker_config.hpp"
@@ -20,7 +19,7 @@ namespace action_triggers::detail {
 
 /// A header that a target adds: the same one for each event, or one with a text that the event decides.
 struct HeaderTemplate {
-  Header fixed;                          // its name; and its value, unless there is a template
+  Header fixed;  // its name; and its value, unless there is a template
   std::optional<TextTemplate> template_;
 };
 
@@ -49,8 +48,9 @@ struct TriggerConfig {
 
 /// Config::section<TriggersConfig>().
 struct TriggersConfig {
-  std::vector<TriggerConfig> triggers;  // in the file's order
-  /// Destinations that only targets with further params can reach, and what each lacks by itself.
+  std::vector<TriggerConfig> triggers;                       // in the file's order
+  std::vector<std::shared_ptr<const BrokerConfig>> derived;  // of all targets, each once
+  /// Destinations that only targets with further params can reach, and what is said of a fire at one.
   std::map<std::string, std::string, std::less<>> incomplete;
 };
 

@@ -3,6 +3,7 @@
 #include "triggers/triggers_section.hpp"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -29,10 +30,14 @@ ConfigProblem inside(const ConfigProblem& parent, const std::string& key) {
   return place;
 }
 
+/// What all triggers of a file share: targets with equal params, to the same broker, are one destination.
+using Derived = std::map<std::string, std::shared_ptr<const BrokerConfig>>;
+
 /// What reading triggers and their targets shares.
 class Reader {
  public:
-  Reader(LoadContext& context, TemplateReader& templates) : context_(context), templates_(templates) {}
+  Reader(LoadContext& context, TemplateReader& templates, Derived& derived)
+      : context_(context), templates_(templates), derived_(derived) {}
 
  protected:
   void problem(const Node& node, ConfigProblem place, std::string text, std::string hint = {}) {
@@ -64,6 +69,7 @@ class Reader {
 
   LoadContext& context_;
   TemplateReader& templates_;
+  Derived& derived_;
 };
 
 class TargetReader : private Reader {
@@ -103,8 +109,10 @@ class TargetReader : private Reader {
     const Node more = params_of(node, place);
     if (!find_broker(*broker, inside(place, "broker"), !more.members.empty(), target)) return false;
     if (more.members.empty()) return true;
-    target.derived = derive_broker(context_, target.broker, more, place.pointer);
-    return target.derived != nullptr;
+    auto& derived = derived_[target.broker + '\n' + canonical_text(more)];
+    if (derived == nullptr) derived = derive_broker(context_, target.broker, more, place.pointer);
+    target.derived = derived;
+    return derived != nullptr;
   }
 
   /// `params`, with `timeout_secs` beside them.
@@ -232,7 +240,7 @@ class TriggerReader : private Reader {
       return problem(*targets, at, "The field 'targets' must be a list of brokers, and not be empty.");
     }
     for (std::size_t i = 0; i < targets->items.size() && !context_.findings.full(); ++i) {
-      auto target = TargetReader(context_, templates_).read(targets->items[i], inside(at, std::to_string(i)));
+      auto target = TargetReader(context_, templates_, derived_).read(targets->items[i], inside(at, std::to_string(i)));
       if (target) trigger.targets.push_back(std::move(*target));
     }
   }
@@ -246,7 +254,8 @@ std::vector<std::pair<Member*, const Node*>> all_params(Node& triggers) {
       if (field.key != "targets") continue;
       for (Node& target : field.value.items) {
         for (Member& part : target.members) {
-          if (part.key == "params" && part.value.is(Node::Kind::object)) found.emplace_back(&part, target.find("broker"));
+          if (part.key == "params" && part.value.is(Node::Kind::object))
+            found.emplace_back(&part, target.find("broker"));
         }
       }
     }
@@ -270,7 +279,8 @@ void read_triggers(LoadContext& context, Member& map, const std::string& pointer
   auto config = std::make_shared<TriggersConfig>();
   substitute_in_triggers(context, map.value, pointer);
   TemplateReader templates(context);
-  TriggerReader reader(context, templates);
+  Derived derived;
+  TriggerReader reader(context, templates, derived);
   for (Member& trigger : map.value.members) {
     if (context.findings.full()) return;
     const ConfigProblem place{.section = "triggers", .key = trigger.key, .pointer = pointer_to(pointer, trigger.key)};
@@ -286,8 +296,11 @@ void read_triggers(LoadContext& context, Member& map, const std::string& pointer
     }
   }
   for (const auto& [name, problems] : context.incomplete) {
-    if (context.completed.contains(name)) config->incomplete.emplace(name, problems.front().key);
+    if (!context.completed.contains(name)) continue;
+    config->incomplete.emplace(name, "'" + name + "' has no params." + problems.front().key +
+                                         " of its own: only targets of triggers that give it one can send there");
   }
+  for (auto& [key, broker] : derived) config->derived.push_back(std::move(broker));
   context.config.set_section<TriggersConfig>(std::move(config));
 }
 

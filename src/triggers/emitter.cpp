@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+#include "triggers/emitter.hpp"
+
+#include <array>
+#include <chrono>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include "base/message_id.hpp"
+
+namespace action_triggers::detail {
+namespace {
+
+/// So many names of events that nothing matches are logged, each once.
+constexpr std::size_t most_logged = 1000;
+
+/// Whether a condition holds; empty: the payload is not JSON.
+std::optional<bool> holds_for(const std::optional<Condition>& condition, EventView& event) {
+  if (!condition) return true;
+  const PayloadJson* const json = event.json();
+  if (json == nullptr) return std::nullopt;
+  return condition->matches(json->root());
+}
+
+}  // namespace
+
+void TriggerTable::add(const TriggerConfig& trigger, const Dispatcher& dispatcher, TriggerCounters& counters) {
+  if (!trigger.active) return;
+  Trigger bound{.config = &trigger, .counters = &counters, .targets = {}};
+  for (const TargetConfig& target : trigger.targets) {
+    Destination* const destination =
+        target.derived != nullptr ? dispatcher.of(*target.derived) : dispatcher.find(target.broker);
+    if (destination == nullptr) {
+      throw std::invalid_argument("trigger '" + trigger.name + "' sends to '" + target.broker +
+                                  "', which the configuration does not have");
+    }
+    bound.targets.push_back({&target, destination});
+  }
+  const auto index = static_cast<std::uint32_t>(triggers_.size());
+  triggers_.push_back(std::move(bound));
+  for (const std::string& pattern : trigger.events) events_.add(pattern, index);
+}
+
+// --------------------------------------------------------------------------------------------------------- one event
+
+/// What one emit() uses and a later one on the same thread uses again.
+struct Emitter::Scratch {
+  std::vector<std::uint32_t> matches;
+  PayloadJson json;
+  Message message;
+  std::string body;
+  std::string text;
+  std::string error;
+};
+
+/// The calling thread's, while this lives. A callback may emit inside emit(): then it gets another one.
+class Emitter::ScratchOfThread {
+ public:
+  ScratchOfThread() : scratch_(std::move(of_thread())) {
+    if (scratch_ == nullptr) scratch_ = std::make_unique<Scratch>();
+  }
+  ~ScratchOfThread() { of_thread() = std::move(scratch_); }
+  ScratchOfThread(const ScratchOfThread&) = delete;
+  ScratchOfThread& operator=(const ScratchOfThread&) = delete;
+
+  Scratch& operator*() const noexcept { return *scratch_; }
+  Scratch* operator->() const noexcept { return scratch_.get(); }
+
+ private:
+  static std::unique_ptr<Scratch>& of_thread() noexcept {
+    static thread_local std::unique_ptr<Scratch> scratch;
+    return scratch;
+  }
+
+  std::unique_ptr<Scratch> scratch_;
+};
+
+/// One event on its way to its targets.
+class Emitter::Sending {
+ public:
+  Sending(Dispatcher& dispatcher, Scratch& scratch, std::string_view name, const MessageParts& parts,
+          const DeliveryCallback& callback, Emission& emission)
+      : dispatcher_(dispatcher),
+        scratch_(scratch),
+        name_(name),
+        parts_(parts),
+        callback_(callback),
+        emission_(emission) {}
+
+  /// To all targets of one trigger. `alone`: the event goes to no other target at all.
+  void send(const TriggerTable::Trigger& trigger, bool alone) {
+    const std::size_t before = emission_.size();
+    trigger_ = &trigger;
+    const std::optional<bool> matched = trigger.config->when ? holds_for(trigger.config->when, event()) : true;
+    for (std::size_t i = 0; i < trigger.targets.size() && matched != false; ++i) {
+      if (matched) {
+        send_to(trigger.targets[i], i, alone);
+      } else {
+        refuse(trigger.targets[i], i, "when", event().json_error());
+      }
+    }
+    if (emission_.size() == before) {
+      trigger.counters->count_filtered();
+    } else {
+      trigger.counters->count_matched();
+    }
+  }
+
+ private:
+  void send_to(const TriggerTable::Target& target, std::size_t index, bool alone) {
+    const TargetConfig& config = *target.config;
+    if (config.when) {
+      const std::optional<bool> matched = holds_for(config.when, event());
+      if (!matched) return refuse(target, index, "when", event().json_error());
+      if (!*matched) return;
+    }
+    if (config.passes_on()) {
+      FireOrigin origin = origin_of();
+      origin.shared = !alone;
+      origin.first = first_;
+      emission_.add(dispatcher_.fire(*target.destination, parts_, DeliveryCallback(callback_), origin));
+      first_ = origin.first;
+      return;
+    }
+    if (const char* const field = make_message(config)) return refuse(target, index, field, scratch_.error);
+    FireOrigin origin = origin_of();
+    const MessageParts made{config.body ? std::string_view(scratch_.body) : parts_.body, &scratch_.message};
+    emission_.add(dispatcher_.fire(*target.destination, made, DeliveryCallback(callback_), origin));
+  }
+
+  /// Makes the target's message in the scratch; its body only if the target has one. nullptr: well; else the field that
+  /// cannot be made, and why is in `error`.
+  const char* make_message(const TargetConfig& target) {
+    Message& message = scratch_.message;
+    const Message none;
+    const Message& given = parts_.rest != nullptr ? *parts_.rest : none;
+    message.key = given.key;
+    message.headers = given.headers;
+    message.content_type = given.content_type;
+    message.id = given.id;
+    message.expiration = given.expiration;
+    message.priority = given.priority;
+    message.properties = given.properties;
+    scratch_.body.clear();
+    scratch_.error.clear();
+    if (target.body && !target.body->render(event(), scratch_.body, scratch_.error)) return "body";
+    if (target.key && !render(*target.key, message.key)) return "key";
+    if (target.content_type && !render(*target.content_type, message.content_type)) return "content_type";
+    for (const HeaderTemplate& header : target.headers) {
+      if (!add_header(header)) return "headers";
+    }
+    return nullptr;
+  }
+
+  bool add_header(const HeaderTemplate& header) {
+    Message& message = scratch_.message;
+    std::erase_if(message.headers, [&](const Header& one) { return one.name == header.fixed.name; });
+    message.headers.push_back(header.fixed);
+    return !header.template_ || render(*header.template_, message.headers.back().value);
+  }
+
+  bool render(const TextTemplate& text, Text& to) {
+    scratch_.text.clear();
+    if (!text.render(event(), scratch_.text, scratch_.error)) return false;
+    static_cast<std::string&>(to) = scratch_.text;
+    return true;
+  }
+
+  void refuse(const TriggerTable::Target& target, std::size_t index, const char* field, const std::string& why) {
+    emission_.add(dispatcher_.refuse(
+        *target.destination, parts_, DeliveryCallback(callback_), origin_of(),
+        {StatusCode::invalid_argument,
+         "trigger '" + trigger_->config->name + "', target " + std::to_string(index) + ", " + field + ": " + why}));
+  }
+
+  FireOrigin origin_of() {
+    if (!has_id_) {
+      id_ = next_message_id(trigger_->targets.front().destination->lane->unix_ms());
+      has_id_ = true;
+    }
+    return {.observer = trigger_->counters, .id = &id_};
+  }
+
+  /// For conditions and templates: made when the first of them asks.
+  EventView& event() {
+    if (event_) return *event_;
+    static_cast<void>(origin_of());
+    std::string_view id;
+    if (Payload::has_own_id(parts_)) {
+      id = parts_.rest->id;
+    } else {
+      id_.write_text(id_text_.data());
+      id = {id_text_.data(), id_text_.size()};
+    }
+    const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    event_.emplace(EventParts{.name = name_, .id = id, .time = now, .body = parts_.body, .message = parts_.rest},
+                   scratch_.json);
+    return *event_;
+  }
+
+  Dispatcher& dispatcher_;
+  Scratch& scratch_;
+  const std::string_view name_;
+  const MessageParts& parts_;
+  const DeliveryCallback& callback_;
+  Emission& emission_;
+
+  const TriggerTable::Trigger* trigger_ = nullptr;
+  const Record* first_ = nullptr;  // of the targets that pass the message on: they share its payload
+  bool has_id_ = false;
+  MessageId id_;
+  std::array<char, MessageId::text_size> id_text_{};
+  std::optional<EventView> event_;
+};
+
+// ------------------------------------------------------------------------------------------------------------ emitter
+
+void Emitter::bind(Dispatcher& dispatcher, std::shared_ptr<const TriggersConfig> config) {
+  dispatcher_ = &dispatcher;
+  const auto counters_of = [this](const std::string& name) -> TriggerCounters& {
+    counters_.push_back(std::make_unique<TriggerCounters>(name));
+    return *counters_.back();
+  };
+  table_ = std::make_unique<const TriggerTable>(std::move(config), dispatcher, counters_of);
+}
+
+Emission Emitter::emit(std::string_view event, const MessageParts& parts, const DeliveryCallback& callback) {
+  Emission emission;
+  const ScratchOfThread scratch;
+  table_->find(event, scratch->matches);
+  const std::vector<std::uint32_t>& matches = scratch->matches;
+  if (matches.empty()) {
+    count_unmatched(event);
+    return emission;
+  }
+  Sending sending(*dispatcher_, *scratch, event, parts, callback, emission);
+  const bool alone = matches.size() == 1 && table_->trigger(matches.front()).targets.size() == 1;
+  for (const std::uint32_t index : matches) sending.send(table_->trigger(index), alone);
+  return emission;
+}
+
+void Emitter::count_unmatched(std::string_view event) noexcept {
+  unmatched_.fetch_add(1, std::memory_order_relaxed);
+  try {
+    {
+      const std::lock_guard lock(mutex_);
+      if (logged_.size() >= most_logged || !logged_.insert(std::string(event)).second) return;
+    }
+    dispatcher_->callbacks().log(LogLevel::info, "triggers",
+                                 "no active trigger is for the event '" + std::string(event) + "'");
+  } catch (const std::exception&) {
+    // Without memory there is no log line; it is counted.
+  }
+}
+
+void Emitter::add_to(Stats& stats) const {
+  for (const auto& counters : counters_) stats.triggers.emplace(counters->name(), counters->stats());
+  stats.unmatched_events = unmatched_.load(std::memory_order_relaxed);
+}
+
+}  // namespace action_triggers::detail
