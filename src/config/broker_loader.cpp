@@ -242,6 +242,7 @@ bool add_params(LoadContext& context, Node& entry, const Node& more, const std::
     params = std::prev(entry.members.end());
   }
   if (params->value.is(Node::Kind::null)) params->value = no_params;
+  params->value.offset = more.offset;
   bool all_fit = true;
   for (const Member& member : more.members) {
     const Node* own = params->value.find(member.key);

@@ -20,6 +20,8 @@
 namespace action_triggers::detail {
 namespace {
 
+constexpr const char* timeout_key = "timeout_secs";
+
 using Keys = std::set<std::string, std::less<>>;
 
 /// The place of a value inside another.
@@ -110,7 +112,7 @@ class TargetReader : private Reader {
     if (!find_broker(*broker, inside(place, "broker"), !more.members.empty(), target)) return false;
     if (more.members.empty()) return true;
     auto& derived = derived_[target.broker + '\n' + canonical_text(more)];
-    if (derived == nullptr) derived = derive_broker(context_, target.broker, more, place.pointer);
+    if (derived == nullptr) derived = derive(target.broker, more, place);
     target.derived = derived;
     return derived != nullptr;
   }
@@ -128,9 +130,19 @@ class TargetReader : private Reader {
       }
     }
     for (const Member& member : node.members) {
-      if (member.key == "timeout_secs" && !member.value.is(Node::Kind::null)) more.members.push_back(member);
+      if (member.key == timeout_key && !member.value.is(Node::Kind::null)) more.members.push_back(member);
     }
     return more;
+  }
+
+  std::shared_ptr<const BrokerConfig> derive(const std::string& broker, const Node& more, const ConfigProblem& place) {
+    auto& problems = context_.findings.problems;
+    const std::size_t before = problems.size();
+    auto derived = derive_broker(context_, broker, more, place.pointer);
+    for (std::size_t i = before; i < problems.size(); ++i) {  // it stands beside the params here
+      if (problems[i].key == timeout_key) problems[i].pointer = pointer_to(place.pointer, timeout_key);
+    }
+    return derived;
   }
 
   /// Whether there is such a broker, and messages can go there.
