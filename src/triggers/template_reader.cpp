@@ -294,6 +294,7 @@ void TemplateReader::report_unknown(const Node& node, const Place& where, const 
   const std::string shown = node.substituted ? std::string("***") : name;  // it may be a secret
   std::string text = "Path '" + shown + "' not allowed.";
   if (context_.options.allow_unknown) {
+    if (context_.findings.warnings.size() > max_config_problems) return;  // enough is said
     ConfigProblem warning = where.problem();
     warning.text = text + " The value is not checked.";
     return context_.add_warning(node.offset, std::move(warning));
