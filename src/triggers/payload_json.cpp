@@ -85,7 +85,7 @@ class PayloadJson::Reader {
   bool read() {
     const char* at = skip_space(begin_);
     if (at == end_) return fail(at, "The text is empty.") != nullptr;
-    at = read_value(at, 0, Node());
+    at = read_value(at, 0, add_node());
     if (at == nullptr) return false;
     at = skip_space(at);
     return at == end_ || fail(at, "Something stands after the end of the JSON text.") != nullptr;
@@ -108,33 +108,41 @@ class PayloadJson::Reader {
     return at;
   }
 
-  /// `node` has the key, if the value is an object's member.
-  const char* read_value(const char* at, std::size_t depth, Node node) {
-    const std::size_t index = count_++;
-    if (index == nodes_.size()) [[unlikely]]
-      nodes_.resize(std::max(first_nodes, 2 * index));
-    node.begin = offset_of(at);
+  std::size_t add_node() {
+    if (count_ == nodes_.size()) [[unlikely]]
+      nodes_.resize(std::max(first_nodes, 2 * count_));
+    return count_++;
+  }
+
+  /// The node has its key already, if the value is an object's member.
+  const char* read_value(const char* at, std::size_t depth, std::size_t index) {
+    const char* const begin = at;
     const char c = peek(at);
+    JsonKind kind = JsonKind::null;
+    bool has_escapes = false;
     if (c == '"') {
-      node.kind = JsonKind::string;
-      at = read_string(at, node.has_escapes);
+      kind = JsonKind::string;
+      at = read_string(at, has_escapes);
     } else if (is_digit(c) || c == '-') {
-      node.kind = JsonKind::number;
+      kind = JsonKind::number;
       at = read_number(at);
     } else if (c == '{') {
-      node.kind = JsonKind::object;
+      kind = JsonKind::object;
       at = read_object(at, depth);
     } else if (c == '[') {
-      node.kind = JsonKind::array;
+      kind = JsonKind::array;
       at = read_array(at, depth);
     } else {
-      node.kind = c == 'n' ? JsonKind::null : JsonKind::boolean;
+      kind = c == 'n' ? JsonKind::null : JsonKind::boolean;
       at = read_word(at, c == 'n' ? "null" : c == 't' ? "true" : "false");
     }
     if (at == nullptr) return nullptr;
+    Node& node = nodes_[index];
+    node.begin = offset_of(begin);
     node.end = offset_of(at);
     node.after = static_cast<std::uint32_t>(count_);
-    nodes_[index] = node;
+    node.kind = kind;
+    node.has_escapes = has_escapes;
     return at;
   }
 
@@ -148,8 +156,8 @@ class PayloadJson::Reader {
     at = skip_space(at + 1);
     if (peek(at) == '}') return at + 1;
     while (true) {
-      Node member;
-      at = read_key(at, member);
+      const std::size_t member = add_node();
+      at = read_key(at, nodes_[member]);
       if (at == nullptr) return nullptr;
       at = read_value(at, depth + 1, member);
       if (at == nullptr) return nullptr;
@@ -165,7 +173,7 @@ class PayloadJson::Reader {
     at = skip_space(at + 1);
     if (peek(at) == ']') return at + 1;
     while (true) {
-      at = read_value(at, depth + 1, Node());
+      at = read_value(at, depth + 1, add_node());
       if (at == nullptr) return nullptr;
       at = skip_space(at);
       if (peek(at) == ']') return at + 1;
@@ -177,8 +185,10 @@ class PayloadJson::Reader {
   /// Ends where the value begins.
   const char* read_key(const char* at, Node& member) {
     if (peek(at) != '"') return fail(at, at == end_ ? ends_inside : "A key in '\"' is expected here.");
-    const char* const behind = read_string(at, member.key_has_escapes);
+    bool has_escapes = false;
+    const char* const behind = read_string(at, has_escapes);
     if (behind == nullptr) return nullptr;
+    member.key_has_escapes = has_escapes;
     member.key_begin = offset_of(at) + 1;
     member.key_size = offset_of(behind) - 1 - member.key_begin;
     at = skip_space(behind);

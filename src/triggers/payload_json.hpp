@@ -20,7 +20,8 @@ struct PayloadJsonError {
 };
 
 /// RFC 8259, in UTF-8. Numbers keep their digits: they stay the text that they are. Of equal keys in one object the
-/// last one counts. An object that is read again and again allocates nothing once it is large enough.
+/// last one counts. One that reads text after text allocates nothing once it is large enough (what a text of over
+/// 65,536 values needed is freed by the next).
 ///
 /// Threads: one at a time. The text must stay while Values of it are used.
 class PayloadJson {

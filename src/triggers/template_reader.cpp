@@ -67,14 +67,6 @@ std::optional<std::string> unescaped_token(std::string_view token) {
   return key;
 }
 
-/// The place of what is inside a list or object.
-ConfigProblem inside(const ConfigProblem& where, const std::string& key) {
-  ConfigProblem result = where;
-  result.key += (result.key.empty() ? "" : ".") + key;
-  result.pointer = pointer_to(where.pointer, key);
-  return result;
-}
-
 }  // namespace
 
 TemplateReader::TemplateReader(LoadContext& context) : context_(context) {
@@ -82,22 +74,35 @@ TemplateReader::TemplateReader(LoadContext& context) : context_(context) {
   for (const auto& [name, function] : context.options.names) known_.insert(name);
 }
 
-void TemplateReader::add_problem(const Node& node, const ConfigProblem& where, std::string text, std::string hint) {
-  ConfigProblem problem = where;
+ConfigProblem TemplateReader::Place::problem() const {
+  if (parent == nullptr) return root;
+  ConfigProblem result = parent->problem();
+  const std::string name = key == nullptr ? std::to_string(index) : *key;
+  result.key += (result.key.empty() ? "" : ".") + name;
+  result.pointer = pointer_to(result.pointer, name);
+  return result;
+}
+
+void TemplateReader::add_problem(const Node& node, const ConfigProblem& where, std::string text) {
+  add_problem_at(node, {.root = where}, std::move(text));
+}
+
+void TemplateReader::add_problem_at(const Node& node, const Place& where, std::string text) {
+  if (context_.findings.full()) return;
+  ConfigProblem problem = where.problem();
   problem.text = std::move(text);
-  problem.hint = std::move(hint);
   context_.add_problem(node.offset, std::move(problem));
 }
 
-bool TemplateReader::count(const Node& node, const ConfigProblem& where, std::size_t bytes) {
+bool TemplateReader::count(const Node& node, const Place& where, std::size_t bytes) {
   if (bytes_ > max_template_bytes) return false;  // which was said
   bytes_ += bytes;
   if (bytes_ <= max_template_bytes) return true;
-  add_problem(node, where, "With this one, the templates of this configuration are longer than 1 MiB.");
+  add_problem_at(node, where, "With this one, the templates of this configuration are longer than 1 MiB.");
   return false;
 }
 
-std::optional<std::vector<TemplateReader::Part>> TemplateReader::split(const Node& node, const ConfigProblem& where,
+std::optional<std::vector<TemplateReader::Part>> TemplateReader::split(const Node& node, const Place& where,
                                                                        std::string_view text) {
   std::vector<Part> parts;
   const auto add = [&](std::string_view literal) {
@@ -118,7 +123,7 @@ std::optional<std::vector<TemplateReader::Part>> TemplateReader::split(const Nod
       const std::size_t end = text.find("}}", 2);
       const std::string_view content = text.substr(2, end == std::string_view::npos ? end : end - 2);
       if (end == std::string_view::npos || content.find("{{") != std::string_view::npos) {
-        add_problem(node, where, "'{{' is not closed by '}}'; write '{{{{' for the characters themselves.");
+        add_problem_at(node, where, "'{{' is not closed by '}}'; write '{{{{' for the characters themselves.");
         return std::nullopt;
       }
       parts.push_back({true, std::string(trimmed(content))});
@@ -128,7 +133,8 @@ std::optional<std::vector<TemplateReader::Part>> TemplateReader::split(const Nod
   return parts;
 }
 
-void TemplateReader::read_text(const Node& node, const ConfigProblem& where, TemplatePieces& to) {
+void TemplateReader::read_text(const Node& node, const ConfigProblem& of, TemplatePieces& to) {
+  const Place where{.root = of};
   if (node.unresolved || !count(node, where, node.string.size())) return;
   const auto parts = split(node, where, node.string);
   if (!parts) return;
@@ -142,6 +148,10 @@ void TemplateReader::read_text(const Node& node, const ConfigProblem& where, Tem
 }
 
 void TemplateReader::read_json(const Node& node, const ConfigProblem& where, TemplatePieces& to) {
+  read_value(node, {.root = where}, to);
+}
+
+void TemplateReader::read_value(const Node& node, const Place& where, TemplatePieces& to) {
   switch (node.kind) {
     case Node::Kind::null:
       return add_literal("null", to);
@@ -159,7 +169,7 @@ void TemplateReader::read_json(const Node& node, const ConfigProblem& where, Tem
       add_literal("[", to);
       for (std::size_t i = 0; i < node.items.size(); ++i) {
         if (i > 0) add_literal(",", to);
-        read_json(node.items[i], inside(where, std::to_string(i)), to);
+        read_value(node.items[i], {.root = where.root, .parent = &where, .index = i}, to);
       }
       return add_literal("]", to);
     case Node::Kind::object:
@@ -167,7 +177,7 @@ void TemplateReader::read_json(const Node& node, const ConfigProblem& where, Tem
   }
 }
 
-void TemplateReader::read_json_string(const Node& node, const ConfigProblem& where, TemplatePieces& to) {
+void TemplateReader::read_json_string(const Node& node, const Place& where, TemplatePieces& to) {
   if (node.unresolved || !count(node, where, node.string.size())) return;
   const auto parts = split(node, where, node.string);
   if (!parts) return;
@@ -185,18 +195,18 @@ void TemplateReader::read_json_string(const Node& node, const ConfigProblem& whe
   add_literal("\"", to);
 }
 
-void TemplateReader::read_json_object(const Node& node, const ConfigProblem& where, TemplatePieces& to) {
+void TemplateReader::read_json_object(const Node& node, const Place& where, TemplatePieces& to) {
   add_literal("{", to);
   for (const Member& member : node.members) {
     if (&member != &node.members.front()) add_literal(",", to);
-    const ConfigProblem at = inside(where, member.key);
+    const Place at{.root = where.root, .parent = &where, .key = &member.key};
     add_key(member, at, to);
-    read_json(member.value, at, to);
+    read_value(member.value, at, to);
   }
   add_literal("}", to);
 }
 
-void TemplateReader::add_key(const Member& member, const ConfigProblem& where, TemplatePieces& to) {
+void TemplateReader::add_key(const Member& member, const Place& where, TemplatePieces& to) {
   Node place;  // of the key, for problems
   place.offset = member.key_offset;
   if (!count(place, where, member.key.size())) return;
@@ -204,21 +214,20 @@ void TemplateReader::add_key(const Member& member, const ConfigProblem& where, T
   if (!parts) return;
   add_literal("\"", to);
   for (const Part& part : *parts) {
-    if (part.is_placeholder) return add_problem(place, where, "A key holds no placeholders, only values do.");
+    if (part.is_placeholder) return add_problem_at(place, where, "A key holds no placeholders, only values do.");
     add_escaped(place, where, part.text, to);
   }
   add_literal("\":", to);
 }
 
-void TemplateReader::add_escaped(const Node& node, const ConfigProblem& where, std::string_view text,
-                                 TemplatePieces& to) {
+void TemplateReader::add_escaped(const Node& node, const Place& where, std::string_view text, TemplatePieces& to) {
   add_literal("", to);
   if (append_escaped(to.back().text, text) != std::string_view::npos) {
-    add_problem(node, where, "This text is not UTF-8, which JSON has to be.");
+    add_problem_at(node, where, "This text is not UTF-8, which JSON has to be.");
   }
 }
 
-void TemplateReader::add_placeholder(const Node& node, const ConfigProblem& where, const std::string& inside_braces,
+void TemplateReader::add_placeholder(const Node& node, const Place& where, const std::string& inside_braces,
                                      TemplatePlace place, TemplatePieces& to) {
   TemplatePiece piece;
   piece.place = place;
@@ -232,13 +241,13 @@ void TemplateReader::add_placeholder(const Node& node, const ConfigProblem& wher
     } else if (place == TemplatePlace::text) {
       piece.fallback = fallback;
     } else if (append_escaped(*piece.fallback, fallback) != std::string_view::npos) {
-      return add_problem(node, where, "This text is not UTF-8, which JSON has to be.");
+      return add_problem_at(node, where, "This text is not UTF-8, which JSON has to be.");
     }
   }
   if (find_kind(node, where, piece)) to.push_back(std::move(piece));
 }
 
-bool TemplateReader::find_kind(const Node& node, const ConfigProblem& where, TemplatePiece& piece) {
+bool TemplateReader::find_kind(const Node& node, const Place& where, TemplatePiece& piece) {
   if (piece.text.starts_with('/')) return read_pointer(node, where, piece);
   for (const auto& [name, kind] : fixed_names) {
     if (piece.text != name) continue;
@@ -251,7 +260,7 @@ bool TemplateReader::find_kind(const Node& node, const ConfigProblem& where, Tem
     return true;
   }
   const auto found = context_.options.names.find(piece.text);
-  if (found != context_.options.names.end() && found->second) {
+  if (found != context_.options.names.end()) {
     piece.kind = Kind::registered;
     piece.value = found->second;
     return true;
@@ -260,7 +269,7 @@ bool TemplateReader::find_kind(const Node& node, const ConfigProblem& where, Tem
   return false;
 }
 
-bool TemplateReader::read_pointer(const Node& node, const ConfigProblem& where, TemplatePiece& piece) {
+bool TemplateReader::read_pointer(const Node& node, const Place& where, TemplatePiece& piece) {
   piece.kind = Kind::pointer;
   std::string_view rest = piece.text;
   while (!rest.empty()) {
@@ -268,7 +277,7 @@ bool TemplateReader::read_pointer(const Node& node, const ConfigProblem& where, 
     const std::size_t end = std::min(rest.find('/'), rest.size());
     std::optional<std::string> key = unescaped_token(rest.substr(0, end));
     if (!key) {
-      add_problem(node, where, "In a JSON pointer '~' is written '~0', and the '/' of a key '~1'.");
+      add_problem_at(node, where, "In a JSON pointer '~' is written '~0', and the '/' of a key '~1'.");
       return false;
     }
     const std::optional<std::size_t> index = index_of(*key);
@@ -278,14 +287,15 @@ bool TemplateReader::read_pointer(const Node& node, const ConfigProblem& where, 
   return true;
 }
 
-void TemplateReader::report_unknown(const Node& node, const ConfigProblem& where, const std::string& name) {
+void TemplateReader::report_unknown(const Node& node, const Place& where, const std::string& name) {
   if (name.empty()) {
-    return add_problem(node, where, "'{{ }}' names nothing; '{{ event.payload }}' is the whole payload.");
+    return add_problem_at(node, where, "'{{ }}' names nothing; '{{ event.payload }}' is the whole payload.");
   }
   const std::string shown = node.substituted ? std::string("***") : name;  // it may be a secret
   std::string text = "Path '" + shown + "' not allowed.";
   if (context_.options.allow_unknown) {
-    ConfigProblem warning = where;
+    if (context_.findings.warnings.size() > max_config_problems) return;  // enough is said
+    ConfigProblem warning = where.problem();
     warning.text = text + " The value is not checked.";
     return context_.add_warning(node.offset, std::move(warning));
   }
@@ -300,7 +310,7 @@ void TemplateReader::report_unknown(const Node& node, const ConfigProblem& where
     known.insert({"/json/pointer", std::string(header_prefix) + "NAME"});
     question = suggestion("", known);
   }
-  add_problem(node, where, text + " " + question);
+  add_problem_at(node, where, text + " " + question);
 }
 
 }  // namespace action_triggers::detail

@@ -30,28 +30,41 @@ class TemplateReader {
   /// Appends the pieces of a JSON value; the strings in it may hold placeholders.
   void read_json(const Node& node, const ConfigProblem& where, TemplatePieces& to);
 
-  void add_problem(const Node& node, const ConfigProblem& where, std::string text, std::string hint = {});
+  void add_problem(const Node& node, const ConfigProblem& where, std::string text);
 
  private:
+  /// Where a value stands: the value that was given, or in something inside it. A pointer is made only if something is
+  /// wrong there, since one for each value would cost the square of what keys may be long.
+  struct Place {
+    const ConfigProblem& root;
+    const Place* parent = nullptr;     // nullptr: it is the value that was given
+    const std::string* key = nullptr;  // nullptr: an element of a list
+    std::size_t index = 0;
+
+    [[nodiscard]] ConfigProblem problem() const;
+  };
+
   /// What stands between two others in a string.
   struct Part {
     bool is_placeholder = false;
     std::string text;  // without braces and the blanks inside them
   };
 
-  std::optional<std::vector<Part>> split(const Node& node, const ConfigProblem& where, std::string_view text);
-  void read_json_string(const Node& node, const ConfigProblem& where, TemplatePieces& to);
-  void read_json_object(const Node& node, const ConfigProblem& where, TemplatePieces& to);
-  void add_key(const Member& member, const ConfigProblem& where, TemplatePieces& to);
-  void add_placeholder(const Node& node, const ConfigProblem& where, const std::string& inside, TemplatePlace place,
+  void add_problem_at(const Node& node, const Place& where, std::string text);
+  void read_value(const Node& node, const Place& where, TemplatePieces& to);
+  std::optional<std::vector<Part>> split(const Node& node, const Place& where, std::string_view text);
+  void read_json_string(const Node& node, const Place& where, TemplatePieces& to);
+  void read_json_object(const Node& node, const Place& where, TemplatePieces& to);
+  void add_key(const Member& member, const Place& where, TemplatePieces& to);
+  void add_placeholder(const Node& node, const Place& where, const std::string& inside, TemplatePlace place,
                        TemplatePieces& to);
   /// False: that is a problem, or, where unknown names are allowed, a warning.
-  bool find_kind(const Node& node, const ConfigProblem& where, TemplatePiece& piece);
-  bool read_pointer(const Node& node, const ConfigProblem& where, TemplatePiece& piece);
-  void report_unknown(const Node& node, const ConfigProblem& where, const std::string& name);
-  void add_escaped(const Node& node, const ConfigProblem& where, std::string_view text, TemplatePieces& to);
+  bool find_kind(const Node& node, const Place& where, TemplatePiece& piece);
+  bool read_pointer(const Node& node, const Place& where, TemplatePiece& piece);
+  void report_unknown(const Node& node, const Place& where, const std::string& name);
+  void add_escaped(const Node& node, const Place& where, std::string_view text, TemplatePieces& to);
   /// False: there is too much of it by now.
-  bool count(const Node& node, const ConfigProblem& where, std::size_t bytes);
+  bool count(const Node& node, const Place& where, std::size_t bytes);
 
   LoadContext& context_;
   std::set<std::string, std::less<>> known_;  // placeholders, but for pointers

@@ -112,6 +112,24 @@ TEST(BodyTemplateTest, ProblemsSayWhereTheyAre) {
               ElementsAre("1:2 field.{{ /id }} /t/{{ ~1id }}: A key holds no placeholders, only values do."));
 }
 
+TEST(BodyTemplateTest, ProblemsAreMadeOnlyAsFarAsTheyAreTold) {
+  // A pointer for each of these values would have 31 KB.
+  std::string deep = "[";
+  std::string end = "]";
+  for (int i = 0; i < 31; ++i) {
+    deep += "{\"" + std::string(1000, 'k') + "\":[";
+    end = "]}" + end;
+  }
+  std::string right = deep + "0";
+  std::string wrong = right;
+  for (int i = 0; i < 60'000; ++i) {
+    right += ",\"{{ /a }}\"";
+    wrong += ",\"{{ tenat }}\"";
+  }
+  EXPECT_THAT(load(right + end).problems(), ElementsAre());
+  EXPECT_EQ(load(wrong + end).problems().size(), 101U);
+}
+
 TEST(BodyTemplateTest, KnowsWhetherItLooksIntoThePayload) {
   EXPECT_FALSE(load(R"({"a": "{{ event.id }}"})").get().needs_json());
   EXPECT_TRUE(load(R"({"a": ["{{ /a }}"]})").get().needs_json());
