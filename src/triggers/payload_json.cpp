@@ -6,7 +6,6 @@
 #include <bit>
 #include <cstring>
 #include <limits>
-#include <utility>
 
 #include "config/json_text.hpp"
 
@@ -29,9 +28,23 @@ unsigned hex_value(std::string_view four_digits) {
 bool is_first_half(unsigned code) { return code >= 0xD800 && code < 0xDC00; }
 bool is_second_half(unsigned code) { return code >= 0xDC00 && code < 0xE000; }
 
+constexpr std::string_view escape_letters = "\"\\/bfnrt";
+
+/// Whether it stands for itself in a string.
+bool is_plain(char c) { return static_cast<signed char>(c) >= ' ' && c != '"' && c != '\\'; }
+
+constexpr std::uint64_t all_bytes(char c) { return 0x0101010101010101U * static_cast<unsigned char>(c); }
+
+/// The same of eight: a bit in the first byte that is not plain, and in some of those that follow it.
+constexpr std::uint64_t special_bytes(std::uint64_t bytes) {
+  const std::uint64_t quotes = (bytes ^ all_bytes('"')) - all_bytes(1);  // borrows where a byte is 0
+  const std::uint64_t backslashes = (bytes ^ all_bytes('\\')) - all_bytes(1);
+  const std::uint64_t controls = bytes - all_bytes(' ');
+  return (quotes | backslashes | controls | bytes) & 0x8080808080808080U;
+}
+
 /// The characters of a string that was found to be right, without its quotes.
 void unescape(std::string_view text, std::string& to) {
-  constexpr std::string_view letters = "\"\\/bfnrt";
   constexpr std::string_view meanings = "\"\\/\b\f\n\r\t";
   to.clear();
   while (!text.empty()) {
@@ -40,7 +53,7 @@ void unescape(std::string_view text, std::string& to) {
     text.remove_prefix(plain);
     if (text.empty()) return;
     if (text[1] != 'u') {
-      to += meanings[letters.find(text[1])];
+      to += meanings[escape_letters.find(text[1])];
       text.remove_prefix(2);
       continue;
     }
@@ -54,196 +67,220 @@ void unescape(std::string_view text, std::string& to) {
   }
 }
 
+bool is_same_unescaped(std::string_view text, std::string_view wanted) {
+  std::string characters;
+  unescape(text, characters);
+  return characters == wanted;
+}
+
 }  // namespace
 
+/// Its functions take where they begin and return where they ended; nullptr: the text is not JSON, and the error is
+/// set. So that this place stays in a register, it is no member.
 class PayloadJson::Reader {
  public:
   Reader(std::string_view text, std::vector<Node>& nodes, PayloadJsonError& error)
-      : text_(text), nodes_(nodes), error_(error) {}
+      : begin_(text.data()), end_(text.data() + text.size()), nodes_(nodes), error_(error) {}
 
   bool read() {
-    skip_space();
-    if (at_ == text_.size()) return fail(at_, "The text is empty.");
-    if (!read_value(0, Node())) return false;
-    skip_space();
-    return at_ == text_.size() || fail(at_, "Something stands after the end of the JSON text.");
+    const char* at = skip_space(begin_);
+    if (at == end_) return fail(at, "The text is empty.") != nullptr;
+    at = read_value(at, 0, Node());
+    if (at == nullptr) return false;
+    at = skip_space(at);
+    return at == end_ || fail(at, "Something stands after the end of the JSON text.") != nullptr;
   }
 
  private:
-  bool fail(std::size_t offset, const char* text) {
-    error_.offset = offset;
+  [[gnu::cold, gnu::noinline]] const char* fail(const char* at, const char* text) {
+    error_.offset = static_cast<std::size_t>(at - begin_);
     error_.text = text;
-    return false;
+    return nullptr;
   }
 
-  /// NUL at the end: it is nowhere allowed.
-  [[nodiscard]] char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
-  [[nodiscard]] bool at_end() const { return at_ >= text_.size(); }
+  [[nodiscard]] std::uint32_t offset_of(const char* at) const { return static_cast<std::uint32_t>(at - begin_); }
 
-  void skip_space() {
-    while (!at_end() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t')) ++at_;
+  /// NUL at the end: it is nowhere allowed.
+  [[nodiscard]] char peek(const char* at) const { return at != end_ ? *at : '\0'; }
+
+  [[nodiscard]] const char* skip_space(const char* at) const {
+    while (at != end_ && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) ++at;
+    return at;
   }
 
   /// `node` has the key, if the value is an object's member.
-  bool read_value(std::size_t depth, Node node) {
+  const char* read_value(const char* at, std::size_t depth, Node node) {
     const std::size_t index = count_++;
-    if (index == nodes_.size()) nodes_.resize(std::max(first_nodes, 2 * index));
-    node.begin = static_cast<std::uint32_t>(at_);
-    const char c = peek();
-    bool good = false;
+    if (index == nodes_.size()) [[unlikely]]
+      nodes_.resize(std::max(first_nodes, 2 * index));
+    node.begin = offset_of(at);
+    const char c = peek(at);
     if (c == '"') {
       node.kind = JsonKind::string;
-      good = read_string(node.has_escapes);
+      at = read_string(at, node.has_escapes);
     } else if (is_digit(c) || c == '-') {
       node.kind = JsonKind::number;
-      good = read_number();
+      at = read_number(at);
     } else if (c == '{') {
       node.kind = JsonKind::object;
-      good = read_inside('}', depth);
+      at = read_object(at, depth);
     } else if (c == '[') {
       node.kind = JsonKind::array;
-      good = read_inside(']', depth);
+      at = read_array(at, depth);
     } else {
       node.kind = c == 'n' ? JsonKind::null : JsonKind::boolean;
-      good = read_word(c == 'n' ? "null" : c == 't' ? "true" : "false");
+      at = read_word(at, c == 'n' ? "null" : c == 't' ? "true" : "false");
     }
-    node.end = static_cast<std::uint32_t>(at_);
+    if (at == nullptr) return nullptr;
+    node.end = offset_of(at);
     node.after = static_cast<std::uint32_t>(count_);
     nodes_[index] = node;
-    return good;
+    return at;
   }
 
-  bool read_word(std::string_view word) {
-    if (text_.substr(at_, word.size()) == word) {
-      at_ += word.size();
-      return true;
-    }
-    if (at_end()) return fail(at_, "The text ends where a value is expected.");
-    return fail(at_, "No value begins here.");
+  const char* read_word(const char* at, std::string_view word) {
+    if (std::string_view(at, static_cast<std::size_t>(end_ - at)).starts_with(word)) return at + word.size();
+    return fail(at, at == end_ ? "The text ends where a value is expected." : "No value begins here.");
   }
 
-  /// From an object's or array's first bracket to behind its last.
-  bool read_inside(char end, std::size_t depth) {
-    if (depth == max_depth) return fail(at_, "The text is nested deeper than 64 levels.");
-    ++at_;
-    skip_space();
-    if (peek() == end) {
-      ++at_;
-      return true;
-    }
+  const char* read_object(const char* at, std::size_t depth) {
+    if (depth == max_depth) return fail(at, too_deep);
+    at = skip_space(at + 1);
+    if (peek(at) == '}') return at + 1;
     while (true) {
-      Node node;
-      if (end == '}' && !read_key(node)) return false;
-      if (!read_value(depth + 1, node)) return false;
-      skip_space();
-      if (peek() == ',') {
-        ++at_;
-        skip_space();
-      } else if (peek() == end) {
-        ++at_;
-        return true;
-      } else {
-        return fail(at_, at_end()     ? "The text ends inside an object or array."
-                         : end == '}' ? "A ',' or '}' is expected here."
-                                      : "A ',' or ']' is expected here.");
+      Node member;
+      at = read_key(at, member);
+      if (at == nullptr) return nullptr;
+      at = read_value(at, depth + 1, member);
+      if (at == nullptr) return nullptr;
+      at = skip_space(at);
+      if (peek(at) == '}') return at + 1;
+      if (peek(at) != ',') return fail(at, at == end_ ? ends_inside : "A ',' or '}' is expected here.");
+      at = skip_space(at + 1);
+    }
+  }
+
+  const char* read_array(const char* at, std::size_t depth) {
+    if (depth == max_depth) return fail(at, too_deep);
+    at = skip_space(at + 1);
+    if (peek(at) == ']') return at + 1;
+    while (true) {
+      at = read_value(at, depth + 1, Node());
+      if (at == nullptr) return nullptr;
+      at = skip_space(at);
+      if (peek(at) == ']') return at + 1;
+      if (peek(at) != ',') return fail(at, at == end_ ? ends_inside : "A ',' or ']' is expected here.");
+      at = skip_space(at + 1);
+    }
+  }
+
+  /// Ends where the value begins.
+  const char* read_key(const char* at, Node& member) {
+    if (peek(at) != '"') return fail(at, at == end_ ? ends_inside : "A key in '\"' is expected here.");
+    const char* const behind = read_string(at, member.key_has_escapes);
+    if (behind == nullptr) return nullptr;
+    member.key_begin = offset_of(at) + 1;
+    member.key_size = offset_of(behind) - 1 - member.key_begin;
+    at = skip_space(behind);
+    if (peek(at) != ':') return fail(at, "A ':' is expected here, after the key.");
+    return skip_space(at + 1);
+  }
+
+  /// Eight bytes at a time, as long as they are ASCII without quotes, escapes and control characters.
+  [[nodiscard]] const char* skip_plain(const char* at) const {
+    if constexpr (std::endian::native == std::endian::little) {
+      while (end_ - at >= 8) {
+        std::uint64_t bytes = 0;
+        std::memcpy(&bytes, at, sizeof bytes);
+        const std::uint64_t special = special_bytes(bytes);
+        if (special != 0) return at + std::countr_zero(special) / 8;
+        at += 8;
       }
     }
+    while (at != end_ && is_plain(*at)) ++at;
+    return at;
   }
 
-  bool read_key(Node& node) {
-    if (peek() != '"')
-      return fail(at_, at_end() ? "The text ends inside an object." : "A key in '\"' is expected here.");
-    node.key_begin = static_cast<std::uint32_t>(at_ + 1);
-    if (!read_string(node.key_has_escapes)) return false;
-    node.key_size = static_cast<std::uint32_t>(at_ - 1 - node.key_begin);
-    skip_space();
-    if (peek() != ':') return fail(at_, "A ':' is expected here, after the key.");
-    ++at_;
-    skip_space();
-    return true;
-  }
-
-  bool read_string(bool& has_escapes) {
-    const std::size_t start = at_++;
+  const char* read_string(const char* at, bool& has_escapes) {
+    const char* const start = at++;
     while (true) {
-      const char c = peek();
-      if (c == '"') {
-        ++at_;
-        return true;
-      }
-      if (c == '\\') {
+      at = skip_plain(at);
+      if (at == end_) return fail(start, "This string does not end.");
+      if (*at == '"') return at + 1;
+      if (*at == '\\') {
         has_escapes = true;
-        if (!read_escape()) return false;
-      } else if (static_cast<unsigned char>(c) < 0x20) {
-        return at_end() ? fail(start, "This string does not end.")
-                        : fail(at_, "A control character inside a string is written as an escape.");
+        at = read_escape(at);
+        if (at == nullptr) return nullptr;
+      } else if (static_cast<unsigned char>(*at) < 0x80) {
+        return fail(at, "A control character inside a string is written as an escape.");
       } else {
-        const std::size_t length = utf8_length(text_.substr(at_, 4));
-        if (length == 0) return fail(at_, "This byte is not UTF-8.");
-        at_ += length;
+        do {
+          const std::size_t length =
+              utf8_length({at, static_cast<std::size_t>(std::min<std::ptrdiff_t>(end_ - at, 4))});
+          if (length == 0) return fail(at, "This byte is not UTF-8.");
+          at += length;
+        } while (at != end_ && static_cast<unsigned char>(*at) >= 0x80);
       }
     }
   }
 
-  bool read_escape() {
-    const std::size_t start = at_++;
-    const char c = peek();
+  const char* read_escape(const char* at) {
+    const char* const start = at++;
+    const char c = peek(at);
     if (c != 'u') {
-      if (c == '\0' || std::strchr("\"\\/bfnrt", c) == nullptr) return fail(start, "There is no such escape.");
-      ++at_;
-      return true;
+      return c != '\0' && escape_letters.find(c) != std::string_view::npos ? at + 1
+                                                                           : fail(start, "There is no such escape.");
     }
-    const std::optional<unsigned> code = read_unicode();
+    const std::optional<unsigned> code = read_unicode(at);
     if (!code) return fail(start, "After '\\u' stand four hexadecimal digits.");
+    at += 5;
     if (is_second_half(*code)) return fail(start, "This is the second half of a surrogate pair without its first.");
-    if (!is_first_half(*code)) return true;
-    std::optional<unsigned> second;
-    if (peek() == '\\') {
-      ++at_;
-      second = read_unicode();
-    }
-    return (second && is_second_half(*second)) ||
-           fail(start, "This is the first half of a surrogate pair without its second.");
+    if (!is_first_half(*code)) return at;
+    const std::optional<unsigned> second = peek(at) == '\\' ? read_unicode(at + 1) : std::nullopt;
+    if (second && is_second_half(*second)) return at + 6;
+    return fail(start, "This is the first half of a surrogate pair without its second.");
   }
 
-  /// From the 'u' on.
-  std::optional<unsigned> read_unicode() {
-    const std::string_view digits = text_.substr(std::min(at_ + 1, text_.size()), 4);
-    if (peek() != 'u' || digits.size() != 4 || !std::all_of(digits.begin(), digits.end(), is_hex)) return std::nullopt;
-    at_ += 5;
-    return hex_value(digits);
+  /// The 'u' and its digits.
+  [[nodiscard]] std::optional<unsigned> read_unicode(const char* at) const {
+    if (end_ - at < 5 || *at != 'u' || !std::all_of(at + 1, at + 5, is_hex)) return std::nullopt;
+    return hex_value({at + 1, 4});
   }
 
-  bool read_digits() {
-    if (!is_digit(peek())) return fail(at_, "A digit is expected here.");
-    while (is_digit(peek())) ++at_;
-    return true;
+  const char* read_digits(const char* at) {
+    if (!is_digit(peek(at))) return fail(at, "A digit is expected here.");
+    while (is_digit(peek(at))) ++at;
+    return at;
   }
 
-  bool read_number() {
-    if (peek() == '-') ++at_;
-    if (peek() == '0') {
-      ++at_;
-      if (is_digit(peek())) return fail(at_ - 1, "A number does not begin with 0.");
-    } else if (!read_digits()) {
-      return false;
+  const char* read_number(const char* at) {
+    if (*at == '-') ++at;
+    if (peek(at) == '0') {
+      ++at;
+      if (is_digit(peek(at))) return fail(at - 1, "A number does not begin with 0.");
+    } else {
+      at = read_digits(at);
+      if (at == nullptr) return nullptr;
     }
-    if (peek() == '.') {
-      ++at_;
-      if (!read_digits()) return false;
+    if (peek(at) == '.') {
+      at = read_digits(at + 1);
+      if (at == nullptr) return nullptr;
     }
-    if (peek() == 'e' || peek() == 'E') {
-      ++at_;
-      if (peek() == '+' || peek() == '-') ++at_;
-      if (!read_digits()) return false;
+    if (peek(at) == 'e' || peek(at) == 'E') {
+      ++at;
+      if (peek(at) == '+' || peek(at) == '-') ++at;
+      at = read_digits(at);
     }
-    return true;
+    return at;
   }
 
-  const std::string_view text_;
+  static constexpr const char* too_deep = "The text is nested deeper than 64 levels.";
+  static constexpr const char* ends_inside = "The text ends inside an object or array.";
+
+  const char* const begin_;
+  const char* const end_;
   std::vector<Node>& nodes_;  // those before count_ count
   PayloadJsonError& error_;
-  std::size_t at_ = 0;
   std::size_t count_ = 0;
 };
 
@@ -280,22 +317,19 @@ std::string_view PayloadJson::Value::text(std::string& scratch) const {
 bool PayloadJson::Value::boolean() const noexcept { return raw().front() == 't'; }
 
 std::optional<PayloadJson::Value> PayloadJson::Value::member(std::string_view key) const {
-  const Node& object = json_->nodes_[index_];
+  const Node* const nodes = json_->nodes_.data();
+  const Node& object = nodes[index_];
   if (object.kind != JsonKind::object) return std::nullopt;
-  std::optional<Value> found;
-  std::string scratch;
-  for (std::uint32_t i = index_ + 1; i < object.after; i = json_->nodes_[i].after) {
-    const Node& node = json_->nodes_[i];
+  std::uint32_t found = index_;
+  for (std::uint32_t i = index_ + 1; i < object.after; i = nodes[i].after) {
+    const Node& node = nodes[i];
+    // Escapes only make a key longer than its characters.
+    if (node.key_size < key.size() || (node.key_size > key.size() && !node.key_has_escapes)) continue;
     const std::string_view name(json_->text_.data() + node.key_begin, node.key_size);
-    if (node.key_has_escapes) {
-      unescape(name, scratch);
-      if (scratch != key) continue;
-    } else if (name != key) {
-      continue;
-    }
-    found = Value(*json_, i, object.after);
+    if (node.key_has_escapes ? is_same_unescaped(name, key) : name == key) found = i;
   }
-  return found;
+  if (found == index_) return std::nullopt;
+  return Value(*json_, found, object.after);
 }
 
 std::optional<PayloadJson::Value> PayloadJson::Value::element(std::size_t index) const noexcept {

@@ -23,7 +23,9 @@
 #include "action_triggers/trigger_dispatcher.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "support/registries.hpp"
+#include "triggers/body_template.hpp"
 #include "unit/configs.hpp"
+#include "unit/template_support.hpp"
 
 namespace {
 
@@ -204,6 +206,25 @@ TEST(AllocationTest, InTheLongRunAFireAllocatesNothingUpToFourKibibytesAndOnceBe
   }
   EXPECT_THAT(allocated_by_round(5'000), ::testing::Each(std::size_t{fires}));
   EXPECT_EQ(reports, 9 * rounds * fires);
+}
+
+TEST(AllocationTest, OnceWarmNothingIsAllocatedToReadAPayloadAndToRenderATemplate) {
+  const tests::LoadedTemplate<detail::BodyTemplate> loaded(
+      R"({"id": "{{ /id }}", "text": "{{ /customer/name }} at {{ event.time }}", "x": "{{ /none:-some default text }}"})");
+  ASSERT_THAT(loaded.problems(), ::testing::IsEmpty());
+  detail::PayloadJson json;
+  std::string result;
+  std::string error;
+  const auto allocated_by_one = [&] {
+    const std::size_t before = allocated;
+    detail::EventView event({.name = "order.paid", .body = R"({"id":9223372036854775808,"customer":{"name":"é"}})"},
+                            json);
+    result.clear();
+    EXPECT_TRUE(loaded.get().render(event, result, error)) << error;
+    return allocated - before;
+  };
+  EXPECT_GT(allocated_by_one(), 0U);
+  EXPECT_EQ(allocated_by_one(), 0U);
 }
 
 TEST(AllocationTest, ALaneWithoutMemoryReportsLaterAndLosesNothing) {

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "support/mutated_json.hpp"
+
 namespace action_triggers::detail {
 namespace {
 
@@ -50,7 +52,8 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"", "0: The text is empty."}, Wrong{" \n", "2: The text is empty."},
         Wrong{"{\"a\":1} x", "8: Something stands after the end of the JSON text."},
         Wrong{"1 2", "2: Something stands after the end of the JSON text."},
-        Wrong{"{", "1: The text ends inside an object."}, Wrong{"[", "1: The text ends where a value is expected."},
+        Wrong{"{", "1: The text ends inside an object or array."},
+        Wrong{"[", "1: The text ends where a value is expected."},
         Wrong{"[1", "2: The text ends inside an object or array."}, Wrong{"[1 2]", "3: A ',' or ']' is expected here."},
         Wrong{"[1}", "2: A ',' or ']' is expected here."}, Wrong{"{\"a\":1]", "6: A ',' or '}' is expected here."},
         Wrong{"[1,]", "3: No value begins here."}, Wrong{"[,1]", "1: No value begins here."},
@@ -166,6 +169,52 @@ TEST(PayloadJsonTest, ValuesAreVisitedInTheirOrder) {
   EXPECT_THAT(seen, ElementsAre("1", "[2,3]", "{}"));
   EXPECT_FALSE(json.root().member("a")->element(2)->first());
   EXPECT_FALSE(json.root().member("d")->first());
+}
+
+/// The value as the JSON library has it. Members that are not the last of their key are left out.
+nlohmann::json tree_of(const PayloadJson::Value& value) {
+  std::string scratch;
+  nlohmann::json tree;
+  switch (value.kind()) {
+    case JsonKind::string:
+      return value.text(scratch);
+    case JsonKind::array:
+      tree = nlohmann::json::array();
+      for (auto item = value.first(); item; item = item->next()) tree.push_back(tree_of(*item));
+      return tree;
+    case JsonKind::object:
+      tree = nlohmann::json::object();
+      for (auto member = value.first(); member; member = member->next()) {
+        const std::string key(member->key(scratch));
+        tree[key] = tree_of(*value.member(key));
+      }
+      return tree;
+    default:
+      return nlohmann::json::parse(value.raw());
+  }
+}
+
+TEST(PayloadJsonTest, AgreesWithTheJsonLibrary) {
+  tests::MutatedJson mutated;
+  int accepted = 0;
+  for (int round = 0; round < 50'000; ++round) {
+    const std::string text = mutated.next();
+    const std::string error = error_of(text);
+    nlohmann::json library(nlohmann::json::value_t::discarded);
+    try {
+      library = nlohmann::json::parse(text);
+    } catch (const nlohmann::json::out_of_range&) {
+      continue;  // a number beyond a double, which here is only a number
+    } catch (const nlohmann::json::parse_error&) {
+    }
+    ASSERT_EQ(error.empty(), !library.is_discarded()) << text << "\n" << error;
+    if (!error.empty()) continue;
+    ++accepted;
+    PayloadJson json;
+    json.read(text);
+    ASSERT_EQ(tree_of(json.root()), library) << text;
+  }
+  EXPECT_GT(accepted, 10'000);
 }
 
 TEST(PayloadJsonTest, ReadsOneTextAfterTheOther) {

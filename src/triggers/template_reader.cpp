@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: MIT
+// Splits strings into literals and placeholders, and finds out what each placeholder is.
+#include "triggers/template_reader.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/text.hpp"
+#include "config/json_text.hpp"
+#include "config/suggestion.hpp"
+#include "triggers/json_escape.hpp"
+#include "triggers/payload_json.hpp"
+
+namespace action_triggers::detail {
+namespace {
+
+using Kind = TemplatePiece::Kind;
+
+constexpr std::string_view header_prefix = "message.headers.";
+
+constexpr std::array<std::pair<std::string_view, Kind>, 5> fixed_names{{{"event.name", Kind::event_name},
+                                                                        {"event.id", Kind::event_id},
+                                                                        {"event.time", Kind::event_time},
+                                                                        {"event.payload", Kind::payload},
+                                                                        {"message.key", Kind::message_key}}};
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(blanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+void add_literal(std::string_view text, TemplatePieces& to) {
+  if (to.empty() || to.back().kind != Kind::literal) to.emplace_back();
+  to.back().text += text;
+}
+
+/// A default as a JSON value: as it is if it is JSON, else as a string.
+std::string json_of_fallback(const std::string& text) {
+  PayloadJson json;
+  if (json.read(text)) return std::string(json.root().raw());
+  std::string quoted = "\"";
+  append_escaped(quoted, text);
+  return quoted + '"';
+}
+
+/// As an array index: no sign, no leading zeros.
+std::optional<std::size_t> index_of(std::string_view token) {
+  if (token.empty() || (token.size() > 1 && token.front() == '0') || !std::all_of(token.begin(), token.end(), is_digit))
+    return std::nullopt;
+  return parse_number<std::size_t>(token);
+}
+
+/// The characters of a pointer's token; nothing: a '~' in it means nothing.
+std::optional<std::string> unescaped_token(std::string_view token) {
+  std::string key;
+  for (std::size_t i = 0; i < token.size(); ++i) {
+    if (token[i] != '~') {
+      key += token[i];
+      continue;
+    }
+    if (++i == token.size() || (token[i] != '0' && token[i] != '1')) return std::nullopt;
+    key += token[i] == '0' ? '~' : '/';
+  }
+  return key;
+}
+
+/// The place of what is inside a list or object.
+ConfigProblem inside(const ConfigProblem& where, const std::string& key) {
+  ConfigProblem result = where;
+  result.key += (result.key.empty() ? "" : ".") + key;
+  result.pointer = pointer_to(where.pointer, key);
+  return result;
+}
+
+}  // namespace
+
+TemplateReader::TemplateReader(LoadContext& context) : context_(context) {
+  for (const auto& [name, kind] : fixed_names) known_.emplace(name);
+  for (const auto& [name, function] : context.options.names) known_.insert(name);
+}
+
+void TemplateReader::add_problem(const Node& node, const ConfigProblem& where, std::string text, std::string hint) {
+  ConfigProblem problem = where;
+  problem.text = std::move(text);
+  problem.hint = std::move(hint);
+  context_.add_problem(node.offset, std::move(problem));
+}
+
+bool TemplateReader::count(const Node& node, const ConfigProblem& where, std::size_t bytes) {
+  if (bytes_ > max_template_bytes) return false;  // which was said
+  bytes_ += bytes;
+  if (bytes_ <= max_template_bytes) return true;
+  add_problem(node, where, "With this one, the templates of this configuration are longer than 1 MiB.");
+  return false;
+}
+
+std::optional<std::vector<TemplateReader::Part>> TemplateReader::split(const Node& node, const ConfigProblem& where,
+                                                                       std::string_view text) {
+  std::vector<Part> parts;
+  const auto add = [&](std::string_view literal) {
+    if (parts.empty() || parts.back().is_placeholder) parts.emplace_back();
+    parts.back().text += literal;
+  };
+  while (!text.empty()) {
+    const std::size_t braces = std::min(text.find("{{"), text.size());
+    if (braces > 0) add(text.substr(0, braces));
+    text.remove_prefix(braces);
+    if (text.starts_with("{{{{")) {
+      add("{{");
+      text.remove_prefix(4);
+    } else if (text.starts_with("{{{")) {  // a brace, and then a placeholder
+      add("{");
+      text.remove_prefix(1);
+    } else if (!text.empty()) {
+      const std::size_t end = text.find("}}", 2);
+      const std::string_view content = text.substr(2, end == std::string_view::npos ? end : end - 2);
+      if (end == std::string_view::npos || content.find("{{") != std::string_view::npos) {
+        add_problem(node, where, "'{{' is not closed by '}}'; write '{{{{' for the characters themselves.");
+        return std::nullopt;
+      }
+      parts.push_back({true, std::string(trimmed(content))});
+      text.remove_prefix(end + 2);
+    }
+  }
+  return parts;
+}
+
+void TemplateReader::read_text(const Node& node, const ConfigProblem& where, TemplatePieces& to) {
+  if (node.unresolved || !count(node, where, node.string.size())) return;
+  const auto parts = split(node, where, node.string);
+  if (!parts) return;
+  for (const Part& part : *parts) {
+    if (part.is_placeholder) {
+      add_placeholder(node, where, part.text, TemplatePlace::text, to);
+    } else {
+      add_literal(part.text, to);
+    }
+  }
+}
+
+void TemplateReader::read_json(const Node& node, const ConfigProblem& where, TemplatePieces& to) {
+  switch (node.kind) {
+    case Node::Kind::null:
+      return add_literal("null", to);
+    case Node::Kind::boolean:
+      return add_literal(node.boolean ? "true" : "false", to);
+    case Node::Kind::integer:
+    case Node::Kind::number: {
+      const std::string_view digits = context_.digits_of(node);
+      if (count(node, where, digits.size())) add_literal(digits, to);
+      return;
+    }
+    case Node::Kind::string:
+      return read_json_string(node, where, to);
+    case Node::Kind::array:
+      add_literal("[", to);
+      for (std::size_t i = 0; i < node.items.size(); ++i) {
+        if (i > 0) add_literal(",", to);
+        read_json(node.items[i], inside(where, std::to_string(i)), to);
+      }
+      return add_literal("]", to);
+    case Node::Kind::object:
+      return read_json_object(node, where, to);
+  }
+}
+
+void TemplateReader::read_json_string(const Node& node, const ConfigProblem& where, TemplatePieces& to) {
+  if (node.unresolved || !count(node, where, node.string.size())) return;
+  const auto parts = split(node, where, node.string);
+  if (!parts) return;
+  if (parts->size() == 1 && parts->front().is_placeholder) {
+    return add_placeholder(node, where, parts->front().text, TemplatePlace::json_value, to);
+  }
+  add_literal("\"", to);
+  for (const Part& part : *parts) {
+    if (part.is_placeholder) {
+      add_placeholder(node, where, part.text, TemplatePlace::json_string, to);
+    } else {
+      add_escaped(node, where, part.text, to);
+    }
+  }
+  add_literal("\"", to);
+}
+
+void TemplateReader::read_json_object(const Node& node, const ConfigProblem& where, TemplatePieces& to) {
+  add_literal("{", to);
+  for (const Member& member : node.members) {
+    if (&member != &node.members.front()) add_literal(",", to);
+    const ConfigProblem at = inside(where, member.key);
+    add_key(member, at, to);
+    read_json(member.value, at, to);
+  }
+  add_literal("}", to);
+}
+
+void TemplateReader::add_key(const Member& member, const ConfigProblem& where, TemplatePieces& to) {
+  Node place;  // of the key, for problems
+  place.offset = member.key_offset;
+  if (!count(place, where, member.key.size())) return;
+  const auto parts = split(place, where, member.key);
+  if (!parts) return;
+  add_literal("\"", to);
+  for (const Part& part : *parts) {
+    if (part.is_placeholder) return add_problem(place, where, "A key holds no placeholders, only values do.");
+    add_escaped(place, where, part.text, to);
+  }
+  add_literal("\":", to);
+}
+
+void TemplateReader::add_escaped(const Node& node, const ConfigProblem& where, std::string_view text,
+                                 TemplatePieces& to) {
+  add_literal("", to);
+  if (append_escaped(to.back().text, text) != std::string_view::npos) {
+    add_problem(node, where, "This text is not UTF-8, which JSON has to be.");
+  }
+}
+
+void TemplateReader::add_placeholder(const Node& node, const ConfigProblem& where, const std::string& inside_braces,
+                                     TemplatePlace place, TemplatePieces& to) {
+  TemplatePiece piece;
+  piece.place = place;
+  const std::size_t mark = inside_braces.find(":-");
+  piece.text = trimmed(std::string_view(inside_braces).substr(0, mark));
+  if (mark != std::string::npos) {
+    const std::string fallback = inside_braces.substr(mark + 2);
+    piece.fallback.emplace();
+    if (place == TemplatePlace::json_value) {
+      piece.fallback = json_of_fallback(fallback);
+    } else if (place == TemplatePlace::text) {
+      piece.fallback = fallback;
+    } else if (append_escaped(*piece.fallback, fallback) != std::string_view::npos) {
+      return add_problem(node, where, "This text is not UTF-8, which JSON has to be.");
+    }
+  }
+  if (find_kind(node, where, piece)) to.push_back(std::move(piece));
+}
+
+bool TemplateReader::find_kind(const Node& node, const ConfigProblem& where, TemplatePiece& piece) {
+  if (piece.text.starts_with('/')) return read_pointer(node, where, piece);
+  for (const auto& [name, kind] : fixed_names) {
+    if (piece.text != name) continue;
+    piece.kind = kind;
+    return true;
+  }
+  if (piece.text.starts_with(header_prefix) && piece.text.size() > header_prefix.size()) {
+    piece.kind = Kind::message_header;
+    piece.header = piece.text.substr(header_prefix.size());
+    return true;
+  }
+  const auto found = context_.options.names.find(piece.text);
+  if (found != context_.options.names.end() && found->second) {
+    piece.kind = Kind::registered;
+    piece.value = found->second;
+    return true;
+  }
+  report_unknown(node, where, piece.text);
+  return false;
+}
+
+bool TemplateReader::read_pointer(const Node& node, const ConfigProblem& where, TemplatePiece& piece) {
+  piece.kind = Kind::pointer;
+  std::string_view rest = piece.text;
+  while (!rest.empty()) {
+    rest.remove_prefix(1);
+    const std::size_t end = std::min(rest.find('/'), rest.size());
+    std::optional<std::string> key = unescaped_token(rest.substr(0, end));
+    if (!key) {
+      add_problem(node, where, "In a JSON pointer '~' is written '~0', and the '/' of a key '~1'.");
+      return false;
+    }
+    const std::optional<std::size_t> index = index_of(*key);
+    piece.pointer.push_back({std::move(*key), index});
+    rest.remove_prefix(end);
+  }
+  return true;
+}
+
+void TemplateReader::report_unknown(const Node& node, const ConfigProblem& where, const std::string& name) {
+  if (name.empty()) {
+    return add_problem(node, where, "'{{ }}' names nothing; '{{ event.payload }}' is the whole payload.");
+  }
+  const std::string shown = node.substituted ? std::string("***") : name;  // it may be a secret
+  std::string text = "Path '" + shown + "' not allowed.";
+  if (context_.options.allow_unknown) {
+    ConfigProblem warning = where;
+    warning.text = text + " The value is not checked.";
+    return context_.add_warning(node.offset, std::move(warning));
+  }
+  if (context_.findings.full()) return;  // a suggestion costs something
+  auto known = known_;
+  if (const std::size_t dot = name.find('.', name.find('.') + 1); dot != std::string::npos) {
+    known.insert(std::string(header_prefix) + name.substr(dot + 1));
+  }
+  std::string question = node.substituted ? std::string() : did_you_mean(name, known);
+  if (question.empty()) {
+    known = known_;
+    known.insert({"/json/pointer", std::string(header_prefix) + "NAME"});
+    question = suggestion("", known);
+  }
+  add_problem(node, where, text + " " + question);
+}
+
+}  // namespace action_triggers::detail
