@@ -4,7 +4,7 @@
 namespace action_triggers::detail {
 
 BodyTemplate::BodyTemplate(TemplateReader& reader, const Node& node, const ConfigProblem& where)
-    : pieces_(), is_json_(!node.is(Node::Kind::string)) {
+    : is_json_(!node.is(Node::Kind::string)) {
   if (is_json_) {
     reader.read_json(node, where, pieces_);
   } else {

@@ -16,7 +16,7 @@ namespace action_triggers::detail {
 /// Threads: any, at once.
 class BodyTemplate {
  public:
-  BodyTemplate() = default;  ///< null.
+  BodyTemplate() = default;  ///< The empty text.
   /// Of any value of the configuration; what is wrong with it becomes a problem of `where`.
   BodyTemplate(TemplateReader& reader, const Node& node, const ConfigProblem& where);
 
@@ -29,8 +29,8 @@ class BodyTemplate {
   }
 
  private:
-  TemplatePieces pieces_{TemplatePiece{.text = "null"}};
-  bool is_json_ = true;
+  TemplatePieces pieces_;
+  bool is_json_ = false;
 };
 
 }  // namespace action_triggers::detail

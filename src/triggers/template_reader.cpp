@@ -251,7 +251,7 @@ bool TemplateReader::find_kind(const Node& node, const ConfigProblem& where, Tem
     return true;
   }
   const auto found = context_.options.names.find(piece.text);
-  if (found != context_.options.names.end() && found->second) {
+  if (found != context_.options.names.end()) {
     piece.kind = Kind::registered;
     piece.value = found->second;
     return true;

@@ -110,17 +110,13 @@ class Rendering {
   /// What comes from the payload is JSON already: strings need no new escapes.
   void append_json(const TemplatePiece& piece, const PayloadJson::Value& value) {
     const bool is_string = value.kind() == JsonKind::string;
-    if (piece.place == TemplatePlace::json_value) {
-      to_ += value.raw();
-    } else if (piece.place == TemplatePlace::json_string) {
-      if (is_string) {
-        to_ += value.raw().substr(1, value.raw().size() - 2);
-      } else {
-        append_escaped(to_, value.raw());
-      }
-    } else if (is_string) {
+    if (is_string && piece.place == TemplatePlace::text) {
       std::string scratch;
       to_ += value.text(scratch);
+    } else if (is_string && piece.place == TemplatePlace::json_string) {
+      to_ += value.raw().substr(1, value.raw().size() - 2);  // without its quotes
+    } else if (piece.place == TemplatePlace::json_string) {
+      append_escaped(to_, value.raw());
     } else {
       to_ += value.raw();
     }
