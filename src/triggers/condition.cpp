@@ -9,22 +9,24 @@ namespace {
 using Field = Condition::Field;
 using Value = PayloadJson::Value;
 
-Scalar scalar_of(const Value& value, std::string& scratch) {
-  return {value.kind(), value.kind() == JsonKind::string ? value.text(scratch) : value.raw()};
+/// Whether one of the matchers matches a value that is no object or list.
+bool any_matches_scalar(const std::vector<Matcher>& matchers, const Scalar& value) {
+  return std::any_of(matchers.begin(), matchers.end(), [&](const Matcher& matcher) { return matcher.matches(value); });
 }
 
 /// Of a list: whether one of its elements matches. An object is no value that could.
 bool any_matches(const std::vector<Matcher>& matchers, const Value& value) {
-  if (value.kind() == JsonKind::object) return false;
-  if (value.kind() == JsonKind::array) {
+  const JsonKind kind = value.kind();
+  if (kind == JsonKind::object) return false;
+  if (kind == JsonKind::array) {
     for (MaybeValue item = value.first(); item; item = item->next()) {
       if (any_matches(matchers, *item)) return true;
     }
     return false;
   }
+  if (kind != JsonKind::string) return any_matches_scalar(matchers, {kind, value.raw()});
   std::string scratch;
-  const Scalar scalar = scalar_of(value, scratch);
-  return std::any_of(matchers.begin(), matchers.end(), [&](const Matcher& matcher) { return matcher.matches(scalar); });
+  return any_matches_scalar(matchers, {kind, value.text(scratch)});
 }
 
 bool has(const std::vector<Matcher>& matchers, Matcher::Kind kind) {
@@ -32,9 +34,6 @@ bool has(const std::vector<Matcher>& matchers, Matcher::Kind kind) {
 }
 
 bool is_array(const MaybeValue& value) { return value && value->kind() == JsonKind::array; }
-
-/// Whether an element stands for this field itself, which needs no other element.
-bool is_element(const Field& field, const MaybeValue& parent) { return field.index && is_array(parent); }
 
 /// All that is said of what is inside a value that is no list. `in_list`: it stands in one, whose elements with a
 /// number of their own were looked at already.
@@ -78,7 +77,7 @@ bool insides_of_list_hold(const Field& field, const Value& list) {
 
 MaybeValue value_of(const Field& field, const MaybeValue& parent) {
   if (!parent) return std::nullopt;
-  return is_element(field, parent) ? parent->element(*field.index) : parent->member(field.key);
+  return field.index && is_array(parent) ? parent->element(*field.index) : parent->member(field.key);
 }
 
 bool value_matches(const Field& field, const MaybeValue& value) {
@@ -87,7 +86,7 @@ bool value_matches(const Field& field, const MaybeValue& value) {
   return any_matches(field.matchers, *value) || has(field.matchers, Matcher::Kind::exists);
 }
 
-bool holds(const Field& field, MaybeValue value) {
+bool holds(const Field& field, const MaybeValue& value) {
   if (!value_matches(field, value)) return false;
   if (!field.looks_inside()) return true;
   return is_array(value) ? insides_of_list_hold(field, *value) : insides_hold(field, value, false);

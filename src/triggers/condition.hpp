@@ -54,7 +54,7 @@ using MaybeValue = std::optional<PayloadJson::Value>;
 
 // What the explanation needs too.
 /// Whether all that a field says holds.
-bool holds(const Condition::Field& field, MaybeValue value);
+bool holds(const Condition::Field& field, const MaybeValue& value);
 /// Whether its matchers do, if it has any.
 bool value_matches(const Condition::Field& field, const MaybeValue& value);
 /// What a field is about, inside of `parent`.

@@ -66,9 +66,8 @@ std::strong_ordering operator<=>(const Decimal& a, const Decimal& b) noexcept {
   const auto sign = [](const Decimal& number) { return number.digits_.empty() ? 0 : number.negative_ ? -1 : 1; };
   if (sign(a) != sign(b)) return sign(a) <=> sign(b);
   if (sign(a) == 0) return std::strong_ordering::equal;
-  std::strong_ordering size = a.magnitude_ <=> b.magnitude_;
-  if (size == 0) size = compare_digits(a.digits_, b.digits_);
-  return a.negative_ ? 0 <=> size : size;
+  if (a.magnitude_ != b.magnitude_) return a.negative_ ? b.magnitude_ <=> a.magnitude_ : a.magnitude_ <=> b.magnitude_;
+  return a.negative_ ? compare_digits(b.digits_, a.digits_) : compare_digits(a.digits_, b.digits_);
 }
 
 }  // namespace action_triggers::detail

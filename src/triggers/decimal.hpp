@@ -18,7 +18,7 @@ class Decimal {
   explicit Decimal(std::string_view json_number) noexcept;
 
   friend std::strong_ordering operator<=>(const Decimal& a, const Decimal& b) noexcept;
-  friend bool operator==(const Decimal& a, const Decimal& b) noexcept { return (a <=> b) == 0; }
+  friend bool operator==(const Decimal& a, const Decimal& b) noexcept { return std::is_eq(a <=> b); }
 
  private:
   std::string_view digits_;  // from the first that is not 0 to the last, perhaps with a point between; empty: it is 0

@@ -2,6 +2,7 @@
 #include "triggers/matcher.hpp"
 
 #include <algorithm>
+#include <compare>
 
 #include "triggers/decimal.hpp"
 #include "triggers/letter_case.hpp"
@@ -37,15 +38,15 @@ bool Bound::holds(std::string_view number) const noexcept {
   const auto order = Decimal(number) <=> Decimal(digits);
   switch (kind) {
     case Kind::less:
-      return order < 0;
+      return std::is_lt(order);
     case Kind::less_equal:
-      return order <= 0;
+      return std::is_lteq(order);
     case Kind::equal:
-      return order == 0;
+      return std::is_eq(order);
     case Kind::greater_equal:
-      return order >= 0;
+      return std::is_gteq(order);
     case Kind::greater:
-      return order > 0;
+      return std::is_gt(order);
   }
   return false;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <compare>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -170,7 +171,7 @@ bool check_range(const Node& operand, const std::vector<Bound>& bounds, const Co
   const Bound& upper = ascending ? bounds[1] : bounds[0];
   const auto order = Decimal(lower.digits) <=> Decimal(upper.digits);
   const bool closed = lower.kind == Bound::Kind::greater_equal && upper.kind == Bound::Kind::less_equal;
-  if (order < 0 || (order == 0 && closed)) return true;
+  if (std::is_lt(order) || (std::is_eq(order) && closed)) return true;
   place.problem(operand.offset, "No number is in this range: its lower end is not below its upper end.");
   return false;
 }

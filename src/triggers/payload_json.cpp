@@ -308,8 +308,6 @@ bool PayloadJson::read(std::string_view text) {
 
 PayloadJson::Value PayloadJson::root() const noexcept { return Value(*this, 0, nodes_.front().after); }
 
-JsonKind PayloadJson::Value::kind() const noexcept { return json_->nodes_[index_].kind; }
-
 std::string_view PayloadJson::Value::raw() const noexcept {
   const Node& node = json_->nodes_[index_];
   return std::string_view(json_->text_.data() + node.begin, node.end - node.begin);
@@ -336,7 +334,11 @@ std::optional<PayloadJson::Value> PayloadJson::Value::member(std::string_view ke
     // Escapes only make a key longer than its characters.
     if (node.key_size < key.size() || (node.key_size > key.size() && !node.key_has_escapes)) continue;
     const std::string_view name(json_->text_.data() + node.key_begin, node.key_size);
-    if (node.key_has_escapes ? is_same_unescaped(name, key) : name == key) found = i;
+    // Most keys differ in their first character, which costs less than asking memcmp.
+    if (node.key_has_escapes ? is_same_unescaped(name, key)
+                             : key.empty() || (name.front() == key.front() && name == key)) {
+      found = i;
+    }
   }
   if (found == index_) return std::nullopt;
   return Value(*json_, found, object.after);

@@ -57,7 +57,7 @@ class PayloadJson {
 /// One value in a PayloadJson, which must not be moved or read anew meanwhile.
 class PayloadJson::Value {
  public:
-  [[nodiscard]] JsonKind kind() const noexcept;
+  [[nodiscard]] JsonKind kind() const noexcept { return json_->nodes_[index_].kind; }
   /// The value as it stands in the text: a number's digits, a string with its quotes and escapes, a whole object.
   [[nodiscard]] std::string_view raw() const noexcept;
   /// Of a string: its characters. `scratch` holds them if there are escapes.

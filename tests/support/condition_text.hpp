@@ -2,8 +2,6 @@
 /// A condition from the text of its `when`, and whether a payload matches it.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <optional>
 #include <stdexcept>
 #include <string>

@@ -22,8 +22,10 @@
 #include "action_triggers/testing/matchers.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
 #include "dispatch/dispatcher.hpp"
+#include "support/condition_text.hpp"
 #include "support/registries.hpp"
 #include "triggers/body_template.hpp"
+#include "triggers/event_table.hpp"
 #include "unit/configs.hpp"
 #include "unit/template_support.hpp"
 
@@ -221,6 +223,33 @@ TEST(AllocationTest, OnceWarmNothingIsAllocatedToReadAPayloadAndToRenderATemplat
                             json);
     result.clear();
     EXPECT_TRUE(loaded.get().render(event, result, error)) << error;
+    return allocated - before;
+  };
+  EXPECT_GT(allocated_by_one(), 0U);
+  EXPECT_EQ(allocated_by_one(), 0U);
+}
+
+TEST(AllocationTest, OnceWarmNothingIsAllocatedToFindATriggerAndToMatchItsCondition) {
+  detail::EventTable table;
+  table.add("order.a-rather-long-word.paid", 0);
+  table.add("order.*.paid", 1);
+  table.add("#.paid", 2);
+  const detail::Condition condition = tests::condition_of(R"({
+    "status": ["paid", "a text that no std::string holds in itself"],
+    "total": [{"numeric": [">=", 100, "<", 1e20]}],
+    "customer": {"mail": [{"suffix": "@example.org"}], "name": [{"equals-ignore-case": "ANN FROM EXAMPLE, INC."}]},
+    "lines": {"sku": [{"wildcard": "*A*B*C"}], "count": [{"anything-but": [0, 1]}]},
+    "$or": [{"vip": [true]}, {"note": [{"exists": false}]}], "$not": {"test": [true]}})");
+  detail::PayloadJson json;
+  std::vector<std::uint32_t> found;
+  const auto allocated_by_one = [&] {
+    const std::size_t before = allocated;
+    table.find("order.a-rather-long-word.paid", found);
+    EXPECT_EQ(found.size(), 3U);
+    EXPECT_TRUE(json.read(R"({"status": "a text that no std::string holds in itself", "total": 100.00000000000000000001,
+      "customer": {"mail": "ann.from.example.inc@example.org", "name": "Ann from Example, Inc."},
+      "lines": [{"sku": "1A2B3D"}, {"sku": "1A2B3C, and long enough not to be short, C", "count": 2}], "vip": true})"));
+    EXPECT_TRUE(condition.matches(json.root()));
     return allocated - before;
   };
   EXPECT_GT(allocated_by_one(), 0U);
