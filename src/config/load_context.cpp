@@ -46,11 +46,11 @@ std::string_view LoadContext::digits_of(const Node& number) const { return first
 void LoadContext::substitute_in(Node& object, const std::string& broker, const std::string& section,
                                 const std::string& pointer) {
   substitute(object, options, pointer,
-             [&](const std::string& at, std::size_t offset, std::string what, bool is_problem) {
+             [&](const std::string& at, std::size_t offset, std::string said, bool is_problem) {
                std::string key = at.substr(pointer.size() + 1);
                std::replace(key.begin(), key.end(), '/', '.');
                ConfigProblem finding{
-                   .broker = broker, .section = section, .key = std::move(key), .pointer = at, .text = std::move(what)};
+                   .broker = broker, .section = section, .key = std::move(key), .pointer = at, .text = std::move(said)};
                if (is_problem) {
                  add_problem(offset, std::move(finding));
                } else {
