@@ -16,21 +16,17 @@
 
 namespace action_triggers::bench {
 
-Options parse(int argc, char** argv, const std::string& what) {
+Options parse(int argc, char** argv, const std::string& what, const Works& works) {
   Options options;
+  std::string meanings;
+  std::vector<std::string> names;
+  for (const auto& [name, meaning] : works) {
+    names.push_back(name);
+    meanings += (meanings.empty() ? "" : "\n") + name + ": " + meaning;
+  }
   CLI::App app(what);
   app.option_defaults()->always_capture_default();
-  app.add_option("WORK", options.work,
-                 "throughput: fire COUNT messages, wait for all reports\n"
-                 "hook: time each fire, as fast as it goes\n"
-                 "paced: time each fire, RATE a second\n"
-                 "latency: one message at a time, from fire to report\n"
-                 "first: from the start of the program to the first report\n"
-                 "clock: time each call of nothing\n"
-                 "idle: processor time and wake-ups while nothing happens\n"
-                 "memory: what a queued message costs while the broker is away")
-      ->required()
-      ->check(CLI::IsMember({"throughput", "hook", "paced", "latency", "first", "idle", "memory", "clock"}));
+  app.add_option("WORK", options.work, meanings)->required()->check(CLI::IsMember(names));
   app.add_option("--type", options.broker_type, "kafka, rabbitmq, or none: a broker that confirms at once")
       ->check(CLI::IsMember({"kafka", "rabbitmq", "none"}));
   app.add_option("--broker", options.broker, "HOST:PORT, or mock: librdkafka's mock cluster in this process");
@@ -42,7 +38,9 @@ Options parse(int argc, char** argv, const std::string& what) {
   app.add_option("--in-flight", options.in_flight, "unconfirmed at once (default: as the program has it)");
   app.add_option("--rate", options.rate, "fires a second");
   app.add_option("--linger-ms", options.linger_ms, "Kafka: linger.ms");
-  app.add_option("--seconds", options.seconds, "how long to be idle");
+  app.add_flag("!--no-id", options.with_id, "Kafka: no header with the message's id");
+  app.add_flag("--own-poll", options.own_poll, "raw librdkafka: no second thread that polls");
+  app.add_option("--seconds", options.seconds, "how long, where no count ends it");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -133,8 +131,10 @@ std::size_t resident_bytes() {
   return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
-std::string id_of(std::size_t i) {
-  std::string id = "00000000-0000-7000-8000-000000000000";
+const std::string& id_of(std::size_t i) {
+  static const std::string first = "00000000-0000-7000-8000-000000000000";
+  thread_local std::string id;
+  id = first;
   for (std::size_t at = id.size(); i != 0; i /= 10) id[--at] = static_cast<char>('0' + i % 10);
   return id;
 }

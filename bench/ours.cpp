@@ -39,6 +39,7 @@ at::Config config_of(const Options& options, const std::string& bootstrap, const
     if (options.broker_type == "kafka") {
       broker["conn_details"] = {{"bootstrap_servers", bootstrap}, {"linger_ms", options.linger_ms}};
       params["topic"] = options.destination;
+      if (!options.with_id) params["message_id_header"] = nullptr;
     } else if (options.broker_type == "rabbitmq") {
       broker["conn_details"] = {{"host", options.host()}, {"port", options.port()}};
       params["queue"] = options.destination;
@@ -91,7 +92,7 @@ nlohmann::json measure(const Options& options, const std::string& bootstrap, con
   }
   fire_and_wait(0);
   if (options.work == "first") return {{"seconds", since_start.seconds()}};
-  if (options.work == "throughput") {
+  if (options.work == "throughput" || options.work == "burst") {
     const Stopwatch watch;
     if (options.threads == 1) {
       for (std::size_t i = 0; i < options.count; ++i) fire_and_hear(i);
@@ -117,7 +118,10 @@ nlohmann::json measure(const Options& options, const std::string& bootstrap, con
 
 int main(int argc, char** argv) {
   const Stopwatch since_start;
-  const Options options = parse(argc, argv, "Measures action_triggers.");
+  Works works = common_works;
+  works.emplace_back("clock", "time each call of nothing");
+  works.emplace_back("memory", "what a queued message costs while the broker is away");
+  const Options options = parse(argc, argv, "Measures action_triggers.", works);
   try {
     std::optional<action_triggers::tests::MockCluster> mock;
     if (options.broker == "mock") mock.emplace().create_topic(options.destination);
