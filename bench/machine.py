@@ -37,14 +37,13 @@ def caches(folder=pathlib.Path("/sys/devices/system/cpu/cpu0/cache")):
     for index in sorted(folder.glob("index*")):
         level, kind, size = ((index / name).read_text(encoding="ascii").strip() for name in ("level", "type", "size"))
         if kind != "Instruction":
-            found.append(f"L{level}{' data' if kind == 'Data' else ''} {size.replace('K', ' KiB').replace('M', ' MiB')}")
+            name = f"L{level} data" if kind == "Data" else f"L{level}"
+            found.append(f"{name} {size.replace('K', ' KiB').replace('M', ' MiB')}")
     return found
 
 
-def describe(programs, run):
-    """What figures depend on, before the measuring begins. `run` runs a program and returns its result."""
-    idle = idle_share(3)
-
+def describe(programs, run, idle):
+    """What figures depend on. `run` runs a program and returns its result; `idle`: idle_share() before it all began."""
     def latency(size):
         return min(run(programs / PROGRAM, "chase", "--size", size)["nanoseconds"] for _ in range(3))
     return {"processor": processor(), "cores": len(os.sched_getaffinity(0)), "system": platform.platform(),
@@ -52,7 +51,7 @@ def describe(programs, run):
             "latency_1_mib_ns": latency(MEBIBYTE)}
 
 
-def text(machine, slow):
+def text(machine, slow=False, quick=False):
     """For people, one thing a line."""
     lines = [f"{machine['processor']}, {machine['cores']} cores, {machine['system']}",
              f"caches of a core: {', '.join(machine['caches']) or 'not known'}",
@@ -61,6 +60,8 @@ def text(machine, slow):
              f"idle before it began: {machine['idle_before']:.0%} of all cores' time"]
     if slow:
         lines.append("SLOW: a program wrote through 64 MiB on every core meanwhile, a quarter of its time")
+    if quick:
+        lines.append("QUICK: one small run of each, so the figures below say nothing but that the benchmarks work")
     return "".join(f"- {line}\n" for line in lines)
 
 
