@@ -57,7 +57,7 @@ std::vector<std::size_t> cores() {
   return found;
 }
 
-/// On one core until the time is up: writes a byte of every line of a slice, and sleeps three times as long as that
+/// On one core until the time is up: writes to every line of a slice, and sleeps three times as long as that
 /// took. The slice is twice a usual second-level cache; all slices are more than a usual third-level cache.
 void evict(std::size_t core, std::size_t bytes, Clock::time_point end) {
   constexpr std::size_t slice_bytes = 2 * mebibyte;
