@@ -18,8 +18,11 @@ import measure
 import report
 
 
+WITHOUT_SERVERS = {"destinations", "memory", "build", "bursts", "costs"}
+
+
 def parts_of(bench, options):
-    """What can be measured by itself: name -> how, in the order of the table."""
+    """What is to be measured: name -> how, in the order of the table."""
     def kafka():
         bench.warm_up(bench.kafka, "bench", 2_000_000)
         bench.kafka_throughput("mock cluster", "mock", "bench", 1_000_000)
@@ -35,11 +38,14 @@ def parts_of(bench, options):
              "memory": bench.memory, "build": bench.build_costs, "peers": lambda: bench.peers(options.peers),
              "bursts": lambda: bursts.run(bench, options.large), "costs": lambda: costs.run(bench),
              "curves": lambda: (bench.curves(), bench.in_flight())}
-    if not options.three_nodes:
-        del parts["three-nodes"]
-    if not options.peers:
-        del parts["peers"]
-    return parts
+    unknown = sorted(set(options.only or []) - set(parts))
+    if unknown:
+        raise SystemExit(f"bench: there is no part {', '.join(unknown)}; there are {', '.join(parts)}")
+    missing = {"three-nodes"} if not options.three_nodes else set()
+    missing |= {"peers"} if not options.peers else set()
+    missing |= set(parts) - WITHOUT_SERVERS if not bench.kafka else set()
+    return {name: part for name, part in parts.items()
+            if name not in missing and (not options.only or name in options.only)}
 
 
 def arguments():
@@ -60,17 +66,14 @@ def main():
     options = arguments()
     bench = measure.Bench(options.quick)
     parts = parts_of(bench, options)
-    unknown = sorted(set(options.only or []) - set(parts))
-    if unknown:
-        raise SystemExit(f"bench: there is no part {', '.join(unknown)} here; there are {', '.join(parts)}")
-    measure.make_topic(os.environ["AT_KAFKA_TOPICS"], "bench", "--replication-factor", "1")
+    if bench.kafka:
+        measure.make_topic(os.environ["AT_KAFKA_TOPICS"], "bench", "--replication-factor", "1")
     idle = machine.idle_share(3)
     with machine.slow_memory(measure.PROGRAMS, options.slow):
         here = machine.describe(measure.PROGRAMS, measure.run, idle)
-        for name, part in parts.items():
-            if not options.only or name in options.only:
-                bench.section = ""
-                part()
+        for part in parts.values():
+            bench.section = ""
+            part()
     text = report.page(machine.text(here, options.slow, options.quick), bench.rows)
     print(text)
     result = {"date": time.strftime("%Y-%m-%d"), "machine": here, "slow": options.slow, "runs": bench.runs,

@@ -30,7 +30,9 @@ def say(text):
 
 
 def rabbitmq():
-    return f"{os.environ['AT_RABBITMQ_HOST']}:{os.environ['AT_RABBITMQ_PORT']}"
+    """HOST:PORT, or nothing if the servers are not running."""
+    host, port = os.environ.get("AT_RABBITMQ_HOST"), os.environ.get("AT_RABBITMQ_PORT")
+    return f"{host}:{port}" if host and port else None
 
 
 def empty_the_queue():
@@ -116,7 +118,7 @@ class Bench:
         self.rows = []  # the table: section, work, measure, ours, theirs, ratio, goal, and by how much runs differ
         self.raw = {}  # every run's numbers
         self.rabbitmq = rabbitmq()
-        self.kafka = os.environ["AT_KAFKA_BOOTSTRAP"]
+        self.kafka = os.environ.get("AT_KAFKA_BOOTSTRAP")  # both: None without servers
 
     def count(self, number):
         return max(number // self.scale, 200)
