@@ -30,9 +30,9 @@ def works(kafka, rabbitmq, count):
     yield "fire(), Kafka's mock cluster, saturating", ["hook", *to("kafka", "mock", 300_000)], nanoseconds
     yield "fire(), Kafka, 10,000 a second", ["paced", *to("kafka", kafka, 30_000)], nanoseconds
     yield "Kafka, mock cluster", ["throughput", *to("kafka", "mock", 1_000_000)], throughput
-    for size in (64, 1_024):
-        yield (f"a burst of {count(300_000):,} of {size:,} bytes, no id header",
-               ["burst", *to("kafka", "mock", 300_000), "--size", size, "--no-id"], throughput)
+    for work in ("burst", "backlog"):
+        yield (f"Kafka, mock cluster, a {work}, no id header", [work, *to("kafka", "mock", 300_000), "--no-id"],
+               throughput)
     yield "Kafka, one node", ["throughput", *to("kafka", kafka, 1_000_000)], throughput
     yield "RabbitMQ", ["throughput", *to("rabbitmq", rabbitmq, 50_000)], throughput
     for name, kind, broker in (("Kafka", "kafka", kafka), ("RabbitMQ", "rabbitmq", rabbitmq)):

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -114,13 +115,33 @@ nlohmann::json idle(const Options& options) {
           {"wake_ups_per_second", double(wake_ups() - wake_ups_before) / seconds}};
 }
 
-nlohmann::json rates(std::size_t messages, const Stopwatch& watch) {
-  const double seconds = watch.seconds();
+nlohmann::json rates(std::size_t messages, double seconds, double cpu_seconds) {
   const double number = static_cast<double>(messages);
   return {{"messages", messages},
           {"seconds", seconds},
           {"per_second", number / seconds},
-          {"cpu_us_per_message", watch.cpu_seconds() * 1e6 / number}};
+          {"cpu_us_per_message", cpu_seconds * 1e6 / number}};
+}
+
+nlohmann::json rates(std::size_t messages, const Stopwatch& watch) {
+  return rates(messages, watch.seconds(), watch.cpu_seconds());
+}
+
+nlohmann::json queue_and_drain(const Options& options, const Backlog& backlog) {
+  const std::size_t before = backlog.look();
+  backlog.answer_after(std::chrono::milliseconds(static_cast<int>(options.seconds * 1'000)));
+  const Stopwatch queueing;
+  for (std::size_t i = 0; i < options.count; ++i) backlog.fire(i);
+  double seconds = queueing.seconds();
+  double cpu_seconds = queueing.cpu_seconds();
+  if (backlog.look() != before) throw std::runtime_error("a report came too early: give more seconds");
+  backlog.answer_after(std::chrono::milliseconds(0));
+  while (backlog.look() == before) continue;
+  const Stopwatch draining;
+  while (backlog.look() < before + options.count) continue;
+  seconds += draining.seconds();
+  cpu_seconds += draining.cpu_seconds();
+  return rates(options.count, seconds, cpu_seconds);
 }
 
 std::size_t resident_bytes() {

@@ -42,6 +42,7 @@ using Works = std::vector<std::pair<std::string, std::string>>;
 inline const Works common_works = {
     {"throughput", "fire COUNT messages, wait for all reports"},
     {"burst", "the same, with room for all of them at once"},
+    {"backlog", "the same on a mock cluster that answers nothing until all of them are fired, at most for SECONDS"},
     {"hook", "time each fire, as fast as it goes"},
     {"paced", "time each fire, RATE a second"},
     {"latency", "one message at a time, from fire to report"},
@@ -79,6 +80,17 @@ nlohmann::json idle(const Options& options);
 
 /// messages, seconds, per_second, cpu_us_per_message.
 nlohmann::json rates(std::size_t messages, const Stopwatch& watch);
+
+/// What a mock cluster and a program are to a backlog.
+struct Backlog {
+  std::function<void(std::chrono::milliseconds)> answer_after;  ///< How late the cluster answers from now on.
+  std::function<void(std::size_t)> fire;
+  std::function<std::size_t()> look;  ///< How many reports there were so far; takes a moment.
+};
+
+/// As rates(), of a backlog: messages are fired while the cluster answers options.seconds late. What firing all of them
+/// took, and from the first report to the last; not the time between. Throws if a report came before all were fired.
+nlohmann::json queue_and_drain(const Options& options, const Backlog& backlog);
 
 /// Resident memory of this process, in bytes.
 std::size_t resident_bytes();

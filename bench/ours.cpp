@@ -66,7 +66,8 @@ class Reports {
   std::atomic<std::size_t> failed_{0};
 };
 
-nlohmann::json measure(const Options& options, const std::string& bootstrap, const Stopwatch& since_start) {
+nlohmann::json measure(const Options& options, const std::string& bootstrap,
+                       std::optional<action_triggers::tests::MockCluster>& mock, const Stopwatch& since_start) {
   if (options.work == "clock") return quantiles(time_each(1, options.count, 0, [](std::size_t) {}));
   const at::BrokerRegistry registry = at::bench::InstantBroker::registry();
   const std::vector<std::string> names = names_of(options);
@@ -103,6 +104,13 @@ nlohmann::json measure(const Options& options, const std::string& bootstrap, con
     if (reports.ok() != options.count) throw std::runtime_error("reports are missing");
     return rates(options.count, watch);
   }
+  if (options.work == "backlog") {
+    const auto look = [&] {
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+      return reports.ok();
+    };
+    return queue_and_drain(options, {[&](auto time) { mock.value().set_round_trip(time); }, fire_and_hear, look});
+  }
   if (options.work == "latency") {
     return quantiles(time_each(1, options.count, 0, fire_and_wait));
   }
@@ -125,7 +133,8 @@ int main(int argc, char** argv) {
   try {
     std::optional<action_triggers::tests::MockCluster> mock;
     if (options.broker == "mock") mock.emplace().create_topic(options.destination);
-    return report(options, "action_triggers", measure(options, mock ? mock->bootstrap() : options.broker, since_start));
+    return report(options, "action_triggers",
+                  measure(options, mock ? mock->bootstrap() : options.broker, mock, since_start));
   } catch (const std::exception& error) {
     return fail(error.what());
   }

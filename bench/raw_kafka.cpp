@@ -103,14 +103,17 @@ class Producer {
   }
   /// The same for the end of many: a fraction of a millisecond late, and no report is looked at for it.
   void await_patiently(std::size_t count) {
-    while (counted_.load(std::memory_order_acquire) < count) {
-      if (own_poll_) {
-        rd_kafka_poll(client_, 100);
-      } else {
-        std::this_thread::sleep_for(std::chrono::microseconds(200));
-      }
+    while (look() < count) continue;
+  }
+  /// How many have their report, after a moment in which more may come.
+  std::size_t look() {
+    if (own_poll_) {
+      rd_kafka_poll(client_, 1);
+    } else {
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
     if (failed_ > 0) throw std::runtime_error("messages failed");
+    return counted_.load(std::memory_order_acquire);
   }
 
  private:
@@ -145,7 +148,8 @@ class Producer {
   std::thread poller_;
 };
 
-nlohmann::json measure(const Options& options, const std::string& bootstrap, const Stopwatch& since_start) {
+nlohmann::json measure(const Options& options, const std::string& bootstrap,
+                       std::optional<action_triggers::tests::MockCluster>& mock, const Stopwatch& since_start) {
   const std::string body(options.size, 'x');
   Producer producer(options, bootstrap);
   const auto produce = [&](std::size_t i) {
@@ -163,6 +167,10 @@ nlohmann::json measure(const Options& options, const std::string& bootstrap, con
     for (std::size_t i = 0; i < options.count; ++i) produce(i);
     producer.await_patiently(options.count + 1);
     return rates(options.count, watch);
+  }
+  if (options.work == "backlog") {
+    return queue_and_drain(
+        options, {[&](auto time) { mock.value().set_round_trip(time); }, produce, [&] { return producer.look(); }});
   }
   if (options.work == "latency") {
     std::size_t sent = 1;
@@ -188,7 +196,8 @@ int main(int argc, char** argv) {
   try {
     std::optional<action_triggers::tests::MockCluster> mock;
     if (options.broker == "mock") mock.emplace().create_topic(options.destination);
-    return report(options, "raw librdkafka", measure(options, mock ? mock->bootstrap() : options.broker, since_start));
+    return report(options, "raw librdkafka",
+                  measure(options, mock ? mock->bootstrap() : options.broker, mock, since_start));
   } catch (const std::exception& error) {
     return fail(error.what());
   }
