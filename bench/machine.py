@@ -10,6 +10,7 @@ import time
 
 PROGRAM = "action_triggers_bench_machine"
 MEBIBYTE = 1 << 20
+IDLE_ENOUGH = 0.9
 FAR = 64 * MEBIBYTE  # more than the caches of usual machines
 
 
@@ -58,6 +59,8 @@ def text(machine, slow=False, quick=False):
              f"a reading in 64 MiB of memory: {machine['latency_64_mib_ns']:.0f} ns; in 1 MiB: "
              f"{machine['latency_1_mib_ns']:.1f} ns",
              f"idle before it began: {machine['idle_before']:.0%} of all cores' time"]
+    if machine["idle_before"] < IDLE_ENOUGH:
+        lines.append("BUSY: other programs took part of it, so figures in messages/s and ns say little; CPU figures more")
     if slow:
         lines.append("SLOW: a program wrote through 64 MiB on every core meanwhile, a quarter of its time")
     if quick:

@@ -99,6 +99,8 @@ class Page(unittest.TestCase):
         for part in ("P, 2 cores", "L1 data 48 KiB", "64 MiB of memory: 123 ns", "1 MiB: 5.7 ns", "98%"):
             self.assertIn(part, text)
         self.assertNotIn("SLOW", text)
+        self.assertNotIn("BUSY", text)
+        self.assertIn("BUSY", machine.text(found | {"idle_before": 0.5}))
         self.assertIn("SLOW", machine.text(found, slow=True))
 
     def test_idle_share_is_a_share(self):
