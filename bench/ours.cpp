@@ -2,6 +2,7 @@
 // action_triggers as applications use it: fire() with a callback for every report, defaults for the rest.
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -60,11 +61,27 @@ class Reports {
     if (failed_ > 0) throw std::runtime_error("messages failed");
     return ok_.load(std::memory_order_acquire);
   }
+  /// The same, after a moment in which more may come.
+  [[nodiscard]] std::size_t look() const {
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+    return ok();
+  }
 
  private:
   std::atomic<std::size_t> ok_{0};
   std::atomic<std::size_t> failed_{0};
 };
+
+/// What a queued message costs beyond its body. Nobody listens.
+nlohmann::json memory(const Options& options, at::TriggerDispatcher& dispatcher,
+                      const std::function<void(std::size_t)>& fire) {
+  const std::size_t before = resident_bytes();
+  for (std::size_t i = 0; i < options.count; ++i) fire(i);
+  std::this_thread::sleep_for(std::chrono::seconds(1));  // until the lane has all of it
+  const double each = double(resident_bytes() - before) / double(options.count);
+  dispatcher.close(std::chrono::seconds(0));
+  return {{"bytes_per_message", each}, {"over_the_body", each - double(options.size)}};
+}
 
 nlohmann::json measure(const Options& options, const std::string& bootstrap,
                        std::optional<action_triggers::tests::MockCluster>& mock, const Stopwatch& since_start) {
@@ -83,14 +100,7 @@ nlohmann::json measure(const Options& options, const std::string& bootstrap,
   const auto flush = [&] {
     if (!dispatcher.flush(std::chrono::minutes(5))) throw std::runtime_error("not everything got through");
   };
-  if (options.work == "memory") {  // nobody listens
-    const std::size_t before = resident_bytes();
-    for (std::size_t i = 0; i < options.count; ++i) fire(i);
-    std::this_thread::sleep_for(std::chrono::seconds(1));  // until the lane has all of it
-    const double each = double(resident_bytes() - before) / double(options.count);
-    dispatcher.close(std::chrono::seconds(0));
-    return {{"bytes_per_message", each}, {"over_the_body", each - double(options.size)}};
-  }
+  if (options.work == "memory") return memory(options, dispatcher, fire);
   fire_and_wait(0);
   if (options.work == "first") return {{"seconds", since_start.seconds()}};
   if (options.work == "throughput" || options.work == "burst") {
@@ -105,11 +115,8 @@ nlohmann::json measure(const Options& options, const std::string& bootstrap,
     return rates(options.count, watch);
   }
   if (options.work == "backlog") {
-    const auto look = [&] {
-      std::this_thread::sleep_for(std::chrono::microseconds(200));
-      return reports.ok();
-    };
-    return queue_and_drain(options, {[&](auto time) { mock.value().set_round_trip(time); }, fire_and_hear, look});
+    return queue_and_drain(options, {[&](auto time) { mock.value().set_round_trip(time); }, fire_and_hear,
+                                     [&] { return reports.look(); }});
   }
   if (options.work == "latency") {
     return quantiles(time_each(1, options.count, 0, fire_and_wait));
