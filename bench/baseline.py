@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Measures two builds of action_triggers beside each other, in alternating runs. Run it through scripts/bench --baseline.
 
-The programs of both are started with the same arguments: a commit whose programs do not know them cannot be compared.
+The programs of both are started with the same arguments: what the older programs do not know cannot be compared.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import pathlib
 import re
 import statistics
 
+import machine
 import measure
 from goals import HIGHER, LOWER
 
@@ -29,6 +30,9 @@ def works(kafka, rabbitmq, count):
     yield "fire(), Kafka's mock cluster, saturating", ["hook", *to("kafka", "mock", 300_000)], nanoseconds
     yield "fire(), Kafka, 10,000 a second", ["paced", *to("kafka", kafka, 30_000)], nanoseconds
     yield "Kafka, mock cluster", ["throughput", *to("kafka", "mock", 1_000_000)], throughput
+    for work in ("burst", "backlog"):
+        yield (f"Kafka, mock cluster, a {work}, no id header", [work, *to("kafka", "mock", 300_000), "--no-id"],
+               throughput)
     yield "Kafka, one node", ["throughput", *to("kafka", kafka, 1_000_000)], throughput
     yield "RabbitMQ", ["throughput", *to("rabbitmq", rabbitmq, 50_000)], throughput
     for name, kind, broker in (("Kafka", "kafka", kafka), ("RabbitMQ", "rabbitmq", rabbitmq)):
@@ -75,19 +79,27 @@ def main():
     parser.add_argument("programs", type=pathlib.Path, help="the folder with the older build's programs")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="one small run of each: whether it works, not how fast")
+    parser.add_argument("--slow", action="store_true", help="while a program makes the caches forget")
     options = parser.parse_args()
-    builds = (options.programs, measure.PROGRAMS)
-    runs = 1 if options.quick else options.runs
-
-    def count(messages):
-        return max(messages // (50 if options.quick else 1), 200)
     measure.make_topic(os.environ["AT_KAFKA_TOPICS"], "bench", "--replication-factor", "1")
+    idle = machine.idle_share(3)
+    with machine.slow_memory(measure.PROGRAMS, options.slow):
+        print(machine.text(machine.describe(measure.PROGRAMS, measure.run, idle), options.slow, options.quick))
+        compare((options.programs, measure.PROGRAMS), options.quick, 1 if options.quick else options.runs)
+
+
+def compare(builds, quick, runs):
+    def count(messages):
+        return max(messages // (50 if quick else 1), 200)
     kafka = os.environ["AT_KAFKA_BOOTSTRAP"]
     measure.program(measure.RAW_KAFKA, "throughput", "--broker", kafka, "--destination", "bench", "--count",
                     count(1_000_000))  # warms up Kafka's JVM
     print("| work | measure | before (all runs) | now (all runs) | now ÷ before | |\n|---|---|---|---|---|---|")
     for work, arguments, figures in works(kafka, measure.rabbitmq(), count):
         measure.say(work)
+        if not measure.can(builds[0] / OURS, arguments[0]):
+            print(f"| {work} | the older programs do not know this work | — | — | — | — |", flush=True)
+            continue
         results = ([], [])
         for _ in range(runs):
             for programs, found in zip(builds, results):
@@ -98,7 +110,7 @@ def main():
     results = ([], [])
     for _ in range(runs):
         for programs, found in zip(builds, results):
-            found.append(sustained(programs, 0.01 if options.quick else 0.3))
+            found.append(sustained(programs, 0.01 if quick else 0.3))
     for title in results[1][0]:
         print(row(f"hook and lane together, {title}", "ns", *([one[title] for one in found] for found in results),
                   LOWER), flush=True)

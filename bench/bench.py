@@ -2,60 +2,94 @@
 # SPDX-License-Identifier: MIT
 """Measures action_triggers beside the raw client libraries and other clients, and writes docs/performance.md's table.
 
-measure.py runs the programs, goals.py says what is to be reached, report.py draws. Run it through scripts/bench, which
-builds the programs and starts the servers.
+machine.py says on what, measure.py, bursts.py and costs.py run the programs, goals.py says what is to be reached,
+report.py draws. Run it through scripts/bench, which builds the programs and starts the servers.
 """
 
 import argparse
 import json
 import os
-import platform
 import time
 
+import bursts
+import costs
+import machine
 import measure
 import report
 
 
-def main():
+WITHOUT_SERVERS = {"destinations", "memory", "build", "bursts", "costs"}
+
+
+def parts_of(bench, options):
+    """What is to be measured: name -> how, in the order of the table."""
+    def kafka():
+        bench.warm_up(bench.kafka, "bench", 2_000_000)
+        bench.kafka_throughput("mock cluster", "mock", "bench", 1_000_000)
+        bench.kafka_throughput("one node", bench.kafka, "bench", 1_000_000)
+
+    def three_nodes():
+        bootstrap, kafka_topics = options.three_nodes
+        measure.make_topic(kafka_topics, "bench-3", "--replication-factor", "3", "--config", "min.insync.replicas=2")
+        bench.warm_up(bootstrap, "bench-3", 1_000_000)
+        bench.kafka_throughput("three nodes", bootstrap, "bench-3", 300_000)
+    parts = {"hook": bench.hook, "destinations": bench.destinations, "kafka": kafka, "three-nodes": three_nodes,
+             "rabbitmq": bench.rabbitmq_throughput, "latency": bench.latency, "idle": bench.idle,
+             "memory": bench.memory, "build": bench.build_costs, "peers": lambda: bench.peers(options.peers),
+             "bursts": lambda: bursts.run(bench, options.large), "costs": lambda: costs.run(bench),
+             "curves": lambda: (bench.curves(), bench.in_flight())}
+    unknown = sorted(set(options.only or []) - set(parts))
+    if unknown:
+        raise SystemExit(f"bench: there is no part {', '.join(unknown)}; there are {', '.join(parts)}")
+    missing = {"three-nodes"} if not options.three_nodes else set()
+    missing |= {"peers"} if not options.peers else set()
+    missing |= set(parts) - WITHOUT_SERVERS if not bench.kafka else set()
+    return {name: part for name, part in parts.items()
+            if name not in missing and (not options.only or name in options.only)}
+
+
+def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one small run of each: whether it works, not how fast")
+    parser.add_argument("--only", metavar="PART,…", type=lambda text: text.split(","),
+                        help="only these parts of the table")
+    parser.add_argument("--slow", action="store_true", help="while a program makes the caches forget")
+    parser.add_argument("--large", action="store_true", help="also a burst of three million messages")
     parser.add_argument("--peers", metavar="PYTHON", help="also other clients, with this Python, which has them")
     parser.add_argument("--three-nodes", nargs=2, metavar=("BOOTSTRAP", "KAFKA_TOPICS"),
                         help="also a cluster of three, and its kafka-topics")
     parser.add_argument("--write", action="store_true", help="write the table and plots into docs/")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
     bench = measure.Bench(options.quick)
-    measure.make_topic(os.environ["AT_KAFKA_TOPICS"], "bench", "--replication-factor", "1")
-    bench.warm_up(bench.kafka, "bench", 2_000_000)
-    bench.hook()
-    bench.kafka_throughput("mock cluster", "mock", "bench", 1_000_000)
-    bench.kafka_throughput("one node", bench.kafka, "bench", 1_000_000)
-    if options.three_nodes:
-        three_nodes, kafka_topics = options.three_nodes
-        measure.make_topic(kafka_topics, "bench-3", "--replication-factor", "3", "--config", "min.insync.replicas=2")
-        bench.warm_up(three_nodes, "bench-3", 1_000_000)
-        bench.kafka_throughput("three nodes", three_nodes, "bench-3", 300_000)
-    bench.rabbitmq_throughput()
-    bench.latency()
-    bench.idle()
-    bench.memory()
-    bench.curves()
-    bench.in_flight()
-    bench.build_costs()
-    if options.peers:
-        bench.peers(options.peers)
-    print(report.table(bench.rows))
-    result = {"date": time.strftime("%Y-%m-%d"), "cores": os.cpu_count(), "machine": platform.platform(),
-              "runs": bench.runs, "rows": bench.rows, "raw": bench.raw}
-    output = measure.ROOT / "build/bench/results.json"
+    parts = parts_of(bench, options)
+    if bench.kafka:
+        measure.make_topic(os.environ["AT_KAFKA_TOPICS"], "bench", "--replication-factor", "1")
+    idle = machine.idle_share(3)
+    with machine.slow_memory(measure.PROGRAMS, options.slow):
+        here = machine.describe(measure.PROGRAMS, measure.run, idle)
+        for part in parts.values():
+            bench.section = ""
+            part()
+    text = report.page(machine.text(here, options.slow, options.quick), bench.rows)
+    print(text)
+    result = {"date": time.strftime("%Y-%m-%d"), "machine": here, "slow": options.slow, "runs": bench.runs,
+              "rows": bench.rows, "raw": bench.raw}
+    name = "results-slow" if options.slow else "results"
+    output = measure.ROOT / f"build/bench/{name}.json"
     output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    report.draw(bench.rows, bench.raw, measure.ROOT / "build/bench/plots")
-    measure.say("raw numbers: build/bench/results.json; plots: build/bench/plots")
+    measure.say(f"raw numbers: {output.relative_to(measure.ROOT)}")
+    if not options.only:
+        report.draw(bench.rows, bench.raw, measure.ROOT / "build/bench/plots")
+        measure.say("plots: build/bench/plots")
     if options.write:
         folder = measure.ROOT / "docs/performance"
         report.draw(bench.rows, bench.raw, folder)
         (folder / "results.json").write_text(json.dumps(result) + "\n", encoding="utf-8")
-        report.write_page(measure.ROOT / "docs/performance.md", report.table(bench.rows))
+        report.write_page(measure.ROOT / "docs/performance.md", text)
 
 
 if __name__ == "__main__":

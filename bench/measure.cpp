@@ -11,26 +11,23 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
 namespace action_triggers::bench {
 
-Options parse(int argc, char** argv, const std::string& what) {
+Options parse(int argc, char** argv, const std::string& what, const Works& works) {
   Options options;
+  std::string meanings;
+  std::vector<std::string> names;
+  for (const auto& [name, meaning] : works) {
+    names.push_back(name);
+    meanings += (meanings.empty() ? "" : "\n") + name + ": " + meaning;
+  }
   CLI::App app(what);
   app.option_defaults()->always_capture_default();
-  app.add_option("WORK", options.work,
-                 "throughput: fire COUNT messages, wait for all reports\n"
-                 "hook: time each fire, as fast as it goes\n"
-                 "paced: time each fire, RATE a second\n"
-                 "latency: one message at a time, from fire to report\n"
-                 "first: from the start of the program to the first report\n"
-                 "clock: time each call of nothing\n"
-                 "idle: processor time and wake-ups while nothing happens\n"
-                 "memory: what a queued message costs while the broker is away")
-      ->required()
-      ->check(CLI::IsMember({"throughput", "hook", "paced", "latency", "first", "idle", "memory", "clock"}));
+  app.add_option("WORK", options.work, meanings)->required()->check(CLI::IsMember(names));
   app.add_option("--type", options.broker_type, "kafka, rabbitmq, or none: a broker that confirms at once")
       ->check(CLI::IsMember({"kafka", "rabbitmq", "none"}));
   app.add_option("--broker", options.broker, "HOST:PORT, or mock: librdkafka's mock cluster in this process");
@@ -42,7 +39,9 @@ Options parse(int argc, char** argv, const std::string& what) {
   app.add_option("--in-flight", options.in_flight, "unconfirmed at once (default: as the program has it)");
   app.add_option("--rate", options.rate, "fires a second");
   app.add_option("--linger-ms", options.linger_ms, "Kafka: linger.ms");
-  app.add_option("--seconds", options.seconds, "how long to be idle");
+  app.add_flag("!--no-id", options.with_id, "Kafka: no header with the message's id");
+  app.add_flag("--own-poll", options.own_poll, "raw librdkafka: no second thread that polls");
+  app.add_option("--seconds", options.seconds, "how long, where no count ends it");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -116,13 +115,33 @@ nlohmann::json idle(const Options& options) {
           {"wake_ups_per_second", double(wake_ups() - wake_ups_before) / seconds}};
 }
 
-nlohmann::json rates(std::size_t messages, const Stopwatch& watch) {
-  const double seconds = watch.seconds();
+nlohmann::json rates(std::size_t messages, double seconds, double cpu_seconds) {
   const double number = static_cast<double>(messages);
   return {{"messages", messages},
           {"seconds", seconds},
           {"per_second", number / seconds},
-          {"cpu_us_per_message", watch.cpu_seconds() * 1e6 / number}};
+          {"cpu_us_per_message", cpu_seconds * 1e6 / number}};
+}
+
+nlohmann::json rates(std::size_t messages, const Stopwatch& watch) {
+  return rates(messages, watch.seconds(), watch.cpu_seconds());
+}
+
+nlohmann::json queue_and_drain(const Options& options, const Backlog& backlog) {
+  const std::size_t before = backlog.look();
+  backlog.answer_after(std::chrono::milliseconds(static_cast<int>(options.seconds * 1'000)));
+  const Stopwatch queueing;
+  for (std::size_t i = 0; i < options.count; ++i) backlog.fire(i);
+  double seconds = queueing.seconds();
+  double cpu_seconds = queueing.cpu_seconds();
+  if (backlog.look() != before) throw std::runtime_error("a report came too early: give more seconds");
+  backlog.answer_after(std::chrono::milliseconds(0));
+  while (backlog.look() == before) continue;
+  const Stopwatch draining;
+  while (backlog.look() < before + options.count) continue;
+  seconds += draining.seconds();
+  cpu_seconds += draining.cpu_seconds();
+  return rates(options.count, seconds, cpu_seconds);
 }
 
 std::size_t resident_bytes() {
@@ -133,8 +152,10 @@ std::size_t resident_bytes() {
   return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
-std::string id_of(std::size_t i) {
-  std::string id = "00000000-0000-7000-8000-000000000000";
+const std::string& id_of(std::size_t i) {
+  static const std::string first = "00000000-0000-7000-8000-000000000000";
+  thread_local std::string id;
+  id = first;
   for (std::size_t at = id.size(); i != 0; i /= 10) id[--at] = static_cast<char>('0' + i % 10);
   return id;
 }

@@ -8,6 +8,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace action_triggers::bench {
@@ -15,7 +16,7 @@ namespace action_triggers::bench {
 using Clock = std::chrono::steady_clock;
 
 struct Options {
-  std::string work;         ///< See parse().
+  std::string work;         ///< One of those that the program knows.
   std::string broker_type;  ///< Only where the program has a choice.
   std::string broker;       ///< HOST:PORT, or "mock" for librdkafka's mock cluster in this process.
   std::string destination;  ///< Topic or queue.
@@ -26,14 +27,31 @@ struct Options {
   std::size_t in_flight = 0;  ///< 0: the subject's own default.
   std::size_t rate = 10'000;  ///< Fires a second, for "paced".
   int linger_ms = 1;          ///< Kafka.
-  double seconds = 10;        ///< For "idle".
+  bool with_id = true;        ///< Kafka: the message's id as a header.
+  bool own_poll = false;      ///< Raw librdkafka: the thread that produces polls too.
+  double seconds = 10;        ///< How long, for works that have no count.
 
   [[nodiscard]] std::string host() const { return broker.substr(0, broker.rfind(':')); }
   [[nodiscard]] int port() const { return std::stoi(broker.substr(broker.rfind(':') + 1)); }
 };
 
-/// Reads the command line; ends the program if it is wrong, or after --help.
-Options parse(int argc, char** argv, const std::string& what);
+/// What a program can do: the name of each work, and what it is.
+using Works = std::vector<std::pair<std::string, std::string>>;
+
+/// Works that ours and the raw programs have in common.
+inline const Works common_works = {
+    {"throughput", "fire COUNT messages, wait for all reports"},
+    {"burst", "the same, with room for all of them at once"},
+    {"backlog", "the same on a mock cluster that answers nothing until all of them are fired, at most for SECONDS"},
+    {"hook", "time each fire, as fast as it goes"},
+    {"paced", "time each fire, RATE a second"},
+    {"latency", "one message at a time, from fire to report"},
+    {"first", "from the start of the program to the first report"},
+    {"idle", "processor time and wake-ups while nothing happens"},
+};
+
+/// Reads the command line; ends the program if it is wrong, or after --help. `what` the program is for, in a sentence.
+Options parse(int argc, char** argv, const std::string& what, const Works& works);
 
 /// Processor time of this process and wall-clock time, from its making on.
 class Stopwatch {
@@ -63,11 +81,22 @@ nlohmann::json idle(const Options& options);
 /// messages, seconds, per_second, cpu_us_per_message.
 nlohmann::json rates(std::size_t messages, const Stopwatch& watch);
 
+/// What a mock cluster and a program are to a backlog.
+struct Backlog {
+  std::function<void(std::chrono::milliseconds)> answer_after;  ///< How late the cluster answers from now on.
+  std::function<void(std::size_t)> fire;
+  std::function<std::size_t()> look;  ///< How many reports there were so far; takes a moment.
+};
+
+/// As rates(), of a backlog: messages are fired while the cluster answers options.seconds late. What firing all of them
+/// took, and from the first report to the last; not the time between. Throws if a report came before all were fired.
+nlohmann::json queue_and_drain(const Options& options, const Backlog& backlog);
+
 /// Resident memory of this process, in bytes.
 std::size_t resident_bytes();
 
-/// The 36 characters of the id of message `i`, cheaply made.
-std::string id_of(std::size_t i);
+/// The 36 characters of the id of message `i`, cheaply made. Valid until this thread's next call.
+const std::string& id_of(std::size_t i);
 
 /// Ends a program that measured: prints its result. Returns main's.
 int report(const Options& options, const std::string& subject, nlohmann::json result);

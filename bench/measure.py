@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Runs the measuring programs beside the raw client libraries and other clients, and keeps what they say.
 
-Every ratio is ours divided by theirs: the same work, on the same servers, in alternating runs (A B A B …), medians."""
+Every ratio is ours divided by theirs: the same work, on the same servers, in alternating runs (A B A B …), medians. What
+theirs can do in two ways is measured in both, and the better one counts. bursts.py and costs.py measure the rest.
+"""
 
 import json
 import os
@@ -14,7 +16,7 @@ import time
 
 import pika
 
-from goals import GOALS, LOWER
+from goals import GOALS, HIGHER, LOWER
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "build/bench/bench"
@@ -28,7 +30,9 @@ def say(text):
 
 
 def rabbitmq():
-    return f"{os.environ['AT_RABBITMQ_HOST']}:{os.environ['AT_RABBITMQ_PORT']}"
+    """HOST:PORT, or nothing if the servers are not running."""
+    host, port = os.environ.get("AT_RABBITMQ_HOST"), os.environ.get("AT_RABBITMQ_PORT")
+    return f"{host}:{port}" if host and port else None
 
 
 def empty_the_queue():
@@ -50,8 +54,19 @@ def run(*command):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def can(program_path, work):
+    """Whether a measuring program, perhaps of another commit, knows this work."""
+    text = subprocess.run([program_path, "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return re.search(rf"\b{work}: ", text) is not None
+
+
 def program(name, *arguments):
     return run(PROGRAMS / name, *arguments)
+
+
+def both_ways(*arguments):
+    """Raw librdkafka with a thread that polls, and without."""
+    return [lambda: program(RAW_KAFKA, *arguments), lambda: program(RAW_KAFKA, *arguments, "--own-poll")]
 
 
 def micro(programs, *flags):
@@ -70,19 +85,40 @@ def make_topic(tool, name, *settings):
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def values(runs, key):
+    return [one[key] for one in runs]
+
+
 def median(runs, key):
-    return statistics.median(one[key] for one in runs)
+    return statistics.median(values(runs, key))
+
+
+def spread(numbers):
+    """By how much runs differ: the largest over the smallest, less one. Of five runs and more the outermost fifth on
+    either side does not count, as it does not for a median."""
+    leave = len(numbers) // 5
+    kept = sorted(numbers)[leave:len(numbers) - leave]
+    if kept[0] == kept[-1]:
+        return 0.0
+    return kept[-1] / kept[0] - 1 if kept[0] > 0 else float("inf")
+
+
+def best(key, better, *ways):
+    """The runs of the way with the best median."""
+    return (max if better == HIGHER else min)(ways, key=lambda runs: median(runs, key))
 
 
 class Bench:
     def __init__(self, quick):
+        self.quick = quick
         self.runs = 1 if quick else 5
         self.kafka_throughput_runs = 1 if quick else 15  # they differ most
         self.scale = 50 if quick else 1  # quick: only whether it works
-        self.rows = []  # the table: work, measure, ours, theirs, ratio, goal
+        self.section = ""  # of the rows to come
+        self.rows = []  # the table: section, work, measure, ours, theirs, ratio, goal, and by how much runs differ
         self.raw = {}  # every run's numbers
         self.rabbitmq = rabbitmq()
-        self.kafka = os.environ["AT_KAFKA_BOOTSTRAP"]
+        self.kafka = os.environ.get("AT_KAFKA_BOOTSTRAP")  # both: None without servers
 
     def count(self, number):
         return max(number // self.scale, 200)
@@ -98,15 +134,20 @@ class Bench:
         return results
 
     def row(self, work, unit, ours, theirs=None, **details):
-        """A row of the table, from a line of GOALS. Without `theirs`, the goal is for our own number."""
+        """A row of the table, from a line of GOALS and the numbers of all runs. Without `theirs`, the goal is for our
+        own number."""
         better, goal = GOALS[work, unit]
-        value = ours if theirs is None else ours / theirs
-        self.rows.append({"work": work.format(**details), "measure": unit, "ours": ours, "theirs": theirs,
-                          "value": value, "goal": goal, "lower_is_better": better == LOWER})
+        middle = statistics.median(ours)
+        their_middle = None if theirs is None else statistics.median(theirs)
+        self.rows.append({
+            "section": self.section, "work": work.format(**details), "measure": unit, "ours": middle,
+            "theirs": their_middle, "value": middle if theirs is None else middle / their_middle, "goal": goal,
+            "lower_is_better": better == LOWER, "our_spread": spread(ours),
+            "their_spread": None if theirs is None else spread(theirs), "our_runs": ours, "their_runs": theirs})
 
-    def compare(self, work, unit, key, ours, theirs):
-        """A row of the medians of two programs."""
-        self.row(work, unit, median(ours, key), median(theirs, key))
+    def compare(self, work, unit, key, ours, theirs, **details):
+        """A row of the runs of two programs."""
+        self.row(work, unit, values(ours, key), values(theirs, key), **details)
 
     def warm_up(self, bootstrap, topic, count):
         say("warming up Kafka's JVM")
@@ -120,8 +161,8 @@ class Bench:
         for quantile in ("p50", "p99"):
             self.compare(f"`fire()`, saturating, {quantile}", "ns", f"{quantile}_ns", ours, raw)
         clock = program(OURS, "clock", "--count", count)["p50_ns"]
-        self.row("the same, p50, less the clock's own {clock:.0f} ns", "ns", median(ours, "p50_ns") - clock,
-                 median(raw, "p50_ns") - clock, clock=clock)
+        self.row("the same, p50, less the clock's own {clock:.0f} ns", "ns",
+                 *([p50 - clock for p50 in values(runs, "p50_ns")] for runs in (ours, raw)), clock=clock)
         to = ["--broker", self.kafka, "--destination", "bench", "--count", self.count(30_000)]
         ours, raw = self.alternate("the hook, 10,000 a second", lambda: program(OURS, "paced", "--type", "kafka", *to),
                                    lambda: program(RAW_KAFKA, "paced", *to))
@@ -129,41 +170,47 @@ class Bench:
 
     def kafka_throughput(self, where, bootstrap, topic, count):
         to = ["--broker", bootstrap, "--destination", topic, "--count", self.count(count)]
-        ours, raw = self.alternate(f"Kafka, {where}", lambda: program(OURS, "throughput", "--type", "kafka", *to),
-                                   lambda: program(RAW_KAFKA, "throughput", *to), runs=self.kafka_throughput_runs)
-        self.compare(f"Kafka, confirmed, {where}", "messages/s", "per_second", ours, raw)
-        self.compare(f"Kafka, client's CPU, {where}", "µs/message", "cpu_us_per_message", ours, raw)
+        ours, *ways = self.alternate(f"Kafka, {where}", lambda: program(OURS, "throughput", "--type", "kafka", *to),
+                                     *both_ways("throughput", *to), runs=self.kafka_throughput_runs)
+        self.rates(f"Kafka, confirmed, {where}", f"Kafka, client's CPU, {where}", ours, ways)
+
+    def rates(self, throughput, processor, ours, ways, **details):
+        """Two rows: messages a second beside the fastest way, processor time a message beside the cheapest."""
+        self.compare(throughput, "messages/s", "per_second", ours, best("per_second", HIGHER, *ways), **details)
+        self.compare(processor, "µs/message", "cpu_us_per_message", ours, best("cpu_us_per_message", LOWER, *ways),
+                     **details)
 
     def rabbitmq_throughput(self):
         to = ["--broker", self.rabbitmq, "--destination", "bench", "--count", self.count(50_000)]
-        ours, raw, wide = self.alternate(
+        ours, *ways = self.alternate(
             "RabbitMQ", lambda: program(OURS, "throughput", "--type", "rabbitmq", *to),
             lambda: program(RAW_RABBITMQ, "throughput", *to),
             lambda: program(RAW_RABBITMQ, "throughput", *to, "--in-flight", 10_000))
-        fastest = max(raw, wide, key=lambda runs: median(runs, "per_second"))
-        cheapest = min(raw, wide, key=lambda runs: median(runs, "cpu_us_per_message"))
-        self.compare("RabbitMQ, confirmed", "messages/s", "per_second", ours, fastest)
-        self.compare("RabbitMQ, client's CPU", "µs/message", "cpu_us_per_message", ours, cheapest)
+        self.rates("RabbitMQ, confirmed", "RabbitMQ, client's CPU", ours, ways)
 
     def latency(self):
-        for name, kind, raw_program, broker in (("Kafka", "kafka", RAW_KAFKA, self.kafka),
-                                                ("RabbitMQ", "rabbitmq", RAW_RABBITMQ, self.rabbitmq)):
+        for name, kind, raw, broker in (
+                ("Kafka", "kafka", both_ways, self.kafka),
+                ("RabbitMQ", "rabbitmq", lambda *arguments: [lambda: program(RAW_RABBITMQ, *arguments)],
+                 self.rabbitmq)):
             to = ["--broker", broker, "--destination", "bench", "--count", self.count(1_000)]
-            ours, raw = self.alternate(f"one at a time, {name}", lambda: program(OURS, "latency", "--type", kind, *to),
-                                       lambda: program(raw_program, "latency", *to))
-            self.compare(f"{name}, one fire on an idle lane, fire to report, p50", "ns", "p50_ns", ours, raw)
-            self.row(f"{name}, the same, absolute", "ns", median(ours, "p50_ns"))
-            ours, raw = self.alternate(f"start, {name}", lambda: program(OURS, "first", "--type", kind, *to),
-                                       lambda: program(raw_program, "first", *to))
-            self.compare(f"{name}, start to first confirmed message", "s", "seconds", ours, raw)
+            ours, *ways = self.alternate(f"one at a time, {name}",
+                                         lambda: program(OURS, "latency", "--type", kind, *to), *raw("latency", *to))
+            self.compare(f"{name}, one fire on an idle lane, fire to report, p50", "ns", "p50_ns", ours,
+                         best("p50_ns", LOWER, *ways))
+            self.row(f"{name}, the same, absolute", "ns", values(ours, "p50_ns"))
+            ours, *ways = self.alternate(f"start, {name}", lambda: program(OURS, "first", "--type", kind, *to),
+                                         *raw("first", *to))
+            self.compare(f"{name}, start to first confirmed message", "s", "seconds", ours,
+                         best("seconds", LOWER, *ways))
 
     def idle(self):
         for name, kind, broker in (("Kafka", "kafka", self.kafka), ("RabbitMQ", "rabbitmq", self.rabbitmq)):
             to = ["--broker", broker, "--destination", "bench", "--seconds", 1 if self.scale > 1 else 6]
             runs, *raw = self.alternate(f"idle, {name}", lambda: program(OURS, "idle", "--type", kind, *to),
                                         *([lambda: program(RAW_KAFKA, "idle", *to)] if kind == "kafka" else []))
-            self.row(f"{name}, idle dispatcher", "% CPU", median(runs, "cpu_percent"))
-            self.row(f"{name}, idle dispatcher", "wake-ups/s", median(runs, "wake_ups_per_second"))
+            self.row(f"{name}, idle dispatcher", "% CPU", values(runs, "cpu_percent"))
+            self.row(f"{name}, idle dispatcher", "wake-ups/s", values(runs, "wake_ups_per_second"))
             for theirs in raw:
                 self.compare("Kafka, idle, beside librdkafka with a thread that polls", "% CPU", "cpu_percent", runs,
                              theirs)
@@ -172,19 +219,19 @@ class Bench:
         runs, = self.alternate("memory", lambda: program(
             OURS, "memory", "--type", "rabbitmq", "--broker", "127.0.0.1:1", "--destination", "bench", "--count",
             self.count(400_000)))
-        self.row("a queued message, over its body", "bytes", median(runs, "over_the_body"))
+        self.row("a queued message, over its body", "bytes", values(runs, "over_the_body"))
 
     def curves(self):
         """Throughput and hook along one axis at a time, with a broker that confirms at once."""
-        curves = {"threads": (1, 2, 4, 8, 16, 32, 64), "names": (1, 10, 100, 1_000),
+        axes = {"threads": (1, 2, 4, 8, 16, 32, 64), "names": (1, 10, 100, 1_000),
                   "size": (64, 256, 1_024, 16_384, 131_072, 1_048_576),
                   "count": (1_000, 10_000, 100_000, 1_000_000)}
         sustained = self.sustained()
         found = {}
-        for axis, values in curves.items():
+        for axis, places in axes.items():
             say(f"curve: {axis}")
             points = []
-            for value in values:
+            for value in places:
                 # Fewer of the large ones: a gigabyte is enough.
                 count = self.count(200_000 if axis != "size" else min(200_000, 1_000_000_000 // max(value, 1)))
                 arguments = {"--count": count, f"--{axis}": value}
@@ -196,8 +243,13 @@ class Bench:
                                "sustained_ns": sustained.get((axis, value))})
             found[axis] = points
         self.raw["curves"] = found
-        names = {point["at"]: point["p50_ns"] for point in found["names"]}
-        self.row("`fire()` at 1,000 destinations ÷ at 1", "p50, ns", names[1_000], names[1])
+
+    def destinations(self):
+        """Whether a fire costs more where there are many destinations."""
+        def hook(names):
+            return lambda: program(OURS, "hook", "--type", "none", "--names", names, "--count", self.count(200_000))
+        self.compare("`fire()` at 1,000 destinations ÷ at 1", "p50, ns", "p50_ns",
+                     *self.alternate("1,000 destinations", hook(1_000), hook(1)))
 
     def in_flight(self):
         """What a confirmed message costs on real brokers by how many may be unconfirmed at once."""
@@ -227,7 +279,7 @@ class Bench:
             for axis, value in by_axis.items():
                 if all(by_axis[other] == usual[other] for other in usual if other != axis):
                     times.setdefault((axis, value), []).append(nanoseconds)
-        return {point: statistics.median(values) for point, values in times.items()}
+        return {point: statistics.median(all_of) for point, all_of in times.items()}
 
     def build_costs(self):
         say("include cost and size")
@@ -239,11 +291,11 @@ class Bench:
                            input='#include "action_triggers/action_triggers.hpp"\n', text=True, check=True)
             seconds.append(time.monotonic() - begin)
         self.raw["include cost"] = seconds
-        self.row("the umbrella header, compiled alone", "s", statistics.median(seconds))
+        self.row("the umbrella header, compiled alone", "s", seconds)
         library = ROOT / "build/bench-shared/libaction_triggers.so"
         stripped = library.with_suffix(".stripped")
         subprocess.run(["strip", "-o", stripped, library], check=True)
-        self.row("the shared library, stripped", "bytes", stripped.stat().st_size)
+        self.row("the shared library, stripped", "bytes", [stripped.stat().st_size])
 
     def peers(self, python):
         """Other clients, from PyPI, on the same servers."""

@@ -2,6 +2,7 @@
 // action_triggers as applications use it: fire() with a callback for every report, defaults for the rest.
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -39,6 +40,7 @@ at::Config config_of(const Options& options, const std::string& bootstrap, const
     if (options.broker_type == "kafka") {
       broker["conn_details"] = {{"bootstrap_servers", bootstrap}, {"linger_ms", options.linger_ms}};
       params["topic"] = options.destination;
+      if (!options.with_id) params["message_id_header"] = nullptr;
     } else if (options.broker_type == "rabbitmq") {
       broker["conn_details"] = {{"host", options.host()}, {"port", options.port()}};
       params["queue"] = options.destination;
@@ -59,13 +61,30 @@ class Reports {
     if (failed_ > 0) throw std::runtime_error("messages failed");
     return ok_.load(std::memory_order_acquire);
   }
+  /// The same, after a moment in which more may come.
+  [[nodiscard]] std::size_t look() const {
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+    return ok();
+  }
 
  private:
   std::atomic<std::size_t> ok_{0};
   std::atomic<std::size_t> failed_{0};
 };
 
-nlohmann::json measure(const Options& options, const std::string& bootstrap, const Stopwatch& since_start) {
+/// What a queued message costs beyond its body. Nobody listens.
+nlohmann::json memory(const Options& options, at::TriggerDispatcher& dispatcher,
+                      const std::function<void(std::size_t)>& fire) {
+  const std::size_t before = resident_bytes();
+  for (std::size_t i = 0; i < options.count; ++i) fire(i);
+  std::this_thread::sleep_for(std::chrono::seconds(1));  // until the lane has all of it
+  const double each = double(resident_bytes() - before) / double(options.count);
+  dispatcher.close(std::chrono::seconds(0));
+  return {{"bytes_per_message", each}, {"over_the_body", each - double(options.size)}};
+}
+
+nlohmann::json measure(const Options& options, const std::string& bootstrap,
+                       std::optional<action_triggers::tests::MockCluster>& mock, const Stopwatch& since_start) {
   if (options.work == "clock") return quantiles(time_each(1, options.count, 0, [](std::size_t) {}));
   const at::BrokerRegistry registry = at::bench::InstantBroker::registry();
   const std::vector<std::string> names = names_of(options);
@@ -81,17 +100,10 @@ nlohmann::json measure(const Options& options, const std::string& bootstrap, con
   const auto flush = [&] {
     if (!dispatcher.flush(std::chrono::minutes(5))) throw std::runtime_error("not everything got through");
   };
-  if (options.work == "memory") {  // nobody listens
-    const std::size_t before = resident_bytes();
-    for (std::size_t i = 0; i < options.count; ++i) fire(i);
-    std::this_thread::sleep_for(std::chrono::seconds(1));  // until the lane has all of it
-    const double each = double(resident_bytes() - before) / double(options.count);
-    dispatcher.close(std::chrono::seconds(0));
-    return {{"bytes_per_message", each}, {"over_the_body", each - double(options.size)}};
-  }
+  if (options.work == "memory") return memory(options, dispatcher, fire);
   fire_and_wait(0);
   if (options.work == "first") return {{"seconds", since_start.seconds()}};
-  if (options.work == "throughput") {
+  if (options.work == "throughput" || options.work == "burst") {
     const Stopwatch watch;
     if (options.threads == 1) {
       for (std::size_t i = 0; i < options.count; ++i) fire_and_hear(i);
@@ -101,6 +113,10 @@ nlohmann::json measure(const Options& options, const std::string& bootstrap, con
     flush();
     if (reports.ok() != options.count) throw std::runtime_error("reports are missing");
     return rates(options.count, watch);
+  }
+  if (options.work == "backlog") {
+    return queue_and_drain(options, {[&](auto time) { mock.value().set_round_trip(time); }, fire_and_hear,
+                                     [&] { return reports.look(); }});
   }
   if (options.work == "latency") {
     return quantiles(time_each(1, options.count, 0, fire_and_wait));
@@ -117,11 +133,15 @@ nlohmann::json measure(const Options& options, const std::string& bootstrap, con
 
 int main(int argc, char** argv) {
   const Stopwatch since_start;
-  const Options options = parse(argc, argv, "Measures action_triggers.");
+  Works works = common_works;
+  works.emplace_back("clock", "time each call of nothing");
+  works.emplace_back("memory", "what a queued message costs while the broker is away");
+  const Options options = parse(argc, argv, "Measures action_triggers.", works);
   try {
     std::optional<action_triggers::tests::MockCluster> mock;
     if (options.broker == "mock") mock.emplace().create_topic(options.destination);
-    return report(options, "action_triggers", measure(options, mock ? mock->bootstrap() : options.broker, since_start));
+    return report(options, "action_triggers",
+                  measure(options, mock ? mock->bootstrap() : options.broker, mock, since_start));
   } catch (const std::exception& error) {
     return fail(error.what());
   }

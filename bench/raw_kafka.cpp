@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
-// librdkafka as applications use it: produce in the application's threads, a thread that polls, a callback a report.
+// librdkafka as a careful application uses it: a callback a report, which wakes nobody but for the report that somebody
+// waits for. Two ways: a thread that polls beside those that produce, or (--own-poll) the one thread that produces
+// polls as well.
 #include <librdkafka/rdkafka.h>
 
 #include <array>
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <semaphore>
 #include <stdexcept>
 #include <thread>
 
@@ -18,7 +21,7 @@ namespace {
 
 class Producer {
  public:
-  Producer(const Options& options, const std::string& bootstrap) {
+  Producer(const Options& options, const std::string& bootstrap) : own_poll_(options.own_poll) {
     char reason[512];
     rd_kafka_conf_t* conf = rd_kafka_conf_new();
     const auto set = [&](const char* name, const std::string& value) {
@@ -37,14 +40,12 @@ class Producer {
     set("queue.buffering.max.kbytes", "2097151");
     rd_kafka_conf_set_opaque(conf, this);
     rd_kafka_conf_set_dr_msg_cb(conf, [](rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
-      auto& self = *static_cast<Producer*>(opaque);
-      auto& count = message->err == RD_KAFKA_RESP_ERR_NO_ERROR ? self.confirmed_ : self.failed_;
-      count.fetch_add(1, std::memory_order_release);
-      self.confirmed_.notify_all();
+      static_cast<Producer*>(opaque)->count(*message);
     });
     client_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
     if (client_ == nullptr) throw std::runtime_error(reason);
     topic_ = rd_kafka_topic_new(client_, options.destination.c_str(), nullptr);
+    if (own_poll_) return;
     poller_ = std::thread([this] {
       while (!stop_) rd_kafka_poll(client_, 100);
     });
@@ -53,7 +54,7 @@ class Producer {
     rd_kafka_purge(client_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     rd_kafka_flush(client_, 5'000);
     stop_ = true;
-    poller_.join();
+    if (poller_.joinable()) poller_.join();
     rd_kafka_topic_destroy(topic_);
     rd_kafka_destroy(client_);
   }
@@ -61,6 +62,7 @@ class Producer {
   Producer& operator=(const Producer&) = delete;
 
   void produce(const std::string& body) {
+    poll_now_and_then();
     while (rd_kafka_produce(topic_, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, const_cast<char*>(body.data()),
                             body.size(), nullptr, 0, nullptr) != 0) {
       wait_for_room(rd_kafka_last_error());
@@ -68,6 +70,7 @@ class Producer {
   }
   /// With the message's id as a header, as ours has it.
   void produce_with_id(const std::string& body, const std::string& id) {
+    poll_now_and_then();
     for (;;) {
       rd_kafka_headers_t* headers = rd_kafka_headers_new(1);
       rd_kafka_header_add(headers, "message-id", 10, id.data(), static_cast<ssize_t>(id.size()));
@@ -88,50 +91,91 @@ class Producer {
       wait_for_room(code);
     }
   }
-  /// Until `count` messages have their report.
-  void await(std::size_t count) const {
-    for (std::size_t now = 0; (now = confirmed_.load(std::memory_order_acquire)) < count;) {
-      if (failed_ > 0) throw std::runtime_error("messages failed");
-      confirmed_.wait(now, std::memory_order_acquire);
+  /// Until `count` messages have their report. At once, at the price of a wake-up of the thread that calls.
+  void await(std::size_t count) {
+    if (!own_poll_) {
+      awaited_ = count;
+      while (counted_ < count) awaited_came_.acquire();
+      awaited_ = nobody_waits;
     }
+    while (counted_ < count) rd_kafka_poll(client_, 100);
+    if (failed_ > 0) throw std::runtime_error("messages failed");
   }
-  void await_patiently(std::size_t count) const {
-    while (confirmed_.load(std::memory_order_acquire) < count) {
-      if (failed_ > 0) throw std::runtime_error("messages failed");
+  /// The same for the end of many: a fraction of a millisecond late, and no report is looked at for it.
+  void await_patiently(std::size_t count) {
+    while (look() < count) continue;
+  }
+  /// How many have their report, after a moment in which more may come.
+  std::size_t look() {
+    if (own_poll_) {
+      rd_kafka_poll(client_, 1);
+    } else {
       std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
+    if (failed_ > 0) throw std::runtime_error("messages failed");
+    return counted_.load(std::memory_order_acquire);
   }
 
  private:
-  static void wait_for_room(rd_kafka_resp_err_t error) {
+  static constexpr std::size_t nobody_waits = 0;
+
+  void count(const rd_kafka_message_t& message) {
+    if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) failed_.fetch_add(1);
+    if (counted_.fetch_add(1) + 1 == awaited_) awaited_came_.release();
+  }
+  void poll_now_and_then() {
+    constexpr unsigned between = 256;
+    if (own_poll_ && ++produced_ % between == 0) rd_kafka_poll(client_, 0);
+  }
+  void wait_for_room(rd_kafka_resp_err_t error) {
     if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL) throw std::runtime_error(rd_kafka_err2str(error));
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (own_poll_) {
+      rd_kafka_poll(client_, 1);
+    } else {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
   }
 
+  const bool own_poll_;
+  unsigned produced_ = 0;  // with own_poll_
   rd_kafka_t* client_;
   rd_kafka_topic_t* topic_;
-  std::atomic<std::size_t> confirmed_{0};
+  std::atomic<std::size_t> counted_{0};
   std::atomic<std::size_t> failed_{0};
+  std::atomic<std::size_t> awaited_{nobody_waits};  // with which report await() returns
+  std::counting_semaphore<> awaited_came_{0};
   std::atomic<bool> stop_{false};
   std::thread poller_;
 };
 
-nlohmann::json measure(const Options& options, const std::string& bootstrap, const Stopwatch& since_start) {
+nlohmann::json measure(const Options& options, const std::string& bootstrap,
+                       std::optional<action_triggers::tests::MockCluster>& mock, const Stopwatch& since_start) {
   const std::string body(options.size, 'x');
   Producer producer(options, bootstrap);
-  producer.produce_with_id(body, id_of(0));
+  const auto produce = [&](std::size_t i) {
+    if (options.with_id) {
+      producer.produce_with_id(body, id_of(i));
+    } else {
+      producer.produce(body);
+    }
+  };
+  produce(0);
   producer.await(1);
   if (options.work == "first") return {{"seconds", since_start.seconds()}};
-  if (options.work == "throughput") {
+  if (options.work == "throughput" || options.work == "burst") {
     const Stopwatch watch;
-    for (std::size_t i = 0; i < options.count; ++i) producer.produce_with_id(body, id_of(i));
+    for (std::size_t i = 0; i < options.count; ++i) produce(i);
     producer.await_patiently(options.count + 1);
     return rates(options.count, watch);
+  }
+  if (options.work == "backlog") {
+    return queue_and_drain(
+        options, {[&](auto time) { mock.value().set_round_trip(time); }, produce, [&] { return producer.look(); }});
   }
   if (options.work == "latency") {
     std::size_t sent = 1;
     return quantiles(time_each(1, options.count, 0, [&](std::size_t i) {
-      producer.produce_with_id(body, id_of(i));
+      produce(i);
       producer.await(++sent);
     }));
   }
@@ -141,19 +185,19 @@ nlohmann::json measure(const Options& options, const std::string& bootstrap, con
     producer.await_patiently(options.count + 1);
     return quantiles(times);
   }
-  if (options.work == "idle") return idle(options);
-  throw std::runtime_error("not for raw librdkafka: " + options.work);
+  return idle(options);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   const Stopwatch since_start;
-  Options options = parse(argc, argv, "Measures librdkafka by itself.");
+  const Options options = parse(argc, argv, "Measures librdkafka by itself.", common_works);
   try {
     std::optional<action_triggers::tests::MockCluster> mock;
     if (options.broker == "mock") mock.emplace().create_topic(options.destination);
-    return report(options, "raw librdkafka", measure(options, mock ? mock->bootstrap() : options.broker, since_start));
+    return report(options, "raw librdkafka",
+                  measure(options, mock ? mock->bootstrap() : options.broker, mock, since_start));
   } catch (const std::exception& error) {
     return fail(error.what());
   }

@@ -41,7 +41,7 @@ class Publisher {
     ++published_;
   }
 
-  /// Reads what is there; with `wait`, at least one frame.
+  /// Reads what is there, until all is confirmed: then nothing can come. With `wait`, at least one frame.
   void read(bool wait) {
     const timeval none{};
     for (;;) {
@@ -59,6 +59,7 @@ class Publisher {
       } else {
         throw std::runtime_error("confirmations out of order");
       }
+      if (confirmed_ == published_) break;
     }
     amqp_maybe_release_buffers(connection_);
   }
@@ -98,20 +99,21 @@ nlohmann::json measure(const Options& options, const Stopwatch& since_start) {
     while (publisher.confirmed() < publisher.published()) publisher.read(true);
     return rates(options.count, watch);
   }
-  if (options.work == "latency") {
-    return quantiles(time_each(1, options.count, 0, [&](std::size_t i) {
-      publisher.publish(body, id_of(i));
-      while (publisher.confirmed() < publisher.published()) publisher.read(true);
-    }));
-  }
-  throw std::runtime_error("not for raw rabbitmq-c: " + options.work);
+  return quantiles(time_each(1, options.count, 0, [&](std::size_t i) {
+    publisher.publish(body, id_of(i));
+    while (publisher.confirmed() < publisher.published()) publisher.read(true);
+  }));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   const Stopwatch since_start;
-  const Options options = parse(argc, argv, "Measures rabbitmq-c by itself.");
+  Works works = common_works;
+  std::erase_if(works, [](const auto& work) {
+    return work.first != "throughput" && work.first != "latency" && work.first != "first";
+  });
+  const Options options = parse(argc, argv, "Measures rabbitmq-c by itself.", works);
   try {
     return report(options, "raw rabbitmq-c", measure(options, since_start));
   } catch (const std::exception& error) {

@@ -1,12 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""What came out, for people: the table, the plots, and docs/performance.md, which has both."""
+"""What came out, for people: the table, the plots, and docs/performance.md, which has both. A ratio of runs that
+differ too much is not called."""
+
+
+MOST_SPREAD = 0.25  # runs that differ by more say nothing
+
+
+def comparable(row):
+    """Whether its runs agree well enough for a ratio. A figure without another beside it is not compared."""
+    return row["theirs"] is None or max(row["our_spread"], row["their_spread"]) <= MOST_SPREAD
 
 
 def reached(row):
+    def good(value):
+        return value <= row["goal"] if row["lower_is_better"] else value >= row["goal"]
+    if not comparable(row):
+        return f"— (runs differ: ours by {row['our_spread']:.0%}, theirs by {row['their_spread']:.0%})"
     if row["goal"] is None:
         return "—"
-    good = row["value"] <= row["goal"] if row["lower_is_better"] else row["value"] >= row["goal"]
-    return "yes" if good else "**no**"
+    if row["theirs"] is None and row["our_spread"] > MOST_SPREAD and len({good(run) for run in row["our_runs"]}) > 1:
+        return f"— (runs differ by {row['our_spread']:.0%})"
+    return "yes" if good(row["value"]) else "**no**"
 
 
 def table(rows):
@@ -17,11 +31,20 @@ def table(rows):
     lines = ["| work | measure | ours | theirs | ours ÷ theirs | goal | reached |", "|---|---|---|---|---|---|---|"]
     for row in rows:
         sign = "≤" if row["lower_is_better"] else "≥"
-        ratio = "—" if row["theirs"] is None else number(row["value"])
+        ratio = "—" if row["theirs"] is None else number(row["value"]) if comparable(row) else "not comparable"
         goal = "—" if row["goal"] is None else f"{sign} {number(row['goal'])}"
         lines.append(f"| {row['work']} | {row['measure']} | {number(row['ours'])} | {number(row['theirs'])} | "
                      f"{ratio} | {goal} | {reached(row)} |")
     return "\n".join(lines) + "\n"
+
+
+def page(machine, rows):
+    """The machine, and a table for each section."""
+    parts = [machine]
+    for section in dict.fromkeys(row["section"] for row in rows):
+        title = f"**{section}**\n\n" if section else ""
+        parts.append(title + table([row for row in rows if row["section"] == section]))
+    return "\n".join(parts)
 
 
 def draw(rows, raw, folder):
@@ -49,7 +72,8 @@ def draw(rows, raw, folder):
     places[-1].set(xscale="log", yscale="log", xlabel="unconfirmed at once", ylabel="µs a confirmed message")
     places[-1].legend()
     figure.savefig(folder / "curves.svg", metadata={"Date": None})
-    ratios = [row for row in rows if row["theirs"] is not None and row["goal"] and row["goal"] <= 2]
+    ratios = [row for row in rows
+              if row["theirs"] is not None and row["goal"] and row["goal"] <= 2 and comparable(row)]
     figure, place = pyplot.subplots(figsize=(9, 0.4 * len(ratios) + 1), constrained_layout=True)
     place.barh([row["work"].replace("`", "") for row in ratios], [row["value"] for row in ratios])
     for index, row in enumerate(ratios):

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What the benchmarks make of the numbers that they are given. Nothing is measured."""
+
+import os
+import pathlib
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
+os.environ.update({"AT_RABBITMQ_HOST": "localhost", "AT_RABBITMQ_PORT": "1", "AT_KAFKA_BOOTSTRAP": "localhost:2"})
+
+import baseline  # noqa: E402
+import machine  # noqa: E402
+import measure  # noqa: E402
+import report  # noqa: E402
+from goals import HIGHER, LOWER  # noqa: E402
+
+RATIO = ("Kafka, confirmed, one node", "messages/s")  # ≥ 1.1
+FIGURE = ("Kafka, idle dispatcher", "% CPU")  # ≤ 0.1
+
+
+def row(title, ours, theirs=None):
+    bench = measure.Bench(quick=True)
+    bench.row(*title, ours, theirs)
+    return bench.rows[0]
+
+
+class Spread(unittest.TestCase):
+    def test_is_the_largest_over_the_smallest_less_one(self):
+        self.assertAlmostEqual(measure.spread([100, 110, 125]), 0.25)
+
+    def test_of_runs_that_agree_is_nothing(self):
+        self.assertEqual(measure.spread([7]), 0)
+        self.assertEqual(measure.spread([0, 0]), 0)
+
+    def test_of_five_runs_leaves_the_outermost_aside(self):
+        self.assertAlmostEqual(measure.spread([1, 100, 110, 120, 900]), 0.2)
+
+    def test_of_four_runs_counts_all(self):
+        self.assertAlmostEqual(measure.spread([100, 100, 100, 200]), 1)
+
+    def test_of_fifteen_runs_leaves_three_aside_on_either_side(self):
+        self.assertAlmostEqual(measure.spread([1, 2, 3] + [100] * 8 + [150] + [7_000] * 3), 0.5)
+
+    def test_from_nothing_to_something_is_endless(self):
+        self.assertEqual(measure.spread([0, 1]), float("inf"))
+
+
+class Best(unittest.TestCase):
+    def test_way_is_the_one_with_the_better_median(self):
+        slow, fast = [{"n": 1}, {"n": 1}, {"n": 9}], [{"n": 2}, {"n": 2}, {"n": 2}]
+        self.assertIs(measure.best("n", HIGHER, slow, fast), fast)
+        self.assertIs(measure.best("n", LOWER, slow, fast), slow)
+
+
+class Row(unittest.TestCase):
+    def test_has_the_ratio_of_the_medians(self):
+        self.assertEqual(row(RATIO, [1, 20, 20], [10, 10, 30])["value"], 2)
+
+    def test_that_is_not_in_the_goals_is_an_error(self):
+        with self.assertRaises(KeyError):
+            row(("something else", "ns"), [1])
+
+    def test_of_steady_runs_is_called(self):
+        self.assertEqual(report.reached(row(RATIO, [120, 121, 122], [100, 101, 102])), "yes")
+        self.assertEqual(report.reached(row(RATIO, [100, 101, 102], [100, 101, 102])), "**no**")
+
+    def test_is_not_called_where_either_side_differs(self):
+        for ours, theirs in (([100, 126], [10, 10]), ([100, 100], [10, 13])):
+            unsteady = row(RATIO, ours, theirs)
+            self.assertFalse(report.comparable(unsteady))
+            text = report.table([unsteady])
+            self.assertIn("| not comparable |", text)
+            self.assertNotIn("yes", text)
+        self.assertIn("ours by 26%, theirs by 0%", report.reached(row(RATIO, [100, 126], [10, 10])))
+
+    def test_without_another_is_called_where_all_runs_say_the_same(self):
+        self.assertEqual(report.reached(row(FIGURE, [0.001, 0.05])), "yes")
+        self.assertEqual(report.reached(row(FIGURE, [0.2, 0.9])), "**no**")
+        self.assertEqual(report.reached(row(FIGURE, [0.05, 0.2])), "— (runs differ by 300%)")
+
+
+class Page(unittest.TestCase):
+    def test_has_the_machine_first_and_a_table_for_each_section(self):
+        plain, other = row(RATIO, [1], [1]), row(FIGURE, [1])
+        other["section"] = "Costs"
+        text = report.page("- a machine\n", [plain, other])
+        self.assertTrue(text.startswith("- a machine\n\n| work "))
+        self.assertEqual(text.count("| work | measure |"), 2)
+        self.assertLess(text.index(RATIO[0]), text.index("**Costs**"))
+        self.assertLess(text.index("**Costs**"), text.index(FIGURE[0]))
+
+    def test_machine_says_what_figures_depend_on(self):
+        found = {"processor": "P", "cores": 2, "system": "S", "caches": ["L1 data 48 KiB"], "idle_before": 0.975,
+                 "latency_64_mib_ns": 123.4, "latency_1_mib_ns": 5.67}
+        text = machine.text(found)
+        for part in ("P, 2 cores", "L1 data 48 KiB", "64 MiB of memory: 123 ns", "1 MiB: 5.7 ns", "98%"):
+            self.assertIn(part, text)
+        self.assertNotIn("SLOW", text)
+        self.assertNotIn("BUSY", text)
+        self.assertIn("BUSY", machine.text(found | {"idle_before": 0.5}))
+        self.assertIn("SLOW", machine.text(found, slow=True))
+
+    def test_idle_share_is_a_share(self):
+        self.assertTrue(0 <= machine.idle_share(0.05) <= 1)
+
+    def test_caches_are_those_that_the_kernel_names(self):
+        self.assertEqual(machine.caches(pathlib.Path("/nowhere")), [])
+
+
+class Baseline(unittest.TestCase):
+    def test_says_worse_only_beyond_the_noise(self):
+        before, same, worse = [100, 101, 102, 103, 104], [101, 102, 103, 104, 105], [150, 151, 152, 153, 154]
+        self.assertEqual(baseline.verdict(before, same, LOWER), "the same")
+        self.assertEqual(baseline.verdict(before, worse, LOWER), "**worse**")
+        self.assertEqual(baseline.verdict(before, worse, HIGHER), "better")
+
+
+if __name__ == "__main__":
+    unittest.main()
