@@ -72,6 +72,10 @@ struct ACTION_TRIGGERS_EXPORT BrokerConfig {
   std::chrono::milliseconds max_block{0};  ///< Only with Overflow::block.
   RetryPolicy retry;
 
+  /// All settings as text, by which a reload knows what has not changed. The loader makes it. May contain credentials:
+  /// compare it, never print it. Empty (in a configuration made by hand): only the same object counts as equal.
+  std::string source;
+
   /// Destinations with an equal broker_type and an equal, non-empty connection_key share one lane and one connection.
   /// The loader makes it from the resolved conn_details unless the type's parser has set it. May contain credentials:
   /// compare it, never print it. Empty (in a configuration made by hand): a connection of its own.

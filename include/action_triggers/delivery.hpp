@@ -115,6 +115,7 @@ class ACTION_TRIGGERS_EXPORT Delivery {
   friend struct detail::Record;
   explicit Delivery(detail::Record* record) noexcept : record_(record) {}
   [[nodiscard]] const DeliveryReport* wait_at_most(std::chrono::nanoseconds timeout) const;
+  void refuse_to_wait(const char* what) const;
 
   detail::Record* record_ = nullptr;
 };

@@ -66,6 +66,9 @@ struct Stats {
   std::uint64_t callback_exceptions = 0;  ///< Thrown by callbacks, on_failure, executor or log callback, and caught.
   std::uint64_t slow_callbacks = 0;       ///< Took longer than DispatcherOptions::slow_callback.
   std::size_t lanes = 0;
+  std::uint64_t reloads = 0;         ///< Of the configuration, which succeeded.
+  std::uint64_t failed_reloads = 0;  ///< The configuration before stayed.
+  std::string last_reload_error;     ///< Of the latest one that failed; empty if none.
 };
 
 /// What TriggerDispatcher::close() found. delivered + failed + abandoned is what was waiting when it began.

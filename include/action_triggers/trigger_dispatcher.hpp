@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <memory>
 #include <ranges>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -18,6 +19,7 @@
 #include "action_triggers/emission.hpp"
 #include "action_triggers/export.hpp"
 #include "action_triggers/message.hpp"
+#include "action_triggers/reload_report.hpp"
 #include "action_triggers/stats.hpp"
 
 namespace action_triggers {
@@ -189,6 +191,24 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   }
   CloseReport close();  ///< Within DispatcherOptions::close_timeout.
 
+  /// Becomes a dispatcher for another configuration, while messages flow. Destinations whose settings are the same keep
+  /// their connection, queue, order and counters. What changed or removed ones hold is delivered as they say, or
+  /// reported `closed` when `drain` (DispatcherOptions::close_timeout) is over; fires at a changed one wait for that,
+  /// so order holds across the change. An event goes by all of the old triggers or all of the new ones. Fires are never
+  /// refused because of a reload, except `not_found` at a removed destination.
+  ///
+  /// Returns when no fire can reach what was removed, which takes as long as a fire() that waits for capacity
+  /// (Overflow::block). Throws std::runtime_error if a new lane's broker cannot be made, std::system_error without a
+  /// thread, std::invalid_argument for a configuration that does not fit together, std::logic_error in a callback, in a
+  /// child of fork() and after close(): then nothing has changed.
+  ReloadReport reload(Config config);
+  template <class Rep, class Period>
+  ReloadReport reload(Config config, std::chrono::duration<Rep, Period> drain) {
+    return reload_within(std::move(config), saturated(drain));
+  }
+  /// Loads a file with the dispatcher's registry, and reloads. Throws ConfigError too.
+  ReloadReport reload_file(const std::string& path, const ConfigOptions& options = {});
+
   /// A snapshot; counters of one destination may be a few messages apart while traffic flows.
   [[nodiscard]] Stats stats() const;
 
@@ -197,6 +217,7 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   static std::string_view as_text(const Bytes& bytes) noexcept {
     return {reinterpret_cast<const char*>(std::ranges::data(bytes)), std::ranges::size(bytes)};
   }
+  ReloadReport reload_within(Config config, std::chrono::nanoseconds drain);
   bool flush_within(std::chrono::nanoseconds timeout);
   CloseReport close_within(std::chrono::nanoseconds timeout);
   bool connected_within(std::chrono::nanoseconds timeout);

@@ -7,13 +7,18 @@
 #include <mutex>
 #include <system_error>
 
+#include "base/readers.hpp"
+
 namespace action_triggers::detail {
 
 constinit std::atomic<std::uint32_t> forks_seen{0};
 
 namespace {
 
-void count_fork() { forks_seen.fetch_add(1, std::memory_order_relaxed); }
+void count_fork() {
+  forks_seen.fetch_add(1, std::memory_order_relaxed);
+  forget_readers_of_parent();
+}
 
 }  // namespace
 

@@ -106,6 +106,10 @@ class BrokerReader {
     if (broker->connection_key.empty()) {
       broker->connection_key = conn_details->object() == nullptr ? "{}" : canonical_text(*conn_details->object());
     }
+    const auto text_of = [](const SectionReader& section) {
+      return section.object() == nullptr ? std::string() : canonical_text(*section.object());
+    };
+    broker->source = text_of(*conn_details) + '\n' + text_of(*params) + '\n' + std::to_string(broker->timeout.count());
     // Taken out in any case: it holds the reader that holds it.
     const auto check_whole = std::exchange(conn_details->check_whole, nullptr);
     const bool is_known = !is_unresolved(conn_details->object()) && !is_unresolved(params->object());

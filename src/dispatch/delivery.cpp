@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/readers.hpp"
 #include "dispatch/destination.hpp"
 #include "dispatch/lane.hpp"
 #include "dispatch/lane_thread.hpp"
@@ -24,11 +25,17 @@ bool Delivery::done() const {
   return record_->done();
 }
 
+/// In a callback on a lane's thread.
+void Delivery::refuse_to_wait(const char* what) const {
+  const detail::ReadSection reading;  // as long as the outcome is not known, the destination is there
+  if (!done()) detail::refuse_on_lane_thread_of(record_->dest().lane->callbacks(), what);
+}
+
 DeliveryReport Delivery::wait() && { return static_cast<const Delivery&>(*this).wait(); }
 
 const DeliveryReport& Delivery::wait() const& {
   if (!done()) {
-    detail::refuse_on_lane_thread_of(record_->dest().lane->callbacks(), "Delivery::wait");
+    refuse_to_wait("Delivery::wait");
     record_->wait_until(TimePoint::max());
   }
   return *record_->report;
@@ -37,7 +44,7 @@ const DeliveryReport& Delivery::wait() const& {
 const DeliveryReport* Delivery::wait_at_most(std::chrono::nanoseconds timeout) const {
   if (!done()) {
     if (timeout <= std::chrono::nanoseconds::zero()) return nullptr;
-    detail::refuse_on_lane_thread_of(record_->dest().lane->callbacks(), "Delivery::wait_for");
+    refuse_to_wait("Delivery::wait_for");
     const TimePoint now = Clock::now();
     const TimePoint deadline = timeout < TimePoint::max() - now ? now + timeout : TimePoint::max();
     if (!record_->wait_until(deadline)) return nullptr;

@@ -25,6 +25,7 @@
 namespace action_triggers::detail {
 
 class DeadlineList;
+class Handover;
 class Lane;
 class LaneCore;
 
@@ -116,9 +117,16 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   DeadlineList* deadlines = nullptr;
   TimePoint pause_until = TimePoint::min();  // a refused message waits, and order forbids to overtake it
   bool paused = false;
+  bool waits_for_others = false;                  // what comes to it waits until those that it replaces are gone
   TimePoint none_taken_since = TimePoint::max();  // began the oldest pause that no confirmed message has followed
   TimePoint leave_by = TimePoint::max();          // it is being removed: what is left then is reported closed
   std::string last_refusal;                       // of a message that is sent again
+
+  /// Whether its messages may be sent, as far as it is up to itself.
+  [[nodiscard]] bool may_send() const noexcept { return !paused && !waits_for_others && queue.has_unsent(); }
+
+  std::shared_ptr<Handover> handover;  // for those that replace it; set before it is removed
+  std::atomic<bool> is_gone{false};    // its lane has nothing to do with it any more
 
   DestinationCounters counters;
 

@@ -55,6 +55,11 @@ RetryPolicy DestinationSet::shortest_pauses() const {
   return policy;
 }
 
+bool DestinationSet::some_wait_for_others() const noexcept {
+  return std::any_of(all_.begin(), all_.end(),
+                     [](const Destination* destination) { return destination->waits_for_others; });
+}
+
 bool DestinationSet::all_accounted_for() const noexcept {
   return std::all_of(all_.begin(), all_.end(), [](const Destination* destination) {
     return destination->capacity.messages() == destination->counters.held.get();

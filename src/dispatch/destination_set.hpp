@@ -34,6 +34,7 @@ class DestinationSet {
 
   /// The shortest pauses between attempts that any of them wants.
   [[nodiscard]] RetryPolicy shortest_pauses() const;
+  [[nodiscard]] bool some_wait_for_others() const noexcept;
   /// No thread that fires is between reserving capacity and pushing its message.
   [[nodiscard]] bool all_accounted_for() const noexcept;
 

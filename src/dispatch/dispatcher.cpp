@@ -8,6 +8,8 @@
 
 #include "base/fork.hpp"
 #include "base/message_id.hpp"
+#include "base/readers.hpp"
+#include "dispatch/dispatcher_parts.hpp"
 #include "dispatch/flush_request.hpp"
 #include "dispatch/lane_thread.hpp"
 #include "dispatch/record.hpp"
@@ -16,17 +18,9 @@
 namespace action_triggers::detail {
 namespace {
 
-constexpr const char* in_child_text =
-    "this dispatcher belongs to the parent process and has none of its threads here; make one after fork()";
 constexpr std::size_t largest_message = 1UL << 30U;  // beyond every broker's limit; keeps sizes in 32 bits
 constexpr std::chrono::seconds grace_after_close{2};
 constexpr std::chrono::hours longest_wait{24 * 365};  // far below the clock's end: a grace period can still be added
-
-/// Destinations share a lane if their type and connection are equal.
-std::string lane_key(const BrokerConfig& config) {
-  const std::string own = "=" + config.name;
-  return config.broker_type + '\n' + (config.connection_key.empty() ? own : ":" + config.connection_key);
-}
 
 std::string no_such_destination(std::string_view name) {
   return "no destination is named '" + std::string(name) + "' in the configuration";
@@ -34,23 +28,6 @@ std::string no_such_destination(std::string_view name) {
 
 TimePoint later(std::chrono::nanoseconds timeout) {
   return Clock::now() + std::clamp<std::chrono::nanoseconds>(timeout, std::chrono::nanoseconds::zero(), longest_wait);
-}
-
-/// Room for one more, which is then pushed without failing.
-template <class T>
-void make_room(std::vector<T>& list) {
-  if (list.size() == list.capacity()) list.reserve(2 * list.size() + 1);
-}
-
-std::unique_ptr<const DestinationTable> table_of(const Lane::Destinations& destinations, Destination* more = nullptr,
-                                                 const Destination* without = nullptr) {
-  std::vector<Destination*> all;
-  all.reserve(destinations.size() + 1);
-  for (const auto& destination : destinations) {
-    if (destination->findable && destination.get() != without) all.push_back(destination.get());
-  }
-  if (more != nullptr) all.push_back(more);
-  return std::make_unique<const DestinationTable>(all);
 }
 
 }  // namespace
@@ -66,21 +43,14 @@ Dispatcher::Dispatcher(const Configs& configs, const BrokerRegistry& registry, D
     destinations_.push_back(std::make_shared<Destination>(config, findable));
     groups[lane_key(*config)].push_back(destinations_.back());
   };
-  for (const auto& [name, config] : configs) {
-    if (config == nullptr) throw std::invalid_argument("destination '" + name + "' has no configuration (nullptr)");
-    if (config->name != name) {
-      throw std::invalid_argument("destination '" + name + "' has a configuration of another name, '" + config->name +
-                                  "'");
-    }
-    add_to_group(config, true);
-  }
+  check_names(configs);
+  for (const auto& [name, config] : configs) add_to_group(config, true);
   for (const auto& config : more.derived) add_to_group(config, false);
   for (auto& [key, destinations] : groups) {
-    const std::size_t count = destinations.size();
-    lanes_.push_back({key, make_lane(std::move(destinations), registry), count});
+    lanes_.push_back({key, make_lane(std::move(destinations), registry)});
   }
-  make_room(tables_);
-  publish(table_of(destinations_));
+  owned_table_ = table_of(destinations_);
+  table_.store(owned_table_.get(), std::memory_order_seq_cst);
   std::size_t started = 0;
   try {
     for (; started < lanes_.size(); ++started) lanes_[started].lane->start();
@@ -133,6 +103,7 @@ inline Capacity::Answer Dispatcher::reserve(Destination& destination, std::size_
 }
 
 Delivery Dispatcher::fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback) {
+  const ReadSection reading;
   Destination* const destination = find(name);
   if (destination == nullptr) return refuse_unknown(name, parts, std::move(callback));
   const std::size_t bytes = Payload::counted_bytes(parts);
@@ -180,13 +151,16 @@ Delivery Dispatcher::fire(Destination& destination, const MessageParts& parts, D
   return delivery;
 }
 
+std::string Dispatcher::why_unknown(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  const auto incomplete = incomplete_.find(name);
+  return incomplete == incomplete_.end() ? no_such_destination(name) : incomplete->second;
+}
+
 Delivery Dispatcher::refuse_unknown(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback) {
   if (is_in_child()) return refuse(nullptr, name, parts, std::move(callback), {}, {StatusCode::closed, in_child_text});
   unknown_broker_.fetch_add(1, std::memory_order_relaxed);
-  const auto incomplete = incomplete_.find(name);
-  return refuse(
-      nullptr, name, parts, std::move(callback), {},
-      {StatusCode::not_found, incomplete == incomplete_.end() ? no_such_destination(name) : incomplete->second});
+  return refuse(nullptr, name, parts, std::move(callback), {}, {StatusCode::not_found, why_unknown(name)});
 }
 
 /// Waits for capacity, but not on a lane's thread of this dispatcher, which would have to release some meanwhile.
@@ -261,84 +235,6 @@ Delivery Dispatcher::refuse(Destination* destination, std::string_view name, con
   return delivery;
 }
 
-// ------------------------------------------------------------------------------------- destinations that come and go
-
-void Dispatcher::publish(std::unique_ptr<const DestinationTable> table) noexcept {
-  tables_.push_back(std::move(table));
-  table_.store(tables_.back().get(), std::memory_order_release);
-}
-
-Destination& Dispatcher::add(std::shared_ptr<const BrokerConfig> config, const BrokerRegistry& registry) {
-  if (is_in_child()) throw std::logic_error(in_child_text);
-  const std::lock_guard one_change(change_mutex_);
-  if (find(config->name) != nullptr) {
-    throw std::invalid_argument("there is a destination named '" + config->name + "' already");
-  }
-  // What can fail comes first: then nothing has changed.
-  std::string key = lane_key(*config);
-  const auto destination = std::make_shared<Destination>(std::move(config));
-  auto table = table_of(destinations_, destination.get());
-  const auto same =
-      std::find_if(lanes_.begin(), lanes_.end(), [&](const LaneEntry& entry) { return entry.key == key; });
-  const bool is_new = same == lanes_.end();
-  auto lane = is_new ? nullptr : same->lane;
-  {
-    const std::lock_guard lock(mutex_);
-    if (closed_) throw std::logic_error("a destination was added after close()");
-    make_room(destinations_);
-    make_room(tables_);
-    if (is_new) make_room(lanes_);
-  }
-  // Not under mutex_: a callback on the lane may be in stats(), and a registry may take its time.
-  if (is_new) {
-    lane = make_lane({destination}, registry);
-    lane->start();
-  } else {
-    lane->add(destination);
-  }
-  const std::lock_guard lock(mutex_);
-  if (is_new) lanes_.push_back({std::move(key), lane, 0});
-  ++(is_new ? lanes_.back() : *same).destinations;
-  destinations_.push_back(destination);
-  publish(std::move(table));
-  if (closed_) {  // close() came meanwhile
-    destination->capacity.close();
-    if (is_new) lane->begin_close(Clock::now());
-  }
-  return *destination;
-}
-
-bool Dispatcher::remove(std::string_view name, TimePoint deadline) {
-  if (is_in_child()) return false;
-  const std::lock_guard one_change(change_mutex_);
-  const std::lock_guard lock(mutex_);
-  for (const auto& lane : ended_lanes_) {
-    if (lane->wait_until_ended(Clock::now())) lane->join();  // its thread is done: that costs nothing
-  }
-  const auto found = std::find_if(destinations_.begin(), destinations_.end(), [&](const auto& destination) {
-    return destination->findable && destination->name == name;
-  });
-  if (found == destinations_.end()) return false;
-  const std::shared_ptr<Destination> destination = *found;
-  const auto entry = std::find_if(lanes_.begin(), lanes_.end(),
-                                  [&](const LaneEntry& one) { return one.lane.get() == destination->lane; });
-  // What can fail comes first: then nothing has changed.
-  auto table = table_of(destinations_, nullptr, destination.get());
-  make_room(removed_);
-  make_room(tables_);
-  make_room(ended_lanes_);
-  if (entry->destinations > 1) destination->lane->remove(*destination, deadline);
-  removed_.push_back(destination);
-  destinations_.erase(found);
-  publish(std::move(table));
-  if (--entry->destinations == 0) {
-    entry->lane->begin_close(deadline);
-    ended_lanes_.push_back(entry->lane);
-    lanes_.erase(entry);
-  }
-  return true;
-}
-
 std::vector<std::shared_ptr<Lane>> Dispatcher::lanes() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<Lane>> all = ended_lanes_;
@@ -380,9 +276,17 @@ bool Dispatcher::wait_until_connected(std::chrono::nanoseconds timeout) {
 bool Dispatcher::wait_until_connected(std::string_view name, std::chrono::nanoseconds timeout) {
   refuse_on_lane_thread_of(*callbacks_, "TriggerDispatcher::wait_until_connected");
   if (is_in_child()) return false;
-  const Destination* const destination = find(name);
-  if (destination == nullptr) throw std::invalid_argument(no_such_destination(name));
-  return destination->lane->wait_until_connected(later(timeout));
+  std::shared_ptr<Lane> lane;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find_if(destinations_.begin(), destinations_.end(),
+                                    [&](const auto& one) { return one->findable && one->name == name; });
+    if (found == destinations_.end()) throw std::invalid_argument(no_such_destination(name));
+    const auto entry = std::find_if(lanes_.begin(), lanes_.end(),
+                                    [&](const LaneEntry& one) { return one.lane.get() == (*found)->lane; });
+    lane = entry->lane;
+  }
+  return lane->wait_until_connected(later(timeout));
 }
 
 CloseReport Dispatcher::close(std::chrono::nanoseconds timeout) {
@@ -432,7 +336,14 @@ Stats Dispatcher::stats() const {
   const std::lock_guard lock(mutex_);
   std::map<std::string_view, std::vector<const Destination*>> names;
   for (const auto& destination : destinations_) names[destination->name].push_back(destination.get());
-  for (const auto& [name, destinations] : names) stats.brokers.emplace(name, stats_of(destinations));
+  for (const auto& destination : removed_) {  // what they still hold counts for those that replace them
+    const auto same = names.find(destination->name);
+    if (same != names.end()) same->second.push_back(destination.get());
+  }
+  for (const auto& [name, destinations] : names) {
+    const auto past = past_.find(name);
+    stats.brokers.emplace(name, stats_of(destinations, past == past_.end() ? BrokerStats() : past->second));
+  }
   stats.unknown_broker = unknown_broker_.load(std::memory_order_relaxed);
   stats.callback_exceptions = callbacks_->exceptions.load(std::memory_order_relaxed);
   stats.slow_callbacks = callbacks_->slow.load(std::memory_order_relaxed);

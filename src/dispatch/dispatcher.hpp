@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -13,6 +14,7 @@
 
 #include "action_triggers/broker_registry.hpp"
 #include "action_triggers/dispatcher_options.hpp"
+#include "action_triggers/reload_report.hpp"
 #include "action_triggers/stats.hpp"
 #include "core/payload.hpp"
 #include "dispatch/callbacks.hpp"
@@ -53,9 +55,9 @@ class Dispatcher {
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
-  /// nullptr: there is none. Valid until the dispatcher ends, also after it was removed.
+  /// nullptr: there is none. Valid inside a ReadSection, and until somebody removes it.
   [[nodiscard]] Destination* find(std::string_view name) const noexcept {
-    return table_.load(std::memory_order_acquire)->find(name);
+    return table_.load(std::memory_order_seq_cst)->find(name);
   }
 
   /// The one that was made of this configuration; nullptr: there is none. Valid as with find().
@@ -74,8 +76,20 @@ class Dispatcher {
   /// constructor, std::invalid_argument for a name that is taken, and std::logic_error after close().
   Destination& add(std::shared_ptr<const BrokerConfig> config, const BrokerRegistry& registry);
   /// Fires at it are refused from now on (`not_found`); what it holds is delivered, or reported `closed` at `deadline`.
-  /// A lane without destinations ends. False: there is none of that name.
+  /// A lane without destinations ends. False: there is none of that name. Throws std::bad_alloc, and std::logic_error
+  /// after close().
   bool remove(std::string_view name, TimePoint deadline);
+
+  /// Gives whatever stands for a destination in what is swapped the one that there will be; nullptr: there is none.
+  using FindNew = std::function<Destination*(const BrokerConfig& config)>;
+  /// Prepares what else changes with the destinations, and returns the function that swaps it, which throws nothing.
+  using Rebind = std::function<std::function<void()>(const FindNew& find)>;
+  /// Becomes a dispatcher for another configuration. Destinations that are equal stay as they are. What others hold is
+  /// delivered as they say, or reported `closed` at `deadline`, and those that take their names wait for that. Returns
+  /// when no fire can find what was removed. Throws as the constructor and as `rebind`, std::logic_error in a callback
+  /// and after close(); then nothing has changed.
+  ReloadReport reload(const Configs& configs, MoreDestinations more, const BrokerRegistry& registry, TimePoint deadline,
+                      const Rebind& rebind);
 
   bool flush(std::chrono::nanoseconds timeout);
   /// See TriggerDispatcher.
@@ -90,8 +104,8 @@ class Dispatcher {
   struct LaneEntry {
     std::string key;  // broker type and connection
     std::shared_ptr<Lane> lane;
-    std::size_t destinations = 0;
   };
+  struct Change;
 
   [[nodiscard]] bool is_in_child() const noexcept;
   [[nodiscard]] Capacity::Answer reserve(Destination& destination, std::size_t bytes) const;
@@ -102,8 +116,15 @@ class Dispatcher {
   Delivery refuse(Destination* destination, std::string_view name, const MessageParts& parts,
                   DeliveryCallback&& callback, const FireOrigin& origin, Status status);
   std::shared_ptr<Lane> make_lane(Lane::Destinations destinations, const BrokerRegistry& registry) const;
-  /// There is room for one in tables_.
-  void publish(std::unique_ptr<const DestinationTable> table) noexcept;
+  [[nodiscard]] std::string why_unknown(std::string_view name) const;
+  void carry_out(Change& change, const BrokerRegistry& registry, TimePoint deadline, const std::function<void()>& swap);
+  void prepare(Change& change, TimePoint deadline);
+  void make_lanes(Change& change, const BrokerRegistry& registry);
+  void give_up(Change& change) noexcept;
+  /// Returns the table that was replaced.
+  std::unique_ptr<const DestinationTable> publish(Change& change, const std::function<void()>& swap);
+  void let_leave(Change& change, TimePoint deadline) noexcept;
+  void free_what_is_gone();
   [[nodiscard]] std::vector<std::shared_ptr<Lane>> lanes() const;
   CloseReport end(std::chrono::nanoseconds timeout);
 
@@ -112,16 +133,16 @@ class Dispatcher {
   std::atomic<const DestinationTable*> table_{nullptr};
   std::atomic<std::uint64_t> unknown_broker_{0};
   const std::unique_ptr<Destination> nowhere_;  // of fires that reach no destination
-  const std::map<std::string, std::string, std::less<>> incomplete_;
 
   std::mutex change_mutex_;   // held by add() and remove(), also while they wait for a lane or for the registry
   mutable std::mutex mutex_;  // of what follows; not taken by fire(). Lists change while both mutexes are held
   std::vector<LaneEntry> lanes_;
   std::vector<std::shared_ptr<Lane>> ended_lanes_;
   Lane::Destinations destinations_;  // those that were not removed
-  // What a fire() may still be looking at. They are small, and there is one for each change.
-  std::vector<std::unique_ptr<const DestinationTable>> tables_;
-  Lane::Destinations removed_;
+  std::unique_ptr<const DestinationTable> owned_table_;
+  std::map<std::string, std::string, std::less<>> incomplete_;  // names that cannot be fired at, and why
+  Lane::Destinations removed_;                                  // as long as their lanes have to do with them
+  std::map<std::string, BrokerStats, std::less<>> past_;        // what those have counted that are freed
   bool closed_ = false;
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/random_seed.hpp"
+#include "dispatch/handover.hpp"
 #include "dispatch/lane_thread.hpp"
 #include "dispatch/out_of_memory.hpp"
 
@@ -133,16 +134,32 @@ void Lane::add(const std::shared_ptr<Destination>& destination) {
   }
 }
 
-void Lane::remove(Destination& destination, TimePoint deadline) {
-  auto command = std::make_unique<RemoveDestination>(destination, deadline);
-  destination.capacity.close();
-  if (push(*command)) static_cast<void>(command.release());
+std::unique_ptr<LaneCommand> Lane::removal_of(Destination& destination, TimePoint deadline) {
+  return std::make_unique<RemoveDestination>(destination, deadline);
 }
 
+void Lane::remove(Destination& destination, std::unique_ptr<LaneCommand> removal) noexcept {
+  destination.capacity.close();
+  if (push(*removal)) static_cast<void>(removal.release());
+}
+
+namespace {
+
+/// Nothing here touches it afterwards: its dispatcher may free it.
+void say_gone(Destination& destination) noexcept {
+  if (const auto handover = std::move(destination.handover)) handover->one_is_gone();
+  destination.is_gone.store(true, std::memory_order_release);
+}
+
+}  // namespace
+
 void Lane::forget(Destination& destination) {
-  const std::lock_guard lock(mutex_);
-  std::erase_if(destinations_, [&](const auto& one) { return one.get() == &destination; });
-  state_changed_.notify_all();
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(destinations_, [&](const auto& one) { return one.get() == &destination; });
+    state_changed_.notify_all();
+  }
+  say_gone(destination);
 }
 
 void Lane::begin_close(TimePoint deadline) {
@@ -190,6 +207,12 @@ void Lane::run() {
     core_.report([this](Record& record, const DeliveryReport& report) { callbacks_->run(record, report); });
     if (!core_.finished() && !core_.has_work() && queue_.empty()) sleep(admitted > 0 && closing_by == open);
   }
+  Destinations all;
+  {
+    const std::lock_guard lock(mutex_);
+    all.swap(destinations_);
+  }
+  for (const auto& destination : all) say_gone(*destination);
   const std::lock_guard lock(mutex_);
   ended_ = true;
   while (QueueNode* node = queue_.pop()) static_cast<LaneCommand&>(*node).lane_ended();  // no message can be left

@@ -44,8 +44,10 @@ class Lane : public std::enable_shared_from_this<Lane> {
 
   /// One more destination, which fires may reach once this returns. Any thread but a lane's. Throws std::bad_alloc.
   void add(const std::shared_ptr<Destination>& destination);
-  /// No further fire is taken; what is left at `deadline` is reported `closed`. Any thread. Throws std::bad_alloc.
-  void remove(Destination& destination, TimePoint deadline);
+  /// What remove() needs. Throws std::bad_alloc.
+  [[nodiscard]] static std::unique_ptr<LaneCommand> removal_of(Destination& destination, TimePoint deadline);
+  /// No further fire is taken; what is left at the removal's deadline is reported `closed`. Any thread.
+  void remove(Destination& destination, std::unique_ptr<LaneCommand> removal) noexcept;
 
   /// Of its dispatcher.
   [[nodiscard]] const Callbacks& callbacks() const noexcept { return *callbacks_; }

@@ -53,12 +53,20 @@ void LaneCore::remove(Destination& destination, TimePoint deadline) {
   set_due(destination);
 }
 
+void LaneCore::let_go(Destination& destination) {
+  destination.waits_for_others = false;
+  order_.make_ready(destination);
+  if (!destinations_.leaving().empty()) work_left_ = true;  // it may be leaving itself
+}
+
 void LaneCore::finish_removals() {
   for (std::size_t i = 0; i < destinations_.leaving().size();) {
     Destination& destination = *destinations_.leaving()[i];
     if (now_ >= destination.leave_by) resolve_all(destination, "the destination was removed");
     // Also what a thread that fires has reserved and not pushed yet, and what the broker holds beyond its deadline.
-    if (destination.capacity.messages() != 0 || destination.counters.held.get() != 0) {
+    // And what is not reported yet, and what waits for those before it.
+    if (destination.waits_for_others || destination.capacity.messages() != 0 || destination.counters.held.get() != 0 ||
+        destination.unreported() != 0) {
       ++i;
       continue;
     }
@@ -385,6 +393,8 @@ void LaneCore::finish_close_if_due() {
     for (Destination* destination : destinations_.all()) resolve_all(*destination, "close() ran out of time");
   }
   if (queued_total_ > 0) return;
+  // Who takes the place of one that waits for others must not begin before those are gone.
+  if (now_ < close_deadline_ && destinations_.some_wait_for_others()) return;
   work_left_ = true;               // until everything has been reported, and
   if (!outcomes_.empty()) return;  // no thread that fires is between reserving its capacity and pushing
   if (!destinations_.all_accounted_for()) return;

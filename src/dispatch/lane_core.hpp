@@ -69,6 +69,8 @@ class LaneCore final : private BrokerEvents {
   /// more, it is forgotten, and `removed(destination)` is called.
   void remove(Destination& destination, TimePoint deadline);
   std::function<void(Destination&)> removed;
+  /// Of a destination that waits_for_others: its messages may be sent now.
+  void let_go(Destination& destination);
 
   /// Makes the first broker; throws what `make_broker` throws.
   void make_broker() { broker_.make(); }

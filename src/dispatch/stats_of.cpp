@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "dispatch/stats_of.hpp"
 
+#include <utility>
+
 #include "dispatch/destination.hpp"
 #include "dispatch/lane.hpp"
 
 namespace action_triggers::detail {
-
-namespace {
 
 void add_counts(BrokerStats& stats, const Destination& destination) {
   const DestinationCounters& counters = destination.counters;
@@ -28,16 +28,15 @@ void add_counts(BrokerStats& stats, const Destination& destination) {
   if (stats.last_error.empty()) stats.last_error = destination.last_error();
 }
 
-}  // namespace
-
-BrokerStats stats_of(const std::vector<const Destination*>& destinations) {
-  BrokerStats stats;
+BrokerStats stats_of(const std::vector<const Destination*>& destinations, BrokerStats past) {
+  BrokerStats stats = std::move(past);
+  stats.last_error.clear();
   LatencyHistogram latency;
   for (const Destination* destination : destinations) {
     add_counts(stats, *destination);
     latency.add(destination->counters.latency);
   }
-  const Lane& lane = *destinations.front()->lane;  // they share one
+  const Lane& lane = *destinations.front()->lane;
   stats.state = lane.state();
   if (stats.last_error.empty()) stats.last_error = lane.connection_error();
   stats.latency_p50 = latency.quantile(0.5);

@@ -10,7 +10,11 @@ namespace action_triggers::detail {
 
 class Destination;
 
-/// Of the destinations of one name, added up: at least one. Any thread.
-BrokerStats stats_of(const std::vector<const Destination*>& destinations);
+/// Adds the counts of a destination. Any thread.
+void add_counts(BrokerStats& stats, const Destination& destination);
+
+/// Of the destinations of one name, added to what was counted before: at least one, and of the first one the state. Any
+/// thread.
+BrokerStats stats_of(const std::vector<const Destination*>& destinations, BrokerStats past);
 
 }  // namespace action_triggers::detail

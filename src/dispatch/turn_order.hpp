@@ -15,7 +15,7 @@ class TurnOrder {
  public:
   /// Something to send has come, or a pause is over. Does nothing if it waits for its turn already, or for its pause.
   void make_ready(Destination& destination) noexcept {
-    if (!destination.paused && destination.queue.has_unsent()) ready_.push(destination);
+    if (destination.may_send()) ready_.push(destination);
   }
   void remove(Destination& destination) noexcept { ready_.remove(destination); }
 
@@ -33,7 +33,7 @@ class TurnOrder {
   }
   /// After the broker took so many of so many messages.
   void put_back(Destination& destination, std::size_t offered, std::size_t taken) noexcept {
-    if (destination.paused || !destination.queue.has_unsent()) return;
+    if (!destination.may_send()) return;
     (taken == offered ? ready_ : taken == 0 ? unserved_ : served_).push(destination);
   }
 

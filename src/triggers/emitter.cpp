@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/message_id.hpp"
+#include "base/readers.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -25,12 +26,18 @@ std::optional<bool> holds_for(const std::optional<Condition>& condition, EventVi
 
 }  // namespace
 
-void TriggerTable::add(const TriggerConfig& trigger, const Dispatcher& dispatcher, TriggerCounters& counters) {
+TriggerTable::TriggerTable(std::shared_ptr<const TriggersConfig> config, const FindDestination& find,
+                           const CountersOf& counters_of)
+    : config_(std::move(config)) {
+  if (config_ == nullptr) return;
+  for (const TriggerConfig& trigger : config_->triggers) add(trigger, find, counters_of(trigger.name));
+}
+
+void TriggerTable::add(const TriggerConfig& trigger, const FindDestination& find, TriggerCounters& counters) {
   if (!trigger.active) return;
   Trigger bound{.config = &trigger, .counters = &counters, .targets = {}};
   for (const TargetConfig& target : trigger.targets) {
-    Destination* const destination =
-        target.derived != nullptr ? dispatcher.of(*target.derived) : dispatcher.find(target.broker);
+    Destination* const destination = find(target);
     if (destination == nullptr) {
       throw std::invalid_argument("trigger '" + trigger.name + "' sends to '" + target.broker +
                                   "', which the configuration does not have");
@@ -218,25 +225,43 @@ class Emitter::Sending {
 
 void Emitter::bind(Dispatcher& dispatcher, std::shared_ptr<const TriggersConfig> config) {
   dispatcher_ = &dispatcher;
-  const auto counters_of = [this](const std::string& name) -> TriggerCounters& {
-    counters_.push_back(std::make_unique<TriggerCounters>(name));
-    return *counters_.back();
+  const auto find = [&](const TargetConfig& target) {
+    return target.derived != nullptr ? dispatcher.of(*target.derived) : dispatcher.find(target.broker);
   };
-  table_ = std::make_unique<const TriggerTable>(std::move(config), dispatcher, counters_of);
+  static_cast<void>(swap(make_table(std::move(config), find)));
+}
+
+Emitter::Table Emitter::make_table(std::shared_ptr<const TriggersConfig> config,
+                                   const TriggerTable::FindDestination& find) {
+  const std::lock_guard lock(mutex_);
+  const auto counters_of = [this](const std::string& name) -> TriggerCounters& {
+    auto& counters = counters_[name];
+    if (counters == nullptr) counters = std::make_unique<TriggerCounters>(name);
+    return *counters;
+  };
+  return std::make_unique<const TriggerTable>(std::move(config), find, counters_of);
+}
+
+Emitter::Table Emitter::swap(Table table) noexcept {
+  Table old = std::exchange(owned_table_, std::move(table));
+  table_.store(owned_table_.get(), std::memory_order_seq_cst);
+  return old;
 }
 
 Emission Emitter::emit(std::string_view event, const MessageParts& parts, const DeliveryCallback& callback) {
   Emission emission;
+  const ReadSection reading;
   const ScratchOfThread scratch;
-  table_->find(event, scratch->matches);
+  const TriggerTable& table = *table_.load(std::memory_order_seq_cst);
+  table.find(event, scratch->matches);
   const std::vector<std::uint32_t>& matches = scratch->matches;
   if (matches.empty()) {
     count_unmatched(event);
     return emission;
   }
   Sending sending(*dispatcher_, *scratch, event, parts, callback, emission);
-  const bool alone = matches.size() == 1 && table_->trigger(matches.front()).targets.size() == 1;
-  for (const std::uint32_t index : matches) sending.send(table_->trigger(index), alone);
+  const bool alone = matches.size() == 1 && table.trigger(matches.front()).targets.size() == 1;
+  for (const std::uint32_t index : matches) sending.send(table.trigger(index), alone);
   return emission;
 }
 
@@ -255,7 +280,8 @@ void Emitter::count_unmatched(std::string_view event) noexcept {
 }
 
 void Emitter::add_to(Stats& stats) const {
-  for (const auto& counters : counters_) stats.triggers.emplace(counters->name(), counters->stats());
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, counters] : counters_) stats.triggers.emplace(name, counters->stats());
   stats.unmatched_events = unmatched_.load(std::memory_order_relaxed);
 }
 

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -34,13 +36,12 @@ class TriggerTable {
     std::vector<Target> targets;
   };
 
-  /// `counters_of` gives a trigger its counters. Throws std::invalid_argument for a target that the dispatcher lacks.
-  template <class CountersOf>
-  TriggerTable(std::shared_ptr<const TriggersConfig> config, const Dispatcher& dispatcher, CountersOf&& counters_of)
-      : config_(std::move(config)) {
-    if (config_ == nullptr) return;
-    for (const TriggerConfig& trigger : config_->triggers) add(trigger, dispatcher, counters_of(trigger.name));
-  }
+  using CountersOf = std::function<TriggerCounters&(const std::string& name)>;
+  using FindDestination = std::function<Destination*(const TargetConfig& target)>;  // nullptr: there is none
+
+  /// `config`: nullptr if there are no triggers. Throws std::invalid_argument for a target without a destination.
+  TriggerTable(std::shared_ptr<const TriggersConfig> config, const FindDestination& find,
+               const CountersOf& counters_of);
 
   /// The active triggers whose patterns match: indexes for trigger(), in the file's order.
   void find(std::string_view event, std::vector<std::uint32_t>& into) const { events_.find(event, into); }
@@ -48,7 +49,7 @@ class TriggerTable {
   [[nodiscard]] bool empty() const noexcept { return triggers_.empty(); }
 
  private:
-  void add(const TriggerConfig& trigger, const Dispatcher& dispatcher, TriggerCounters& counters);
+  void add(const TriggerConfig& trigger, const FindDestination& find, TriggerCounters& counters);
 
   std::shared_ptr<const TriggersConfig> config_;
   std::vector<Trigger> triggers_;
@@ -62,6 +63,12 @@ class Emitter {
   /// are no triggers. Throws as TriggerTable.
   void bind(Dispatcher& dispatcher, std::shared_ptr<const TriggersConfig> config);
 
+  using Table = std::unique_ptr<const TriggerTable>;
+  /// The triggers of another configuration, which keep what they counted under their names. Throws as TriggerTable.
+  Table make_table(std::shared_ptr<const TriggersConfig> config, const TriggerTable::FindDestination& find);
+  /// From now on events go by these. Returns those before: free them when no emit() can be using them any more.
+  Table swap(Table table) noexcept;
+
   /// See TriggerDispatcher::emit().
   Emission emit(std::string_view event, const MessageParts& parts, const DeliveryCallback& callback);
 
@@ -74,11 +81,13 @@ class Emitter {
   void count_unmatched(std::string_view event) noexcept;
 
   Dispatcher* dispatcher_ = nullptr;
-  std::vector<std::unique_ptr<TriggerCounters>> counters_;
-  std::unique_ptr<const TriggerTable> table_;
+  Table owned_table_;
+  std::atomic<const TriggerTable*> table_{nullptr};
 
   std::atomic<std::uint64_t> unmatched_{0};
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  // Of all triggers that there ever were: an outcome may still be on its way to one. Under mutex_.
+  std::map<std::string, std::unique_ptr<TriggerCounters>, std::less<>> counters_;
   std::unordered_set<std::string> logged_;  // events that nothing matched, under mutex_
 };
 

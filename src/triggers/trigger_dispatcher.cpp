@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "action_triggers/trigger_dispatcher.hpp"
 
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <string>
 #include <utility>
 
 #include "action_triggers/broker_registry.hpp"
@@ -21,18 +26,76 @@ detail::MoreDestinations more_destinations(const Config& config) {
 
 class TriggerDispatcher::Impl {
  public:
-  Impl(Config&& config, const BrokerRegistry& registry, DispatcherOptions options)
-      : dispatcher(config.brokers, registry, std::move(options), more_destinations(config)) {
+  Impl(Config&& config, const BrokerRegistry& with_registry, DispatcherOptions options)
+      : registry(with_registry), dispatcher(config.brokers, registry, std::move(options), more_destinations(config)) {
     emitter.bind(dispatcher, config.shared_section<detail::TriggersConfig>());
+    log_warnings(config);
+  }
+
+  ReloadReport reload(const Config& config, std::chrono::nanoseconds drain);
+  /// Counts what `load_and_reload` throws as a reload that failed.
+  template <class LoadAndReload>
+  ReloadReport counted(LoadAndReload&& load_and_reload);
+  void add_to(Stats& stats) const;
+
+  const BrokerRegistry registry;
+  detail::Emitter emitter;  // lasts longer than the lanes, which tell its triggers of outcomes
+  detail::Dispatcher dispatcher;
+
+ private:
+  void log_warnings(const Config& config) {
     for (const ConfigProblem& warning : config.warnings) {
       dispatcher.callbacks().log(LogLevel::warning, "config",
                                  warning.broker.empty() ? warning.text : warning.broker + ": " + warning.text);
     }
   }
 
-  detail::Emitter emitter;  // lasts longer than the lanes, which tell its triggers of outcomes
-  detail::Dispatcher dispatcher;
+  mutable std::mutex mutex_;
+  std::uint64_t reloads_ = 0;  // under mutex_, as is what follows
+  std::uint64_t failed_reloads_ = 0;
+  std::string last_reload_error_;
 };
+
+ReloadReport TriggerDispatcher::Impl::reload(const Config& config, std::chrono::nanoseconds drain) {
+  const TimePoint now = Clock::now();
+  const TimePoint deadline = drain < TimePoint::max() - now ? now + drain : TimePoint::max();
+  detail::Emitter::Table old;  // freed at the end, when nobody can be using it
+  const auto rebind = [&](const detail::Dispatcher::FindNew& find) {
+    const auto find_target = [&](const detail::TargetConfig& target) {
+      const BrokerConfig* const wanted = target.derived != nullptr ? target.derived.get() : config.find(target.broker);
+      return wanted == nullptr ? nullptr : find(*wanted);
+    };
+    auto table = std::make_shared<detail::Emitter::Table>(
+        emitter.make_table(config.shared_section<detail::TriggersConfig>(), find_target));
+    return [&old, table, this] { old = emitter.swap(std::move(*table)); };
+  };
+  ReloadReport report = dispatcher.reload(config.brokers, more_destinations(config), registry, deadline, rebind);
+  log_warnings(config);
+  return report;
+}
+
+template <class LoadAndReload>
+ReloadReport TriggerDispatcher::Impl::counted(LoadAndReload&& load_and_reload) {
+  try {
+    ReloadReport report = load_and_reload();
+    const std::lock_guard lock(mutex_);
+    ++reloads_;
+    return report;
+  } catch (const std::exception& error) {
+    const std::lock_guard lock(mutex_);
+    ++failed_reloads_;
+    last_reload_error_ = error.what();
+    throw;
+  }
+}
+
+void TriggerDispatcher::Impl::add_to(Stats& stats) const {
+  emitter.add_to(stats);
+  const std::lock_guard lock(mutex_);
+  stats.reloads = reloads_;
+  stats.failed_reloads = failed_reloads_;
+  stats.last_reload_error = last_reload_error_;
+}
 
 TriggerDispatcher::TriggerDispatcher(Config config)
     : TriggerDispatcher(std::move(config), BrokerRegistry::builtin(), DispatcherOptions()) {}
@@ -79,6 +142,19 @@ Emission TriggerDispatcher::emit(std::string_view event, std::string_view payloa
   return impl_->emitter.emit(event, {payload, nullptr}, callback);
 }
 
+ReloadReport TriggerDispatcher::reload(Config config) {
+  return reload_within(std::move(config), impl_->dispatcher.callbacks().options.close_timeout);
+}
+
+ReloadReport TriggerDispatcher::reload_within(Config config, std::chrono::nanoseconds drain) {
+  return impl_->counted([&] { return impl_->reload(config, drain); });
+}
+
+ReloadReport TriggerDispatcher::reload_file(const std::string& path, const ConfigOptions& options) {
+  const auto drain = impl_->dispatcher.callbacks().options.close_timeout;
+  return impl_->counted([&] { return impl_->reload(load_config(path, impl_->registry, options), drain); });
+}
+
 bool TriggerDispatcher::flush_within(std::chrono::nanoseconds timeout) { return impl_->dispatcher.flush(timeout); }
 CloseReport TriggerDispatcher::close_within(std::chrono::nanoseconds timeout) {
   return impl_->dispatcher.close(timeout);
@@ -94,7 +170,7 @@ CloseReport TriggerDispatcher::close() {
 }
 Stats TriggerDispatcher::stats() const {
   Stats stats = impl_->dispatcher.stats();
-  impl_->emitter.add_to(stats);
+  impl_->add_to(stats);
   return stats;
 }
 

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#include "base/readers.hpp"
+
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <mutex>
+#include <thread>
+
+namespace action_triggers::detail {
+
+constinit thread_local Reader* reader_of_thread = nullptr;
+constinit std::atomic<bool> writer_has_barrier{false};
+
+namespace {
+
+constinit std::atomic<Reader*> all_readers{nullptr};  // they are never freed: another thread takes what one leaves
+
+bool membarrier(int command) noexcept { return ::syscall(SYS_membarrier, command, 0, 0) == 0; }
+
+/// Gives the thread's reader back when the thread ends. What reads later, in destructors that run after this one, takes
+/// another for good.
+struct GiveBack {
+  ~GiveBack() {
+    Reader* const reader = reader_of_thread;
+    reader_of_thread = nullptr;
+    has_ended = true;
+    if (reader != nullptr) reader->taken.store(false, std::memory_order_release);
+  }
+  static constinit thread_local bool has_ended;
+};
+constinit thread_local bool GiveBack::has_ended = false;
+
+Reader* take_one_that_is_free() noexcept {
+  for (Reader* one = all_readers.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+    bool taken = false;
+    if (one->taken.compare_exchange_strong(taken, true, std::memory_order_acq_rel)) return one;
+  }
+  return nullptr;
+}
+
+Reader* make_one() {
+  auto* const made = new Reader;
+  made->next = all_readers.load(std::memory_order_relaxed);
+  while (!all_readers.compare_exchange_weak(made->next, made, std::memory_order_acq_rel)) {
+  }
+  return made;
+}
+
+}  // namespace
+
+Reader& make_reader_of_thread() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    writer_has_barrier.store(membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED), std::memory_order_relaxed);
+  });
+  Reader* const free = take_one_that_is_free();
+  Reader& reader = free != nullptr ? *free : *make_one();
+  reader_of_thread = &reader;
+  if (!GiveBack::has_ended) {
+    [[maybe_unused]] static thread_local const GiveBack at_the_end;
+  }
+  return reader;
+}
+
+bool is_reading() noexcept {
+  return reader_of_thread != nullptr && (reader_of_thread->count.load(std::memory_order_relaxed) & 1U) != 0;
+}
+
+void wait_for_readers() {
+  // What was published before is seen by every section that this does not see.
+  if (writer_has_barrier.load(std::memory_order_relaxed)) membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+  for (const Reader* one = all_readers.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+    const std::uint64_t seen = one->count.load(std::memory_order_seq_cst);
+    if ((seen & 1U) == 0) continue;
+    for (int tries = 0; one->count.load(std::memory_order_acquire) == seen; ++tries) {
+      if (tries < 100) {
+        std::this_thread::yield();
+      } else {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));  // a fire that waits for capacity
+      }
+    }
+  }
+}
+
+void forget_readers_of_parent() noexcept {
+  all_readers.store(nullptr, std::memory_order_relaxed);
+  reader_of_thread = nullptr;
+}
+
+}  // namespace action_triggers::detail
