@@ -2,6 +2,7 @@
 /// The state of a lane's connection, and when to connect again.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
@@ -22,6 +23,11 @@ class ConnectionSupervisor final : public Due {
 
   /// Pauses between attempts follow the shortest of the destinations' policies.
   void set_policy(const RetryPolicy& policy) { policy_ = policy; }
+  /// One more destination's.
+  void add_policy(const RetryPolicy& policy) {
+    policy_.initial_backoff = std::min(policy_.initial_backoff, policy.initial_backoff);
+    policy_.max_backoff = std::min(policy_.max_backoff, policy.max_backoff);
+  }
 
   [[nodiscard]] bool should_connect(TimePoint now) const noexcept {
     return !is_connected() && !connecting_ && now >= connect_at_;

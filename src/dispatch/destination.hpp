@@ -92,11 +92,11 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   }
 
   void set_last_error(const std::string& text) {
-    const std::lock_guard lock(last_error_mutex_);
+    const std::lock_guard lock(rarely_mutex_);
     last_error_ = text;
   }
   [[nodiscard]] std::string last_error() const {
-    const std::lock_guard lock(last_error_mutex_);
+    const std::lock_guard lock(rarely_mutex_);
     return last_error_;
   }
 
@@ -122,11 +122,20 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   TimePoint leave_by = TimePoint::max();          // it is being removed: what is left then is reported closed
   std::string last_refusal;                       // of a message that is sent again
 
+  /// For those that will take its place; its lane takes it when it is gone. Any thread.
+  void set_handover(std::shared_ptr<Handover> handover) {
+    const std::lock_guard lock(rarely_mutex_);
+    handover_ = std::move(handover);
+  }
+  [[nodiscard]] std::shared_ptr<Handover> take_handover() {
+    const std::lock_guard lock(rarely_mutex_);
+    return std::move(handover_);
+  }
+
   /// Whether its messages may be sent, as far as it is up to itself.
   [[nodiscard]] bool may_send() const noexcept { return !paused && !waits_for_others && queue.has_unsent(); }
 
-  std::shared_ptr<Handover> handover;  // for those that replace it; set before it is removed
-  std::atomic<bool> is_gone{false};    // its lane has nothing to do with it any more
+  std::atomic<bool> is_gone{false};  // its lane has nothing to do with it any more
 
   DestinationCounters counters;
 
@@ -135,8 +144,9 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   void on_due(TimePoint now) override;
 
   mutable std::atomic<std::uint64_t> most_accepted_{0};
-  mutable std::mutex last_error_mutex_;
+  mutable std::mutex rarely_mutex_;
   std::string last_error_;
+  std::shared_ptr<Handover> handover_;
 };
 
 }  // namespace action_triggers::detail

@@ -6,6 +6,8 @@
 // have found what is old; only then are those told to leave, so that no fire is refused because of a change. What they
 // hold is delivered by their lane, and whoever has their name waits until they are gone (Handover).
 #include <algorithm>
+#include <iterator>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -63,8 +65,9 @@ struct Dispatcher::Change {
 
   Lane::Destinations after;
   std::vector<LaneEntry> new_lanes;
-  std::size_t started = 0;                             // of them
-  Lane::Destinations joined;                           // those that came to lanes that there are
+  std::size_t started = 0;    // of them
+  Lane::Destinations joined;  // those that came to lanes that there are
+  std::set<const Lane*> lanes_after;
   std::vector<std::unique_ptr<LaneCommand>> removals;  // one for each that leaves
 };
 
@@ -106,14 +109,16 @@ ReloadReport Dispatcher::reload(const Configs& configs, MoreDestinations more, c
   ReloadReport report;
   {
     const std::lock_guard lock(mutex_);
-    Lane::Destinations old = destinations_;
+    std::multimap<std::string_view, std::shared_ptr<Destination>> old;
+    for (const auto& one : destinations_) old.emplace(one->name, one);
     const auto want = [&](const std::shared_ptr<const BrokerConfig>& config, bool findable) {
-      const auto same = std::find_if(old.begin(), old.end(), [&](const auto& one) {
-        return one != nullptr && one->findable == findable && is_same(*one->config, *config);
+      const auto [first, last] = old.equal_range(config->name);
+      const auto same = std::find_if(first, last, [&, end = config.get()](const auto& entry) {
+        return entry.second->findable == findable && is_same(*entry.second->config, *end);
       });
-      if (same != old.end()) {
-        change.by_config[config.get()] = same->get();
-        *same = nullptr;  // stays
+      if (same != last) {
+        change.by_config[config.get()] = same->second.get();
+        old.erase(same);  // it stays
         return;
       }
       change.coming.push_back(std::make_shared<Destination>(config, findable));
@@ -121,8 +126,7 @@ ReloadReport Dispatcher::reload(const Configs& configs, MoreDestinations more, c
     };
     for (const auto& [name, config] : configs) want(config, true);
     for (const auto& config : more.derived) want(config, false);
-    std::erase(old, nullptr);
-    change.leaving = std::move(old);
+    for (const auto& [name, one] : old) change.leaving.push_back(one);
   }
   for (const auto& one : change.coming) {
     if (!one->findable) continue;
@@ -148,8 +152,8 @@ void Dispatcher::carry_out(Change& change, const BrokerRegistry& registry, TimeP
                            const std::function<void()>& swap) {
   if (is_reading()) throw std::logic_error("the configuration was changed inside fire() or emit(), by a callback");
   free_what_is_gone();
-  prepare(change, deadline);
   try {
+    prepare(change, deadline);
     make_lanes(change, registry);
   } catch (...) {
     give_up(change);
@@ -161,24 +165,24 @@ void Dispatcher::carry_out(Change& change, const BrokerRegistry& registry, TimeP
 }
 
 void Dispatcher::prepare(Change& change, TimePoint deadline) {
-  std::map<std::string_view, Lane::Destinations> names;
-  for (const auto& one : change.coming) names[one->name].push_back(one);
-  for (const auto& [name, waiting] : names) {
+  struct Name {
     Lane::Destinations leaving;
-    std::copy_if(change.leaving.begin(), change.leaving.end(), std::back_inserter(leaving),
-                 [name = name](const auto& one) { return one->name == name; });
-    if (leaving.empty()) continue;
-    const auto handover = std::make_shared<Handover>(leaving.size(), waiting);
-    for (const auto& one : leaving) one->handover = handover;
+    Lane::Destinations coming;
+  };
+  std::map<std::string_view, Name> names;
+  for (const auto& one : change.leaving) names[one->name].leaving.push_back(one);
+  for (const auto& one : change.coming) names[one->name].coming.push_back(one);
+  for (const auto& [name, both] : names) {
+    if (both.leaving.empty() || both.coming.empty()) continue;
+    const auto handover = std::make_shared<Handover>(both.leaving.size(), both.coming);
+    for (const auto& one : both.leaving) one->set_handover(handover);
   }
   for (const auto& one : change.leaving) change.removals.push_back(one->lane->removal_of(*one, deadline));
   const std::lock_guard lock(mutex_);
   if (closed_) throw std::logic_error("the configuration was changed after close()");
-  for (const auto& one : destinations_) {
-    if (std::find(change.leaving.begin(), change.leaving.end(), one) == change.leaving.end()) {
-      change.after.push_back(one);
-    }
-  }
+  const std::set<std::shared_ptr<Destination>> leaving(change.leaving.begin(), change.leaving.end());
+  std::copy_if(destinations_.begin(), destinations_.end(), std::back_inserter(change.after),
+               [&](const auto& one) { return !leaving.contains(one); });
   change.after.insert(change.after.end(), change.coming.begin(), change.coming.end());
   removed_.reserve(removed_.size() + change.leaving.size() + change.coming.size());
   ended_lanes_.reserve(ended_lanes_.size() + lanes_.size() + change.coming.size());
@@ -210,7 +214,7 @@ void Dispatcher::make_lanes(Change& change, const BrokerRegistry& registry) {
 
 /// Nobody has seen anything of it.
 void Dispatcher::give_up(Change& change) noexcept {
-  for (const auto& one : change.leaving) one->handover.reset();
+  for (const auto& one : change.leaving) one->set_handover(nullptr);
   for (const auto& one : change.coming) one->waits_for_others = false;
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < change.started; ++i) {
@@ -230,6 +234,7 @@ void Dispatcher::give_up(Change& change) noexcept {
 
 std::unique_ptr<const DestinationTable> Dispatcher::publish(Change& change, const std::function<void()>& swap) {
   auto table = table_of(change.after);
+  for (const auto& one : change.after) change.lanes_after.insert(one->lane);
   const std::lock_guard lock(mutex_);
   for (LaneEntry& entry : change.new_lanes) lanes_.push_back(std::move(entry));
   removed_.insert(removed_.end(), change.leaving.begin(), change.leaving.end());
@@ -248,20 +253,14 @@ void Dispatcher::let_leave(Change& change, TimePoint deadline) noexcept {
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < change.leaving.size(); ++i) {
     Destination& one = *change.leaving[i];
-    const bool lane_stays = std::any_of(destinations_.begin(), destinations_.end(),
-                                        [&](const auto& other) { return other->lane == one.lane; });
-    if (lane_stays) one.lane->remove(one, std::move(change.removals[i]));
+    if (change.lanes_after.contains(one.lane)) one.lane->remove(one, std::move(change.removals[i]));
   }
-  const auto is_needed = [&](const LaneEntry& entry) {
-    return std::any_of(destinations_.begin(), destinations_.end(),
-                       [&](const auto& one) { return one->lane == entry.lane.get(); });
-  };
   for (const LaneEntry& entry : lanes_) {
-    if (is_needed(entry)) continue;
+    if (change.lanes_after.contains(entry.lane.get())) continue;
     entry.lane->begin_close(deadline);
     ended_lanes_.push_back(entry.lane);
   }
-  std::erase_if(lanes_, [&](const LaneEntry& entry) { return !is_needed(entry); });
+  std::erase_if(lanes_, [&](const LaneEntry& entry) { return !change.lanes_after.contains(entry.lane.get()); });
 }
 
 /// Destinations that their lanes have let go, and lanes that have ended.

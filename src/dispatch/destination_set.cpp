@@ -6,9 +6,10 @@
 namespace action_triggers::detail {
 
 void DestinationSet::add(Destination& destination, LaneCore& core) {
-  all_.reserve(all_.size() + 1);
-  leaving_.reserve(all_.size() + 1);
-  const auto free = std::find(configs_.begin(), configs_.end(), nullptr);
+  if (all_.size() == all_.capacity()) all_.reserve(2 * all_.size() + 1);
+  leaving_.reserve(all_.capacity());  // begin_removal() needs no memory
+  const bool some_are_free = configs_.size() > all_.size();
+  const auto free = some_are_free ? std::find(configs_.begin(), configs_.end(), nullptr) : configs_.end();
   const auto index = static_cast<std::size_t>(free - configs_.begin());
   if (free == configs_.end()) configs_.push_back(nullptr);  // a free number, if what follows throws
   due_.make_place();

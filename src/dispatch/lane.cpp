@@ -147,7 +147,7 @@ namespace {
 
 /// Nothing here touches it afterwards: its dispatcher may free it.
 void say_gone(Destination& destination) noexcept {
-  if (const auto handover = std::move(destination.handover)) handover->one_is_gone();
+  if (const auto handover = destination.take_handover()) handover->one_is_gone();
   destination.is_gone.store(true, std::memory_order_release);
 }
 

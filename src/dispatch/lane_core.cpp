@@ -42,7 +42,11 @@ LaneCore::LaneCore(Environment environment)
 
 void LaneCore::add(Destination& destination) {
   destinations_.add(destination, *this);
-  connection_.set_policy(destinations_.shortest_pauses());
+  if (destinations_.all().size() == 1) {
+    connection_.set_policy(destination.config->retry);
+  } else {
+    connection_.add_policy(destination.config->retry);
+  }
   if (!broker_.is_started() || !broker_) return;
   call_broker("the broker's add_destination()",
               [&] { broker_->add_destination(*destination.config, destination.index); });
@@ -60,6 +64,7 @@ void LaneCore::let_go(Destination& destination) {
 }
 
 void LaneCore::finish_removals() {
+  bool some_left = false;
   for (std::size_t i = 0; i < destinations_.leaving().size();) {
     Destination& destination = *destinations_.leaving()[i];
     if (now_ >= destination.leave_by) resolve_all(destination, "the destination was removed");
@@ -72,12 +77,13 @@ void LaneCore::finish_removals() {
     }
     order_.remove(destination);
     destinations_.forget(destination);
-    connection_.set_policy(destinations_.shortest_pauses());
+    some_left = true;
     if (broker_ && !broker_.is_closed()) {
       call_broker("the broker's remove_destination()", [&] { broker_->remove_destination(destination.index); });
     }
     if (removed) removed(destination);
   }
+  if (some_left) connection_.set_policy(destinations_.shortest_pauses());
 }
 
 // ---------------------------------------------------------------------------------------------------------- one turn

@@ -74,20 +74,23 @@ class Depot {
 };
 
 std::array<Depot, sizes> depots;
-std::atomic<std::size_t> kept_bytes{0};  // in all depots
+// Each batch in a depot or in a thread's cache has its room reserved here, whether it is full or not.
+std::atomic<std::size_t> reserved_bytes{0};
 
-Block* take_batch(std::size_t index) noexcept {
-  Block* const batch = depots[index].take();
-  if (batch != nullptr) kept_bytes.fetch_sub(batch_blocks * block_bytes(index), std::memory_order_relaxed);
-  return batch;
+bool reserve_batch(std::size_t index) noexcept {
+  const std::size_t bytes = batch_blocks * block_bytes(index);
+  if (reserved_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes <= most_kept_bytes) return true;
+  reserved_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+  return false;
+}
+void unreserve_batch(std::size_t index) noexcept {
+  reserved_bytes.fetch_sub(batch_blocks * block_bytes(index), std::memory_order_relaxed);
 }
 
+/// With its reservation.
 void give_batch(std::size_t index, Block* batch) noexcept {
-  const std::size_t bytes = batch_blocks * block_bytes(index);
-  if (kept_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes <= most_kept_bytes && depots[index].give(batch)) {
-    return;
-  }
-  kept_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+  if (depots[index].give(batch)) return;
+  unreserve_batch(index);
   free_blocks(batch);
 }
 
@@ -97,6 +100,15 @@ struct Cache {
   Block* blocks = nullptr;
   std::size_t count = 0;
   Block* full = nullptr;
+  std::size_t reserved = 0;  // batches: never fewer than there are, and kept for the next ones
+
+  /// False: the depot has none.
+  bool take_batch(std::size_t index) noexcept {
+    blocks = full != nullptr ? std::exchange(full, nullptr) : depots[index].take();
+    if (blocks == nullptr) return false;
+    count = batch_blocks;
+    return true;
+  }
 };
 
 struct ThreadCaches {
@@ -111,8 +123,13 @@ thread_local ThreadCaches caches;
 ThreadCaches::~ThreadCaches() {
   caches_ended = true;
   for (std::size_t index = 0; index < sizes; ++index) {
-    free_blocks(of_size[index].blocks);
-    if (of_size[index].full != nullptr) give_batch(index, of_size[index].full);
+    Cache& cache = of_size[index];
+    free_blocks(cache.blocks);
+    if (cache.full != nullptr) {
+      give_batch(index, cache.full);
+      --cache.reserved;
+    }
+    for (; cache.reserved > 0; --cache.reserved) unreserve_batch(index);
   }
 }
 
@@ -137,9 +154,12 @@ RecordMemory allocate_record(std::size_t bytes) {
     return {::operator new(pooled&& bytes <= largest ? block_bytes(size_index(bytes)) : bytes), index};
   }
   if (cache->blocks == nullptr) {
-    cache->blocks = cache->full != nullptr ? std::exchange(cache->full, nullptr) : take_batch(index);
-    if (cache->blocks == nullptr) return {::operator new(block_bytes(index)), index};
-    cache->count = batch_blocks;
+    const bool from_depot = cache->full == nullptr;
+    if (!cache->take_batch(index)) return {::operator new(block_bytes(index)), index};
+    if (from_depot && cache->reserved++ > 0) {  // it brought its reservation along
+      --cache->reserved;
+      unreserve_batch(index);
+    }
   }
   --cache->count;
   return {std::exchange(cache->blocks, cache->blocks->next), index};
@@ -152,9 +172,20 @@ void free_record(void* block, std::uint8_t size_class) noexcept {
     return;
   }
   if (cache->count == batch_blocks) {
-    if (cache->full != nullptr) give_batch(size_class, cache->full);
+    if (cache->full != nullptr) {
+      give_batch(size_class, cache->full);
+      --cache->reserved;
+    }
     cache->full = std::exchange(cache->blocks, nullptr);
     cache->count = 0;
+  }
+  const std::size_t batches = cache->full != nullptr ? 2 : 1;
+  if (cache->reserved < batches) {
+    if (!reserve_batch(size_class)) {
+      ::operator delete(block);
+      return;
+    }
+    ++cache->reserved;
   }
   cache->blocks = ::new (block) Block{cache->blocks, nullptr};
   ++cache->count;
