@@ -70,6 +70,7 @@ class ACTION_TRIGGERS_EXPORT Config {
 
   Settings settings;
   Brokers brokers;
+  std::vector<std::string> files;       ///< What `${file:…}` read.
   std::vector<ConfigProblem> warnings;  ///< Not errors, but worth a look: plaintext to a remote host, acks raised, …
 
   /// The destination of this name, or nullptr.

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "action_triggers/clock.hpp"
 #include "action_triggers/config.hpp"
@@ -25,6 +26,7 @@
 namespace action_triggers {
 
 class BrokerRegistry;
+class ConfigWatcher;
 
 /// How fire() accepts an application's own payload type T: specialise it with a static `Message to_message(const T&)`.
 /// json.hpp does so for nlohmann::json.
@@ -213,6 +215,11 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   [[nodiscard]] Stats stats() const;
 
  private:
+  friend class ConfigWatcher;
+  /// The same; `files`: what the configuration was read from, as far as it could be.
+  ReloadReport reload_file(const std::string& path, const ConfigOptions& options, std::vector<std::string>& files);
+  [[nodiscard]] std::vector<std::string> files_of(const std::string& path, const ConfigOptions& options) const;
+
   template <class Bytes>
   static std::string_view as_text(const Bytes& bytes) noexcept {
     return {reinterpret_cast<const char*>(std::ranges::data(bytes)), std::ranges::size(bytes)};

@@ -44,7 +44,7 @@ std::string_view LoadContext::digits_of(const Node& number) const { return first
 
 void LoadContext::substitute_in(Node& object, const std::string& broker, const std::string& section,
                                 const std::string& pointer, Braces braces) {
-  substitute(
+  std::vector<std::string> files = substitute(
       object, options, pointer,
       [&](const std::string& at, std::size_t offset, std::string said, bool is_problem) {
         std::string key = at.substr(pointer.size() + 1);
@@ -58,6 +58,7 @@ void LoadContext::substitute_in(Node& object, const std::string& broker, const s
         }
       },
       braces);
+  config.files.insert(config.files.end(), files.begin(), files.end());
 }
 
 void LoadContext::read_section(Member& member, const std::string& pointer,

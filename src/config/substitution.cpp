@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <exception>
 #include <optional>
+#include <utility>
 
 #include "config/read_file.hpp"
 
@@ -60,12 +61,15 @@ Resolved custom(const ConfigOptions& options, std::string_view name, std::string
   return {std::nullopt, "The resolver '" + std::string(name) + "' knows nothing of '" + std::string(argument) + "'."};
 }
 
-Resolved resolve_dollar(const ConfigOptions& options, std::string_view inside) {
+Resolved resolve_dollar(const ConfigOptions& options, std::string_view inside, std::vector<std::string>& files) {
   if (const std::size_t colon = inside.find(':'); colon != std::string_view::npos) {
     const std::string name(inside.substr(0, colon));
     std::string_view argument = inside.substr(colon + 1);
-    if (!argument.starts_with('-'))
-      return name == "file" ? file(std::string(argument)) : custom(options, name, argument);
+    if (!argument.starts_with('-')) {
+      if (name != "file") return custom(options, name, argument);
+      files.emplace_back(argument);
+      return file(files.back());
+    }
     Resolved found = environment(name);
     if (!found.value || found.value->empty()) found = {std::string(argument.substr(1)), {}};  // as in a shell
     return found;
@@ -119,6 +123,8 @@ class Substitution {
     }
   }
 
+  std::vector<std::string> take_files() { return std::move(files_); }
+
  private:
   void fail(Node& node, const Path* path, std::string text, bool is_problem = true) {
     node.unresolved = true;
@@ -134,13 +140,14 @@ class Substitution {
   const AddFinding& add_finding_;
   const Braces braces_;
   std::size_t failures_ = 0;
+  std::vector<std::string> files_;
 };
 
 /// Appends what a placeholder stands for, or says why it stands for nothing.
 void Substitution::put(Node& node, const Path* path, bool dollar, std::string_view placeholder, std::string& result) {
   const std::size_t marks = dollar ? 1 : 2;  // at its end; two at its beginning
   const std::string_view inside = placeholder.substr(2, placeholder.size() - 2 - marks);
-  Resolved resolved = dollar ? resolve_dollar(options_, inside) : resolve_name(options_, inside);
+  Resolved resolved = dollar ? resolve_dollar(options_, inside, files_) : resolve_name(options_, inside);
   if (resolved.value) {
     result += *resolved.value;
     node.others_may = std::max(node.others_may, resolved.others_may);
@@ -193,9 +200,11 @@ void Substitution::in_string(Node& node, const Path* path, bool in_list) {
 
 }  // namespace
 
-void substitute(Node& node, const ConfigOptions& options, const std::string& pointer, const AddFinding& add_finding,
-                Braces braces) {
-  Substitution(options, pointer, add_finding, braces).in(node, nullptr, /*in_list=*/false);
+std::vector<std::string> substitute(Node& node, const ConfigOptions& options, const std::string& pointer,
+                                    const AddFinding& add_finding, Braces braces) {
+  Substitution substitution(options, pointer, add_finding, braces);
+  substitution.in(node, nullptr, /*in_list=*/false);
+  return substitution.take_files();
 }
 
 }  // namespace action_triggers::detail

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "action_triggers/config.hpp"
 #include "config/document.hpp"
@@ -21,7 +22,8 @@ enum class Braces : std::uint8_t { substituted, kept };
 
 /// Substitutes in every string value of `node`, nested objects and lists included; keys stay as they are. What a
 /// placeholder stands for is not searched again. In lists `{{ }}` stays as it is, as in the reference.
-void substitute(Node& node, const ConfigOptions& options, const std::string& pointer, const AddFinding& add_finding,
-                Braces braces = Braces::substituted);
+/// Returns the files that were read, or should have been.
+std::vector<std::string> substitute(Node& node, const ConfigOptions& options, const std::string& pointer,
+                                    const AddFinding& add_finding, Braces braces = Braces::substituted);
 
 }  // namespace action_triggers::detail

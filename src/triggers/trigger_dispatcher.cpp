@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "action_triggers/broker_registry.hpp"
 #include "dispatch/dispatcher.hpp"
@@ -20,6 +21,20 @@ detail::MoreDestinations more_destinations(const Config& config) {
   const auto* const triggers = config.section<detail::TriggersConfig>();
   if (triggers == nullptr) return {};
   return {.derived = triggers->derived, .incomplete = triggers->incomplete};
+}
+
+/// For the log.
+std::string text_of(const ReloadReport& report) {
+  std::string text;
+  const auto add = [&](const char* what, const std::vector<std::string>& names) {
+    if (names.empty()) return;
+    text += (text.empty() ? "" : ", ") + std::string(what);
+    for (const std::string& name : names) text += (&name == &names.front() ? " " : ", ") + name;
+  };
+  add("added", report.added);
+  add("changed", report.changed);
+  add("removed", report.removed);
+  return "the configuration was reloaded: " + (text.empty() ? "the same destinations" : text);
 }
 
 }  // namespace
@@ -78,13 +93,21 @@ template <class LoadAndReload>
 ReloadReport TriggerDispatcher::Impl::counted(LoadAndReload&& load_and_reload) {
   try {
     ReloadReport report = load_and_reload();
-    const std::lock_guard lock(mutex_);
-    ++reloads_;
+    {
+      const std::lock_guard lock(mutex_);
+      ++reloads_;
+    }
+    dispatcher.callbacks().log(LogLevel::info, "config", text_of(report));
     return report;
   } catch (const std::exception& error) {
-    const std::lock_guard lock(mutex_);
-    ++failed_reloads_;
-    last_reload_error_ = error.what();
+    {
+      const std::lock_guard lock(mutex_);
+      ++failed_reloads_;
+      last_reload_error_ = error.what();
+    }
+    dispatcher.callbacks().log(
+        LogLevel::error, "config",
+        std::string("the configuration was not reloaded, the one before stays: ") + error.what());
     throw;
   }
 }
@@ -151,8 +174,22 @@ ReloadReport TriggerDispatcher::reload_within(Config config, std::chrono::nanose
 }
 
 ReloadReport TriggerDispatcher::reload_file(const std::string& path, const ConfigOptions& options) {
+  std::vector<std::string> files;
+  return reload_file(path, options, files);
+}
+
+ReloadReport TriggerDispatcher::reload_file(const std::string& path, const ConfigOptions& options,
+                                            std::vector<std::string>& files) {
   const auto drain = impl_->dispatcher.callbacks().options.close_timeout;
-  return impl_->counted([&] { return impl_->reload(load_config(path, impl_->registry, options), drain); });
+  return impl_->counted([&] {
+    const Config config = load_config(path, impl_->registry, options);
+    files = config.files;
+    return impl_->reload(config, drain);
+  });
+}
+
+std::vector<std::string> TriggerDispatcher::files_of(const std::string& path, const ConfigOptions& options) const {
+  return load_config(path, impl_->registry, options).files;
 }
 
 bool TriggerDispatcher::flush_within(std::chrono::nanoseconds timeout) { return impl_->dispatcher.flush(timeout); }

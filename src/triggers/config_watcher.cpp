@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+#include "action_triggers/config_watcher.hpp"
+
+#include <poll.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
+#include <optional>
+#include <set>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "action_triggers/trigger_dispatcher.hpp"
+#include "base/fork.hpp"
+#include "base/thread.hpp"
+#include "base/wake_fd.hpp"
+
+namespace action_triggers {
+namespace {
+
+/// So often files are looked at where the system cannot tell (no inotify, or a file system across a network).
+constexpr std::chrono::seconds look_anyway{5};
+constexpr std::uint32_t changes =
+    IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
+
+std::string directory_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// The path with all symbolic links followed; empty: there is no such file.
+std::string real_path(const std::string& path) {
+  char* const real = ::realpath(path.c_str(), nullptr);
+  std::string result = real == nullptr ? std::string() : real;
+  std::free(real);
+  return result;
+}
+
+/// What says that a file is another one, or has another content. Where a link leads to is part of it.
+using Signature = std::tuple<std::string, bool, dev_t, ino_t, off_t, std::int64_t, std::int64_t>;
+
+Signature signature_of(const std::string& path) {
+  struct stat found {};
+  const bool exists = ::stat(path.c_str(), &found) == 0;
+  if (!exists) found = {};
+  return {real_path(path),      exists, found.st_dev, found.st_ino, found.st_size, found.st_mtim.tv_sec,
+          found.st_mtim.tv_nsec};
+}
+
+}  // namespace
+
+class ConfigWatcher::Impl {
+ public:
+  Impl(TriggerDispatcher& dispatcher, std::string path, ConfigWatcherOptions options)
+      : dispatcher_(dispatcher), path_(std::move(path)), options_(std::move(options)) {
+    detail::watch_forks();
+    process_ = detail::fork_generation();
+    inotify_ = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    try {
+      files_ = dispatcher_.files_of(path_, options_.config);
+    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): the first reload will say so
+    }
+    files_.push_back(path_);
+    look();
+    thread_ = detail::Thread("at-config", [this] { run(); });
+  }
+  ~Impl() {
+    if (process_ != detail::fork_generation()) {
+      thread_.detach();  // it is the parent's
+    } else {
+      stop_.store(true, std::memory_order_release);
+      wake_.wake();
+      thread_.join();
+    }
+    if (inotify_ >= 0) ::close(inotify_);
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  void reload_now() noexcept {
+    asked_.store(true, std::memory_order_release);
+    wake_.wake();
+  }
+
+ private:
+  void run() {
+    while (!stop_.load(std::memory_order_acquire)) {
+      const bool something = wait(look_anyway);
+      if (stop_.load(std::memory_order_acquire)) return;
+      const bool asked = asked_.exchange(false, std::memory_order_acq_rel);
+      if (!asked && signatures() == seen_) continue;
+      if (something && !asked) {
+        while (wait(options_.settle)) {  // until it is left alone
+          if (stop_.load(std::memory_order_acquire)) return;
+        }
+      }
+      reload();
+    }
+  }
+
+  /// Whether something has happened before the time was over.
+  bool wait(std::chrono::milliseconds time) {
+    std::array<pollfd, 2> fds{
+        {{.fd = wake_.fd(), .events = POLLIN, .revents = 0}, {.fd = inotify_, .events = POLLIN, .revents = 0}}};
+    const int ready = ::poll(fds.data(), fds.size(), static_cast<int>(std::max<std::int64_t>(time.count(), 0)));
+    wake_.clear();
+    alignas(inotify_event) std::array<char, 4096> events{};
+    while (inotify_ >= 0 && ::read(inotify_, events.data(), events.size()) > 0) {
+    }
+    return ready > 0;
+  }
+
+  void reload() {
+    look();  // before it is read
+    ReloadReport report;
+    std::string error;
+    try {
+      std::vector<std::string> files;
+      report = dispatcher_.reload_file(path_, options_.config, files);
+      files_ = std::move(files);
+      files_.push_back(path_);
+    } catch (const std::exception& problem) {
+      error = problem.what();
+    }
+    const std::vector<Signature> before = std::exchange(seen_, {});
+    look();
+    if (seen_.size() == before.size()) seen_ = before;  // of the same files: what has changed since is to be seen
+    try {
+      if (options_.on_reload) options_.on_reload(report, error);
+    } catch (...) {  // NOLINT(bugprone-empty-catch): the application's own
+    }
+  }
+
+  /// Watches the directories of the files, and those that their links lead to; remembers what the files are like.
+  void look() {
+    std::set<std::string> directories;
+    for (const std::string& file : files_) {
+      directories.insert(directory_of(file));
+      if (const std::string real = real_path(file); !real.empty()) directories.insert(directory_of(real));
+    }
+    for (const std::string& directory : directories) {
+      if (inotify_ >= 0) ::inotify_add_watch(inotify_, directory.c_str(), changes);
+    }
+    seen_ = signatures();
+  }
+
+  [[nodiscard]] std::vector<Signature> signatures() const {
+    std::vector<Signature> all;
+    all.reserve(files_.size());
+    for (const std::string& file : files_) all.push_back(signature_of(file));
+    return all;
+  }
+
+  TriggerDispatcher& dispatcher_;
+  const std::string path_;
+  const ConfigWatcherOptions options_;
+  std::uint32_t process_ = 0;
+  int inotify_ = -1;
+  const detail::WakeFd wake_;
+  std::atomic<bool> stop_{false};
+  std::atomic<bool> asked_{false};
+  std::vector<std::string> files_;  // the configuration, and what its placeholders read
+  std::vector<Signature> seen_;
+  detail::Thread thread_;
+};
+
+ConfigWatcher::ConfigWatcher(TriggerDispatcher& dispatcher, std::string path, ConfigWatcherOptions options)
+    : impl_(std::make_unique<Impl>(dispatcher, std::move(path), std::move(options))) {}
+ConfigWatcher::~ConfigWatcher() = default;
+void ConfigWatcher::reload_now() noexcept { impl_->reload_now(); }
+
+}  // namespace action_triggers
