@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+// What emit() costs on the calling thread, beside fire(), and what a reload costs. bench/triggers.py compares.
+#include <time.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "action_triggers/action_triggers.hpp"
+#include "measure.hpp"
+
+using namespace action_triggers::bench;
+namespace at = action_triggers;
+
+namespace {
+
+/// Confirms at once.
+class InstantBroker final : public at::Broker {
+ public:
+  std::size_t send(std::span<const at::OutboundMessage* const> batch, at::BrokerEvents& events) override {
+    for (const at::OutboundMessage* message : batch) events.complete(*message, at::Outcome::persisted());
+    return batch.size();
+  }
+};
+
+at::BrokerRegistry registry() {
+  at::BrokerRegistry instant;
+  instant.add("instant", [](const at::BrokerConfig&) { return std::make_unique<InstantBroker>(); });
+  return instant;
+}
+
+std::string brokers(std::size_t count, const std::string& extra = {}) {
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) {
+    text += (i == 0 ? "\"b" : ",\"b") + std::to_string(i) + R"(": {"broker_type": "instant"})";
+  }
+  return R"({"brokers": {)" + text + "}" + extra + "}";
+}
+
+/// `count` triggers of which `same_event` decides whether all are for one event. Two match: the first and the last.
+std::string triggers(std::size_t count, bool same_event, const std::string& target) {
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool matches = i == 0 || i + 1 == count;
+    const std::string event = same_event || matches ? "order.paid" : "order.paid" + std::to_string(i);
+    text += (i == 0 ? "\"t" : ",\"t") + std::to_string(i) + R"(": {"events": [")" + event +
+            R"("], "when": {"status": [")" + (matches ? "paid" : "state-" + std::to_string(i)) +
+            R"("]}, "targets": [)" + target + "]}";
+  }
+  return R"(, "triggers": {)" + text + "}";
+}
+
+const std::string shaped = R"({"broker": "b0", "body": {"id": "{{ /id }}", "status": "{{ /status }}",
+  "total": "{{ /total }}", "mail": "{{ /customer/mail }}", "text": "Order {{ /id }} is paid"}})";
+
+/// An order of about so many bytes.
+std::string order(std::size_t bytes) {
+  std::string text = R"({"id": 42, "status": "paid", "total": 99.90, "currency": "EUR", "customer": {"id": 7, )"
+                     R"("mail": "someone@example.org", "country": "DE"}, "lines": [)";
+  for (int i = 0; text.size() + 60 < bytes; ++i) {
+    text +=
+        (i == 0 ? "" : ", ") + (R"({"sku": "A-)" + std::to_string(1000 + i)) + R"(", "quantity": 2, "price": 12.50})";
+  }
+  text += "]";
+  if (text.size() + 16 < bytes) text += R"(, "note": ")" + std::string(bytes - text.size() - 14, 'x') + "\"";
+  return text + "}";
+}
+
+double thread_cpu() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+}
+
+/// Processor time of the calling thread for one call, in ns: the median of batches. The lane gets the time to take its
+/// messages between them.
+template <class Call>
+double cost_of(at::TriggerDispatcher& dispatcher, std::size_t count, Call&& call) {
+  constexpr std::size_t batch = 1000;
+  std::vector<double> batches;
+  for (std::size_t done = 0; done < count; done += batch) {
+    const double before = thread_cpu();
+    for (std::size_t i = 0; i < batch; ++i) call();
+    batches.push_back((thread_cpu() - before) / batch);
+    dispatcher.flush();
+  }
+  std::nth_element(batches.begin(), batches.begin() + static_cast<std::ptrdiff_t>(batches.size() / 2), batches.end());
+  return batches[batches.size() / 2];
+}
+
+nlohmann::json emits(const Options& options) {
+  const at::BrokerRegistry instant = registry();
+  const std::string body = order(options.size);
+  const auto dispatcher_of = [&](const std::string& extra) {
+    return at::TriggerDispatcher(at::parse_config(brokers(3, extra), instant), instant);
+  };
+  nlohmann::json result;
+  {
+    auto dispatcher = dispatcher_of(R"(, "triggers": {"one": {"events": ["one"], "targets": ["b0"]},
+                                       "three": {"events": ["three"], "targets": ["b0", "b1", "b2"]}})");
+    result["fire_ns"] = cost_of(dispatcher, options.count, [&] { dispatcher.fire("b0", body); });
+    result["emit_ns"] = cost_of(dispatcher, options.count, [&] { dispatcher.emit("one", body); });
+    result["three_fires_ns"] = cost_of(dispatcher, options.count, [&] {
+      for (const char* name : {"b0", "b1", "b2"}) dispatcher.fire(name, body);
+    });
+    result["emit_three_ns"] = cost_of(dispatcher, options.count, [&] { dispatcher.emit("three", body); });
+  }
+  for (const std::size_t count : {std::size_t{2}, std::size_t{100}, options.names}) {
+    for (const bool same_event : {false, true}) {
+      auto dispatcher = dispatcher_of(triggers(count, same_event, shaped));
+      const std::string name = (same_event ? "same_event_" : "other_events_") +
+                               (count == options.names ? "many" : std::to_string(count)) + "_ns";
+      result[name] = cost_of(dispatcher, options.count / 10, [&] { dispatcher.emit("order.paid", body); });
+    }
+  }
+  return result;
+}
+
+/// NAMES destinations, nothing changed: how long a reload takes, and the longest fire() meanwhile and without one.
+nlohmann::json reloads(const Options& options) {
+  const at::BrokerRegistry instant = registry();
+  const at::Config config = at::parse_config(brokers(options.names), instant);
+  at::TriggerDispatcher dispatcher(config, instant);
+  const auto longest_fire = [&](const auto& meanwhile) {
+    std::atomic<bool> stop{false};
+    double longest = 0;
+    std::thread firing([&] {
+      while (!stop) {
+        const Stopwatch one;
+        dispatcher.fire("b0", "x");
+        longest = std::max(longest, one.seconds());
+      }
+    });
+    meanwhile();
+    stop = true;
+    firing.join();
+    return longest * 1e3;
+  };
+  nlohmann::json result;
+  std::vector<double> times;
+  result["longest_fire_ms"] = longest_fire([&] {
+    for (int i = 0; i < 20; ++i) {
+      const Stopwatch one;
+      dispatcher.reload(config);
+      times.push_back(one.seconds() * 1e3);
+    }
+  });
+  std::sort(times.begin(), times.end());
+  result["reload_ms"] = times[times.size() / 2];
+  const double all = times.back() * static_cast<double>(times.size());
+  result["longest_fire_without_ms"] =
+      longest_fire([&] { std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(all)); });
+  return result;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Options options = parse(argc, argv, "Measures emit() and reload().",
+                                {{"emit", "COUNT calls of each kind, with SIZE bytes of JSON and up to NAMES triggers"},
+                                 {"reload", "of NAMES destinations"}});
+  try {
+    return report(options, "action_triggers", options.work == "emit" ? emits(options) : reloads(options));
+  } catch (const std::exception& error) {
+    return fail(error.what());
+  }
+}
