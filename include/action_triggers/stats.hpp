@@ -60,7 +60,7 @@ struct TriggerStats {
 /// What TriggerDispatcher::stats() returns.
 struct Stats {
   std::map<std::string, BrokerStats, std::less<>> brokers;    ///< By destination.
-  std::map<std::string, TriggerStats, std::less<>> triggers;  ///< By name.
+  std::map<std::string, TriggerStats, std::less<>> triggers;  ///< By name, those of earlier configurations too.
   std::uint64_t unmatched_events = 0;                         ///< Emitted, and of no active trigger.
   std::uint64_t unknown_broker = 0;       ///< Fires at destinations that the configuration does not have.
   std::uint64_t callback_exceptions = 0;  ///< Thrown by callbacks, on_failure, executor or log callback, and caught.

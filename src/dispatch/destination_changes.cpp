@@ -64,6 +64,7 @@ struct Dispatcher::Change {
   std::map<const BrokerConfig*, Destination*> by_config;  // of a reload: whatever there will be
 
   Lane::Destinations after;
+  std::unique_ptr<const DestinationTable> table;
   std::vector<LaneEntry> new_lanes;
   std::size_t started = 0;    // of them
   Lane::Destinations joined;  // those that came to lanes that there are
@@ -184,6 +185,7 @@ void Dispatcher::prepare(Change& change, TimePoint deadline) {
   std::copy_if(destinations_.begin(), destinations_.end(), std::back_inserter(change.after),
                [&](const auto& one) { return !leaving.contains(one); });
   change.after.insert(change.after.end(), change.coming.begin(), change.coming.end());
+  change.table = table_of(change.after);
   removed_.reserve(removed_.size() + change.leaving.size() + change.coming.size());
   ended_lanes_.reserve(ended_lanes_.size() + lanes_.size() + change.coming.size());
   lanes_.reserve(lanes_.size() + change.coming.size());
@@ -210,6 +212,7 @@ void Dispatcher::make_lanes(Change& change, const BrokerRegistry& registry) {
       change.joined.push_back(one);
     }
   }
+  for (const auto& one : change.after) change.lanes_after.insert(one->lane);
 }
 
 /// Nobody has seen anything of it.
@@ -232,14 +235,13 @@ void Dispatcher::give_up(Change& change) noexcept {
   }
 }
 
-std::unique_ptr<const DestinationTable> Dispatcher::publish(Change& change, const std::function<void()>& swap) {
-  auto table = table_of(change.after);
-  for (const auto& one : change.after) change.lanes_after.insert(one->lane);
+std::unique_ptr<const DestinationTable> Dispatcher::publish(Change& change,
+                                                            const std::function<void()>& swap) noexcept {
   const std::lock_guard lock(mutex_);
   for (LaneEntry& entry : change.new_lanes) lanes_.push_back(std::move(entry));
   removed_.insert(removed_.end(), change.leaving.begin(), change.leaving.end());
   destinations_ = std::move(change.after);
-  auto old = std::exchange(owned_table_, std::move(table));
+  auto old = std::exchange(owned_table_, std::move(change.table));
   table_.store(owned_table_.get(), std::memory_order_seq_cst);
   if (swap) swap();
   if (closed_) {  // close() came meanwhile

@@ -122,7 +122,7 @@ class Dispatcher {
   void make_lanes(Change& change, const BrokerRegistry& registry);
   void give_up(Change& change) noexcept;
   /// Returns the table that was replaced.
-  std::unique_ptr<const DestinationTable> publish(Change& change, const std::function<void()>& swap);
+  std::unique_ptr<const DestinationTable> publish(Change& change, const std::function<void()>& swap) noexcept;
   void let_leave(Change& change, TimePoint deadline) noexcept;
   void free_what_is_gone();
   [[nodiscard]] std::vector<std::shared_ptr<Lane>> lanes() const;

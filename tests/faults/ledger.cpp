@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <sstream>
 
 namespace action_triggers::tests {
@@ -39,7 +40,7 @@ void Ledger::fire(TriggerDispatcher& dispatcher, const std::string& name, const 
   message.body = body_of(index, shape.bytes);
   message.id = run_ + "-" + std::to_string(index);
   const Clock::time_point begin = Clock::now();
-  dispatcher.fire(name, message, [this, index](const DeliveryReport& report) {
+  const auto reported = [this, index](const DeliveryReport& report) {
     std::unique_lock lock(mutex_);
     Fired& entry = entries_[index];
     ++entry.reports;
@@ -53,10 +54,22 @@ void Ledger::fire(TriggerDispatcher& dispatcher, const std::string& name, const 
     const std::lock_guard reports_lock(reports_mutex);
     ++reports;
     reports_came.notify_all();
-  });
+  };
+  if (shape.as_event) {
+    dispatcher.emit(name, message, reported);
+  } else {
+    dispatcher.fire(name, message, reported);
+  }
   const std::chrono::nanoseconds took = Clock::now() - begin;
   const std::lock_guard lock(mutex_);
   longest_fire_ = std::max(longest_fire_, took);
+}
+
+std::vector<Received> Ledger::own(const std::vector<Received>& received) const {
+  std::vector<Received> own;
+  std::copy_if(received.begin(), received.end(), std::back_inserter(own),
+               [&](const Received& message) { return message.id.starts_with(run_ + "-"); });
+  return own;
 }
 
 void Ledger::wait_for_a_report(std::chrono::milliseconds at_most) {

@@ -20,12 +20,16 @@ class Ledger {
 
   struct Shape {
     std::size_t bytes = 256;
-    bool keyed = true;    ///< With one of a few keys.
-    bool guilty = false;  ///< The broker takes no such message.
+    bool keyed = true;      ///< With one of a few keys.
+    bool guilty = false;    ///< The broker takes no such message.
+    bool as_event = false;  ///< Emitted as the event `name`, which a trigger sends to the destination `name`.
   };
   /// Fires the next message at `name`: a unique id, a body that says which it is. Callable from any thread.
   void fire(TriggerDispatcher& dispatcher, const std::string& name, const Shape& shape);
   void fire(TriggerDispatcher& dispatcher, const std::string& name) { fire(dispatcher, name, Shape()); }
+
+  /// Those messages that this ledger has fired.
+  [[nodiscard]] std::vector<Received> own(const std::vector<Received>& received) const;
 
   /// Waits until a message of any ledger is reported, at most so long.
   static void wait_for_a_report(std::chrono::milliseconds at_most);
