@@ -21,6 +21,8 @@ struct CommandLine {
   CheckOptions check_options;
   PingCommandOptions ping_options;
   FireOptions fire_options;
+  ExplainOptions explain_options;
+  EmitOptions emit_options;
   std::string body;
   std::string from_stdin;
   ExitCode exit_code = ExitCode::success;
@@ -52,6 +54,14 @@ void add_ping(CLI::App& app, CommandLine& line) {
   command->callback([&line] { line.exit_code = ping(line.ping_options); });
 }
 
+/// What a message has beside its payload. Gives the option of its id.
+CLI::Option* add_message_options(CLI::App& command, MessageOptions& options) {
+  command.add_option("--key", options.key, "Kafka record key, or RabbitMQ routing key");
+  command.add_option("--header", options.headers, "NAME=VALUE; may be repeated")->take_all()->allow_extra_args(false);
+  command.add_option("--content-type", options.content_type, "A MIME type");
+  return command.add_option("--id", options.id, "The message id (default: a UUIDv7)");
+}
+
 void add_fire(CLI::App& app, CommandLine& line) {
   FireOptions& options = line.fire_options;
   CLI::App* command = app.add_subcommand("fire", "Fires one message, or one for each line of standard input");
@@ -61,10 +71,7 @@ void add_fire(CLI::App& app, CommandLine& line) {
   command->add_option("LINES", line.from_stdin, "- for standard input (the default without --body)")
       ->check(CLI::IsMember({"-"}))
       ->excludes(body);
-  command->add_option("--key", options.key, "Kafka record key, or RabbitMQ routing key");
-  command->add_option("--header", options.headers, "NAME=VALUE; may be repeated")->take_all()->allow_extra_args(false);
-  command->add_option("--content-type", options.content_type, "A MIME type");
-  command->add_option("--id", options.id, "The message id (default: a UUIDv7)")->needs(body);
+  add_message_options(*command, options)->needs(body);
   command->add_flag("--json", options.json, "Print JSON");
   command->add_option("--timeout", options.timeout_secs, "Seconds from fire to outcome, instead of the configuration's")
       ->check(CLI::Range(0.001, 31'536'000.0));
@@ -75,6 +82,49 @@ void add_fire(CLI::App& app, CommandLine& line) {
   command->callback([&line, body] {
     if (body->count() > 0) line.fire_options.body = line.body;
     line.exit_code = fire(line.fire_options);
+  });
+}
+
+void add_explain(CLI::App& app, CommandLine& line) {
+  ExplainOptions& options = line.explain_options;
+  CLI::App* command = app.add_subcommand(
+      "explain",
+      "Shows the triggers, or what an event would send where and why, with where each setting comes from; "
+      "sends nothing");
+  command->add_option("FILE", options.file, "The configuration; - for standard input")->required();
+  command->add_option("EVENT", options.event, "The event's name; without it all triggers are shown");
+  CLI::Option* body = command->add_option("--body", line.body, "The event's payload");
+  command->add_option("--payload", options.payload_file, "The file that has it; - for standard input")->excludes(body);
+  add_message_options(*command, options);
+  command->add_flag("--defaults", options.defaults, "Show what defaults are; with --json they are always there");
+  command->add_flag("--json", options.json, "Print JSON");
+  command->callback([&line, body] {
+    if (body->count() > 0) line.explain_options.body = line.body;
+    line.exit_code = explain(line.explain_options);
+  });
+}
+
+void add_emit(CLI::App& app, CommandLine& line) {
+  EmitOptions& options = line.emit_options;
+  CLI::App* command = app.add_subcommand(
+      "emit", "Emits one event to the targets of all triggers that it matches, or one for each line of standard input");
+  command->add_option("FILE", options.file, "The configuration; - for standard input, with --body or --payload")
+      ->required();
+  command->add_option("EVENT", options.event, "The event's name")->required();
+  CLI::Option* body = command->add_option("--body", line.body, "The event's payload; without one, lines are read");
+  CLI::Option* payload =
+      command->add_option("--payload", options.payload_file, "The file that has it; - for standard input as a whole")
+          ->excludes(body);
+  command->add_option("LINES", line.from_stdin, "- for standard input (the default without a payload)")
+      ->check(CLI::IsMember({"-"}))
+      ->excludes(body)
+      ->excludes(payload);
+  add_message_options(*command, options);
+  command->add_flag("--json", options.json, "Print JSON");
+  command->add_flag("--verbose", options.verbose, "The library's log on standard error");
+  command->callback([&line, body] {
+    if (body->count() > 0) line.emit_options.body = line.body;
+    line.exit_code = emit(line.emit_options);
   });
 }
 
@@ -121,6 +171,8 @@ ExitCode run(int argc, char** argv) {
   add_check(app, line);
   add_ping(app, line);
   add_fire(app, line);
+  add_emit(app, line);
+  add_explain(app, line);
   add_man(app);
   try {
     app.parse(argc, argv);
