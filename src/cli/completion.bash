@@ -14,7 +14,7 @@ _action_triggers() {
   if [[ $word == -* ]]; then
     mapfile -t offered < <("$command" ${verb:+"$verb"} --help 2>/dev/null | grep -oE -- '(^|[ ,])--[a-z-]+' | tr -d ' ,')
   elif [[ -z $verb ]]; then
-    mapfile -t offered < <("$command" --help 2>/dev/null | sed -nE '/^subcommands:/I,$s/^  ([a-z]+) .*/\1/p')
+    mapfile -t offered < <("$command" --help 2>/dev/null | sed -nE '/^subcommands:/I,$s/^  ([a-z-]+) .*/\1/p')
   elif [[ -n $file && ($before == --only || ($verb == fire && $before == "$file")) ]]; then
     mapfile -t offered < <("$command" check --json --allow-unknown-resolvers "$file" 2>/dev/null |
       grep -oE '"name":"[^"\\]+"' | cut -d'"' -f4)

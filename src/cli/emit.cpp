@@ -43,8 +43,8 @@ nlohmann::json json_of(const DeliveryReport& report) {
 }
 
 void print(const DeliveryReport& report) {
-  std::cout << report.status << "  " << detail::printable(report.trigger) << " -> " << detail::printable(report.broker)
-            << "  id=" << report.message_id;
+  std::cout << detail::printable(report.status.to_string()) << "  " << detail::printable(report.trigger) << " -> "
+            << detail::printable(report.broker) << "  id=" << report.message_id;
   if (report.offset >= 0) std::cout << "  partition=" << report.partition << "  offset=" << report.offset;
   std::cout << "  attempts=" << report.attempts << "  latency=" << milliseconds_text(report.latency) << '\n';
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// action-triggers check|ping|fire: tries a configuration before it goes to production.
+// action-triggers check|ping|fire|emit|explain|import-dat: tries a configuration before it goes to production.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdint>
@@ -23,6 +23,7 @@ struct CommandLine {
   FireOptions fire_options;
   ExplainOptions explain_options;
   EmitOptions emit_options;
+  ImportDatOptions import_dat_options;
   std::string body;
   std::string from_stdin;
   ExitCode exit_code = ExitCode::success;
@@ -128,6 +129,19 @@ void add_emit(CLI::App& app, CommandLine& line) {
   });
 }
 
+void add_import_dat(CLI::App& app, CommandLine& line) {
+  ImportDatOptions& options = line.import_dat_options;
+  CLI::App* command = app.add_subcommand(
+      "import-dat", "Makes a configuration from the triggers that django-action-triggers keeps in its database");
+  command
+      ->add_option("DUMP", options.file,
+                   "What manage.py dumpdata contenttypes action_triggers printed; - for standard input")
+      ->required();
+  command->add_option("--settings", options.settings, "ACTION_TRIGGERS of the project's settings, as a JSON file");
+  command->add_option("--out", options.out, "The file to write (default: standard output)");
+  command->callback([&line] { line.exit_code = import_dat(line.import_dat_options); });
+}
+
 void add_man(CLI::App& app) {
   app.add_subcommand("man", "Prints the manual page; action-triggers man | man -l - shows it")->callback([&app] {
     std::cout << man_page(app);
@@ -161,7 +175,8 @@ std::string did_you_mean(const CLI::App& app, int argc, char** argv) {
 }
 
 ExitCode run(int argc, char** argv) {
-  CLI::App app("Tries configurations of action_triggers: checks the file, pings its brokers, fires messages.");
+  CLI::App app(
+      "Tries configurations of action_triggers: checks the file, pings its brokers, fires messages, emits events.");
   app.set_version_flag("--version", ACTION_TRIGGERS_VERSION);
   app.require_subcommand(1);
   app.footer(
@@ -173,6 +188,7 @@ ExitCode run(int argc, char** argv) {
   add_fire(app, line);
   add_emit(app, line);
   add_explain(app, line);
+  add_import_dat(app, line);
   add_man(app);
   try {
     app.parse(argc, argv);
