@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# What bash offers after `action-triggers`: commands and options as --help names them, files, and brokers of the file.
+# What bash offers after `action-triggers`: commands and options as --help names them, files, brokers and events of the file.
 _action_triggers() {
   local command=$1 word=$2 before=$3 verb='' file='' at
   for ((at = 1; at < COMP_CWORD; ++at)); do
@@ -18,6 +18,9 @@ _action_triggers() {
   elif [[ -n $file && ($before == --only || ($verb == fire && $before == "$file")) ]]; then
     mapfile -t offered < <("$command" check --json --allow-unknown-resolvers "$file" 2>/dev/null |
       grep -oE '"name":"[^"\\]+"' | cut -d'"' -f4)
+  elif [[ -n $file && ($verb == emit || $verb == explain) && $before == "$file" ]]; then
+    mapfile -t offered < <("$command" explain --json "$file" 2>/dev/null | grep -oE '"events":\[[^]]*\]' |
+      cut -d[ -f2 | tr , '\n' | grep -v '[*#\\]' | tr -d ']"' | sort -u)
   fi
   COMPREPLY=()
   for at in "${offered[@]}"; do

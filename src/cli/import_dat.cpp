@@ -2,6 +2,7 @@
 // action-triggers import-dat: from the triggers that django-action-triggers keeps in its database to a configuration.
 #include <algorithm>
 #include <fstream>
+#include <initializer_list>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -60,7 +61,32 @@ bool has_braces(const Json& value) {
 /// Makes the configuration, and collects what is to be said.
 class Import {
  public:
-  explicit Import(const DatSettings& settings) : settings_(settings) {}
+  Import(const DatSettings& settings, const std::vector<DatConfig>& configs) : settings_(settings) {
+    for (const DatConfig& config : configs) {
+      for (const DatQueue& queue : config.queues) guess_type(queue);
+    }
+    for (const DatConfig& config : configs) add(config);
+  }
+
+  [[nodiscard]] std::string text(const std::string& source) const {
+    std::string result = "// Made by action-triggers import-dat from " + detail::printable(source) + ".\n{\n";
+    if (!settings_.max_broker_timeout.is_null()) {
+      result += "  \"settings\": " + Json{{"max_broker_timeout", settings_.max_broker_timeout}}.dump() + ",\n";
+    }
+    return result + map_text("brokers", brokers_) + ",\n" + map_text("triggers", triggers_) + "\n}\n";
+  }
+
+ private:
+  /// Of a broker that the settings do not show, by what its rows have.
+  void guess_type(const DatQueue& queue) {
+    const auto has_any = [&](std::initializer_list<const char*> keys) {
+      return std::any_of(keys.begin(), keys.end(), [&](const char* key) {
+        return queue.conn_details.contains(key) || queue.params.contains(key);
+      });
+    };
+    if (has_any({"bootstrap_servers", "topic"})) guessed_[queue.name] = "kafka";
+    if (has_any({"host", "port", "url", "queue", "exchange", "routing_key"})) guessed_[queue.name] = "rabbitmq";
+  }
 
   void add(const DatConfig& config) {
     name_ = "config_" + config.pk;
@@ -88,15 +114,6 @@ class Import {
     triggers_.push_back({name_, events.empty() || targets.empty() ? Json() : std::move(trigger), std::move(comments_)});
   }
 
-  [[nodiscard]] std::string text(const std::string& source) const {
-    std::string result = "// Made by action-triggers import-dat from " + detail::printable(source) + ".\n{\n";
-    if (!settings_.max_broker_timeout.is_null()) {
-      result += "  \"settings\": " + Json{{"max_broker_timeout", settings_.max_broker_timeout}}.dump() + ",\n";
-    }
-    return result + map_text("brokers", brokers_) + ",\n" + map_text("triggers", triggers_) + "\n}\n";
-  }
-
- private:
   /// On standard error, and beside the trigger in the file.
   void warn(const std::string& text) {
     comments_.push_back(text);
@@ -148,12 +165,7 @@ class Import {
         warn("the target '" + queue.name + "' is left out: the settings have no such broker");
         return std::nullopt;
       }
-      for (const char* key : {"bootstrap_servers", "topic"}) {
-        if (queue.conn_details.contains(key) || queue.params.contains(key)) return "kafka";
-      }
-      for (const char* key : {"host", "port", "url", "queue", "exchange", "routing_key"}) {
-        if (queue.conn_details.contains(key) || queue.params.contains(key)) return "rabbitmq";
-      }
+      if (const auto guess = guessed_.find(queue.name); guess != guessed_.end()) return guess->second;
       warn("the target '" + queue.name + "' is left out: what kind of broker it is, --settings says");
       return std::nullopt;
     }
@@ -233,6 +245,7 @@ class Import {
   }
 
   const DatSettings& settings_;
+  std::map<std::string, std::string> guessed_;  // broker types, by name
   std::vector<Entry> brokers_;
   std::vector<Entry> triggers_;
   std::map<std::string, std::string> names_;  // of entries, by what they are made of
@@ -301,9 +314,7 @@ ExitCode import_dat(const ImportDatOptions& options) {
     read = options.file;
     const std::vector<DatConfig> configs = read_dat_dump(*dump);
     if (configs.empty()) throw std::invalid_argument("There is no 'action_triggers.config' in it.");
-    Import import(settings);
-    for (const DatConfig& config : configs) import.add(config);
-    return write(import.text(name_of(options.file)), options.out);
+    return write(Import(settings, configs).text(name_of(options.file)), options.out);
   } catch (const std::exception& error) {
     std::cerr << name_of(read) << ": " << detail::printable(error.what()) << '\n';
     return ExitCode::failure;
