@@ -783,6 +783,43 @@ class ImportDat(Case):
         types = {name: broker["broker_type"] for name, broker in self.without_comments(path)["brokers"].items()}
         self.assertEqual(types, {"order_events": "kafka", "mails": "rabbitmq", "gone": "rabbitmq", "mails_2": "rabbitmq"})
 
+    def body_of(self, payload):
+        """What a stored payload becomes, and what is said."""
+        fields = {"payload": payload, "content_types": [["shop", "order"]]}
+        dump = [{"model": "action_triggers.config", "pk": 1, "fields": fields},
+                {"model": "action_triggers.configsignal", "pk": 1, "fields": {"config": 1, "signal": "post_save"}},
+                {"model": "action_triggers.messagebrokerqueue", "pk": 1, "fields": {
+                    "config": 1, "name": "q", "parameters": {"queue": "q"}}}]
+        path = os.path.join(self.folder, "one.json")
+        status, out, err = run("import-dat", "-", "--out", path, text=json.dumps(dump))
+        self.assertEqual((status, out), (0, ""))
+        self.assertEqual(run("check", path)[0], 0, payload)
+        trigger = self.without_comments(path)["triggers"]["config_1"]
+        return trigger["targets"][0].get("body"), trigger.get("active", True), err
+
+    def test_payloads(self):
+        for payload, body in (
+                ({}, None), ("", None), (None, None), ([], None), (5, 5), ([1, "x"], [1, "x"]),
+                ({"a": "{{instance.number}}"}, {"a": "{{ /number:- }}"}),
+                ({"a": "{{ instance.pk }} {{ instance.id }}"}, {"a": "{{ /id:- }} {{ /id:- }}"}),
+                ({"a": "{{ instance.customer.name }}"}, {"a": "{{ /customer/name:- }}"}),
+                ({"a": "{{ instance.a|safe }}"}, {"a": "{{ /a:- }}"}),
+                ({"a": "{{ instance.a|default:'7' }}"}, {"a": '{{ /a:-"7" }}'}),
+                ({"a": "x{{ instance.a|default:7 }}"}, {"a": "x{{ /a:-7 }}"}),
+                ({"a": "${HOME} {{ left {open"}, {"a": "$${HOME} {{{{ left {open"}),
+                ("{'a': '{{ instance.a }}'}", {"a": "{{ /a:- }}"}),
+                ('{"a": {{ instance.a }}}', '{"a": {{ /a:- }}}'),
+                ('say "{{ instance.a }}"\n', '"say \\"{{ /a:- }}\\"\\n"')):
+            self.assertEqual(self.body_of(payload)[:2], (body, True), payload)
+
+    def test_payloads_without_an_equivalent_are_not_sent(self):
+        for payload in ({"a": "{{ instance.a|upper }}"}, {"a": "{% if instance.a %}x{% endif %}"}, {"a": "{# note #}"},
+                        {"a": "{{ request.user }}"}, {"{{ instance.a }}": 1}, {"a": "{{ instance.a|default:instance.b }}"},
+                        "{% now 'Y' %}"):
+            body, active, err = self.body_of(payload)
+            self.assertEqual((body, active), (None, False), payload)
+            self.assertRegex(err, "has no equivalent|is no template")
+
     def test_what_is_no_dump_is_refused(self):
         for text, said in (("{", "is no JSON"), ("{}", "is a list"), ("[]", "no 'action_triggers.config'"), ("[1]", "'model'")):
             status, out, err = run("import-dat", "-", text=text)
