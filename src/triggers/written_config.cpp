@@ -17,6 +17,7 @@ namespace action_triggers::detail {
 namespace {
 
 constexpr const char* hidden = "***";
+constexpr const char* timeout_key = "timeout_secs";
 
 /// Calls `found` with what stands inside each `${…}` of a text, and with what stands around them.
 void split_placeholders(std::string_view text, const std::function<void(std::string_view)>& plain,
@@ -215,6 +216,39 @@ std::string WrittenConfig::condition_of(std::string_view trigger_name, std::size
   return condition_in(target(trigger_name, index));
 }
 
+std::vector<WrittenSetting> WrittenConfig::settings_of_target(const Node& of_target) const {
+  Node more;
+  more.kind = Node::Kind::object;
+  if (const Node* const params = of_target.find("params")) more = *params;
+  for (const Member& member : of_target.members) {
+    if (member.key == timeout_key) more.members.push_back(member);
+  }
+  WrittenSetting like;
+  like.section = "params";
+  like.is_of_target = true;
+  std::vector<WrittenSetting> settings;
+  add_settings(
+      more, like, text_, [this](std::size_t offset) { return line_at(offset); }, settings);
+  return settings;
+}
+
+/// The file's maximum is the timeout of what has none of its own.
+void WrittenConfig::add_maximum(std::vector<WrittenSetting>& all, std::set<std::string>& given) const {
+  for (const Node* const settings : sections("settings", {})) {
+    for (const Member& member : settings->members) {
+      const bool is_maximum = ascii_lower(member.key) == "max_broker_timeout";
+      if (!is_maximum || member.value.is(Node::Kind::null)) continue;
+      WrittenSetting like;
+      like.section = "settings";
+      like.key = member.key;
+      like.line = line_at(member.key_offset);
+      add_settings(
+          member.value, like, text_, [this](std::size_t offset) { return line_at(offset); }, all);
+      given.insert(timeout_key);
+    }
+  }
+}
+
 std::vector<WrittenSetting> WrittenConfig::settings(std::string_view broker_name, std::string_view trigger_name,
                                                     std::size_t target_index, const BrokerRegistry& registry) const {
   std::vector<WrittenSetting> all;
@@ -230,34 +264,11 @@ std::vector<WrittenSetting> WrittenConfig::settings(std::string_view broker_name
   std::set<std::string> given;
   for (const WrittenSetting& setting : all) given.insert(setting.key);
   if (const Node* const of_target = target(trigger_name, target_index)) {
-    WrittenSetting like;
-    like.section = "params";
-    like.is_of_target = true;
-    Node more;
-    more.kind = Node::Kind::object;
-    if (const Node* const params = of_target->find("params")) more = *params;
-    for (const Member& member : of_target->members) {
-      if (member.key == "timeout_secs") more.members.push_back(member);
-    }
-    std::vector<WrittenSetting> added;
-    add_settings(more, like, text_, line, added);
-    for (WrittenSetting& setting : added) {  // what the broker has too is equal
+    for (WrittenSetting& setting : settings_of_target(*of_target)) {  // what the broker has too is equal
       if (given.insert(setting.key).second) all.push_back(std::move(setting));
     }
   }
-  if (!given.contains("timeout_secs")) {
-    for (const Node* const settings : sections("settings", {})) {
-      for (const Member& member : settings->members) {
-        if (member.key != "max_broker_timeout" || member.value.is(Node::Kind::null)) continue;
-        WrittenSetting like;
-        like.section = "settings";
-        like.key = member.key;
-        like.line = line_at(member.key_offset);
-        add_settings(member.value, like, text_, line, all);
-        given.insert("timeout_secs");
-      }
-    }
-  }
+  if (!given.contains(timeout_key)) add_maximum(all, given);
   const Node* const type = entry.find("broker_type");
   const BrokerType* const known = type == nullptr ? nullptr : registry.find(type->string);
   if (known != nullptr && known->fields) add_defaults(known->fields(), given, all);

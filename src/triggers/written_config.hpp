@@ -4,7 +4,7 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +54,8 @@ class ACTION_TRIGGERS_EXPORT WrittenConfig {
   [[nodiscard]] const Member* trigger(std::string_view name) const;
   [[nodiscard]] const Node* target(std::string_view trigger, std::size_t index) const;
   [[nodiscard]] std::size_t line_at(std::size_t offset) const;
+  [[nodiscard]] std::vector<WrittenSetting> settings_of_target(const Node& of_target) const;
+  void add_maximum(std::vector<WrittenSetting>& all, std::set<std::string>& given) const;
   [[nodiscard]] std::string condition_in(const Node* object) const;
 
   std::string text_;
