@@ -118,6 +118,21 @@ void add_substituted(const Node& node, std::vector<const Node*>& found) {
   for (const Member& member : node.members) add_substituted(member.value, found);
 }
 
+/// Whether a template's text ends inside the name of a placeholder, which is looked up and not sent.
+bool ends_in_name(std::string_view text) {
+  for (std::size_t open = 0; (open = text.find("{{", open)) != std::string_view::npos;) {
+    const std::string_view rest = text.substr(open);
+    if (rest.starts_with("{{{{")) {  // the characters themselves
+      open += 4;
+      continue;
+    }
+    const std::size_t close = rest.find("}}");
+    if (close == std::string_view::npos) return rest.find(":-") == std::string_view::npos;
+    open += close + 2;
+  }
+  return false;
+}
+
 /// All that is not the file's.
 void add_defaults(const std::vector<const FieldInfo*>& fields, const std::set<std::string>& given,
                   std::vector<WrittenSetting>& settings) {
@@ -294,7 +309,10 @@ std::string WrittenConfig::without_secrets() const {
   for (const Node* const node : found) {  // from the end, so that offsets stay right
     std::string shown;
     split_placeholders(
-        node->string, [&](std::string_view plain) { shown += plain; }, [&](std::string_view) { shown += hidden; });
+        node->string, [&](std::string_view plain) { shown += plain; },
+        [&](std::string_view inside) {
+          shown += ends_in_name(shown) ? "${" + std::string(inside) + "}" : std::string(hidden);
+        });
     result.replace(node->offset, end_of_string(result, node->offset) - node->offset, quote_json(shown));
   }
   return result;

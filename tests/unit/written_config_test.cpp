@@ -102,6 +102,18 @@ TEST_F(WrittenConfigTest, MasksWhatMessagesWouldShow) {
   EXPECT_THAT(masked, HasSubstr(R"("user": "${SET_VARIABLE}")")) << "and brokers";
 }
 
+TEST_F(WrittenConfigTest, KeepsTheNamesOfPlaceholders) {
+  const auto masked = [](const std::string& key) {
+    const std::string before = R"({"triggers": {"t": {"targets": [{"broker": "b", "key": ")";
+    const std::string text = WrittenConfig(before + key + R"("}]}}})").without_secrets();
+    return text.substr(before.size(), text.size() - before.size() - 6);
+  };
+  EXPECT_EQ(masked("{{ /${A}/x }}${B}"), "{{ /${A}/x }}***");
+  EXPECT_EQ(masked("{{ /${A}:-${B} }}"), "{{ /${A}:-*** }}") << "a default is sent";
+  EXPECT_EQ(masked("{{{{ ${A}"), "{{{{ ***") << "the characters themselves";
+  EXPECT_EQ(masked("{{ /a }} {{{{${A}"), "{{ /a }} {{{{***");
+}
+
 TEST_F(WrittenConfigTest, KnowsTheNamesOfSecrets) {
   for (const char* key : {"password", "sasl_plain_password", "sasl.password", "ssl.key.pem", "ssl.keystore.password",
                           "ssl_password", "ssl.key.password", "API_TOKEN", "pass"}) {
