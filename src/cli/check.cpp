@@ -11,6 +11,7 @@
 #include "cli/load.hpp"
 #include "cli/output.hpp"
 #include "config/problem_line.hpp"
+#include "triggers/trigger_config.hpp"
 
 namespace action_triggers::cli {
 namespace {
@@ -19,7 +20,15 @@ namespace {
 std::size_t connections(const Config& config) {
   std::set<std::pair<std::string, std::string>> keys;
   for (const auto& [name, broker] : config.brokers) keys.emplace(broker->broker_type, broker->connection_key);
+  if (const auto* const triggers = config.section<detail::TriggersConfig>()) {
+    for (const auto& broker : triggers->derived) keys.emplace(broker->broker_type, broker->connection_key);
+  }
   return keys.size();
+}
+
+std::size_t triggers(const Config& config) {
+  const auto* const section = config.section<detail::TriggersConfig>();
+  return section == nullptr ? 0 : section->triggers.size();
 }
 
 nlohmann::json json_of(const Loaded& loaded) {
@@ -30,11 +39,8 @@ nlohmann::json json_of(const Loaded& loaded) {
   for (const auto& [name, broker] : loaded.config->brokers) {
     brokers.push_back({{"name", name}, {"type", broker->broker_type}});
   }
-  return {{"ok", true},
-          {"problems", nlohmann::json::array()},
-          {"warnings", warnings},
-          {"brokers", brokers},
-          {"connections", connections(*loaded.config)}};
+  return {{"ok", true},         {"problems", nlohmann::json::array()},        {"warnings", warnings},
+          {"brokers", brokers}, {"connections", connections(*loaded.config)}, {"triggers", triggers(*loaded.config)}};
 }
 
 std::string counted(std::size_t count, const char* what) {
@@ -47,6 +53,7 @@ void print(const std::string& file, const Config& config) {
   }
   std::cout << name_of(file) << ": " << counted(config.brokers.size(), "broker") << ", "
             << counted(connections(config), "connection") << ", "
+            << (triggers(config) == 0 ? "" : counted(triggers(config), "trigger") + ", ")
             << (config.warnings.empty() ? "no problems" : counted(config.warnings.size(), "warning")) << '\n';
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/exit_code.hpp"
+#include "cli/message_options.hpp"
 
 namespace action_triggers::cli {
 
@@ -27,14 +28,10 @@ struct PingCommandOptions {
 };
 ExitCode ping(const PingCommandOptions& options);
 
-struct FireOptions {
+struct FireOptions : MessageOptions {
   std::string file;
   std::string name;
   std::optional<std::string> body;  // absent: lines from standard input
-  std::string key;
-  std::vector<std::string> headers;  // NAME=VALUE
-  std::string content_type;
-  std::string id;
   std::optional<double> timeout_secs;
   std::optional<std::uint64_t> count;
   std::optional<double> rate;  // messages a second
@@ -42,5 +39,32 @@ struct FireOptions {
   bool verbose = false;
 };
 ExitCode fire(const FireOptions& options);
+
+struct ExplainOptions : MessageOptions {
+  std::string file;
+  std::string event;                // empty: all triggers
+  std::optional<std::string> body;  // the payload itself
+  std::string payload_file;         // or the file that it is in; "-": standard input. Neither: the name decides
+  bool defaults = false;            // show them in the text; JSON always has them
+  bool json = false;
+};
+ExitCode explain(const ExplainOptions& options);
+
+struct EmitOptions : MessageOptions {
+  std::string file;
+  std::string event;
+  std::optional<std::string> body;  // absent: lines from standard input
+  std::string payload_file;         // or the file that it is in; "-": all of standard input
+  bool json = false;
+  bool verbose = false;
+};
+ExitCode emit(const EmitOptions& options);
+
+struct ImportDatOptions {
+  std::string file;      // "-": standard input
+  std::string settings;  // ACTION_TRIGGERS of the Django project as JSON; empty: none
+  std::string out;       // empty: standard output
+};
+ExitCode import_dat(const ImportDatOptions& options);
 
 }  // namespace action_triggers::cli

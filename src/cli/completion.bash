@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# What bash offers after `action-triggers`: commands and options as --help names them, files, and brokers of the file.
+# What bash offers after `action-triggers`: commands and options as --help names them, files, brokers and events of the file.
 _action_triggers() {
   local command=$1 word=$2 before=$3 verb='' file='' at
   for ((at = 1; at < COMP_CWORD; ++at)); do
@@ -14,10 +14,13 @@ _action_triggers() {
   if [[ $word == -* ]]; then
     mapfile -t offered < <("$command" ${verb:+"$verb"} --help 2>/dev/null | grep -oE -- '(^|[ ,])--[a-z-]+' | tr -d ' ,')
   elif [[ -z $verb ]]; then
-    mapfile -t offered < <("$command" --help 2>/dev/null | sed -nE '/^subcommands:/I,$s/^  ([a-z]+) .*/\1/p')
+    mapfile -t offered < <("$command" --help 2>/dev/null | sed -nE '/^subcommands:/I,$s/^  ([a-z-]+) .*/\1/p')
   elif [[ -n $file && ($before == --only || ($verb == fire && $before == "$file")) ]]; then
     mapfile -t offered < <("$command" check --json --allow-unknown-resolvers "$file" 2>/dev/null |
       grep -oE '"name":"[^"\\]+"' | cut -d'"' -f4)
+  elif [[ -n $file && ($verb == emit || $verb == explain) && $before == "$file" ]]; then
+    mapfile -t offered < <("$command" explain --json "$file" 2>/dev/null | grep -oE '"events":\[[^]]*\]' |
+      cut -d[ -f2 | tr , '\n' | grep -v '[*#\\]' | tr -d ']"' | sort -u)
   fi
   COMPREPLY=()
   for at in "${offered[@]}"; do

@@ -4,9 +4,11 @@
 /// main() returns what the command returned; but a command line that cannot be parsed is wrong_usage, an exception is
 /// failure, and success becomes failure if standard output cannot be written. A configuration with problems is failure;
 /// one that cannot be read, or has no broker of that name, is wrong_usage (load.cpp). check: the worst of its files.
-/// ping: failure if one broker failed. fire: failure unless every message was confirmed and standard input could be
-/// read. Signals: fire ends with 128 + signal, in good order at the first (end_early() in fire.cpp) and at once at the
-/// second (interrupts.cpp); check and ping leave them to the system.
+/// ping: failure if one broker failed. fire and emit: failure unless every message was confirmed and standard input
+/// could be read; an event that no trigger sends anywhere is success, as it is for emit() itself, and said. explain:
+/// failure if a message cannot be made. import-dat: failure if the dump is none; what has no equivalent is a warning.
+/// Signals: fire and emit end with 128 + signal, in good order at the first (early_end.cpp) and at once at the second
+/// (interrupts.cpp); the others leave them to the system.
 #pragma once
 
 namespace action_triggers::cli {

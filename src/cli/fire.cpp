@@ -26,6 +26,7 @@
 #include "action_triggers/clock.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
 #include "cli/commands.hpp"
+#include "cli/early_end.hpp"
 #include "cli/interrupts.hpp"
 #include "cli/line_reader.hpp"
 #include "cli/load.hpp"
@@ -37,10 +38,6 @@ namespace {
 constexpr std::size_t most_without_outcome = 10'000;
 constexpr std::chrono::seconds progress_after{1};
 constexpr std::chrono::milliseconds progress_every{200};
-
-// What a signal leaves a command: less than a second in all.
-constexpr std::chrono::milliseconds close_after_signal{700};
-constexpr std::chrono::milliseconds end_after_signal{900};
 
 /// Counts outcomes, and holds the reader back while too many are missing: however long the input is, memory is bounded
 /// and the destination's bounds are not reached.
@@ -177,23 +174,6 @@ class Firing {
   bool shown_ = false;
 };
 
-/// The message that the options describe, without its body; nothing, and a line on standard error, if they are wrong.
-std::optional<Message> message_of(const FireOptions& options) {
-  Message message;
-  message.key = options.key;
-  message.content_type = options.content_type;
-  message.id = options.id;
-  for (const std::string& header : options.headers) {
-    const std::size_t equals = header.find('=');
-    if (equals == 0 || equals == std::string::npos) {
-      std::cerr << "--header wants NAME=VALUE, not '" << header << "'\n";
-      return std::nullopt;
-    }
-    message.headers.push_back({header.substr(0, equals), header.substr(equals + 1)});
-  }
-  return message;
-}
-
 void print(const FireOptions& options, const DeliveryReport& report) {
   if (options.json) {
     std::cout << dump(to_json(report)) << '\n';
@@ -202,21 +182,6 @@ void print(const FireOptions& options, const DeliveryReport& report) {
   std::cout << report.status << "  " << options.name << "  id=" << report.message_id;
   if (report.offset >= 0) std::cout << "  partition=" << report.partition << "  offset=" << report.offset;
   std::cout << "  attempts=" << report.attempts << "  latency=" << milliseconds_text(report.latency) << '\n';
-}
-
-/// After a signal: closes, says what was left, and ends the process in less than a second, whatever a lane is doing.
-template <class Print>
-[[noreturn]] void end_early(TriggerDispatcher& dispatcher, const Interrupts& interrupts, const Print& print_rest) {
-  auto closed = std::make_shared<std::promise<void>>();  // the thread may outlive this call, but not the process
-  std::thread([&dispatcher, closed] {
-    dispatcher.close(close_after_signal);
-    closed->set_value();
-  }).detach();
-  closed->get_future().wait_for(end_after_signal);
-  print_rest();
-  std::cout.flush();
-  std::cerr << "action-triggers: ended by " << interrupts.name() << std::endl;
-  std::_Exit(exit_status_of_signals + interrupts.signal());
 }
 
 ExitCode fire_one(TriggerDispatcher& dispatcher, const FireOptions& options, const Message& message,
@@ -281,7 +246,7 @@ ExitCode fire(const FireOptions& options) {
     std::cerr << "Standard input is the configuration, so the message needs --body\n";
     return ExitCode::wrong_usage;
   }
-  const auto [config, exit_code] = load(options.file, options.json);
+  const auto [config, exit_code, text] = load(options.file, options.json);
   if (!config) return exit_code;
   if (config->find(options.name) == nullptr) {
     report_no_broker(name_of(options.file), options.name, names_in(*config));
@@ -289,15 +254,10 @@ ExitCode fire(const FireOptions& options) {
   }
   std::optional<Message> message = message_of(options);
   if (!message) return ExitCode::wrong_usage;
-  DispatcherOptions dispatcher_options;
-  if (options.verbose) {
-    dispatcher_options.log = [](LogLevel level, std::string_view component, std::string_view text) {
-      std::cerr << std::string(to_string(level)) + " " + std::string(component) + ": " + std::string(text) + "\n";
-    };
-  }
   Outcomes outcomes(*config->find(options.name));  // outlives the dispatcher, whose callbacks use it
   const Interrupts interrupts([&outcomes] { outcomes.stop(); });
-  TriggerDispatcher dispatcher(only_one(*config, options), BrokerRegistry::builtin(), std::move(dispatcher_options));
+  TriggerDispatcher dispatcher(only_one(*config, options), BrokerRegistry::builtin(),
+                               dispatcher_options(options.verbose));
   if (!options.body || options.count) return fire_all(dispatcher, options, std::move(*message), outcomes, interrupts);
   message->body = *options.body;
   return fire_one(dispatcher, options, *message, interrupts);

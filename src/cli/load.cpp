@@ -30,7 +30,7 @@ Loaded read_config(const std::string& file, const ConfigOptions& options) {
     return {std::nullopt, ConfigError(file, {{.text = "The file cannot be read: " + content.why + "."}}), content.why};
   }
   try {
-    return {parse_config(*content.bytes, BrokerRegistry::builtin(), options), std::nullopt};
+    return {parse_config(*content.bytes, BrokerRegistry::builtin(), options), std::nullopt, {}, *content.bytes};
   } catch (const ConfigError& error) {
     return {std::nullopt, error};
   }
@@ -54,7 +54,7 @@ void print_problems(const std::string& file, const Loaded& loaded) {
 
 LoadedConfig load(const std::string& file, bool json) {
   Loaded loaded = read_config(file);
-  if (loaded.config) return {std::move(loaded.config), ExitCode::success};
+  if (loaded.config) return {std::move(loaded.config), ExitCode::success, std::move(loaded.text)};
   if (json) {
     std::cout << dump(to_json(*loaded.error)) << '\n';
   } else {

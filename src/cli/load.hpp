@@ -22,6 +22,7 @@ struct Loaded {
   std::optional<Config> config;
   std::optional<ConfigError> error;
   std::string unreadable{};  // why the file cannot be read, as the end of a sentence; empty: it can
+  std::string text{};        // of the file
 };
 
 /// "-" is standard input.
@@ -37,6 +38,7 @@ std::string name_of(const std::string& file);
 struct LoadedConfig {
   std::optional<Config> config;
   ExitCode exit_code = ExitCode::success;  // another one if there is no config
+  std::string text{};                      // of the file
 };
 
 /// Says what is wrong with the file, as a compiler does or as JSON.

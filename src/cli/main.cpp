@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// action-triggers check|ping|fire: tries a configuration before it goes to production.
+// action-triggers check|ping|fire|emit|explain|import-dat: tries a configuration before it goes to production.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdint>
@@ -21,6 +21,9 @@ struct CommandLine {
   CheckOptions check_options;
   PingCommandOptions ping_options;
   FireOptions fire_options;
+  ExplainOptions explain_options;
+  EmitOptions emit_options;
+  ImportDatOptions import_dat_options;
   std::string body;
   std::string from_stdin;
   ExitCode exit_code = ExitCode::success;
@@ -52,6 +55,14 @@ void add_ping(CLI::App& app, CommandLine& line) {
   command->callback([&line] { line.exit_code = ping(line.ping_options); });
 }
 
+/// What a message has beside its payload. Gives the option of its id.
+CLI::Option* add_message_options(CLI::App& command, MessageOptions& options) {
+  command.add_option("--key", options.key, "Kafka record key, or RabbitMQ routing key");
+  command.add_option("--header", options.headers, "NAME=VALUE; may be repeated")->take_all()->allow_extra_args(false);
+  command.add_option("--content-type", options.content_type, "A MIME type");
+  return command.add_option("--id", options.id, "The message id (default: a UUIDv7)");
+}
+
 void add_fire(CLI::App& app, CommandLine& line) {
   FireOptions& options = line.fire_options;
   CLI::App* command = app.add_subcommand("fire", "Fires one message, or one for each line of standard input");
@@ -61,10 +72,7 @@ void add_fire(CLI::App& app, CommandLine& line) {
   command->add_option("LINES", line.from_stdin, "- for standard input (the default without --body)")
       ->check(CLI::IsMember({"-"}))
       ->excludes(body);
-  command->add_option("--key", options.key, "Kafka record key, or RabbitMQ routing key");
-  command->add_option("--header", options.headers, "NAME=VALUE; may be repeated")->take_all()->allow_extra_args(false);
-  command->add_option("--content-type", options.content_type, "A MIME type");
-  command->add_option("--id", options.id, "The message id (default: a UUIDv7)")->needs(body);
+  add_message_options(*command, options)->needs(body);
   command->add_flag("--json", options.json, "Print JSON");
   command->add_option("--timeout", options.timeout_secs, "Seconds from fire to outcome, instead of the configuration's")
       ->check(CLI::Range(0.001, 31'536'000.0));
@@ -76,6 +84,62 @@ void add_fire(CLI::App& app, CommandLine& line) {
     if (body->count() > 0) line.fire_options.body = line.body;
     line.exit_code = fire(line.fire_options);
   });
+}
+
+void add_explain(CLI::App& app, CommandLine& line) {
+  ExplainOptions& options = line.explain_options;
+  CLI::App* command = app.add_subcommand(
+      "explain",
+      "Shows the triggers, or what an event would send where and why, with where each setting comes from; "
+      "sends nothing");
+  command->add_option("FILE", options.file, "The configuration; - for standard input")->required();
+  command->add_option("EVENT", options.event, "The event's name; without it all triggers are shown");
+  CLI::Option* body = command->add_option("--body", line.body, "The event's payload");
+  command->add_option("--payload", options.payload_file, "The file that has it; - for standard input")->excludes(body);
+  add_message_options(*command, options);
+  command->add_flag("--defaults", options.defaults, "Show what defaults are; with --json they are always there");
+  command->add_flag("--json", options.json, "Print JSON");
+  command->callback([&line, body] {
+    if (body->count() > 0) line.explain_options.body = line.body;
+    line.exit_code = explain(line.explain_options);
+  });
+}
+
+void add_emit(CLI::App& app, CommandLine& line) {
+  EmitOptions& options = line.emit_options;
+  CLI::App* command = app.add_subcommand(
+      "emit", "Emits one event to the targets of all triggers that it matches, or one for each line of standard input");
+  command->add_option("FILE", options.file, "The configuration; - for standard input, with --body or --payload")
+      ->required();
+  command->add_option("EVENT", options.event, "The event's name")->required();
+  CLI::Option* body = command->add_option("--body", line.body, "The event's payload; without one, lines are read");
+  CLI::Option* payload =
+      command->add_option("--payload", options.payload_file, "The file that has it; - for standard input as a whole")
+          ->excludes(body);
+  command->add_option("LINES", line.from_stdin, "- for standard input (the default without a payload)")
+      ->check(CLI::IsMember({"-"}))
+      ->excludes(body)
+      ->excludes(payload);
+  add_message_options(*command, options);
+  command->add_flag("--json", options.json, "Print JSON");
+  command->add_flag("--verbose", options.verbose, "The library's log on standard error");
+  command->callback([&line, body] {
+    if (body->count() > 0) line.emit_options.body = line.body;
+    line.exit_code = emit(line.emit_options);
+  });
+}
+
+void add_import_dat(CLI::App& app, CommandLine& line) {
+  ImportDatOptions& options = line.import_dat_options;
+  CLI::App* command = app.add_subcommand(
+      "import-dat", "Makes a configuration from the triggers that django-action-triggers keeps in its database");
+  command
+      ->add_option("DUMP", options.file,
+                   "What manage.py dumpdata contenttypes action_triggers printed; - for standard input")
+      ->required();
+  command->add_option("--settings", options.settings, "ACTION_TRIGGERS of the project's settings, as a JSON file");
+  command->add_option("--out", options.out, "The file to write (default: standard output)");
+  command->callback([&line] { line.exit_code = import_dat(line.import_dat_options); });
 }
 
 void add_man(CLI::App& app) {
@@ -111,7 +175,8 @@ std::string did_you_mean(const CLI::App& app, int argc, char** argv) {
 }
 
 ExitCode run(int argc, char** argv) {
-  CLI::App app("Tries configurations of action_triggers: checks the file, pings its brokers, fires messages.");
+  CLI::App app(
+      "Tries configurations of action_triggers: checks the file, pings its brokers, fires messages, emits events.");
   app.set_version_flag("--version", ACTION_TRIGGERS_VERSION);
   app.require_subcommand(1);
   app.footer(
@@ -121,6 +186,9 @@ ExitCode run(int argc, char** argv) {
   add_check(app, line);
   add_ping(app, line);
   add_fire(app, line);
+  add_emit(app, line);
+  add_explain(app, line);
+  add_import_dat(app, line);
   add_man(app);
   try {
     app.parse(argc, argv);

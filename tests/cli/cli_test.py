@@ -50,9 +50,9 @@ class Usage(Case):
     def test_help_names_every_command_and_the_exit_status(self):
         status, out, _ = run("--help")
         self.assertEqual(status, 0)
-        for word in ("check", "ping", "fire", "man", "Exit status"):
+        for word in ("check", "ping", "fire", "emit", "explain", "import-dat", "man", "Exit status"):
             self.assertIn(word, out)
-        for command in ("check", "ping", "fire"):
+        for command in ("check", "ping", "fire", "emit", "explain"):
             status, out, _ = run(command, "--help")
             self.assertEqual(status, 0)
             self.assertIn("--json", out)
@@ -68,14 +68,20 @@ class Usage(Case):
                           ("fire", good), ("ping", good, "--only", "nobody"), ("ping", good, "m"),
                           ("fire", good, "nobody", "--body", "x"),
                           ("fire", good, "m", "--body", "x", "--header", "novalue"),
-                          ("fire", good, "m", "--body", "x", "-")):
+                          ("fire", good, "m", "--body", "x", "-"), ("emit", good), ("emit", good, "e", "--id", "i"),
+                          ("emit", good, "e", "--body", "x", "-"), ("emit", good, "e", "--body", "x", "--payload", "-"),
+                          ("emit", good, "e", "--body", "x", "--header", "novalue"),
+                          ("emit", good, "e", "--payload", "/missing"), ("emit", "-", "e"), ("emit", "-", "e", "--payload", "-"),
+                          ("explain", good, "--body", "x"), ("explain", good, "e", "--payload", "/missing"),
+                          ("import-dat",), ("import-dat", "/missing")):
             status, _, err = run(*arguments)
             self.assertEqual(status, 2, arguments)
             self.assertNotEqual(err, "", arguments)
 
     def test_an_unreadable_file_is_2(self):
         for path in (self.folder, os.path.join(self.folder, "missing.json")):
-            for command in (["check", path], ["ping", path], ["fire", path, "m", "--body", "x"]):
+            for command in (["check", path], ["ping", path], ["fire", path, "m", "--body", "x"],
+                            ["emit", path, "e", "--body", "x"], ["explain", path]):
                 status, _, err = run(*command)
                 self.assertEqual(status, 2, command)
                 reason = "Is a directory" if path == self.folder else "No such file or directory"
@@ -113,7 +119,7 @@ class Check(Case):
         self.assertEqual(run("check", path), (0, f"{path}: 2 brokers, 1 connection, no problems\n", ""))
         status, out, _ = run("check", "--json", path)
         self.assertEqual(status, 0)
-        self.assertEqual(json.loads(out), {"ok": True, "problems": [], "warnings": [], "connections": 1,
+        self.assertEqual(json.loads(out), {"ok": True, "problems": [], "warnings": [], "connections": 1, "triggers": 0,
                                            "brokers": [{"name": "a", "type": "memory"}, {"name": "b", "type": "memory"}]})
 
     def test_all_problems(self):
@@ -433,11 +439,17 @@ class Secrets(Case):
                 ("rabbitmq", {"hosts": [f"{mark}:{mark}@127.0.0.1:1"]}, {"queue": "q"}),
                 ("kafka", kafka, {"topic": "t"}),
                 ("kafka", {**kafka, "bootstrap_servers": f"127.0.0.1:1,{mark}:{mark}@127.0.0.1:1"}, {"topic": "t"})):
-            path = self.file({"brokers": {"b": {"broker_type": kind, "conn_details": conn_details, "params": params}}})
+            shape = {"body": {"by": mark}, "key": f"{mark}-{{{{ /id:-1 }}}}", "headers": {"h": mark}, "content_type": mark}
+            triggers = {"t": {"events": ["e"], "targets": ["b", {"broker": "b", **shape, "params": {"retry": {"max_attempts": 1}}}]},
+                        "u": {"events": ["e"], "when": {"tenant": [mark]}, "targets": [{"broker": "b", "when": {"a": [mark]}}]}}
+            path = self.file({"brokers": {"b": {"broker_type": kind, "conn_details": conn_details, "params": params}},
+                              "triggers": triggers})
             for command in (["check", path], ["check", path, "--json"], ["ping", path, "--timeout", "1"],
                             ["ping", path, "--timeout", "1", "--json"],
                             ["fire", path, "b", "--body", "x", "--timeout", "1", "--verbose"],
-                            ["fire", path, "b", "--body", "x", "--timeout", "0.2", "--json"]):
+                            ["fire", path, "b", "--body", "x", "--timeout", "0.2", "--json"], ["explain", path, "--defaults"],
+                            ["explain", path, "--json"], ["explain", path, "e", "--body", "{}", "--json"],
+                            ["explain", path, "e", "--body", "{}", "--defaults"]):
                 _, out, err = run(*command)
                 self.assertNotEqual(out, "", command)
                 self.assertNotIn(secret, out + err, command)
@@ -482,7 +494,13 @@ class Secrets(Case):
                     brokers[key] = broker
         for key in ("sasl_plain_password", "sasl_plain_username", "client_id", "password", "username", "url", "topic"):
             self.assertIn(key, brokers)
-        path = self.file({"brokers": brokers})
+        path = self.file({"brokers": brokers,
+                          "triggers": {"t": {"events": ["e"], "targets": list(brokers)}}})
+        for more in ([], ["--json"], ["--defaults"]):
+            status, out, err = run("explain", path, "e", "--body", "{}", *more)
+            self.assertEqual((status, err), (0, ""))
+            self.assertNotIn("s3cretmarker", out)
+            self.assertIn("environment variable ACTION_TRIGGERS_TEST_MARKER", out)
         for result in json.loads(run("ping", path, "--json", "--timeout", "0.2")[1])["brokers"]:
             if result["name"] not in self.may_show:
                 self.assertNotIn("s3cretmarker", json.dumps(result))
@@ -492,6 +510,324 @@ class Secrets(Case):
             self.assertEqual(json.loads(out)["broker"], name)
             if name not in self.may_show:
                 self.assertNotIn("s3cretmarker", out + err, name)
+
+
+    def test_secrets_that_stand_in_the_file_are_not_explained(self):
+        secret = "s3cretmarker"
+        brokers = {"k": {"broker_type": "kafka", "conn_details": {
+                       "bootstrap_servers": "127.0.0.1:1", "security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN",
+                       "sasl_plain_username": "u", "sasl_plain_password": secret}, "params": {"topic": "t"}},
+                   "r": {"broker_type": "rabbitmq", "conn_details": {"host": "127.0.0.1", "password": secret},
+                         "params": {"queue": "q"}},
+                   "u": {"broker_type": "rabbitmq", "conn_details": {"url": f"amqp://u:{secret}@127.0.0.1/"},
+                         "params": {"queue": "q"}}}
+        path = self.file({"brokers": brokers, "triggers": {"t": {"events": ["e"], "targets": ["k", "r", "u"]}}})
+        for more in ([], ["e"], ["e", "--body", "{}"]):
+            for form in ([], ["--json"]):
+                status, out, err = run("explain", path, *more, *form)
+                self.assertEqual((status, err), (0, ""))
+                self.assertNotIn(secret, out)
+                self.assertIn("***", out)
+
+
+class Triggers(Case):
+    """explain and emit."""
+    text = """{
+  "brokers": {
+    "events": {"broker_type": "memory", "params": {"max_queued_messages": 50}},
+    "mails": {
+      "broker_type": "memory",
+      "conn_details": {"server": "${ACTION_TRIGGERS_TEST_SERVER:-local}"}
+    }
+  },
+  "triggers": {
+    "paid": {
+      "events": ["order.*.paid", "order.imported"],
+      "when": {"total": [{"numeric": [">=", 99.90]}]},
+      "targets": [
+        "events",
+        {"broker": "mails", "when": {"country": [{"anything-but": "DE"}]},
+         "body": {"id": "{{ /id }}"}, "key": "order-{{ /id }}", "headers": {"event": "{{ event.name }}"},
+         "content_type": "application/json", "timeout_secs": 5}
+      ]
+    },
+    "old": {"events": ["order.#"], "active": false, "targets": ["events"]},
+    "mail": {"events": ["mail.#"], "targets": ["events"]}
+  }
+}"""
+    payload = '{"id": 4, "total": 100, "country": "FR"}'
+
+    def triggers(self):
+        return self.file(self.text, "triggers.json")
+
+    def test_all_triggers_are_explained(self):
+        path = self.triggers()
+        status, out, err = run("explain", path)
+        self.assertEqual((status, err), (0, ""))
+        self.assertEqual(re.sub(r"\d+ settings, which", "N settings, which", out), f"""\
+paid  {path}:10
+  events        order.*.paid, order.imported
+  when          {{"total": [{{"numeric": [">=", 99.90]}}]}}
+  -> events (memory)  {path}:14
+      params.max_queued_messages = 50  ({path}:3)
+      defaults: N settings, which --defaults shows
+  -> mails (memory)  {path}:15
+      when          {{"country": [{{"anything-but": "DE"}}]}}
+      conn_details.server = ***  ({path}:6, the default of ${{ACTION_TRIGGERS_TEST_SERVER:-…}}, which is not set)
+      params.timeout_secs = 5  ({path}:17, of the target)
+      defaults: N settings, which --defaults shows
+old  {path}:20: not active
+  events        order.#
+  -> events (memory)  {path}:20
+      params.max_queued_messages = 50  ({path}:3)
+      defaults: N settings, which --defaults shows
+mail  {path}:21
+  events        mail.#
+  -> events (memory)  {path}:21
+      params.max_queued_messages = 50  ({path}:3)
+      defaults: N settings, which --defaults shows
+""")
+        self.assertIn("overflow = reject", run("explain", path, "--defaults")[1])
+        self.assertEqual(run("explain", self.memory())[1].split(": ")[1], "no triggers\n")
+
+    def test_an_event_is_explained(self):
+        path = self.triggers()
+        status, out, _ = run("explain", path, "order.imported", "--body", self.payload, "--id", "e-1", "--header", "h=1")
+        self.assertEqual(status, 0)
+        for line in (f"paid  {path}:10: matches", f"  -> events (memory)  {path}:14: sent", f"      body          {self.payload}",
+                     "      body          {\"id\":4}", "      key           order-4", "      header        event=order.imported",
+                     "      header        h=1", "      content_type  application/json", "      id            e-1",
+                     f"old  {path}:20: no: The trigger is not active.",
+                     f"mail  {path}:21: no: No pattern of the trigger matches 'order.imported'.", "order.imported: 2 messages"):
+            self.assertIn(line, out.splitlines())
+        with open(os.path.join(self.folder, "payload.json"), "w", encoding="utf-8") as file:
+            file.write(self.payload + "\n")
+        same = run("explain", path, "order.imported", "--payload", file.name, "--id", "e-1", "--header", "h=1")
+        self.assertEqual(same, (0, out, ""))
+        same = run("explain", path, "order.imported", "--payload", "-", "--id", "e-1", "--header", "h=1", text=self.payload)
+        self.assertEqual(same, (0, out, ""))
+
+    def test_what_does_not_match_is_explained(self):
+        path = self.triggers()
+        self.assertIn(f"paid  {path}:10: no: The field 'total' is 99; wanted is ",
+                      run("explain", path, "order.imported", "--body", '{"total": 99}')[1])
+        _, out, _ = run("explain", path, "order.imported", "--body", '{"total": 100, "country": "DE"}')
+        self.assertIn(f"-> mails (memory)  {path}:15: not sent: The field 'country' is \"DE\"", out)
+        self.assertTrue(out.endswith("order.imported: 1 message\n"), out)
+        status, out, _ = run("explain", path, "order.imported", "--body", '{"total": 100, "country": "FR"}')
+        self.assertEqual(status, 1)
+        self.assertIn("15: FAILS: trigger 'paid', target 1, body: /id is missing.", out)
+        self.assertTrue(out.endswith("order.imported: 1 message, 1 cannot be made\n"), out)
+
+    def test_without_a_payload_the_name_decides(self):
+        status, out, _ = run("explain", self.triggers(), "order.imported")
+        self.assertEqual(status, 0)
+        self.assertIn("10: may match\n", out)
+        self.assertIn("14: may be sent: ", out)
+        self.assertTrue(out.endswith("order.imported: 2 targets may get it; --payload decides\n"), out)
+
+    def test_an_explanation_as_json(self):
+        status, out, _ = run("explain", self.triggers(), "order.imported", "--body", self.payload, "--id", "e-1", "--json")
+        self.assertEqual(status, 0)
+        found = json.loads(out)
+        self.assertEqual((found["ok"], found["event"]), (True, "order.imported"))
+        paid, old, mail = found["triggers"]
+        self.assertEqual((paid["name"], paid["line"], paid["active"], paid["events"], paid["when"]),
+                         ("paid", 10, True, ["order.*.paid", "order.imported"], '{"total": [{"numeric": [">=", 99.90]}]}'))
+        self.assertEqual([[target["outcome"] for target in trigger["targets"]] for trigger in (paid, old, mail)],
+                         [["sent", "sent"], ["inactive"], ["event"]])
+        mails = paid["targets"][1]
+        self.assertEqual(mails["message"], {"body": '{"id":4}', "key": "order-4", "headers": [["event", "order.imported"]],
+                                            "content_type": "application/json", "id": "e-1"})
+        self.assertEqual((mails["broker"], mails["type"], mails["line"], mails["broker_line"]), ("mails", "memory", 15, 4))
+        settings = {setting["key"]: setting for setting in mails["settings"]}
+        self.assertEqual(settings["timeout_secs"], {"section": "params", "key": "timeout_secs", "value": "5", "line": 17,
+                                                    "of": "target", "from": []})
+        self.assertEqual((settings["server"]["value"], settings["server"]["of"]), ("***", "broker"))
+        self.assertEqual((settings["overflow"]["value"], settings["overflow"]["of"]), ("reject", "default"))
+        status, out, _ = run("explain", self.triggers(), "order.imported", "--body", "{", "--json")
+        self.assertEqual((status, json.loads(out)["ok"]), (1, False))
+
+    def test_nothing_of_a_payload_reaches_the_terminal_as_control_characters(self):
+        for command in ("explain", "emit"):
+            _, out, _ = run(command, self.triggers(), "order.\x1b", "--body", '{"total": "\x1b[31m"}')
+            self.assertNotIn("\x1b", out)
+            _, out, _ = run(command, self.triggers(), "order.imported", "--body", '{"total": 100, "country": 1, "id": "\x1b"}')
+            self.assertNotIn("\x1b", out)
+
+    def test_an_event_is_emitted(self):
+        status, out, err = run("emit", self.triggers(), "order.imported", "--body", self.payload, "--id", "e-1")
+        self.assertEqual((status, err), (0, ""))
+        self.assertRegex(out, r"^ok  paid -> events  id=e-1  attempts=1  latency=\S+ ms\n"
+                              r"ok  paid -> mails  id=e-1  attempts=1  latency=\S+ ms\n$")
+        status, out, _ = run("emit", self.triggers(), "order.imported", "--payload", "-", "--json", text=self.payload)
+        found = json.loads(out)
+        self.assertEqual((status, found["ok"], found["event"]), (0, True, "order.imported"))
+        self.assertEqual([(report["trigger"], report["broker"], report["status"]) for report in found["reports"]],
+                         [("paid", "events", "ok"), ("paid", "mails", "ok")])
+
+    def test_a_target_that_fails_is_1(self):
+        status, out, _ = run("emit", self.triggers(), "order.imported", "--body", '{"total": 100}')
+        self.assertEqual(status, 0, "the target's own condition does not match")
+        status, out, _ = run("emit", self.triggers(), "order.imported", "--body", '{"total": 100, "country": "FR"}')
+        self.assertEqual(status, 1)
+        self.assertIn("invalid_argument: trigger 'paid', target 1, body: /id is missing.  paid -> mails  id=", out)
+
+    def test_an_event_that_nobody_gets_is_said_and_is_no_failure(self):
+        self.assertEqual(run("emit", self.triggers(), "x", "--body", "{}"),
+                         (0, "nothing sent: no active trigger is for the event 'x'\n", ""))
+        self.assertEqual(run("emit", self.triggers(), "order.imported", "--body", '{"total": 1}'),
+                         (0, "nothing sent: no condition of the triggers for the event 'order.imported' matches the payload\n", ""))
+        self.assertEqual(run("emit", self.triggers(), "x", "--body", "{}", "--json"),
+                         (0, '{"event":"x","ok":true,"reports":[]}\n', ""))
+
+    def test_lines_are_events(self):
+        lines = f'{self.payload}\n{{"total": 1}}\n{{"total": 100, "country": "FR"}}\n'
+        self.assertEqual(run("emit", self.triggers(), "order.imported", text=lines),
+                         (1, "3 emitted, 4 messages, 3 confirmed\n         1  reached nobody\n"
+                             "         1  paid -> mails: invalid_argument: trigger 'paid', target 1, body: /id is missing.\n", ""))
+        status, out, _ = run("emit", self.triggers(), "order.imported", "-", "--json", text=lines)
+        self.assertEqual(status, 1)
+        self.assertEqual(json.loads(out), {
+            "emitted": 3, "reached_nobody": 1, "messages": 4, "delivered": 3,
+            "failed": [{"trigger": "paid", "broker": "mails", "status": "invalid_argument", "count": 1,
+                        "message": "trigger 'paid', target 1, body: /id is missing."}]})
+        # more than a queue holds
+        self.assertEqual(run("emit", self.triggers(), "mail.sent", text="{}\n" * 3000),
+                         (0, "3000 emitted, 3000 messages, 3000 confirmed\n", ""))
+
+
+class ImportDat(Case):
+    """Triggers that the package itself stored, see dat/make_dump.py."""
+    dat = os.path.join(os.path.dirname(__file__), "dat")
+
+    def setUp(self):
+        super().setUp()
+        os.environ["MAILS_PASSWORD"] = "s3cret"
+        self.addCleanup(os.environ.pop, "MAILS_PASSWORD")
+
+    def imported(self, dump="dump.json"):
+        """(the configuration's path, what was said)"""
+        path = os.path.join(self.folder, "imported.json")
+        status, out, err = run("import-dat", os.path.join(self.dat, dump), "--settings", os.path.join(self.dat, "settings.json"),
+                               "--out", path)
+        self.assertEqual((status, out), (0, ""))
+        return path, err
+
+    @staticmethod
+    def without_comments(path):
+        with open(path, encoding="utf-8") as file:
+            return json.loads("".join(line for line in file if not line.strip().startswith("//")))
+
+    def test_the_result_loads_and_has_all_triggers(self):
+        path, _ = self.imported()
+        self.assertRegex(run("check", path)[1], r"\d connections, 7 triggers, no problems\n$")
+        found = json.loads(run("explain", path, "--json")[1])["triggers"]
+        self.assertEqual([(trigger["name"], trigger["active"]) for trigger in found],
+                         [(f"config_{pk}", pk not in (5, 6)) for pk in range(1, 8)])
+        self.assertEqual(found[0]["events"], ["shop.order.post_save", "shop.order.post_delete", "shop.customer.post_save",
+                                              "shop.customer.post_delete"])
+        natural, _ = self.imported("natural.json")
+        self.assertEqual(self.without_comments(natural), self.without_comments(path))
+
+    def test_what_has_no_equivalent_is_named_twice(self):
+        path, err = self.imported()
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        for word in ("config_7: the webhook POST https://example.org/hook is left out", "config_7: the action 'resize'",
+                     "config_7: the target 'cache' is left out: there is no broker type 'redis'",
+                     "config_7: the target 'gone' is left out: the settings have no such broker",
+                     "config_7: params.topic of 'order_events' is left out: the settings' value wins",
+                     "config_5: payload: '{{ instance.number|lower }}' has no equivalent", "config_5: is not active",
+                     "config_8: is left out: no target of it is left", "password is a secret"):
+            self.assertIn(word, text)
+            self.assertIn(word, err)
+        self.assertNotIn("plain-secret", text + err)
+
+    def test_events_become_what_the_package_sent(self):
+        path, _ = self.imported()
+        memory = self.without_comments(path)  # the same on brokers that need no server
+        for broker in memory["brokers"].values():
+            broker.update(broker_type="memory", conn_details={}, params={})
+        for trigger in memory["triggers"].values():
+            for target in trigger["targets"]:
+                if isinstance(target, dict):
+                    target.pop("params", None)
+        memory = self.file(memory, "memory.json")
+        with open(os.path.join(self.dat, "sent.json"), encoding="utf-8") as file:
+            said = [one for one in json.load(file) if one["config"] not in (5, 7)]  # a filter, and Python's True
+        compared = 0
+        for one in said:
+            event = [one["event"], "--body", json.dumps(one["payload"]), "--json"]
+            triggers = json.loads(run("explain", path, *event)[1])["triggers"]
+            trigger = next(each for each in triggers if each["name"] == f"config_{one['config']}")
+            ours = [(target["broker"], json.loads(target["message"]["body"])) for target in trigger["targets"]]
+            self.assertEqual(ours, [(sent["broker"], json.loads(sent["body"])) for sent in one["sent"]], one)
+            for target, sent in zip(trigger["targets"], one["sent"]):
+                settings = {setting["key"]: setting["value"] for setting in target["settings"]}
+                for key, value in sent["params"].items():
+                    self.assertEqual(json.loads(settings[key]), value)
+            status, out, _ = run("emit", memory, *event)
+            emitted = [report["broker"] for report in json.loads(out)["reports"] if report["trigger"] == trigger["name"]]
+            self.assertEqual((status, emitted), (0, [broker for broker, _ in ours]))
+            compared += len(ours)
+        self.assertEqual(compared, 8)
+
+    def test_without_settings_types_are_guessed(self):
+        path = os.path.join(self.folder, "guessed.json")
+        status, _, err = run("import-dat", os.path.join(self.dat, "dump.json"), "--out", path)
+        self.assertEqual(status, 0)
+        self.assertIn("its type is guessed", err)
+        os.environ["ORDER_EVENTS_BOOTSTRAP_SERVERS"] = "localhost:9092"
+        self.addCleanup(os.environ.pop, "ORDER_EVENTS_BOOTSTRAP_SERVERS")
+        types = {name: broker["broker_type"] for name, broker in self.without_comments(path)["brokers"].items()}
+        self.assertEqual(types, {"order_events": "kafka", "mails": "rabbitmq", "gone": "rabbitmq", "mails_2": "rabbitmq"})
+
+    def body_of(self, payload):
+        """What a stored payload becomes, and what is said."""
+        fields = {"payload": payload, "content_types": [["shop", "order"]]}
+        dump = [{"model": "action_triggers.config", "pk": 1, "fields": fields},
+                {"model": "action_triggers.configsignal", "pk": 1, "fields": {"config": 1, "signal": "post_save"}},
+                {"model": "action_triggers.messagebrokerqueue", "pk": 1, "fields": {
+                    "config": 1, "name": "q", "parameters": {"queue": "q"}}}]
+        path = os.path.join(self.folder, "one.json")
+        status, out, err = run("import-dat", "-", "--out", path, text=json.dumps(dump))
+        self.assertEqual((status, out), (0, ""))
+        self.assertEqual(run("check", path)[0], 0, payload)
+        trigger = self.without_comments(path)["triggers"]["config_1"]
+        return trigger["targets"][0].get("body"), trigger.get("active", True), err
+
+    def test_payloads(self):
+        for payload, body in (
+                ({}, None), ("", None), (None, None), ([], None), (5, 5), ([1, "x"], [1, "x"]),
+                ({"a": "{{instance.number}}"}, {"a": "{{ /number:- }}"}),
+                ({"a": "{{ instance.pk }} {{ instance.id }}"}, {"a": "{{ /id:- }} {{ /id:- }}"}),
+                ({"a": "{{ instance.customer.name }}"}, {"a": "{{ /customer/name:- }}"}),
+                ({"a": "{{ instance.a|safe }}"}, {"a": "{{ /a:- }}"}),
+                ({"a": "{{ instance.a|default:'7' }}"}, {"a": '{{ /a:-"7" }}'}),
+                ({"a": "x{{ instance.a|default:7 }}"}, {"a": "x{{ /a:-7 }}"}),
+                ({"a": "${HOME} {{ left {open"}, {"a": "$${HOME} {{{{ left {open"}),
+                ("{'a': '{{ instance.a }}'}", {"a": "{{ /a:- }}"}),
+                ('{"a": {{ instance.a }}}', '{"a": {{ /a:- }}}'),
+                ('say "{{ instance.a }}"\n', '"say \\"{{ /a:- }}\\"\\n"')):
+            self.assertEqual(self.body_of(payload)[:2], (body, True), payload)
+
+    def test_payloads_without_an_equivalent_are_not_sent(self):
+        for payload in ({"a": "{{ instance.a|upper }}"}, {"a": "{% if instance.a %}x{% endif %}"}, {"a": "{# note #}"},
+                        {"a": "{{ request.user }}"}, {"{{ instance.a }}": 1}, {"a": "{{ instance.a|default:instance.b }}"},
+                        "{% now 'Y' %}"):
+            body, active, err = self.body_of(payload)
+            self.assertEqual((body, active), (None, False), payload)
+            self.assertRegex(err, "has no equivalent|is no template")
+
+    def test_what_is_no_dump_is_refused(self):
+        for text, said in (("{", "is no JSON"), ("{}", "is a list"), ("[]", "no 'action_triggers.config'"), ("[1]", "'model'")):
+            status, out, err = run("import-dat", "-", text=text)
+            self.assertEqual((status, out), (1, ""))
+            self.assertIn(said, err)
+        dump = os.path.join(self.dat, "dump.json")
+        self.assertEqual(run("import-dat", dump, "--settings", self.file({}))[0], 1)
+        self.assertEqual(run("import-dat", dump, "--out", "/no/such/folder/x")[0], 1)
 
 
 class Manual(Case):
@@ -509,7 +845,7 @@ class Manual(Case):
 
     def test_it_has_every_option(self):
         page = run("man")[1].replace("\\", "")
-        for command in ("check", "ping", "fire", "man"):
+        for command in ("check", "ping", "fire", "emit", "explain", "import-dat", "man"):
             self.assertIn(f".SS {command}\n", page)
             section = page.split(f".SS {command}\n")[1].split(".SS ")[0]
             for option in re.findall("--[a-z-]+", run(command, "--help")[1]):
@@ -569,6 +905,10 @@ class Completion(Case):
         self.line_after("action-triggers --ver", "action-triggers --version ")
         self.line_after("action-triggers check two", "action-triggers check two.json ")
         self.line_after("action-triggers fire two.json or", "action-triggers fire two.json orders ")
+        self.file(Triggers.text, "three.json")
+        self.line_after("action-triggers emit three.json ord", "action-triggers emit three.json order.imported ")
+        self.line_after("action-triggers explain three.json ord", "action-triggers explain three.json order.imported ")
+        self.line_after("action-triggers imp", "action-triggers import-dat ")
         self.line_after("action-triggers ping two.json --only m", "action-triggers ping two.json --only mails ")
 
     def test_nothing_is_done_where_nothing_is_known(self):

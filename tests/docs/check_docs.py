@@ -3,11 +3,13 @@
 
 Every fenced block has a kind, and every kind is checked:
   cpp, cmake   stand word for word in the file named above them (<!-- from PATH -->), which the build compiles and runs
-  json         a configuration without problems; <!-- file NAME --> above it puts it where console blocks find it
+  json         a configuration without problems; <!-- file NAME --> above it puts it where console blocks find it.
+               <!-- data NAME --> does so with JSON that is none
   console      `$ command` lines run, and what they print must be what stands below them; … matches anything
   sh           only commands that CI runs: see RUN_BY_CI
 Links to files must lead somewhere, and a test that is named, such as `SuiteTest.Name`, must exist."""
 
+import json
 import os
 import pathlib
 import re
@@ -34,22 +36,23 @@ RUN_BY_CI = {
     "make chaos MINUTES=60": "two minutes of it run in CI, by hand before a release",
     "make soak": "2,000 of its schedules run in CI, by hand before a release",
 }
-KINDS = {"cpp", "cmake", "json", "console", "sh"}
+KINDS = {"cpp", "cmake", "json", "data", "console", "sh"}
 
 
 def blocks(text):
-    """(line number, kind, file named above or None, content)"""
-    note, kind, start, lines = None, None, 0, []
+    """(line number, kind, file named above or None, content); the kind of JSON that is no configuration is data"""
+    note, data, kind, start, lines = None, False, None, 0, []
     for number, line in enumerate(text.splitlines(), 1):
         if kind is None:
             found = re.match(r"```(\w*)\s*$", line)
             if found:
                 kind, start, lines = found[1], number, []
             elif line.strip():
-                named = re.match(r"<!-- (from|file) (\S+) -->", line)
+                named = re.match(r"<!-- (from|file|data) (\S+) -->", line)
                 note = named[2] if named else None
+                data = named is not None and named[1] == "data"
         elif line.startswith("```"):
-            yield start, kind, note, "\n".join(lines)
+            yield start, "data" if data and kind == "json" else kind, note, "\n".join(lines)
             kind, note = None, None
         else:
             lines.append(line)
@@ -91,6 +94,9 @@ def main(source, command):
                 done = subprocess.run([command, "check", path], capture_output=True, text=True, env=environment)
                 if done.returncode != 0 and not path.name.startswith("wrong"):
                     wrong.append(f"{where}: {done.stdout}{done.stderr}")
+            elif kind == "data":
+                json.loads(content)
+                pathlib.Path(folder.name, note).write_text(content, encoding="utf-8")
             elif kind == "console":
                 for part in re.split(r"^\$ ", content, flags=re.MULTILINE)[1:]:
                     to_run, _, expected = part.partition("\n")

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#include "triggers/target_message.hpp"
+
+#include <vector>
+
+namespace action_triggers::detail {
+namespace {
+
+bool render(const TextTemplate& text, EventView& event, TargetMessage& made, Text& to) {
+  made.text.clear();
+  if (!text.render(event, made.text, made.error)) return false;
+  static_cast<std::string&>(to) = made.text;
+  return true;
+}
+
+bool add_header(const HeaderTemplate& header, EventView& event, TargetMessage& made) {
+  std::vector<Header>& headers = made.message.headers;
+  std::erase_if(headers, [&](const Header& one) { return one.name == header.fixed.name; });
+  headers.push_back(header.fixed);
+  return !header.template_ || render(*header.template_, event, made, headers.back().value);
+}
+
+}  // namespace
+
+const char* make_target_message(const TargetConfig& target, EventView& event, const Message& given,
+                                TargetMessage& made) {
+  Message& message = made.message;
+  message.key = given.key;
+  message.headers = given.headers;
+  message.content_type = given.content_type;
+  message.id = given.id;
+  message.expiration = given.expiration;
+  message.priority = given.priority;
+  message.properties = given.properties;
+  made.body.clear();
+  made.error.clear();
+  if (target.body && !target.body->render(event, made.body, made.error)) return "body";
+  if (target.key && !render(*target.key, event, made, message.key)) return "key";
+  if (target.content_type && !render(*target.content_type, event, made, message.content_type)) return "content_type";
+  for (const HeaderTemplate& header : target.headers) {
+    if (!add_header(header, event, made)) return "headers";
+  }
+  return nullptr;
+}
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+/// From an event to the message of one target.
+#pragma once
+
+#include <string>
+
+#include "action_triggers/message.hpp"
+#include "triggers/event_view.hpp"
+#include "triggers/trigger_config.hpp"
+
+namespace action_triggers::detail {
+
+/// A target's message. A thread uses the same one for all its events, which saves allocations.
+struct TargetMessage {
+  Message message;  ///< Without its body.
+  std::string body;
+  std::string text;   ///< Of the template that is being rendered.
+  std::string error;  ///< Why the message cannot be made, as a sentence.
+};
+
+/// Makes the message that `target` sends for the event which was emitted as `given`, whose body is not looked at; the
+/// body only if the target has a template for it. nullptr: well; else the field that cannot be made, and `error` says
+/// why.
+const char* make_target_message(const TargetConfig& target, EventView& event, const Message& given,
+                                TargetMessage& made);
+
+}  // namespace action_triggers::detail
