@@ -12,39 +12,30 @@ using testing::IsOk;
 using ::testing::SizeIs;
 
 class TriggersLiveTest : public ::testing::Test {
-protected:
-  static Config config_of(const std::string &brokers,
-                          const std::string &triggers) {
-    return parse_config(R"({"brokers": {)" + brokers + R"(}, "triggers": {)" +
-                        triggers + "}}");
+ protected:
+  static Config config_of(const std::string& brokers, const std::string& triggers) {
+    return parse_config(R"({"brokers": {)" + brokers + R"(}, "triggers": {)" + triggers + "}}");
   }
   /// An exchange of type topic with one queue for each of these routing keys,
   /// named as they are; no routing key of its own: its targets say one.
-  std::string exchange_with_queues(const std::vector<std::string> &keys) const {
+  std::string exchange_with_queues(const std::vector<std::string>& keys) const {
     std::string queues;
-    for (const std::string &key : keys) {
-      queues += (queues.empty() ? "" : ", ") +
-                (R"({"queue": ")" + queue_of(key)) + R"(", "bind": [")" + key +
-                "\"]}";
+    for (const std::string& key : keys) {
+      queues += (queues.empty() ? "" : ", ") + (R"({"queue": ")" + queue_of(key)) + R"(", "bind": [")" + key + "\"]}";
     }
-    return R"("exchange": ")" + name_ +
-           R"(", "declare": {"type": "topic", "queues": [)" + queues + "]}";
+    return R"("exchange": ")" + name_ + R"(", "declare": {"type": "topic", "queues": [)" + queues + "]}";
   }
-  [[nodiscard]] std::string queue_of(const std::string &key) const {
-    return name_ + "-" + key;
-  }
+  [[nodiscard]] std::string queue_of(const std::string& key) const { return name_ + "-" + key; }
 
   const std::string name_ = unique("triggers");
 };
 
 TEST_F(TriggersLiveTest, OneEventReachesATopicAndAnExchange) {
   create_topics({name_}, 1);
-  TriggerDispatcher dispatcher(config_of(
-      broker("events", "kafka", kafka_conn(), R"("topic": ")" + name_ + "\"") +
-          ", " +
-          broker("mails", "rabbitmq", rabbitmq_conn(),
-                 exchange_with_queues({"mail.large", "mail.small"})),
-      R"("paid": {"events": ["order.*.paid"], "when": {"status": ["paid"]}, "targets": [
+  TriggerDispatcher dispatcher(
+      config_of(broker("events", "kafka", kafka_conn(), R"("topic": ")" + name_ + "\"") + ", " +
+                    broker("mails", "rabbitmq", rabbitmq_conn(), exchange_with_queues({"mail.large", "mail.small"})),
+                R"("paid": {"events": ["order.*.paid"], "when": {"status": ["paid"]}, "targets": [
            {"broker": "events", "key": "order-{{ /id }}"},
            {"broker": "mails", "when": {"total": [{"numeric": [">=", 100]}]}, "params": {"routing_key": "mail.large"},
             "body": {"order": "{{ /id }}", "total": "{{ /total }}"}, "content_type": "application/json",
@@ -54,18 +45,13 @@ TEST_F(TriggersLiveTest, OneEventReachesATopicAndAnExchange) {
   const std::string large = R"({"id": 42, "total": 100.10, "status": "paid"})";
   const Emission emission = dispatcher.emit("order.42.paid", large);
   ASSERT_EQ(emission.size(), 2U);
-  for (const DeliveryReport &report : emission.wait()) {
+  for (const DeliveryReport& report : emission.wait()) {
     EXPECT_THAT(report, IsOk());
     EXPECT_EQ(report.trigger, "paid");
   }
   const std::string small = R"({"id": 43, "total": 99.99, "status": "paid"})";
-  EXPECT_TRUE(
-      dispatcher.emit("order.43.paid", Message{.body = small, .id = "id-43"})
-          .all_ok());
-  EXPECT_TRUE(
-      dispatcher
-          .emit("order.44.paid", R"({"id": 44, "total": 1, "status": "new"})")
-          .empty());
+  EXPECT_TRUE(dispatcher.emit("order.43.paid", Message{.body = small, .id = "id-43"}).all_ok());
+  EXPECT_TRUE(dispatcher.emit("order.44.paid", R"({"id": 44, "total": 1, "status": "new"})").empty());
 
   const auto in_topic = read_topic(name_);
   ASSERT_THAT(in_topic, SizeIs(2));
@@ -97,37 +83,29 @@ TEST_F(TriggersLiveTest, DerivedDestinationsCostNoConnectionToRabbitMq) {
   const std::string user = unique("user");
   Servers::rabbitmqctl("-q add_user " + user + " pw");
   Servers::rabbitmqctl("-q set_permissions " + user + " '.*' '.*' '.*'");
-  const std::string conn =
-      rabbitmq_conn(R"(, "username": ")" + user + R"(", "password": "pw")");
+  const std::string conn = rabbitmq_conn(R"(, "username": ")" + user + R"(", "password": "pw")");
   std::vector<std::string> keys;
   std::string targets = R"("plain")";
   for (int n = 0; n < variations; ++n) {
     keys.push_back("k" + std::to_string(n));
-    targets += R"(, {"broker": "exchange", "params": {"routing_key": ")" +
-               keys.back() + R"("}, "timeout_secs": )" +
+    targets += R"(, {"broker": "exchange", "params": {"routing_key": ")" + keys.back() + R"("}, "timeout_secs": )" +
                std::to_string(20 + n) + "}";
   }
-  const std::string plain =
-      broker("plain", "rabbitmq", conn,
-             R"("queue": ")" + name_ + R"(", "declare": true)");
-  const std::string exchange =
-      broker("exchange", "rabbitmq", conn, exchange_with_queues(keys));
+  const std::string plain = broker("plain", "rabbitmq", conn, R"("queue": ")" + name_ + R"(", "declare": true)");
+  const std::string exchange = broker("exchange", "rabbitmq", conn, exchange_with_queues(keys));
   {
     TriggerDispatcher without(config_of(plain, ""));
     ASSERT_THAT(without.fire("plain", "x").wait(), IsOk());
     EXPECT_EQ(rabbitmq_connections_of(user), 1);
   }
   TriggerDispatcher dispatcher(
-      config_of(plain + ", " + exchange,
-                R"("t": {"events": ["#"], "targets": [)" + targets + "]}"));
+      config_of(plain + ", " + exchange, R"("t": {"events": ["#"], "targets": [)" + targets + "]}"));
   const Emission emission = dispatcher.emit("any.event", "x");
   ASSERT_EQ(emission.size(), variations + 1U);
-  for (const DeliveryReport &report : emission.wait())
-    EXPECT_THAT(report, IsOk());
+  for (const DeliveryReport& report : emission.wait()) EXPECT_THAT(report, IsOk());
   EXPECT_EQ(dispatcher.stats().lanes, 1U);
   EXPECT_EQ(rabbitmq_connections_of(user), 1) << "asked of the broker";
-  for (const std::string &key : {keys.front(), keys.back()})
-    EXPECT_THAT(drain_queue(queue_of(key)), SizeIs(1)) << key;
+  for (const std::string& key : {keys.front(), keys.back()}) EXPECT_THAT(drain_queue(queue_of(key)), SizeIs(1)) << key;
   dispatcher.close(5s);
   Servers::rabbitmqctl("-q delete_user " + user);
 }
@@ -137,26 +115,19 @@ TEST_F(TriggersLiveTest, DerivedDestinationsCostNoConnectionToKafka) {
   std::string targets;
   for (int n = 0; n < variations; ++n) {
     topics.push_back(name_ + "-" + std::to_string(n));
-    targets +=
-        (n == 0 ? "" : ", ") +
-        (R"({"broker": "events", "params": {"topic": ")" + topics.back()) +
-        "\"}}";
+    targets += (n == 0 ? "" : ", ") + (R"({"broker": "events", "params": {"topic": ")" + topics.back()) + "\"}}";
   }
   create_topics(topics, 1);
   const int before = connections_to(Servers::kafka_bootstrap());
-  TriggerDispatcher dispatcher(
-      config_of(broker("events", "kafka", kafka_conn(), ""),
-                R"("t": {"events": ["#"], "targets": [)" + targets + "]}"));
+  TriggerDispatcher dispatcher(config_of(broker("events", "kafka", kafka_conn(), ""),
+                                         R"("t": {"events": ["#"], "targets": [)" + targets + "]}"));
   const Emission emission = dispatcher.emit("any.event", "x");
   ASSERT_EQ(emission.size(), static_cast<std::size_t>(variations));
-  for (const DeliveryReport &report : emission.wait())
-    EXPECT_THAT(report, IsOk());
+  for (const DeliveryReport& report : emission.wait()) EXPECT_THAT(report, IsOk());
   EXPECT_EQ(dispatcher.stats().lanes, 1U);
-  EXPECT_EQ(connections_to(Servers::kafka_bootstrap()) - before, 1)
-      << "asked of the kernel";
-  for (const std::string &topic : {topics.front(), topics.back()})
-    EXPECT_THAT(read_topic(topic), SizeIs(1)) << topic;
+  EXPECT_EQ(connections_to(Servers::kafka_bootstrap()) - before, 1) << "asked of the kernel";
+  for (const std::string& topic : {topics.front(), topics.back()}) EXPECT_THAT(read_topic(topic), SizeIs(1)) << topic;
 }
 
-} // namespace
-} // namespace action_triggers::tests
+}  // namespace
+}  // namespace action_triggers::tests
