@@ -144,6 +144,8 @@ TEST(TriggerFixtureFileTest, LoadsTheRealFileWithEverythingThatIsWrong) {
   TriggerFixture fixture = TriggerFixture::load(path, BrokerRegistry::builtin(), options);
   EXPECT_THAT(fixture.emitted("e", ""), ElementsAre(Sent("b", KeyIs("acme"))));
   EXPECT_THROW(TriggerFixture::load(path), ConfigError) << "without the name";
+  TriggerFixture with_loaded(load_config(path, BrokerRegistry::builtin(), options));
+  EXPECT_THAT(with_loaded.emitted("e", ""), ElementsAre(Sent("b", KeyIs("acme"))));
   std::remove(path.c_str());
 }
 

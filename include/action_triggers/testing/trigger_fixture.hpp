@@ -133,6 +133,11 @@ class TriggerFixture {
     return TriggerFixture(parse_config(text, registry_to_load(registry), options), registry);
   }
 
+  /// With a configuration that the application has loaded itself.
+  explicit TriggerFixture(Config config, const BrokerRegistry& registry = BrokerRegistry::builtin())
+      : arrivals_(std::make_shared<detail_of_fixture::Arrivals>()),
+        dispatcher_(std::move(config), detail_of_fixture::recording(registry, arrivals_), remembering(arrivals_)) {}
+
   /// Emits, and says what each target of each trigger made of the event, in the configuration's order. Targets that
   /// cannot make their message are in it, with their status; those whose condition does not hold are not. Empty: no
   /// trigger sends the event anywhere.
@@ -161,10 +166,6 @@ class TriggerFixture {
   }
 
  private:
-  TriggerFixture(Config config, const BrokerRegistry& registry)
-      : arrivals_(std::make_shared<detail_of_fixture::Arrivals>()),
-        dispatcher_(std::move(config), detail_of_fixture::recording(registry, arrivals_), remembering(arrivals_)) {}
-
   /// With types that this build has no backend for.
   static BrokerRegistry registry_to_load(const BrokerRegistry& registry) {
     return detail_of_fixture::recording(registry, nullptr);
