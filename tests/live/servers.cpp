@@ -193,10 +193,10 @@ void create_topics(const std::vector<std::string>& topics, int partitions, const
   await_leaders(topics, partitions, bootstrap);
 }
 
-int rabbitmq_connections_of(const std::string& user) {
-  std::istringstream lines(Servers::rabbitmqctl("-q list_connections user --no-table-headers"));
+int rabbitmq_connections_of(const std::string& user_or_name) {
+  std::istringstream lines(Servers::rabbitmqctl("-q list_connections user client_properties --no-table-headers"));
   int count = 0;
-  for (std::string line; std::getline(lines, line);) count += line.find(user) != std::string::npos ? 1 : 0;
+  for (std::string line; std::getline(lines, line);) count += line.find(user_or_name) != std::string::npos ? 1 : 0;
   return count;
 }
 
