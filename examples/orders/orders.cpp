@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A small shop: every row that changes in its database fires a message to Kafka and one to RabbitMQ, once the change is
-// committed.
+// A small shop: every row that changes in its database is an event, once the change is committed, and the triggers of
+// the configuration send it to Kafka and to RabbitMQ.
 //
 //     action_triggers_example_orders brokers.json              with the brokers that the file names
 //     action_triggers_example_orders brokers.json --mock-kafka with librdkafka's embedded mock cluster as Kafka
@@ -17,6 +17,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "committed_changes.hpp"
@@ -27,11 +28,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// What was fired, and what became of it.
-struct Fired {
-  std::string broker;
+/// What was emitted, and what became of it.
+struct Emitted {
+  std::string event;
   std::string body;
-  at::Delivery delivery;
+  at::Emission emission;
 };
 
 /// Closes itself.
@@ -53,31 +54,29 @@ class Shop {
     execute("CREATE TABLE carts (id INTEGER PRIMARY KEY, customer TEXT)");
   }
 
-  /// Fires for what was committed, and for nothing else. The brokers are spoken to elsewhere.
+  /// Emits what was committed, and nothing else. Which brokers hear of it is not decided here.
   void execute(const std::string& sql) {
     for (const example::CommittedChanges::Change& change : changes_.execute(sql)) on_change(change);
   }
 
-  [[nodiscard]] const std::vector<Fired>& fired() const { return fired_; }
+  [[nodiscard]] const std::vector<Emitted>& emitted() const { return emitted_; }
 
  private:
   void on_change(const example::CommittedChanges::Change& change) {
     const char* const verb = change.operation == SQLITE_INSERT   ? "insert"
                              : change.operation == SQLITE_UPDATE ? "update"
                                                                  : "delete";
-    const std::string id = std::to_string(change.row);
-    at::Message message;
-    message.body = R"({"table": ")" + change.table + R"(", "row": )" + id + R"(, "change": ")" + verb + "\"}";
-    message.key = change.table + "-" + id;
-    for (const char* broker : {"order_events", "order_mails"}) {
-      fired_.push_back({broker, message.body, dispatcher_.fire(broker, message)});
-    }
+    std::string event = change.table + "." + verb;
+    std::string body = R"({"table": ")" + change.table + R"(", "row": )" + std::to_string(change.row) +
+                       R"(, "change": ")" + verb + "\"}";
+    at::Emission emission = dispatcher_.emit(event, body);
+    emitted_.push_back({std::move(event), std::move(body), std::move(emission)});
   }
 
   at::TriggerDispatcher& dispatcher_;
   Database database_;
   example::CommittedChanges changes_{database_.handle};
-  std::vector<Fired> fired_;
+  std::vector<Emitted> emitted_;
 };
 
 void do_business(Shop& shop) {
@@ -107,42 +106,47 @@ std::string where_it_went(const at::DeliveryReport& report, const at::BrokerConf
   return broker.broker_type;
 }
 
-void print_table(const std::vector<Fired>& fired, const at::Config& config) {
+void print_table(const std::vector<Emitted>& emitted, const at::Config& config) {
   constexpr std::size_t shown = 8;
-  std::printf("%-14s %-9s %-10s %-26s %8s %11s\n", "trigger", "broker", "status", "where", "attempts", "latency");
+  std::printf("%-14s %-17s %-13s %-10s %-26s %8s %11s\n", "event", "trigger", "broker", "status", "where", "attempts",
+              "latency");
   std::size_t rows = 0;
-  for (const Fired& item : fired) {
-    const at::DeliveryReport& report = item.delivery.wait();
-    if (++rows > shown && report.status.ok()) continue;
-    const at::BrokerConfig& broker = *config.find(item.broker);
-    std::printf("%-14s %-9s %-10s %-26s %8u %8.2f ms\n", item.broker.c_str(), broker.broker_type.c_str(),
-                std::string(to_string(report.status.code())).c_str(), where_it_went(report, broker).c_str(),
-                report.attempts, std::chrono::duration<double, std::milli>(report.latency).count());
-    if (!report.status.ok()) std::printf("    %s\n", report.status.message().c_str());
+  for (const Emitted& item : emitted) {
+    for (const at::DeliveryReport& report : item.emission.wait()) {
+      if (++rows > shown && report.status.ok()) continue;
+      std::printf("%-14s %-17s %-13s %-10s %-26s %8u %8.2f ms\n", item.event.c_str(), report.trigger.c_str(),
+                  report.broker.c_str(), std::string(to_string(report.status.code())).c_str(),
+                  where_it_went(report, *config.find(report.broker)).c_str(), report.attempts,
+                  std::chrono::duration<double, std::milli>(report.latency).count());
+      if (!report.status.ok()) std::printf("    %s\n", report.status.message().c_str());
+    }
   }
   if (rows > shown) std::printf("… and so on, %zu in all\n", rows);
 }
 
-/// Whether everything that was fired was confirmed, and came back from its broker as it was sent.
-bool verify(const std::vector<Fired>& fired, const at::Config& config) {
+/// Whether every event was confirmed by both brokers, and came back from each of them as it was emitted.
+bool verify(const std::vector<Emitted>& emitted, const at::Config& config) {
+  std::size_t messages = 0;
   std::size_t confirmed = 0;
   std::size_t back = 0;
   std::map<std::string, std::map<std::string, std::string>> received;  // broker → message id → body
   for (const auto& [name, broker] : config.brokers) received[name] = example::read_back(*broker);
-  for (const Fired& item : fired) {
-    const at::DeliveryReport& report = item.delivery.wait();
-    if (report.status.ok()) ++confirmed;
-    const auto found = received[item.broker].find(report.message_id);
-    if (found != received[item.broker].end() && found->second == item.body) {
-      ++back;
-    } else {
-      std::printf("missing at %s: %s\n", item.broker.c_str(), item.body.c_str());
+  for (const Emitted& item : emitted) {
+    for (const at::DeliveryReport& report : item.emission.wait()) {
+      ++messages;
+      if (report.status.ok()) ++confirmed;
+      const auto found = received[report.broker].find(report.message_id);
+      if (found != received[report.broker].end() && found->second == item.body) {
+        ++back;
+      } else {
+        std::printf("missing at %s: %s\n", report.broker.c_str(), item.body.c_str());
+      }
     }
   }
-  std::printf("%zu fired, %zu confirmed, %zu read back\n", fired.size(), confirmed, back);
-  const bool all_told = fired.size() == 2 * changes_that_last;
+  std::printf("%zu events, %zu messages, %zu confirmed, %zu read back\n", emitted.size(), messages, confirmed, back);
+  const bool all_told = emitted.size() == changes_that_last && messages == 2 * changes_that_last;
   if (!all_told) std::printf("%zu changes were committed, to be told to two brokers\n", changes_that_last);
-  return all_told && confirmed == fired.size() && back == fired.size();
+  return all_told && confirmed == messages && back == messages;
 }
 
 }  // namespace
@@ -165,8 +169,8 @@ int main(int argc, char** argv) {
     Shop shop(dispatcher);
     do_business(shop);
     dispatcher.flush(60s);
-    print_table(shop.fired(), config);
-    return verify(shop.fired(), config) ? 0 : 1;
+    print_table(shop.emitted(), config);
+    return verify(shop.emitted(), config) ? 0 : 1;
   } catch (const std::exception& error) {  // at::ConfigError among them: what() lists every problem
     std::cerr << error.what() << '\n';
     return 1;

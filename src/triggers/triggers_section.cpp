@@ -16,6 +16,7 @@
 #include "triggers/event_pattern.hpp"
 #include "triggers/template_reader.hpp"
 #include "triggers/trigger_config.hpp"
+#include "triggers/trigger_fields.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -51,7 +52,8 @@ class Reader {
     place.text = std::move(text);
     context_.add_warning(node.offset, std::move(place));
   }
-  void refuse_unknown_keys(const Node& object, const ConfigProblem& place, const Keys& known) {
+  void refuse_unknown_keys(const Node& object, const ConfigProblem& place, const std::vector<FieldInfo>& fields) {
+    const Keys known = keys_of(fields);
     for (const Member& member : object.members) {
       if (known.contains(member.key) || context_.findings.full()) continue;
       ConfigProblem at = inside(place, member.key);
@@ -89,8 +91,7 @@ class TargetReader : private Reader {
       problem(node, place, "A target is the name of a broker, or an object with 'broker'.");
       return std::nullopt;
     }
-    refuse_unknown_keys(node, place,
-                        {"broker", "when", "body", "key", "headers", "content_type", "params", "timeout_secs"});
+    refuse_unknown_keys(node, place, target_fields());
     target.when = condition_of(node, place);
     if (const Node* const body = node.find("body")) target.body.emplace(templates_, *body, inside(place, "body"));
     target.key = text_of(node, place, "key");
@@ -205,7 +206,7 @@ class TriggerReader : private Reader {
   using Reader::Reader;
 
   TriggerConfig read(const std::string& name, const Node& node, const ConfigProblem& place) {
-    refuse_unknown_keys(node, place, {"events", "active", "when", "targets"});
+    refuse_unknown_keys(node, place, trigger_fields());
     TriggerConfig trigger;
     trigger.name = name;
     if (const Node* const active = value_of(node, "active")) {

@@ -3,6 +3,7 @@
 
 #include <librdkafka/rdkafka.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdio>
@@ -190,6 +191,22 @@ void create_topics(const std::vector<std::string>& topics, int partitions, const
   rd_kafka_NewTopic_destroy_array(wanted.data(), wanted.size());
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) throw std::runtime_error(rd_kafka_err2str(error));
   await_leaders(topics, partitions, bootstrap);
+}
+
+int rabbitmq_connections_of(const std::string& user_or_name) {
+  std::istringstream lines(Servers::rabbitmqctl("-q list_connections user client_properties --no-table-headers"));
+  int count = 0;
+  for (std::string line; std::getline(lines, line);) count += line.find(user_or_name) != std::string::npos ? 1 : 0;
+  return count;
+}
+
+int connections_to(const std::string& server) {
+  const std::string port = server.substr(server.rfind(':') + 1);
+  std::istringstream lines(run("ss -Htnp state established dport = :" + port));
+  int count = 0;
+  const std::string us = "pid=" + std::to_string(getpid()) + ",";
+  for (std::string line; std::getline(lines, line);) count += line.find(us) != std::string::npos ? 1 : 0;
+  return count;
 }
 
 std::string unique(const std::string& prefix) {

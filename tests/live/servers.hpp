@@ -57,6 +57,11 @@ void await_leaders(const std::vector<std::string>& topics, int partitions, const
 /// One replica each. Returns when they can be written to.
 void create_topics(const std::vector<std::string>& topics, int partitions, const std::string& bootstrap = {});
 
+/// How many connections the private RabbitMQ has of this user, or with this connection_name: asked of the broker.
+int rabbitmq_connections_of(const std::string& user_or_name);
+/// Established connections of this process to the port of `server` (host:port): asked of the kernel.
+int connections_to(const std::string& server);
+
 /// A name that no other test or run uses.
 std::string unique(const std::string& prefix);
 

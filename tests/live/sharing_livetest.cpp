@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Two hundred names on one connection, ten of them bad: the others do not notice.
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 #include "live/support.hpp"
 
@@ -114,10 +112,7 @@ TEST(SharingTest, TwoHundredNamesOnOneRabbitMqConnection) {
   TriggerDispatcher dispatcher(config_with(brokers));
   EXPECT_EQ(dispatcher.stats().lanes, 1U);
   expect_unharmed(dispatcher);
-  std::istringstream connections(Servers::rabbitmqctl("-q list_connections user --no-table-headers"));
-  int ours = 0;
-  for (std::string line; std::getline(connections, line);) ours += line.find(user) != std::string::npos ? 1 : 0;
-  EXPECT_EQ(ours, 1) << "asked of the broker";
+  EXPECT_EQ(rabbitmq_connections_of(user), 1) << "asked of the broker";
   dispatcher.flush(30s);
   for (const int n : {bad_names, names / 2, names - 1}) {
     const auto received = drain_queue(prefix + "-" + std::to_string(n));
@@ -127,17 +122,6 @@ TEST(SharingTest, TwoHundredNamesOnOneRabbitMqConnection) {
   }
   dispatcher.close(5s);
   Servers::rabbitmqctl("-q delete_user " + user);
-}
-
-/// Established connections of this process to the port of `server` (host:port).
-int connections_to(const std::string& server) {
-  const std::string port = server.substr(server.rfind(':') + 1);
-  const std::string listed = run("ss -Htnp state established dport = :" + port);
-  std::istringstream lines(listed);
-  int count = 0;
-  const std::string us = "pid=" + std::to_string(getpid()) + ",";
-  for (std::string line; std::getline(lines, line);) count += line.find(us) != std::string::npos ? 1 : 0;
-  return count;
 }
 
 TEST(SharingTest, TwoHundredNamesOnOneKafkaConnection) {

@@ -71,8 +71,9 @@ inline void expect_all_in_order(const std::vector<Received>& received, int count
   EXPECT_EQ(ids.size(), static_cast<std::size_t>(count)) << "ids must be distinct";
 }
 
-/// Two threads fire in strict turns: if one fire returned before the other began, that is the order of arrival.
-inline void fire_in_strict_turns(TriggerDispatcher& dispatcher, const std::string& name, int count) {
+/// Two threads, 0 and 1, call send(thread, turn) in strict turns: one call returned before the other one begins.
+template <class Send>
+void in_strict_turns(int count, Send&& send) {
   std::atomic<int> turn{0};
   const auto player = [&](int me) {
     for (int now = turn.load(); now < count; now = turn.load()) {
@@ -80,16 +81,23 @@ inline void fire_in_strict_turns(TriggerDispatcher& dispatcher, const std::strin
         std::this_thread::yield();
         continue;
       }
-      Message message;
-      message.body = std::to_string(now);
-      message.key = "one key";
-      dispatcher.fire(name, message);
+      send(me, now);
       turn.store(now + 1);
     }
   };
   std::thread other(player, 1);
   player(0);
   other.join();
+}
+
+/// If one fire returned before the other began, that is the order of arrival.
+inline void fire_in_strict_turns(TriggerDispatcher& dispatcher, const std::string& name, int count) {
+  in_strict_turns(count, [&](int /*thread*/, int turn) {
+    Message message;
+    message.body = std::to_string(turn);
+    message.key = "one key";
+    dispatcher.fire(name, message);
+  });
   ASSERT_TRUE(dispatcher.flush(300s));
   ASSERT_EQ(dispatcher.stats().brokers.at(name).delivered, static_cast<std::uint64_t>(count));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// docs/configuration.md has the tables that the loader reads by. After a change:
+// docs/configuration.md and docs/triggers.md have the tables that the loader reads by. After a change:
 //     ACTION_TRIGGERS_UPDATE_DOCS=1 action_triggers_unit_tests --gtest_filter='ReferencePage*'
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,6 +13,7 @@
 #include "action_triggers/broker_registry.hpp"
 #include "action_triggers/status.hpp"
 #include "config/field_table.hpp"
+#include "triggers/trigger_fields.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -24,8 +25,8 @@ std::string read(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-void check_table(const std::string& name, const std::vector<const FieldInfo*>& fields) {
-  const std::string path = docs + "configuration.md";
+void check_table(const std::string& file, const std::string& name, const std::vector<const FieldInfo*>& fields) {
+  const std::string path = docs + file;
   std::string page = read(path);
   const std::string begin_mark = "<!-- table " + name + " -->\n";
   const std::size_t begin = page.find(begin_mark);
@@ -41,10 +42,20 @@ void check_table(const std::string& name, const std::vector<const FieldInfo*>& f
   EXPECT_EQ(page.substr(from, end - from), expected);
 }
 
+std::vector<const FieldInfo*> pointers_to(const std::vector<FieldInfo>& fields) {
+  std::vector<const FieldInfo*> pointers;
+  for (const FieldInfo& field : fields) pointers.push_back(&field);
+  return pointers;
+}
+
 TEST(ReferencePageTest, HasTheLoadersTables) {
-  check_table("common", common_fields());
+  check_table("configuration.md", "common", common_fields());
   const BrokerRegistry registry = BrokerRegistry::builtin();
-  for (const std::string& type : registry.types()) check_table(type, registry.find(type)->fields());
+  for (const std::string& type : registry.types()) {
+    check_table("configuration.md", type, registry.find(type)->fields());
+  }
+  check_table("triggers.md", "trigger", pointers_to(trigger_fields()));
+  check_table("triggers.md", "target", pointers_to(target_fields()));
 }
 
 TEST(ReferencePageTest, EveryStatusIsExplained) {
