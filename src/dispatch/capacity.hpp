@@ -4,7 +4,7 @@
 /// fire() reserves. The lane releases: OutcomeQueue when a message has its outcome, for several at once and before its
 /// report, so that a callback may fire; but what the broker still holds beyond its outcome (a deadline came first) when
 /// it is reported and the broker has completed it, whichever comes last: LaneCore::reported() or released_by_broker().
-/// A fire() that finds no memory for its record gives back its own (Dispatcher::accept()).
+/// A fire() that finds no memory for its record gives back its own (Dispatcher::fire()).
 #pragma once
 
 #include <algorithm>
