@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Measures action_triggers beside the raw client libraries and other clients, and writes docs/performance.md's table.
 
-machine.py says on what, measure.py, bursts.py, costs.py and triggers.py run the programs, goals.py says what is to be reached,
-report.py draws. Run it through scripts/bench, which builds the programs and starts the servers.
+machine.py says on what, measure.py, bursts.py, costs.py and triggers.py run the programs, goals.py says what is to be
+reached, report.py draws. Run it through scripts/bench, which builds the programs and starts the servers.
 """
 
 import argparse

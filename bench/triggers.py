@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What emit() costs on the calling thread, how fast conditions are beside event-ruler, and what a reload costs. Processor
-time, except where a row says ms."""
+"""What emit() costs on the calling thread, how fast conditions are beside event-ruler, and what a reload costs.
+
+Processor time, except where a row says ms.
+"""
 
 import measure
 
@@ -43,7 +45,7 @@ def emit(bench, size):
 
 
 def conditions(bench, runs):
-    """The same conditions and the same event, each in one thread: from the event's bytes to the conditions that match."""
+    """The same conditions and the same event, each in one thread, from the event's bytes to those that match."""
     arguments = ("--names", RULES, "--size", EVENT_BYTES)
     given = measure.program(PROGRAM, "conditions", *arguments)
     file = measure.ROOT / "build/bench/conditions.txt"
