@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# event_ruler.sh [FILE.java ARGUMENT...]: runs EventRulerPeer.java or another program of one file, which says itself what
+# event_ruler.sh [FILE.java ARGUMENT...]: runs EventRulerPeer.java, or another program of one file, which says what
 # it reads and writes. Fetches event-ruler and a Java compiler first, if they are not there: scripts/setup event-ruler.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
