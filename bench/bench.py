@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Measures action_triggers beside the raw client libraries and other clients, and writes docs/performance.md's table.
 
-machine.py says on what, measure.py, bursts.py and costs.py run the programs, goals.py says what is to be reached,
-report.py draws. Run it through scripts/bench, which builds the programs and starts the servers.
+machine.py says on what, measure.py, bursts.py, costs.py and triggers.py run the programs, goals.py says what is to be
+reached, report.py draws. Run it through scripts/bench, which builds the programs and starts the servers.
 """
 
 import argparse
@@ -16,9 +16,10 @@ import costs
 import machine
 import measure
 import report
+import triggers
 
 
-WITHOUT_SERVERS = {"destinations", "memory", "build", "bursts", "costs"}
+WITHOUT_SERVERS = {"destinations", "memory", "build", "bursts", "costs", "triggers"}
 
 
 def parts_of(bench, options):
@@ -37,6 +38,7 @@ def parts_of(bench, options):
              "rabbitmq": bench.rabbitmq_throughput, "latency": bench.latency, "idle": bench.idle,
              "memory": bench.memory, "build": bench.build_costs, "peers": lambda: bench.peers(options.peers),
              "bursts": lambda: bursts.run(bench, options.large), "costs": lambda: costs.run(bench),
+             "triggers": lambda: triggers.run(bench, options.event_ruler),
              "curves": lambda: (bench.curves(), bench.in_flight())}
     unknown = sorted(set(options.only or []) - set(parts))
     if unknown:
@@ -56,6 +58,7 @@ def arguments():
     parser.add_argument("--slow", action="store_true", help="while a program makes the caches forget")
     parser.add_argument("--large", action="store_true", help="also a burst of three million messages")
     parser.add_argument("--peers", metavar="PYTHON", help="also other clients, with this Python, which has them")
+    parser.add_argument("--event-ruler", action="store_true", help="also event-ruler, which is fetched if need be")
     parser.add_argument("--three-nodes", nargs=2, metavar=("BOOTSTRAP", "KAFKA_TOPICS"),
                         help="also a cluster of three, and its kafka-topics")
     parser.add_argument("--write", action="store_true", help="write the table and plots into docs/")

@@ -51,4 +51,13 @@ GOALS = {(work, unit): (better, goal) for work, unit, better, goal in (
     ("any mistakes in 1 MiB of configuration, the longest", "s", LOWER, 1),
     ("caches of 500 idle threads that fired 320 messages each", "MiB", LOWER, 32),
     ("caches of 500 idle threads that fired 4 messages each", "MiB", LOWER, 32),
+    ("`emit()` of 256 B to one target as it is ÷ `fire()`", "ns CPU/event", LOWER, 1.3),
+    ("`emit()` to three targets as they are ÷ three `fire()`s", "ns CPU/event", LOWER, 1.1),
+    ("`emit()` of 256 B, 100 triggers of one name, 2 match and make a body of 5 fields", "ns CPU/event", LOWER, 2_000),
+    ("`emit()` of 1 KiB, 100 triggers of one name, 2 match and make a body of 5 fields", "ns CPU/event", LOWER, 4_000),
+    ("10,000 triggers of one name, 2 match ÷ those 2 alone", "ns CPU/event", LOWER, 1.5),
+    ("10,000 triggers of as many names, 2 match ÷ those 2 alone", "ns CPU/event", LOWER, 1.5),
+    ("100 conditions on an event of 900 B, against event-ruler", "events/s", HIGHER, 3),
+    ("`reload()` of 1,000 destinations without change", "ms", LOWER, 20),
+    ("the longest `fire()` meanwhile, less that without a reload", "ms", LOWER, 1),
 )}

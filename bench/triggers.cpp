@@ -14,6 +14,8 @@
 
 #include "action_triggers/action_triggers.hpp"
 #include "measure.hpp"
+#include "triggers/trigger_config.hpp"
+#include "triggers/trigger_selection.hpp"
 
 using namespace action_triggers::bench;
 namespace at = action_triggers;
@@ -44,6 +46,7 @@ std::string brokers(std::size_t count, const std::string& extra = {}) {
 }
 
 /// `count` triggers of which `same_event` decides whether all are for one event. Two match: the first and the last.
+/// The others are short: a configuration has 1 MiB at most.
 std::string triggers(std::size_t count, bool same_event, const std::string& target) {
   std::string text;
   for (std::size_t i = 0; i < count; ++i) {
@@ -51,7 +54,7 @@ std::string triggers(std::size_t count, bool same_event, const std::string& targ
     const std::string event = same_event || matches ? "order.paid" : "order.paid" + std::to_string(i);
     text += (i == 0 ? "\"t" : ",\"t") + std::to_string(i) + R"(": {"events": [")" + event +
             R"("], "when": {"status": [")" + (matches ? "paid" : "state-" + std::to_string(i)) +
-            R"("]}, "targets": [)" + target + "]}";
+            R"("]}, "targets": [)" + (matches ? target : "\"b0\"") + "]}";
   }
   return R"(, "triggers": {)" + text + "}";
 }
@@ -78,20 +81,25 @@ double thread_cpu() {
   return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
 
-/// Processor time of the calling thread for one call, in ns: the median of batches. The lane gets the time to take its
-/// messages between them.
-template <class Call>
-double cost_of(at::TriggerDispatcher& dispatcher, std::size_t count, Call&& call) {
+/// Processor time of the calling thread for one call, in ns: the median of batches.
+template <class Call, class Between>
+double cost_of(std::size_t count, const Call& call, const Between& between) {
   constexpr std::size_t batch = 1000;
   std::vector<double> batches;
   for (std::size_t done = 0; done < count; done += batch) {
     const double before = thread_cpu();
     for (std::size_t i = 0; i < batch; ++i) call();
     batches.push_back((thread_cpu() - before) / batch);
-    dispatcher.flush();
+    between();
   }
   std::nth_element(batches.begin(), batches.begin() + static_cast<std::ptrdiff_t>(batches.size() / 2), batches.end());
   return batches[batches.size() / 2];
+}
+
+/// The same; the lane gets the time to take its messages between the batches.
+template <class Call>
+double cost_of(at::TriggerDispatcher& dispatcher, std::size_t count, const Call& call) {
+  return cost_of(count, call, [&] { dispatcher.flush(); });
 }
 
 nlohmann::json emits(const Options& options) {
@@ -120,6 +128,47 @@ nlohmann::json emits(const Options& options) {
     }
   }
   return result;
+}
+
+/// `count` conditions of which two hold for an order(): alone, as event-ruler takes them.
+std::vector<std::string> conditions(std::size_t count) {
+  std::vector<std::string> all;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string status = i == 0 || i + 1 == count ? "paid" : "state-" + std::to_string(i);
+    all.push_back(R"({"status": [")" + status +
+                  R"("], "total": [{"numeric": [">=", 10]}], "customer": {"country": ["DE", "FR"]}})");
+  }
+  return all;
+}
+
+/// What the other side gets.
+nlohmann::json given(const Options& options) {
+  return {{"event", order(options.size)}, {"conditions", conditions(options.names)}};
+}
+
+/// From the event's bytes to the triggers whose conditions hold.
+nlohmann::json matches(const Options& options) {
+  const at::BrokerRegistry instant = registry();
+  std::string text;
+  for (const std::string& condition : conditions(options.names)) {
+    text += (text.empty() ? "\"t" : ", \"t") + std::to_string(text.size()) +
+            R"(": {"events": ["order.paid"], "targets": ["b0"], "when": )" + condition + "}";
+  }
+  const at::Config config = at::parse_config(brokers(1, R"(, "triggers": {)" + text + "}"), instant);
+  std::vector<const at::detail::TriggerConfig*> triggers;
+  for (const auto& trigger : config.section<at::detail::TriggersConfig>()->triggers) triggers.push_back(&trigger);
+  const at::detail::TriggerSelection selection(triggers);
+  at::detail::TriggerSelection::Search search;
+  const std::string event = order(options.size);
+  std::size_t matching = 0;
+  const auto match = [&] {
+    matching = 0;
+    for (const std::uint32_t index : selection.find("order.paid", event, search)) {
+      if (triggers[index]->when->matches(search.json.root())) ++matching;
+    }
+  };
+  const double nanoseconds = cost_of(options.count, match, [] {});
+  return {{"matching", matching}, {"per_second", 1e9 / nanoseconds}};
 }
 
 /// NAMES destinations, nothing changed: how long a reload takes, and the longest fire() meanwhile and without one.
@@ -164,9 +213,15 @@ nlohmann::json reloads(const Options& options) {
 int main(int argc, char** argv) {
   const Options options = parse(argc, argv, "Measures emit() and reload().",
                                 {{"emit", "COUNT calls of each kind, with SIZE bytes of JSON and up to NAMES triggers"},
+                                 {"conditions", "prints an event of SIZE bytes and NAMES conditions"},
+                                 {"match", "COUNT times these conditions on that event, without any message"},
                                  {"reload", "of NAMES destinations"}});
   try {
-    return report(options, "action_triggers", options.work == "emit" ? emits(options) : reloads(options));
+    const auto run = options.work == "emit"         ? emits
+                     : options.work == "conditions" ? given
+                     : options.work == "match"      ? matches
+                                                    : reloads;
+    return report(options, "action_triggers", run(options));
   } catch (const std::exception& error) {
     return fail(error.what());
   }

@@ -37,6 +37,9 @@ class Condition {
 
   explicit Condition(Field root) : root_(std::move(root)) {}
 
+  /// What is said of the payload itself.
+  [[nodiscard]] const Field& root() const noexcept { return root_; }
+
   /// Allocates nothing, unless a string that it looks at has escapes. Its time grows with the size of the payload times
   /// that of the condition at most.
   [[nodiscard]] bool matches(PayloadJson::Value root) const;

@@ -24,11 +24,20 @@ std::optional<bool> holds_for(const std::optional<Condition>& condition, EventVi
   return condition->matches(json->root());
 }
 
+std::vector<const TriggerConfig*> active_of(const TriggersConfig* config) {
+  std::vector<const TriggerConfig*> active;
+  if (config == nullptr) return active;
+  for (const TriggerConfig& trigger : config->triggers) {
+    if (trigger.active) active.push_back(&trigger);
+  }
+  return active;
+}
+
 }  // namespace
 
 TriggerTable::TriggerTable(std::shared_ptr<const TriggersConfig> config, const FindDestination& find,
                            const CountersOf& counters_of)
-    : config_(std::move(config)) {
+    : config_(std::move(config)), selection_(active_of(config_.get())) {
   if (config_ == nullptr) return;
   for (const TriggerConfig& trigger : config_->triggers) add(trigger, find, counters_of(trigger.name));
 }
@@ -44,17 +53,14 @@ void TriggerTable::add(const TriggerConfig& trigger, const FindDestination& find
     }
     bound.targets.push_back({&target, destination});
   }
-  const auto index = static_cast<std::uint32_t>(triggers_.size());
   triggers_.push_back(std::move(bound));
-  for (const std::string& pattern : trigger.events) events_.add(pattern, index);
 }
 
 // --------------------------------------------------------------------------------------------------------- one event
 
 /// What one emit() uses and a later one on the same thread uses again.
 struct Emitter::Scratch {
-  std::vector<std::uint32_t> matches;
-  PayloadJson json;
+  TriggerSelection::Search search;
   Message message;
   std::string body;
   std::string text;
@@ -202,7 +208,7 @@ class Emitter::Sending {
     }
     const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
     event_.emplace(EventParts{.name = name_, .id = id, .time = now, .body = parts_.body, .message = parts_.rest},
-                   scratch_.json);
+                   scratch_.search.json, scratch_.search.is_json);
     return *event_;
   }
 
@@ -239,8 +245,23 @@ Emitter::Table Emitter::make_table(std::shared_ptr<const TriggersConfig> config,
     if (counters == nullptr) counters = std::make_unique<TriggerCounters>(name);
     return *counters;
   };
-  return std::make_unique<const TriggerTable>(std::move(config), find, counters_of);
+  tables_.reserve(tables_.size() + 1);  // what throws from here on would need the lock to free the table
+  Table table(new TriggerTable(std::move(config), find, counters_of), RetireTable{this});
+  tables_.push_back(table.get());
+  return table;
 }
+
+void RetireTable::operator()(const TriggerTable* table) const noexcept { emitter->retire(table); }
+
+void Emitter::retire(const TriggerTable* table) noexcept {
+  const std::lock_guard lock(mutex_);
+  table->for_each_left_out([](TriggerCounters& of, std::uint64_t events) { of.count_filtered(events); });
+  std::erase(tables_, table);
+  delete table;
+}
+
+/// Takes no lock: in a child of fork() another thread may have had it.
+Emitter::~Emitter() { delete owned_table_.release(); }
 
 Emitter::Table Emitter::swap(Table table) noexcept {
   Table old = std::exchange(owned_table_, std::move(table));
@@ -253,15 +274,14 @@ Emission Emitter::emit(std::string_view event, const MessageParts& parts, const 
   const ReadSection reading;
   const ScratchOfThread scratch;
   const TriggerTable& table = *table_.load(std::memory_order_seq_cst);
-  table.find(event, scratch->matches);
-  const std::vector<std::uint32_t>& matches = scratch->matches;
-  if (matches.empty()) {
+  const std::span<const std::uint32_t> found = table.find(event, parts.body, scratch->search);
+  if (scratch->search.buckets.empty()) {
     count_unmatched(event);
     return emission;
   }
   Sending sending(*dispatcher_, *scratch, event, parts, callback, emission);
-  const bool alone = matches.size() == 1 && table.trigger(matches.front()).targets.size() == 1;
-  for (const std::uint32_t index : matches) sending.send(table.trigger(index), alone);
+  const bool alone = found.size() == 1 && table.trigger(found.front()).targets.size() == 1;
+  for (const std::uint32_t index : found) sending.send(table.trigger(index), alone);
   return emission;
 }
 
@@ -282,6 +302,11 @@ void Emitter::count_unmatched(std::string_view event) noexcept {
 void Emitter::add_to(Stats& stats) const {
   const std::lock_guard lock(mutex_);
   for (const auto& [name, counters] : counters_) stats.triggers.emplace(name, counters->stats());
+  for (const TriggerTable* table : tables_) {
+    table->for_each_left_out([&](const TriggerCounters& of, std::uint64_t events) {
+      stats.triggers.find(of.name())->second.filtered += events;
+    });
+  }
   stats.unmatched_events = unmatched_.load(std::memory_order_relaxed);
 }
 

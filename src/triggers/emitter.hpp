@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -16,14 +17,16 @@
 #include "action_triggers/delivery.hpp"
 #include "action_triggers/emission.hpp"
 #include "dispatch/dispatcher.hpp"
-#include "triggers/event_table.hpp"
 #include "triggers/event_view.hpp"
 #include "triggers/trigger_config.hpp"
 #include "triggers/trigger_counters.hpp"
+#include "triggers/trigger_selection.hpp"
 
 namespace action_triggers::detail {
 
-/// The triggers of one configuration, with the destinations that they send to. Nothing in it changes.
+class Emitter;
+
+/// The triggers of one configuration, with the destinations that they send to. Nothing in it changes but counts.
 class TriggerTable {
  public:
   struct Target {
@@ -43,27 +46,47 @@ class TriggerTable {
   TriggerTable(std::shared_ptr<const TriggersConfig> config, const FindDestination& find,
                const CountersOf& counters_of);
 
-  /// The active triggers whose patterns match: indexes for trigger(), in the file's order.
-  void find(std::string_view event, std::vector<std::uint32_t>& into) const { events_.find(event, into); }
+  /// The active triggers that an event may concern, see TriggerSelection: indexes for trigger(), in the file's order.
+  std::span<const std::uint32_t> find(std::string_view event, std::string_view payload,
+                                      TriggerSelection::Search& search) const {
+    return selection_.find(event, payload, search);
+  }
   [[nodiscard]] const Trigger& trigger(std::uint32_t index) const noexcept { return triggers_[index]; }
-  [[nodiscard]] bool empty() const noexcept { return triggers_.empty(); }
+
+  /// Calls `add(counters, events)` for each trigger: events of its name that find() has left it out of, which its
+  /// counters do not know of.
+  template <class Add>
+  void for_each_left_out(const Add& add) const {
+    for (std::uint32_t i = 0; i < triggers_.size(); ++i) add(*triggers_[i].counters, selection_.left_out(i));
+  }
 
  private:
   void add(const TriggerConfig& trigger, const FindDestination& find, TriggerCounters& counters);
 
   std::shared_ptr<const TriggersConfig> config_;
+  TriggerSelection selection_;
   std::vector<Trigger> triggers_;
-  EventTable events_;
 };
 
-/// Threads: emit() and stats() from any.
+/// Frees a table that nobody uses any more; what it has counted is kept.
+struct RetireTable {
+  Emitter* emitter = nullptr;
+  void operator()(const TriggerTable* table) const noexcept;
+};
+
+/// Threads: emit() and add_to() from any.
 class Emitter {
  public:
+  Emitter() = default;
+  ~Emitter();
+  Emitter(const Emitter&) = delete;
+  Emitter& operator=(const Emitter&) = delete;
+
   /// Before anything else. `dispatcher` is not used after its end, and must end before this. `config`: nullptr if there
   /// are no triggers. Throws as TriggerTable.
   void bind(Dispatcher& dispatcher, std::shared_ptr<const TriggersConfig> config);
 
-  using Table = std::unique_ptr<const TriggerTable>;
+  using Table = std::unique_ptr<const TriggerTable, RetireTable>;
   /// The triggers of another configuration, which keep what they counted under their names. Throws as TriggerTable.
   Table make_table(std::shared_ptr<const TriggersConfig> config, const TriggerTable::FindDestination& find);
   /// From now on events go by these. Returns those before: free them when no emit() can be using them any more.
@@ -75,20 +98,23 @@ class Emitter {
   void add_to(Stats& stats) const;
 
  private:
+  friend struct RetireTable;
   struct Scratch;
   class ScratchOfThread;
   class Sending;
   void count_unmatched(std::string_view event) noexcept;
+  void retire(const TriggerTable* table) noexcept;
 
   Dispatcher* dispatcher_ = nullptr;
-  Table owned_table_;
   std::atomic<const TriggerTable*> table_{nullptr};
 
   std::atomic<std::uint64_t> unmatched_{0};
   mutable std::mutex mutex_;
   // Of all triggers that there ever were: an outcome may still be on its way to one. Under mutex_.
   std::map<std::string, std::unique_ptr<TriggerCounters>, std::less<>> counters_;
-  std::unordered_set<std::string> logged_;  // events that nothing matched, under mutex_
+  std::vector<const TriggerTable*> tables_;  // those that are not freed yet, under mutex_
+  std::unordered_set<std::string> logged_;   // events that nothing matched, under mutex_
+  Table owned_table_;
 };
 
 }  // namespace action_triggers::detail

@@ -26,7 +26,10 @@ EventTable::Search& EventTable::search_of_this_thread() {
 
 void EventTable::add(std::string_view pattern, std::uint32_t index) {
   if (!has_wildcards(pattern)) {
-    names_[std::string(pattern)].push_back(index);
+    const std::uint64_t hash = hash_of(pattern);
+    Name* name = names_.find(hash, [&](const Name& one) { return one.text == pattern; });
+    if (name == nullptr) name = &names_.add(hash, {std::string(pattern), {}});
+    name->indexes.push_back(index);
     return;
   }
   if (nodes_.empty()) nodes_.emplace_back();
@@ -75,7 +78,8 @@ void EventTable::find(std::string_view event, std::vector<std::uint32_t>& into) 
   const auto take = [&](const std::vector<std::uint32_t>& indexes) {
     into.insert(into.end(), indexes.begin(), indexes.end());
   };
-  if (const auto found = names_.find(event); found != names_.end()) take(found->second);
+  const Name* const name = names_.find(hash_of(event), [&](const Name& one) { return one.text == event; });
+  if (name != nullptr) take(name->indexes);
   if (!nodes_.empty()) {
     Search& search = search_of_this_thread();
     if (search.seen.size() < nodes_.size()) search.seen.resize(nodes_.size());
@@ -89,6 +93,7 @@ void EventTable::find(std::string_view event, std::vector<std::uint32_t>& into) 
     for (const std::uint32_t node : search.reached) take(nodes_[node].indexes);
     for (const std::uint32_t node : search.any_words) take(nodes_[node].indexes);
   }
+  if (into.size() < 2) return;
   std::sort(into.begin(), into.end());
   into.erase(std::unique(into.begin(), into.end()), into.end());
 }

@@ -10,6 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/hash_table.hpp"
+
 namespace action_triggers::detail {
 
 /// Event patterns, each with a number of the caller's (a trigger's index). What a look-up costs depends on the words of
@@ -50,7 +52,12 @@ class EventTable {
   void step(Search& search, std::string_view word) const;
   static Search& search_of_this_thread();
 
-  ByText<std::vector<std::uint32_t>> names_;
+  struct Name {
+    std::string text;
+    std::vector<std::uint32_t> indexes;
+  };
+
+  HashTable<Name> names_;
   std::vector<Node> nodes_;  // [0] is the root; empty: there is no pattern
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,7 +29,9 @@ struct EventParts {
 class EventView {
  public:
   /// `json` holds the payload once it is read; a thread uses the same one for all its events, which saves allocations.
-  EventView(const EventParts& parts, PayloadJson& json) noexcept : parts_(parts), json_(json) {}
+  /// `is_json`: what reading the payload into `json` said, if somebody has done that already.
+  EventView(const EventParts& parts, PayloadJson& json, std::optional<bool> is_json = std::nullopt) noexcept
+      : parts_(parts), json_(json), state_(is_json ? state_of(*is_json) : State::unread) {}
 
   [[nodiscard]] std::string_view name() const noexcept { return parts_.name; }
   [[nodiscard]] std::string_view id() const noexcept { return parts_.id; }
@@ -49,7 +52,7 @@ class EventView {
 
   /// The payload; nullptr: it is not JSON, as json_error() says.
   [[nodiscard]] const PayloadJson* json() {
-    if (state_ == State::unread) state_ = json_.read(parts_.body) ? State::json : State::no_json;
+    if (state_ == State::unread) state_ = state_of(json_.read(parts_.body));
     return state_ == State::json ? &json_ : nullptr;
   }
   /// A sentence with the place. Only after json() was nullptr.
@@ -59,10 +62,11 @@ class EventView {
 
  private:
   enum class State : std::uint8_t { unread, json, no_json };
+  static State state_of(bool is_json) noexcept { return is_json ? State::json : State::no_json; }
 
   const EventParts parts_;
   PayloadJson& json_;
-  State state_ = State::unread;
+  State state_;
 };
 
 }  // namespace action_triggers::detail

@@ -26,6 +26,7 @@
 #include "support/registries.hpp"
 #include "triggers/body_template.hpp"
 #include "triggers/event_table.hpp"
+#include "triggers/trigger_selection.hpp"
 #include "unit/configs.hpp"
 #include "unit/template_support.hpp"
 
@@ -251,6 +252,31 @@ TEST(AllocationTest, OnceWarmNothingIsAllocatedToFindATriggerAndToMatchItsCondit
       "lines": [{"sku": "1A2B3D"}, {"sku": "1A2B3C, and long enough not to be short, C", "count": 2}], "vip": true})"));
     EXPECT_TRUE(condition.matches(json.root()));
     return allocated - before;
+  };
+  EXPECT_GT(allocated_by_one(), 0U);
+  EXPECT_EQ(allocated_by_one(), 0U);
+}
+
+TEST(AllocationTest, OnceWarmNothingIsAllocatedToSelectTriggers) {
+  std::vector<detail::TriggerConfig> triggers(20);
+  std::vector<const detail::TriggerConfig*> all;
+  for (detail::TriggerConfig& trigger : triggers) {
+    all.push_back(&trigger);
+    const std::string when =
+        R"({"order": {"status": ["a rather long text, and )" + std::to_string(all.size()) + R"("]}})";
+    trigger.events = {all.size() % 2 == 0 ? "order.paid" : "order.#"};
+    trigger.when = tests::condition_of(when);
+  }
+  const detail::TriggerSelection selection(all);
+  detail::TriggerSelection::Search search;
+  const auto allocated_by_one = [&] {
+    const std::size_t before = allocated;
+    const auto found = selection.find(
+        "order.paid", R"({"order": {"status": ["a rather long text, \u0061nd 7", "a rather long text, and 8"]}})",
+        search);
+    const std::size_t by_one = allocated - before;
+    EXPECT_EQ(found.size(), 2U);
+    return by_one;
   };
   EXPECT_GT(allocated_by_one(), 0U);
   EXPECT_EQ(allocated_by_one(), 0U);

@@ -100,6 +100,48 @@ TEST_F(EmitTest, ConditionsOfTriggersAndTargets) {
   EXPECT_EQ(dispatcher_->stats().unmatched_events, 0U);
 }
 
+/// Ten triggers: which of them an event's status is for is looked up, not tried out.
+std::string triggers_by_status() {
+  std::string triggers = R"("all": {"events": ["order", "order.#"], "targets": ["c"]})";
+  for (int i = 0; i < 10; ++i) {
+    const std::string number = std::to_string(i);
+    triggers += R"(, "t)" + number + R"(": {"events": ["order"], "targets": [")" + (i % 2 == 0 ? "a" : "b") +
+                R"("], "when": {"status": ["s)" + number + R"(", "any"], "total": [{"numeric": [">", 0]}]}})";
+  }
+  return "{" + triggers + "}";
+}
+
+TEST_F(EmitTest, TriggersAreSelectedByAStringOfThePayloadAndAllAreCounted) {
+  make(triggers_by_status());
+  EXPECT_EQ(dispatcher_->emit("order", R"({"status": "s3", "total": 1})").wait().size(), 2U);
+  EXPECT_EQ(dispatcher_->emit("order", R"({"status": "s3", "total": 0})").wait().size(), 1U);
+  EXPECT_EQ(dispatcher_->emit("order", R"({"status": ["any", "s3"], "total": 1})").wait().size(), 11U);
+  EXPECT_EQ(dispatcher_->emit("order", R"({"status": "none"})").wait().size(), 1U);
+  EXPECT_EQ(dispatcher_->emit("order.paid", "no JSON").wait().size(), 1U) << "nobody looks into it";
+  const Emission failed = dispatcher_->emit("order", "no JSON");
+  ASSERT_EQ(failed.wait().size(), 11U);
+  EXPECT_TRUE(failed[0].wait().status.ok());
+  EXPECT_THAT(failed[4].wait().status.message(), HasSubstr("trigger 't3', target 0, when: The payload is not JSON"));
+  const Stats stats = dispatcher_->stats();
+  EXPECT_EQ(stats.unmatched_events, 0U);
+  EXPECT_EQ(stats.triggers.at("all").matched, 6U);
+  EXPECT_EQ(stats.triggers.at("all").filtered, 0U);
+  EXPECT_EQ(stats.triggers.at("t3").matched, 3U);
+  EXPECT_EQ(stats.triggers.at("t3").filtered, 2U);
+  EXPECT_EQ(stats.triggers.at("t4").matched, 2U);
+  EXPECT_EQ(stats.triggers.at("t4").filtered, 3U);
+}
+
+TEST_F(EmitTest, AnEventThatSelectsNoTriggerIsFilteredAndNotUnmatched) {
+  make(R"({"t": {"events": ["e"], "when": {"a": ["1"]}, "targets": ["a"]},
+           "u": {"events": ["e"], "when": {"a": ["2"]}, "targets": ["a"]},
+           "v": {"events": ["e"], "when": {"a": ["3"]}, "targets": ["a"]},
+           "w": {"events": ["e"], "when": {"a": ["4"]}, "targets": ["a"]}})");
+  EXPECT_TRUE(dispatcher_->emit("e", R"({"a": "5"})").empty());
+  EXPECT_EQ(dispatcher_->stats().unmatched_events, 0U);
+  EXPECT_EQ(dispatcher_->stats().triggers.at("w").filtered, 1U);
+}
+
 TEST_F(EmitTest, ATargetShapesItsMessage) {
   make(R"({"t": {"events": ["order.paid"], "targets": [
             {"broker": "a", "body": {"id": "{{ /id }}", "text": "Order {{ /id }} of {{ /name:-a customer }}"},

@@ -121,6 +121,28 @@ TEST_F(ReloadTest, TriggersChangeAndKeepTheirCounts) {
   EXPECT_EQ(dispatcher_->stats().triggers.at("t").sent, 3U);
 }
 
+TEST_F(ReloadTest, EventsThatLeftATriggerOutStayCounted) {
+  std::string triggers;
+  for (int i = 0; i < 9; ++i) {
+    triggers += (i == 0 ? "\"t" : ", \"t") + std::to_string(i) + R"(": {"events": ["e"], "when": {"a": [")" +
+                std::to_string(i) + R"("]}, "targets": ["a"]})";
+  }
+  triggers = "{" + triggers + "}";
+  make(broker("a"), triggers);
+  const auto filtered = [&] { return dispatcher_->stats().triggers.at("t1").filtered; };
+  for (int i = 0; i < 3; ++i) dispatcher_->emit("e", R"({"a": "7"})").wait();
+  EXPECT_EQ(filtered(), 3U);
+  dispatcher_->reload(config_of(broker("a"), triggers));
+  EXPECT_EQ(filtered(), 3U);
+  dispatcher_->emit("e", R"({"a": "7"})").wait();
+  dispatcher_->emit("e", R"({"a": "1"})").wait();
+  EXPECT_EQ(filtered(), 4U);
+  dispatcher_->reload(config_of(broker("a")));
+  EXPECT_EQ(filtered(), 4U);
+  EXPECT_EQ(dispatcher_->stats().triggers.at("t7").matched, 4U);
+  EXPECT_EQ(dispatcher_->stats().triggers.at("t7").filtered, 1U);
+}
+
 TEST_F(ReloadTest, WhatCannotBeMadeChangesNothing) {
   std::atomic<bool> broken{false};
   const BrokerRegistry registry = tests::registry_of([&](const BrokerConfig& config) {
@@ -141,6 +163,40 @@ TEST_F(ReloadTest, WhatCannotBeMadeChangesNothing) {
   broken = false;
   dispatcher.reload(config_of(broker("a", "3")));
   EXPECT_TRUE(dispatcher.fire("a", "z").wait().status.ok());
+}
+
+TEST_F(ReloadTest, NoEventIsCountedTwiceOrNotAtAllUnderFire) {
+  std::string triggers;
+  for (int i = 0; i < 8; ++i) {
+    triggers += (i == 0 ? "\"t" : ", \"t") + std::to_string(i) + R"(": {"events": ["e"], "when": {"a": [")" +
+                std::to_string(i) + R"("]}, "targets": ["a"]})";
+  }
+  triggers = "{" + triggers + "}";
+  make(broker("a"), triggers);
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> emitted{0};
+  std::vector<std::thread> emitting;
+  for (int thread = 0; thread < 3; ++thread) {
+    emitting.emplace_back([&] {
+      for (int i = 0; !stop; ++i) {
+        dispatcher_->emit("e", R"({"a": ")" + std::to_string(i % 9) + "\"}");
+        ++emitted;
+        if (i % 50 == 0) dispatcher_->flush(1min);  // within capacity
+      }
+    });
+  }
+  std::uint64_t before = 0;
+  for (int i = 0; i < 50; ++i) {
+    dispatcher_->reload(config_of(broker("a"), triggers), 1min);
+    const std::uint64_t filtered = dispatcher_->stats().triggers.at("t0").filtered;
+    EXPECT_GE(filtered, before) << "a count never goes back";
+    before = filtered;
+  }
+  stop = true;
+  for (std::thread& thread : emitting) thread.join();
+  for (const auto& [name, stats] : dispatcher_->stats().triggers) {
+    EXPECT_EQ(stats.matched + stats.filtered, emitted) << name;
+  }
 }
 
 TEST_F(ReloadTest, AFileThatIsWrongChangesNothing) {
