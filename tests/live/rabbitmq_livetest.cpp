@@ -240,7 +240,7 @@ TEST_F(RabbitMqTest, AFullQueueThatRejectsIsRejected) {
 }
 
 TEST_F(RabbitMqTest, AMessageOverTheBrokersLimitIsTooLarge) {
-  // 128 MiB is the limit of RabbitMQ 3, 16 MiB that of 4.
+  // The limit that scripts/servers sets is 128 MiB.
   TriggerDispatcher dispatcher(
       config_with(broker("b", "rabbitmq", rabbitmq_conn(), queue_params(R"(, "max_queued_bytes": 1000000000)"))));
   const Delivery before = dispatcher.fire("b", "before");
