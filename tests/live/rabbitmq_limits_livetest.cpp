@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // RabbitMQ, the real one, where it allows less than usual: few channels, small frames.
+#include <fstream>
 #include <mutex>
+#include <sstream>
 
 #include "live/rabbitmq_support.hpp"
 #include "support/rabbitmq_setting.hpp"
@@ -159,6 +161,19 @@ TEST_F(SmallFramesTest, ADeclarationThatFitsNoFrameIsSaid) {
     EXPECT_THAT(dispatcher.fire("good", "x").wait(), IsOk());
   }
   EXPECT_EQ(dispatcher.stats().brokers.at("good").last_error, "");
+}
+
+/// RabbitMQ 4 keeps files of every queue open: with the 1024 of a login it dies when hundreds of queues start at once.
+TEST(PrivateRabbitMqTest, MayOpenAsManyFilesAsTheMachineAllows) {
+  std::ifstream limits("/proc/" + Servers::variable("AT_RABBITMQ_PID") + "/limits");
+  std::string soft;
+  std::string hard;
+  const std::string_view files = "Max open files";
+  for (std::string line; std::getline(limits, line);) {
+    if (line.starts_with(files)) std::istringstream(line.substr(files.size())) >> soft >> hard;
+  }
+  EXPECT_THAT(soft, ::testing::AnyOf("65536", hard));
+  EXPECT_NE(soft, "");
 }
 
 }  // namespace
