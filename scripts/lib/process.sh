@@ -54,6 +54,10 @@ shut_down() {
   kill_all "$1"
 }
 
+# What a server may open. The usual limit of a login, 1024, is too low: RabbitMQ 4 keeps files of every queue open. The
+# hard limit itself can be a thousand million, and what reserves memory for each, as Erlang does, would not start.
+open_files=65536
+
 # Starts a command in the background with nothing of ours: its own session, no open files, a clean environment. Its
 # process id is in the server's file "spawned".
 spawn() { # server, output file, NAME=VALUE... command...
@@ -65,6 +69,7 @@ spawn() { # server, output file, NAME=VALUE... command...
       if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi
     done
     cd "$run/$server" || exit
+    ulimit -Sn $open_files 2>/dev/null || ulimit -Sn hard
     exec setsid env -i --default-signal=INT,QUIT "$(mark "$server")" PATH="$clean_path" LANG=C.UTF-8 \
       HOME="$run/$server" "$@" </dev/null >>"$output" 2>&1
   ) &

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 // RabbitMQ, the real one, where it allows less than usual: few channels, small frames.
+#include <fstream>
 #include <mutex>
+#include <sstream>
 
 #include "live/rabbitmq_support.hpp"
+#include "support/rabbitmq_setting.hpp"
 
 namespace action_triggers::tests {
 namespace {
@@ -11,24 +14,6 @@ using testing::HasCode;
 using ::testing::HasSubstr;
 using testing::IsOk;
 using ::testing::SizeIs;
-
-/// Settings of the server for the connections that are made in its lifetime.
-class ServerSetting {
- public:
-  ServerSetting(const std::string& name, const std::string& value, const std::string& usual)
-      : name_(name), usual_(usual) {
-    set(value);
-  }
-  ~ServerSetting() { set(usual_); }
-  ServerSetting(const ServerSetting&) = delete;
-  ServerSetting& operator=(const ServerSetting&) = delete;
-
- private:
-  void set(const std::string& value) {
-    Servers::rabbitmqctl("-q eval 'application:set_env(rabbit, " + name_ + ", " + value + ").'");
-  }
-  const std::string name_, usual_;
-};
 
 /// Many exchanges, and connections that are allowed few channels.
 class FewChannelsTest : public RabbitMqLiveTest {
@@ -95,7 +80,7 @@ TEST_F(FewChannelsTest, ALimitOfTheUsersIsLearnedAndTheExchangesShare) {
 
 TEST_F(FewChannelsTest, ANegotiatedMaximumIsKept) {
   for (const int channels : {2, 4, 16}) {
-    const ServerSetting setting("channel_max", std::to_string(channels), "2047");
+    const RabbitMqSetting setting("channel_max", channels, 2047);
     TriggerDispatcher dispatcher(config(rabbitmq_conn()));
     expect_all_ok(fire_at_all(dispatcher, 100), 10s);
     EXPECT_THAT(dispatcher.fire("missing", "x").wait(), HasCode(StatusCode::not_found));
@@ -105,9 +90,9 @@ TEST_F(FewChannelsTest, ANegotiatedMaximumIsKept) {
 }
 
 TEST_F(FewChannelsTest, AMessageThatClosesASharedChannelIsFoundAndTheOthersArrive) {
-  const ServerSetting size("max_message_size", "100000", "134217728");
+  const MaxMessageSize size(100'000);
   for (const int most : {2, 3, 4}) {
-    const ServerSetting channels("channel_max", std::to_string(most), "2047");
+    const RabbitMqSetting channels("channel_max", most, 2047);
     TriggerDispatcher dispatcher(config(rabbitmq_conn()));
     expect_all_ok(fire_at_all(dispatcher, 1), 10s);
     const std::vector<Delivery> around = fire_many(dispatcher, "b3", 100);
@@ -120,7 +105,7 @@ TEST_F(FewChannelsTest, AMessageThatClosesASharedChannelIsFoundAndTheOthersArriv
 }
 
 TEST_F(FewChannelsTest, NoneToPublishOnIsSaid) {
-  const ServerSetting setting("channel_max", "1", "2047");
+  const RabbitMqSetting setting("channel_max", 1, 2047);
   TriggerDispatcher dispatcher(config_with(rabbitmq("b", queue_named(good_, R"(, "retry": {"max_attempts": 1})"))));
   const DeliveryReport report = dispatcher.fire("b", "x").wait();
   EXPECT_THAT(report, HasCode(StatusCode::unavailable));
@@ -130,7 +115,7 @@ TEST_F(FewChannelsTest, NoneToPublishOnIsSaid) {
 /// Servers that allow smaller frames than usual.
 class SmallFramesTest : public RabbitMqLiveTest {
  protected:
-  const ServerSetting frame_max_{"frame_max", "8192", "131072"};
+  const RabbitMqSetting frame_max_{"frame_max", 8'192, 131'072};
 };
 
 TEST_F(SmallFramesTest, BodiesAreCutToTheFrames) {
@@ -176,6 +161,19 @@ TEST_F(SmallFramesTest, ADeclarationThatFitsNoFrameIsSaid) {
     EXPECT_THAT(dispatcher.fire("good", "x").wait(), IsOk());
   }
   EXPECT_EQ(dispatcher.stats().brokers.at("good").last_error, "");
+}
+
+/// RabbitMQ 4 keeps files of every queue open: with the 1024 of a login it dies when hundreds of queues start at once.
+TEST(PrivateRabbitMqTest, MayOpenAsManyFilesAsTheMachineAllows) {
+  std::ifstream limits("/proc/" + Servers::variable("AT_RABBITMQ_PID") + "/limits");
+  std::string soft;
+  std::string hard;
+  const std::string_view files = "Max open files";
+  for (std::string line; std::getline(limits, line);) {
+    if (line.starts_with(files)) std::istringstream(line.substr(files.size())) >> soft >> hard;
+  }
+  EXPECT_THAT(soft, ::testing::AnyOf("65536", hard));
+  EXPECT_NE(soft, "");
 }
 
 }  // namespace

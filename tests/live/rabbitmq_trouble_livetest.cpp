@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "live/rabbitmq_support.hpp"
+#include "support/rabbitmq_setting.hpp"
 
 namespace action_triggers::tests {
 namespace {
@@ -190,7 +191,7 @@ TEST_F(RabbitMqTroubleTest, ADeclaredQueueThatWasDeletedIsDeclaredAgain) {
 }
 
 TEST_F(RabbitMqTroubleTest, AMessageThatClosesTheChannelIsFoundAndTheOthersGoTogetherAgain) {
-  Servers::rabbitmqctl("-q eval 'application:set_env(rabbit, max_message_size, 100000).'");
+  const MaxMessageSize size(100'000);
   TriggerDispatcher dispatcher(config_with(rabbitmq("bad", declared(bad_)) + "," + rabbitmq("good", declared(good_))));
   for (const char* name : {"bad", "good"}) ASSERT_THAT(dispatcher.fire(name, "first").wait(), IsOk());
   for (int round = 0; round < 2; ++round) {
@@ -202,7 +203,6 @@ TEST_F(RabbitMqTroubleTest, AMessageThatClosesTheChannelIsFoundAndTheOthersGoTog
     expect_all_ok(after, 10s);
     EXPECT_THAT(large.wait(), HasCode(StatusCode::too_large));
   }
-  Servers::rabbitmqctl("-q eval 'application:set_env(rabbit, max_message_size, 134217728).'");
 }
 
 TEST_F(RabbitMqTroubleTest, AForbiddenRoutingKeyDoesNotRefuseTheAllowedOnes) {

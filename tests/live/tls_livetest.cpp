@@ -89,7 +89,8 @@ TEST_F(TlsTest, WhileTheBrokerBlocksPublishersALargeMessageWaits) {
       config_with(broker("b", "rabbitmq",
                          R"("conn_details": {"host": "localhost", "port": )" + std::to_string(listen("server")) +
                              R"(, "heartbeat": 1, "ssl": )" + with_ca() + "}",
-                         R"("queue": ")" + queue_ + R"(", "declare": true)")));
+                         // More time than rabbitmqctl takes on a busy machine.
+                         R"("queue": ")" + queue_ + R"(", "declare": true, "timeout_secs": 300)")));
   ASSERT_THAT(dispatcher.fire("b", "before").wait(), IsOk());
   Servers::rabbitmqctl("-q set_vm_memory_high_watermark 0");
   const Delivery large = dispatcher.fire("b", std::string(60'000'000, 'x'));

@@ -100,6 +100,10 @@ INSTANTIATE_TEST_SUITE_P(
              "PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'q' in vhost '/': received 'true' but "
              "current is 'false'",
              StatusCode::invalid_argument, "params.declare"},
+        Said{At::any, 406, "PRECONDITION_FAILED - unknown exchange type 'x-delayed-message'",
+             StatusCode::invalid_argument, "enable the plugin"},
+        Said{At::any, 503, "COMMAND_INVALID - unknown exchange type 'x-delayed-message'", StatusCode::unavailable,
+             "enable the plugin"},
         Said{At::any, 406, "PRECONDITION_FAILED - invalid arg 'x-message-ttl' for queue 'q'",
              StatusCode::invalid_argument, "params.declare"}));
 

@@ -63,6 +63,8 @@ constexpr std::array errors{
               "the broker does not allow this in params.declare", queue},
     AmqpError{At::any, 406, "invalid property", invalid_argument, not_persisted,
               "the broker does not allow this in params.declare", queue},
+    AmqpError{At::any, 406, "exchange type", invalid_argument, not_persisted,
+              "enable the plugin that brings the type, or correct params.declare.type", "rabbit_exchange, RabbitMQ 4"},
     AmqpError{At::any, 406, "", invalid_argument, not_persisted, "", spec},
     AmqpError{At::any, 501, "", unavailable, possibly_persisted, "", spec},
     AmqpError{At::any, 502, "", unavailable, possibly_persisted, "", spec},

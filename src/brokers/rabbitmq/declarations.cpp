@@ -112,7 +112,7 @@ void Declarations::request(Subject subject, TimePoint now) {
   if (wanted.state == State::requested || (wanted.is_suspect && wanted.refusal.at(now) != nullptr)) return;
   if (has_unknown_type(subject)) {
     wanted.refusal.set({StatusCode::invalid_argument, "the broker does not know the exchange type '" + unknown_type_ +
-                                                          "': enable the plugin that brings it, or correct "
+                                                          "': enable the plugin that brings the type, or correct "
                                                           "params.declare.type"},
                        now);
     return;

@@ -138,7 +138,8 @@ void PublishChannel::complete(Unconfirmed& entry, Confirmation confirmation, Bro
     publisher.nacked();
     events.complete(*message, Outcome::failed({StatusCode::rejected,
                                                "the broker refused the message (nack): the queue is full and its "
-                                               "overflow is reject-publish, or the broker has a problem; see its log"},
+                                               "overflow is reject-publish, its node is down, or the broker has "
+                                               "another problem; see its log"},
                                               Persistence::possibly_persisted));
   }
 }
