@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A small shop: every row that changes in its database is an event, once the change is committed, and the triggers of
-// the configuration send it to Kafka and to RabbitMQ.
+// the configuration send it to Kafka and to RabbitMQ. While it runs, a change of the triggers is rolled out.
 //
 //     action_triggers_example_orders brokers.json              with the brokers that the file names
 //     action_triggers_example_orders brokers.json --mock-kafka with librdkafka's embedded mock cluster as Kafka
@@ -9,14 +9,21 @@
 #include <sqlite3.h>
 
 #include <action_triggers/action_triggers.hpp>
+#include <action_triggers/config_watcher.hpp>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <future>
 #include <iostream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -99,6 +106,49 @@ void do_business(Shop& shop) {
 // 20 orders, 4 updates, 4 deletes, 3 carts and their end.
 constexpr std::size_t changes_that_last = 20 + 4 + 4 + 3 + 3;
 
+/// When nobody wants to hear of carts any more.
+void do_more_business(Shop& shop) {
+  shop.execute("INSERT INTO carts (customer) VALUES ('customer 4'), ('customer 5')");
+  shop.execute("UPDATE orders SET total = total + 1 WHERE id <= 4");
+}
+
+constexpr std::size_t more_carts = 2;
+constexpr std::size_t more_orders = 4;
+
+/// The configuration as it is deployed: a copy, which somebody changes while the program runs.
+class DeployedFile {
+ public:
+  explicit DeployedFile(const std::string& original) {
+    std::ifstream file(original);
+    text_.assign(std::istreambuf_iterator<char>(file), {});
+    std::string folder = (std::filesystem::temp_directory_path() / "orders-XXXXXX").string();
+    if (::mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no temporary folder can be made");
+    folder_ = folder;
+    std::ofstream(path()) << text_;
+  }
+  ~DeployedFile() {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+  DeployedFile(const DeployedFile&) = delete;
+  DeployedFile& operator=(const DeployedFile&) = delete;
+
+  [[nodiscard]] std::string path() const { return (folder_ / "brokers.json").string(); }
+
+  /// Rolls out a change, as editors do: the new file takes the old one's place.
+  void replace(const std::string& what, const std::string& with) {
+    const std::size_t at = text_.find(what);
+    if (at == std::string::npos) throw std::runtime_error("the configuration has no " + what);
+    text_.replace(at, what.size(), with);
+    std::ofstream(folder_ / "new") << text_;
+    std::filesystem::rename(folder_ / "new", path());
+  }
+
+ private:
+  std::filesystem::path folder_;
+  std::string text_;
+};
+
 std::string where_it_went(const at::DeliveryReport& report, const at::BrokerConfig& broker) {
   if (report.offset >= 0)
     return "partition " + std::to_string(report.partition) + ", offset " + std::to_string(report.offset);
@@ -144,8 +194,9 @@ bool verify(const std::vector<Emitted>& emitted, const at::Config& config) {
     }
   }
   std::printf("%zu events, %zu messages, %zu confirmed, %zu read back\n", emitted.size(), messages, confirmed, back);
-  const bool all_told = emitted.size() == changes_that_last && messages == 2 * changes_that_last;
-  if (!all_told) std::printf("%zu changes were committed, to be told to two brokers\n", changes_that_last);
+  const std::size_t changes = changes_that_last + more_orders;
+  const bool all_told = emitted.size() == changes + more_carts && messages == 2 * changes;
+  if (!all_told) std::printf("%zu changes were to be told to two brokers, %zu to nobody\n", changes, more_carts);
   return all_told && confirmed == messages && back == messages;
 }
 
@@ -160,7 +211,8 @@ int main(int argc, char** argv) {
     std::unique_ptr<example::MockKafka> mock;
     if (argc > 2 && std::string_view(argv[2]) == "--mock-kafka") mock = std::make_unique<example::MockKafka>();
 
-    const at::Config config = at::load_config(argv[1]);
+    DeployedFile file(argv[1]);
+    const at::Config config = at::load_config(file.path());
     at::DispatcherOptions options;
     options.on_failure = [](const at::DeliveryReport& report) {
       std::cerr << report.broker << ": " << report.status << '\n';
@@ -168,7 +220,20 @@ int main(int argc, char** argv) {
     at::TriggerDispatcher dispatcher(config, at::BrokerRegistry::builtin(), options);
     Shop shop(dispatcher);
     do_business(shop);
+
+    // The triggers change while the program runs.
+    std::promise<std::string> reloaded;
+    at::ConfigWatcherOptions watching;
+    watching.on_reload = [&](const at::ReloadReport&, const std::string& error) { reloaded.set_value(error); };
+    {
+      const at::ConfigWatcher watcher(dispatcher, file.path(), watching);
+      file.replace(R"("active": true)", R"("active": false)");
+      if (const std::string error = reloaded.get_future().get(); !error.empty()) throw std::runtime_error(error);
+    }
+    do_more_business(shop);
     dispatcher.flush(60s);
+    std::printf("reloaded while it ran: since then %llu changes of carts went to nobody\n",
+                static_cast<unsigned long long>(dispatcher.stats().unmatched_events));
     print_table(shop.emitted(), config);
     return verify(shop.emitted(), config) ? 0 : 1;
   } catch (const std::exception& error) {  // at::ConfigError among them: what() lists every problem
