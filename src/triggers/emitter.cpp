@@ -9,6 +9,7 @@
 
 #include "base/message_id.hpp"
 #include "base/readers.hpp"
+#include "triggers/target_message.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -61,10 +62,8 @@ void TriggerTable::add(const TriggerConfig& trigger, const FindDestination& find
 /// What one emit() uses and a later one on the same thread uses again.
 struct Emitter::Scratch {
   TriggerSelection::Search search;
-  Message message;
-  std::string body;
-  std::string text;
-  std::string error;
+  TargetMessage made;
+  const Message nothing{};  // beside a body that came alone
 };
 
 /// The calling thread's, while this lives. A callback may emit inside emit(): then it gets another one.
@@ -136,48 +135,14 @@ class Emitter::Sending {
       first_ = origin.first;
       return;
     }
-    if (const char* const field = make_message(config)) return refuse(target, index, field, scratch_.error);
-    FireOrigin origin = origin_of();
-    const MessageParts made{config.body ? std::string_view(scratch_.body) : parts_.body, &scratch_.message};
-    emission_.add(dispatcher_.fire(*target.destination, made, DeliveryCallback(callback_), origin));
-  }
-
-  /// Makes the target's message in the scratch; its body only if the target has one. nullptr: well; else the field that
-  /// cannot be made, and why is in `error`.
-  const char* make_message(const TargetConfig& target) {
-    Message& message = scratch_.message;
-    const Message none;
-    const Message& given = parts_.rest != nullptr ? *parts_.rest : none;
-    message.key = given.key;
-    message.headers = given.headers;
-    message.content_type = given.content_type;
-    message.id = given.id;
-    message.expiration = given.expiration;
-    message.priority = given.priority;
-    message.properties = given.properties;
-    scratch_.body.clear();
-    scratch_.error.clear();
-    if (target.body && !target.body->render(event(), scratch_.body, scratch_.error)) return "body";
-    if (target.key && !render(*target.key, message.key)) return "key";
-    if (target.content_type && !render(*target.content_type, message.content_type)) return "content_type";
-    for (const HeaderTemplate& header : target.headers) {
-      if (!add_header(header)) return "headers";
+    TargetMessage& made = scratch_.made;
+    const Message& given = parts_.rest != nullptr ? *parts_.rest : scratch_.nothing;
+    if (const char* const field = make_target_message(config, event(), given, made)) {
+      return refuse(target, index, field, made.error);
     }
-    return nullptr;
-  }
-
-  bool add_header(const HeaderTemplate& header) {
-    Message& message = scratch_.message;
-    std::erase_if(message.headers, [&](const Header& one) { return one.name == header.fixed.name; });
-    message.headers.push_back(header.fixed);
-    return !header.template_ || render(*header.template_, message.headers.back().value);
-  }
-
-  bool render(const TextTemplate& text, Text& to) {
-    scratch_.text.clear();
-    if (!text.render(event(), scratch_.text, scratch_.error)) return false;
-    static_cast<std::string&>(to) = scratch_.text;
-    return true;
+    FireOrigin origin = origin_of();
+    const MessageParts parts{config.body ? std::string_view(made.body) : parts_.body, &made.message};
+    emission_.add(dispatcher_.fire(*target.destination, parts, DeliveryCallback(callback_), origin));
   }
 
   void refuse(const TriggerTable::Target& target, std::size_t index, const char* field, const std::string& why) {
