@@ -3,7 +3,6 @@
 
 #include <poll.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,7 +11,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
-#include <optional>
+#include <functional>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -22,6 +21,7 @@
 #include "base/fork.hpp"
 #include "base/thread.hpp"
 #include "base/wake_fd.hpp"
+#include "config/read_file.hpp"
 
 namespace action_triggers {
 namespace {
@@ -45,15 +45,13 @@ std::string real_path(const std::string& path) {
   return result;
 }
 
-/// What says that a file is another one, or has another content. Where a link leads to is part of it.
-using Signature = std::tuple<std::string, bool, dev_t, ino_t, off_t, std::int64_t, std::int64_t>;
+/// What says that a file is another one, or has another content: where its link leads to, whether it can be read, and a
+/// hash of what is in it. Its time would not do: that moves in steps of some milliseconds.
+using Signature = std::tuple<std::string, bool, std::size_t>;
 
 Signature signature_of(const std::string& path) {
-  struct stat found {};
-  const bool exists = ::stat(path.c_str(), &found) == 0;
-  if (!exists) found = {};
-  return {real_path(path),      exists, found.st_dev, found.st_ino, found.st_size, found.st_mtim.tv_sec,
-          found.st_mtim.tv_nsec};
+  const detail::FileContent content = detail::read_file(path);
+  return {real_path(path), content.bytes.has_value(), std::hash<std::string>()(content.bytes.value_or(std::string()))};
 }
 
 }  // namespace

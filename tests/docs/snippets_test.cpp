@@ -2,6 +2,7 @@
 // The snippets of docs/, as they stand there (tests/docs/check_docs.py compares them), inside tests that run them.
 #include <action_triggers/action_triggers.hpp>
 #include <action_triggers/async.hpp>
+#include <action_triggers/config_watcher.hpp>
 #include <action_triggers/json.hpp>
 #include <action_triggers/testing/broker_contract.hpp>
 #include <action_triggers/testing/matchers.hpp>
@@ -230,6 +231,32 @@ class ThreadPool {
   std::mutex mutex_;
   std::vector<std::thread> threads_;
 };
+
+// ------------------------------------------------------------------------------------------------------ triggers.md
+
+TEST(Snippets, AConfigurationThatChanges) {
+  const std::string path = ::testing::TempDir() + "at-snippet-watched.json";
+  const auto deploy = [&](const std::string& timeout) {
+    std::ofstream(path) << R"({"brokers": {"orders": {"broker_type": "memory", "params": {"timeout_secs": )" << timeout
+                        << "}}}}";
+  };
+  deploy("1");
+  at::TriggerDispatcher dispatcher(at::load_config(path));
+  const std::string said = errors_of([&] {
+    at::ConfigWatcherOptions watching;
+    watching.on_reload = [](const at::ReloadReport& report, const std::string& error) {
+      if (!error.empty()) std::cerr << "still the old configuration: " << error << '\n';
+      for (const std::string& name : report.changed) std::cerr << name << " has changed\n";
+    };
+    at::ConfigWatcher watcher(dispatcher, path, watching);
+
+    deploy("2");
+    while (dispatcher.stats().reloads == 0) std::this_thread::yield();
+    watcher.reload_now();
+  });
+  EXPECT_THAT(said, ::testing::HasSubstr("orders has changed"));
+  EXPECT_TRUE(dispatcher.fire("orders", "…").wait().status.ok());
+}
 
 TEST(Snippets, AnExecutorForCallbacks) {
   std::thread::id ran_on;

@@ -101,6 +101,15 @@ TEST_F(ConfigWatcherTest, AFileThatIsWrittenInPlaceIsReloaded) {
   while (outcome_of_fire("b") != StatusCode::ok) ASSERT_TRUE(reloaded(errors_.size() + 1));
 }
 
+/// The file's time may be the same then, and its size is.
+TEST_F(ConfigWatcherTest, AFileThatIsWrittenTwiceInAMomentIsReloaded) {
+  write(file_, with_brokers({"a"}));
+  start();
+  write(file_, with_brokers({"b"}));
+  const auto until = Clock::now() + 1min;
+  while (outcome_of_fire("b") != StatusCode::ok) ASSERT_LT(Clock::now(), until);
+}
+
 /// How Kubernetes mounts a ConfigMap: the file is a link into a folder that is a link, and only that one changes.
 TEST_F(ConfigWatcherTest, ALinkThatIsSwappedIsReloaded) {
   fs::create_directory(folder_ / "1");
