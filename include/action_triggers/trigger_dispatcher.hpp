@@ -3,7 +3,6 @@
 #pragma once
 
 #include <chrono>
-#include <concepts>
 #include <cstddef>
 #include <initializer_list>
 #include <memory>
@@ -20,6 +19,7 @@
 #include "action_triggers/emission.hpp"
 #include "action_triggers/export.hpp"
 #include "action_triggers/message.hpp"
+#include "action_triggers/message_converter.hpp"
 #include "action_triggers/reload_report.hpp"
 #include "action_triggers/stats.hpp"
 
@@ -27,31 +27,6 @@ namespace action_triggers {
 
 class BrokerRegistry;
 class ConfigWatcher;
-
-/// How fire() accepts an application's own payload type T: specialise it with a static `Message to_message(const T&)`.
-/// json.hpp does so for nlohmann::json.
-template <class T>
-struct MessageConverter;
-
-template <class T>
-concept ConvertibleToMessage = requires(const T& value) {
-  { MessageConverter<T>::to_message(value) } -> std::same_as<Message>;
-};
-
-namespace detail {
-/// What braces may hold, for overloads that take them away from Message and std::string_view.
-struct BracesWithoutType {
-  template <class... Any>
-  BracesWithoutType(const Any&...);  // NOLINT(google-explicit-constructor)
-  BracesWithoutType(std::initializer_list<BracesWithoutType>);
-};
-}  // namespace detail
-
-/// A body as bytes: std::vector<std::byte>, std::span<const std::uint8_t> and the like.
-template <class T>
-concept ByteSequence = std::ranges::contiguous_range<const T&> && std::ranges::sized_range<const T&> &&
-    (std::same_as<std::ranges::range_value_t<const T&>, std::byte> ||
-     std::same_as<std::ranges::range_value_t<const T&>, unsigned char>)&&!ConvertibleToMessage<T>;
 
 /// Sends what is fired to its destination (an entry of the brokers map), and what is emitted to those that the triggers
 /// of the configuration say: in the background, with exactly one DeliveryReport per fire, and per target of an event.
