@@ -14,6 +14,9 @@ namespace action_triggers::detail {
 /// A to Z in lower case; other bytes stay as they are, whatever the locale.
 std::string ascii_lower(std::string_view text);
 
+/// Without the blanks and line ends around it.
+std::string_view trimmed(std::string_view text) noexcept;
+
 /// All of the text as a number, or nothing.
 template <class Number>
 std::optional<Number> parse_number(std::string_view text) {

@@ -6,16 +6,13 @@
 #include <string_view>
 #include <utility>
 
+#include "base/text.hpp"
+
 namespace action_triggers::cli {
 namespace {
 
+using detail::trimmed;
 using Json = nlohmann::ordered_json;
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-}
 
 /// `$${` and `{{{{` are how the loader and templates are told of the characters `${` and `{{`.
 std::string escaped(std::string_view text) {

@@ -8,17 +8,11 @@
 #include <optional>
 #include <utility>
 
+#include "base/text.hpp"
 #include "config/read_file.hpp"
 
 namespace action_triggers::detail {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  const auto is_space = [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; };
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
 
 /// A value, or what is wrong.
 struct Resolved {

@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "base/text.hpp"
 #include "config/suggestion.hpp"
 #include "triggers/condition_place.hpp"
+#include "triggers/json_pointer.hpp"
 #include "triggers/matcher_reader.hpp"
 
 namespace action_triggers::detail {
@@ -19,45 +19,14 @@ namespace {
 
 using Field = Condition::Field;
 
-struct Step {
-  std::string key;
-  std::optional<std::size_t> index;
-};
-
-/// A pointer's part that may be an element's number: no sign, no zero before it.
-std::optional<std::size_t> index_of(std::string_view part) {
-  if (part.size() > 1 && part.front() == '0') return std::nullopt;
-  return parse_number<std::size_t>(part);
-}
-
-std::optional<std::vector<Step>> pointer_steps(const Member& member, const ConditionPlace& place) {
-  std::vector<Step> steps;
-  std::string_view rest = member.key;
-  while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find('/', 1), rest.size());
-    Step step;
-    for (std::size_t i = 1; i < end; ++i) {
-      if (rest[i] != '~') {
-        step.key += rest[i];
-        continue;
-      }
-      const char code = i + 1 < end ? rest[i + 1] : ' ';
-      if (code != '0' && code != '1') {
-        place.problem(member.key_offset, "In a JSON pointer, '~' is written '~0', and '/' in a name '~1'.");
-        return std::nullopt;
-      }
-      step.key += code == '0' ? '~' : '/';
-      ++i;
-    }
-    step.index = index_of(step.key);
-    steps.push_back(std::move(step));
-    rest.remove_prefix(end);
-  }
+std::optional<std::vector<PointerToken>> pointer_steps(const Member& member, const ConditionPlace& place) {
+  auto steps = pointer_tokens(member.key);
+  if (!steps) place.problem(member.key_offset, "In a JSON pointer, '~' is written '~0', and '/' in a name '~1'.");
   return steps;
 }
 
-std::optional<std::vector<Step>> dotted_steps(const Member& member, const ConditionPlace& place) {
-  std::vector<Step> steps;
+std::optional<std::vector<PointerToken>> dotted_steps(const Member& member, const ConditionPlace& place) {
+  std::vector<PointerToken> steps;
   std::string_view rest = member.key;
   while (true) {
     const std::size_t dot = rest.find('.');
@@ -66,14 +35,14 @@ std::optional<std::vector<Step>> dotted_steps(const Member& member, const Condit
                     "A field whose name is empty or has dots is written as a JSON pointer: \"/a.b\".");
       return std::nullopt;
     }
-    steps.push_back({std::string(rest.substr(0, dot)), std::nullopt});
+    steps.push_back({std::string(rest.substr(0, dot))});
     if (dot == std::string_view::npos) return steps;
     rest.remove_prefix(dot + 1);
   }
 }
 
 /// For people: a.b, or a pointer where a name would not be understood.
-std::string path_to(const std::string& parent, const Step& step) {
+std::string path_to(const std::string& parent, const PointerToken& step) {
   const bool plain = !step.index && !step.key.empty() && step.key.find_first_of("./~") == std::string::npos;
   if (plain && !parent.starts_with('/')) return parent.empty() ? step.key : parent + "." + step.key;
   std::string pointer = parent;
@@ -85,7 +54,7 @@ std::string path_to(const std::string& parent, const Step& step) {
 }
 
 /// The field for a step, which is made if it is new.
-Field& field_for(const Step& step, Field& parent) {
+Field& field_for(const PointerToken& step, Field& parent) {
   for (Field& field : parent.fields) {
     if (field.key == step.key && field.index == step.index) return field;
   }
@@ -165,7 +134,7 @@ class Reader {
       return;
     }
     Field* field = &to;
-    for (const Step& step : *steps) field = &field_for(step, *field);
+    for (const PointerToken& step : *steps) field = &field_for(step, *field);
     if (member.value.is(Node::Kind::object)) {
       read_object(member.value, *field, place, depth);
     } else if (member.value.is(Node::Kind::array)) {

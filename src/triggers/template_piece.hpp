@@ -2,12 +2,13 @@
 /// What templates are compiled to: a flat list of pieces, whose texts are appended one after the other.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "triggers/json_pointer.hpp"
 
 namespace action_triggers::detail {
 
@@ -16,12 +17,6 @@ enum class TemplatePlace : std::uint8_t {
   text,         ///< As its characters; what is no string as its JSON text.
   json_string,  ///< The same, escaped, since it stands between the quotes of a JSON string.
   json_value,   ///< As a JSON value of its own type.
-};
-
-/// One step of an RFC 6901 pointer.
-struct PointerToken {
-  std::string key;
-  std::optional<std::size_t> index;  ///< In an array; absent: no array has it.
 };
 
 struct TemplatePiece {

@@ -25,13 +25,6 @@ constexpr std::array<std::pair<std::string_view, Kind>, 5> fixed_names{{{"event.
                                                                         {"event.payload", Kind::payload},
                                                                         {"message.key", Kind::message_key}}};
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r\n";
-  const std::size_t first = text.find_first_not_of(blanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
-
 void add_literal(std::string_view text, TemplatePieces& to) {
   if (to.empty() || to.back().kind != Kind::literal) to.emplace_back();
   to.back().text += text;
@@ -44,27 +37,6 @@ std::string json_of_fallback(const std::string& text) {
   std::string quoted = "\"";
   append_escaped(quoted, text);
   return quoted + '"';
-}
-
-/// As an array index: no sign, no leading zeros.
-std::optional<std::size_t> index_of(std::string_view token) {
-  if (token.empty() || (token.size() > 1 && token.front() == '0') || !std::all_of(token.begin(), token.end(), is_digit))
-    return std::nullopt;
-  return parse_number<std::size_t>(token);
-}
-
-/// The characters of a pointer's token; nothing: a '~' in it means nothing.
-std::optional<std::string> unescaped_token(std::string_view token) {
-  std::string key;
-  for (std::size_t i = 0; i < token.size(); ++i) {
-    if (token[i] != '~') {
-      key += token[i];
-      continue;
-    }
-    if (++i == token.size() || (token[i] != '0' && token[i] != '1')) return std::nullopt;
-    key += token[i] == '0' ? '~' : '/';
-  }
-  return key;
 }
 
 }  // namespace
@@ -271,19 +243,12 @@ bool TemplateReader::find_kind(const Node& node, const Place& where, TemplatePie
 
 bool TemplateReader::read_pointer(const Node& node, const Place& where, TemplatePiece& piece) {
   piece.kind = Kind::pointer;
-  std::string_view rest = piece.text;
-  while (!rest.empty()) {
-    rest.remove_prefix(1);
-    const std::size_t end = std::min(rest.find('/'), rest.size());
-    std::optional<std::string> key = unescaped_token(rest.substr(0, end));
-    if (!key) {
-      add_problem_at(node, where, "In a JSON pointer '~' is written '~0', and the '/' of a key '~1'.");
-      return false;
-    }
-    const std::optional<std::size_t> index = index_of(*key);
-    piece.pointer.push_back({std::move(*key), index});
-    rest.remove_prefix(end);
+  auto tokens = pointer_tokens(piece.text);
+  if (!tokens) {
+    add_problem_at(node, where, "In a JSON pointer '~' is written '~0', and the '/' of a key '~1'.");
+    return false;
   }
+  piece.pointer = std::move(*tokens);
   return true;
 }
 
