@@ -118,20 +118,20 @@ class ConfigWatcher::Impl {
   }
 
   void reload() {
-    look();  // before it is read
+    look();  // before it is read: what changes from here on is to be seen
     ReloadReport report;
     std::string error;
     try {
       std::vector<std::string> files;
       report = dispatcher_.reload_file(path_, options_.config, files);
-      files_ = std::move(files);
-      files_.push_back(path_);
+      files.push_back(path_);
+      if (files != files_) {
+        files_ = std::move(files);
+        look();
+      }
     } catch (const std::exception& problem) {
       error = problem.what();
     }
-    const std::vector<Signature> before = std::exchange(seen_, {});
-    look();
-    if (seen_.size() == before.size()) seen_ = before;  // of the same files: what has changed since is to be seen
     try {
       if (options_.on_reload) options_.on_reload(report, error);
     } catch (...) {  // NOLINT(bugprone-empty-catch): the application's own
