@@ -279,12 +279,9 @@ bool Dispatcher::wait_until_connected(std::string_view name, std::chrono::nanose
   std::shared_ptr<Lane> lane;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = std::find_if(destinations_.begin(), destinations_.end(),
-                                    [&](const auto& one) { return one->findable && one->name == name; });
-    if (found == destinations_.end()) throw std::invalid_argument(no_such_destination(name));
-    const auto entry = std::find_if(lanes_.begin(), lanes_.end(),
-                                    [&](const LaneEntry& one) { return one.lane.get() == (*found)->lane; });
-    lane = entry->lane;
+    const Destination* const destination = find(name);  // which nobody can remove meanwhile
+    if (destination == nullptr) throw std::invalid_argument(no_such_destination(name));
+    lane = destination->lane->shared_from_this();
   }
   return lane->wait_until_connected(later(timeout));
 }
