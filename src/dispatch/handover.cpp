@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "dispatch/handover.hpp"
 
+#include <utility>
+
 #include "dispatch/destination.hpp"
 #include "dispatch/lane.hpp"
+#include "dispatch/lane_command.hpp"
 #include "dispatch/lane_core.hpp"
 
 namespace action_triggers::detail {
-namespace {
 
-/// Owns itself once it is in a lane's queue.
-class LetGo final : public LaneCommand {
+/// Tells the lane of a destination that waits. Owns itself once it is in that lane's queue.
+class Handover::LetGo final : public LaneCommand {
  public:
   explicit LetGo(std::shared_ptr<Destination> destination) : destination_(std::move(destination)) {}
+  [[nodiscard]] Lane& lane() const noexcept { return *destination_->lane; }
   void run(LaneCore& core) noexcept override {
     core.let_go(*destination_);
     delete this;
@@ -22,23 +25,21 @@ class LetGo final : public LaneCommand {
   const std::shared_ptr<Destination> destination_;
 };
 
-}  // namespace
-
-Handover::Handover(std::size_t leaving, const std::vector<std::shared_ptr<Destination>>& waiting)
-    : leaving_(leaving), waiting_(waiting) {
+Handover::Handover(std::size_t leaving, const std::vector<std::shared_ptr<Destination>>& waiting) : leaving_(leaving) {
   for (const auto& destination : waiting) {
     destination->waits_for_others = true;  // no lane has it yet
-    commands_.push_back(std::make_unique<LetGo>(destination));
+    waiting_.push_back(std::make_unique<LetGo>(destination));
   }
 }
 
+Handover::~Handover() = default;
+
 void Handover::one_is_gone() noexcept {
   if (leaving_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  for (std::size_t i = 0; i < waiting_.size(); ++i) {
-    if (waiting_[i]->lane->push(*commands_[i])) static_cast<void>(commands_[i].release());  // the lane's now
+  for (auto& command : waiting_) {
+    if (command->lane().push(*command)) static_cast<void>(command.release());  // the lane's now
   }
   waiting_.clear();
-  commands_.clear();
 }
 
 }  // namespace action_triggers::detail

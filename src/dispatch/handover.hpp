@@ -8,8 +8,6 @@
 #include <memory>
 #include <vector>
 
-#include "dispatch/lane_command.hpp"
-
 namespace action_triggers::detail {
 
 class Destination;
@@ -19,14 +17,18 @@ class Handover {
  public:
   /// `leaving` destinations will call one_is_gone(). Throws std::bad_alloc.
   Handover(std::size_t leaving, const std::vector<std::shared_ptr<Destination>>& waiting);
+  ~Handover();
+  Handover(const Handover&) = delete;
+  Handover& operator=(const Handover&) = delete;
 
   /// One of those that leave has gone. On a lane's thread.
   void one_is_gone() noexcept;
 
  private:
+  class LetGo;
+
   std::atomic<std::size_t> leaving_;
-  std::vector<std::shared_ptr<Destination>> waiting_;
-  std::vector<std::unique_ptr<LaneCommand>> commands_;  // one for each that waits
+  std::vector<std::unique_ptr<LetGo>> waiting_;
 };
 
 }  // namespace action_triggers::detail
