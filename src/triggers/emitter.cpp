@@ -146,10 +146,9 @@ class Emitter::Sending {
   }
 
   void refuse(const TriggerTable::Target& target, std::size_t index, const char* field, const std::string& why) {
-    emission_.add(dispatcher_.refuse(
-        *target.destination, parts_, DeliveryCallback(callback_), origin_of(),
-        {StatusCode::invalid_argument,
-         "trigger '" + trigger_->config->name + "', target " + std::to_string(index) + ", " + field + ": " + why}));
+    emission_.add(
+        dispatcher_.refuse(*target.destination, parts_, DeliveryCallback(callback_), origin_of(),
+                           {StatusCode::invalid_argument, cannot_be_made(*trigger_->config, index, field, why)}));
   }
 
   FireOrigin origin_of() {

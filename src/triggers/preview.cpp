@@ -50,7 +50,7 @@ class Preview {
         of_target = given_ == nullptr ? undecided(target) : make(target, message);
       }
       if (of_target.outcome == PreviewOutcome::failed) {
-        of_target.why = "trigger '" + trigger.name + "', target " + std::to_string(i) + ", " + of_target.why;
+        of_target.why = cannot_be_made(trigger, i, of_target.field, of_target.why);
       }
       result.push_back({.trigger = trigger.name,
                         .target = i,
@@ -68,6 +68,7 @@ class Preview {
   struct Decision {
     PreviewOutcome outcome = PreviewOutcome::sent;
     std::string why{};
+    const char* field = "";  // of a message that cannot be made
   };
 
   std::shared_ptr<const BrokerConfig> destination_of(const TargetConfig& target) const {
@@ -93,7 +94,7 @@ class Preview {
     if (!condition) return {};
     if (given_ == nullptr) return {PreviewOutcome::undecided, "The condition needs a payload."};
     const PayloadJson* const json = event_->json();
-    if (json == nullptr) return {PreviewOutcome::failed, "when: " + event_->json_error()};
+    if (json == nullptr) return {PreviewOutcome::failed, event_->json_error(), "when"};
     std::string why = condition->why_not(json->root());
     return why.empty() ? Decision() : Decision{otherwise, std::move(why)};
   }
@@ -107,7 +108,7 @@ class Preview {
     Decision decision = decide(target.when, PreviewOutcome::target_condition);
     if (decision.outcome != PreviewOutcome::sent) return decision;
     if (const char* const field = make_target_message(target, *event_, emitted_, made_)) {
-      return {PreviewOutcome::failed, std::string(field) + ": " + made_.error};
+      return {PreviewOutcome::failed, made_.error, field};
     }
     message = made_.message;
     message.body = target.body ? Text(made_.body) : emitted_.body;

@@ -43,4 +43,9 @@ const char* make_target_message(const TargetConfig& target, EventView& event, co
   return nullptr;
 }
 
+std::string cannot_be_made(const TriggerConfig& trigger, std::size_t target, const char* field,
+                           const std::string& why) {
+  return "trigger '" + trigger.name + "', target " + std::to_string(target) + ", " + field + ": " + why;
+}
+
 }  // namespace action_triggers::detail

@@ -2,6 +2,7 @@
 /// From an event to the message of one target.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "action_triggers/message.hpp"
@@ -23,5 +24,8 @@ struct TargetMessage {
 /// why.
 const char* make_target_message(const TargetConfig& target, EventView& event, const Message& given,
                                 TargetMessage& made);
+
+/// What is said of a target whose message cannot be made: `field` of it, and why.
+std::string cannot_be_made(const TriggerConfig& trigger, std::size_t target, const char* field, const std::string& why);
 
 }  // namespace action_triggers::detail
