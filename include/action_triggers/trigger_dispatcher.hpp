@@ -26,6 +26,7 @@
 namespace action_triggers {
 
 class BrokerRegistry;
+class CommitScope;
 class ConfigWatcher;
 
 /// Sends what is fired to its destination (an entry of the brokers map), and what is emitted to those that the triggers
@@ -190,6 +191,7 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   [[nodiscard]] Stats stats() const;
 
  private:
+  friend class CommitScope;
   friend class ConfigWatcher;
   /// The same; `files`: what the configuration was read from, as far as it could be.
   ReloadReport reload_file(const std::string& path, const ConfigOptions& options, std::vector<std::string>& files);
@@ -206,7 +208,7 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   bool connected_within(std::string_view destination, std::chrono::nanoseconds timeout);
 
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace action_triggers
