@@ -38,6 +38,8 @@ class ConfigWatcher;
 /// In a child of fork() the dispatcher is dead: fire() reports `closed`, flush() is false, close() and the destructor
 /// return at once, and the parent's connections are left alone.
 ///
+/// What belongs to a transaction is fired in a CommitScope (commit_scope.hpp).
+///
 /// Callbacks run on the lane's thread (or DispatcherOptions::executor), outside all locks; exceptions in them are
 /// caught and counted. They run until the destructor is done, which reports what is left: all that a callback,
 /// on_failure, the log callback or the executor uses must outlive the dispatcher, so declare it before; or else see
