@@ -17,6 +17,7 @@
 #include "action_triggers/testing/matchers.hpp"
 #include "support/child_process.hpp"
 #include "support/registries.hpp"
+#include "support/waiting_call.hpp"
 
 namespace action_triggers {
 namespace {
@@ -114,6 +115,28 @@ TEST_F(ScopeOfConfigTest, WhatAReloadChangesIsSentAsTheNewConfigurationSays) {
   EXPECT_THAT(held.wait(), IsOk());
   EXPECT_THAT(bodies_at("a"), ElementsAre("1", "2", "3", "4"));
   EXPECT_THAT(bodies_at("b"), ElementsAre("other"));
+}
+
+/// Between the moment when the successor can be found and the one when its predecessor takes no more: a fire that waits
+/// for capacity holds a reload there.
+TEST_F(ScopeOfConfigTest, InTheMiddleOfAReloadACommitDoesNotOvertake) {
+  const std::string full =
+      broker("full", "9", R"({"max_queued_messages": 1, "overflow": "block", "max_block_ms": 60000})");
+  make(broker("a") + "," + full);
+  memory_->hold();
+  scope_->fire("a", "2");
+  dispatcher_->fire("full", "x");
+  tests::WaitingCall waiting([&] { dispatcher_->fire("full", "y"); });
+  ASSERT_TRUE(waiting.waits());
+  tests::WaitingCall reloading([&] { reload(broker("a", "2") + "," + broker("new") + "," + full); });
+  while (dispatcher_->stats().brokers.count("new") == 0) std::this_thread::yield();
+  ASSERT_FALSE(reloading.returned());
+  dispatcher_->fire("a", "1");
+  scope_->commit();
+  memory_->release();
+  reloading.join();
+  waiting.join();
+  EXPECT_THAT(bodies_at("a"), ElementsAre("1", "2"));
 }
 
 TEST_F(ScopeOfConfigTest, AnOpenScopeHoldsUpNoSuccessor) {
