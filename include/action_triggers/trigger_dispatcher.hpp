@@ -141,7 +141,8 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   }
 
   /// Waits until everything fired before the call has its outcome and its callbacks have run (or were handed to the
-  /// executor). False: `timeout` came first. In a callback: throws std::logic_error.
+  /// executor); open CommitScopes are not waited for. False: `timeout` came first. In a callback: throws
+  /// std::logic_error.
   template <class Rep, class Period>
   bool flush(std::chrono::duration<Rep, Period> timeout) {
     return flush_within(saturated(timeout));
@@ -163,8 +164,8 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   }
 
   /// Refuses further fires (they report `closed`), waits up to `timeout` for what is under way, then reports the rest
-  /// as `closed`. Returns `timeout` + 2 s later at most. A second call counts only what is unfinished. In a callback:
-  /// throws std::logic_error.
+  /// as `closed`; open CommitScopes are counted, not waited for. Returns `timeout` + 2 s later at most. A second call
+  /// counts only what is unfinished. In a callback: throws std::logic_error.
   template <class Rep, class Period>
   CloseReport close(std::chrono::duration<Rep, Period> timeout) {
     return close_within(saturated(timeout));
