@@ -34,8 +34,7 @@ DeliveryReport& keep_report(Record& record) {
 }  // namespace
 
 bool ReportMaker::needs_report(const Record& record) const noexcept {
-  return record.callback || record.references.load(std::memory_order_acquire) > 1 ||
-         (on_failure_is_set_ && record.result.code != StatusCode::ok);
+  return record.is_awaited() || (on_failure_is_set_ && record.result.code != StatusCode::ok);
 }
 
 void ReportMaker::keep_text(Record& record, Status&& status) const noexcept {

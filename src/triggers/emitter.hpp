@@ -92,8 +92,9 @@ class Emitter {
   /// From now on events go by these. Returns those before: free them when no emit() can be using them any more.
   Table swap(Table table) noexcept;
 
-  /// See TriggerDispatcher::emit().
-  Emission emit(std::string_view event, const MessageParts& parts, const DeliveryCallback& callback);
+  /// See TriggerDispatcher::emit(). `scope`: see FireOrigin.
+  Emission emit(std::string_view event, const MessageParts& parts, const DeliveryCallback& callback,
+                RecordList* scope = nullptr);
 
   void add_to(Stats& stats) const;
 
