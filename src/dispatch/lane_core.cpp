@@ -90,9 +90,7 @@ void LaneCore::finish_removals() {
 
 void LaneCore::admit(Record& record) {
   Destination& destination = record.dest();
-  record.write_id();
   record.queued.sequence = next_sequence_++;
-  record.queued.failures = 0;
   record.flush_group = flushes_.join();
   destination.counters.admitted.add(1);
   destination.counters.held.add(1);
@@ -315,6 +313,7 @@ void LaneCore::resolve(Record& record, Outcome&& outcome) {
   --queued_total_;
   record.resolved = true;
   if (record.in_flight) expired_in_flight_.push_newest(record);
+  record.write_id();  // it may never have been offered
   if (!outcome.status.ok() && (record.in_flight || record.may_have_arrived)) {
     outcome.persistence = Persistence::possibly_persisted;
   }
