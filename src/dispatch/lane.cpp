@@ -26,7 +26,7 @@ void prefetch(const QueueNode* record) noexcept {
   }
 }
 
-constexpr int most_admitted_per_turn = 4096;
+constexpr int most_admitted_per_turn = 512;  // as many as it can send: what waits longer has left the caches
 // After a message the lane stays awake for so long: an application that fires again and again does not pay for a wake
 // each time (docs/decisions/0012).
 constexpr std::chrono::microseconds idle_grace{150};
