@@ -144,7 +144,7 @@ def short(function):
 def bursts(sizes, names, flags):
     for size in sizes:
         for number in names:
-            to = ["backlog", "--broker", "mock", "--destination", "bench", "--size", size, "--seconds", 60, *flags]
+            to = ["backlog", "--broker", "mock", "--destination", "bench", "--size", size, "--seconds", 600, *flags]
             ours = a_message(measure.OURS, *to, "--type", "kafka", "--names", number)
             print(table(f"A backlog of {MANY:,} of {size:,} bytes, {number} names, {' '.join(flags) or 'with id header'}",
                         ours, a_message(measure.RAW_KAFKA, *to)))

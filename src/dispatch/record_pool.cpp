@@ -39,8 +39,8 @@ constexpr std::size_t size_index(std::size_t bytes) noexcept {
   const std::size_t wanted = bytes + malloc_overhead;
   if (wanted <= smallest) return 0;
   const auto doubling = static_cast<std::size_t>(std::bit_width(wanted - 1) - std::bit_width(smallest));
-  const std::size_t step = (smallest / steps) << doubling;
-  return 1 + steps * doubling + (wanted - 1 - (smallest << doubling)) / step;
+  constexpr auto step_bits = static_cast<std::size_t>(std::countr_zero(smallest / steps));
+  return 1 + steps * doubling + ((wanted - 1 - (smallest << doubling)) >> (step_bits + doubling));  // not divided
 }
 constexpr std::size_t block_bytes(std::size_t index) noexcept {
   if (index == 0) return smallest - malloc_overhead;
