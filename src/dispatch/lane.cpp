@@ -236,31 +236,38 @@ int Lane::admit_queued() {
 }
 
 void Lane::sleep(bool messages_may_follow) {
-  WaitRequest request = core_.wait_request();
+  const WaitRequest request = core_.wait_request();
   if (messages_may_follow) {
-    request.at = std::min(request.at, Clock::now() + idle_grace);
-  } else {
-    asleep_.store(true, std::memory_order_seq_cst);
-    if (!queue_.empty()) {
-      asleep_.store(false, std::memory_order_relaxed);
+    const TimePoint grace_ends = Clock::now() + idle_grace;
+    if (request.at <= grace_ends) {
+      wait(request, request.at);
       return;
     }
+    if (wait(request, grace_ends) || !queue_.empty()) return;
+    // Nothing has come: a turn would find nothing to do.
   }
+  asleep_.store(true, std::memory_order_seq_cst);
+  if (queue_.empty()) wait(request, request.at);
+  asleep_.store(false, std::memory_order_seq_cst);
+}
+
+/// For what the broker waits for, or a wake-up, until `latest` at most. False: nothing came.
+bool Lane::wait(const WaitRequest& request, TimePoint latest) {
   pollfd fds[2] = {{.fd = wake_up_->fd(), .events = POLLIN, .revents = 0},
                    {.fd = request.fd, .events = POLLIN, .revents = 0}};
   if (request.writable) fds[1].events |= POLLOUT;
   timespec timeout{};
-  const timespec* wait = nullptr;
-  if (request.at != TimePoint::max()) {
+  const timespec* time = nullptr;
+  if (latest != TimePoint::max()) {
     const TimePoint now = Clock::now();
-    const auto left = request.at > now ? request.at - now : Clock::duration::zero();
+    const auto left = latest > now ? latest - now : Clock::duration::zero();
     timeout.tv_sec = std::chrono::duration_cast<std::chrono::seconds>(left).count();
     timeout.tv_nsec = std::chrono::duration_cast<std::chrono::nanoseconds>(left % std::chrono::seconds(1)).count();
-    wait = &timeout;
+    time = &timeout;
   }
-  ::ppoll(fds, request.fd >= 0 ? 2 : 1, wait, nullptr);  // whatever it says, the next turn looks for itself
-  asleep_.store(false, std::memory_order_seq_cst);
+  const bool something_came = ::ppoll(fds, request.fd >= 0 ? 2 : 1, time, nullptr) != 0;  // the turn looks what
   if ((fds[0].revents & POLLIN) != 0) wake_up_->clear();
+  return something_came;
 }
 
 }  // namespace action_triggers::detail
