@@ -32,15 +32,18 @@ struct AddressedMessage {
   Message message{};
 };
 
-/// Makes the messages that an event sends; none: it sends nothing.
+/// A trigger in C++, for what a configuration cannot say: makes the messages that an event sends; none: it is filtered.
 ///
-///     [](const at::Event& event) -> std::vector<at::AddressedMessage> {
+///     dispatcher.on("order.*", [](const at::Event& event) -> std::vector<at::AddressedMessage> {
 ///       return {{"orders_" + region_of(event.payload), event.copy()}};
-///     }
+///     });
 ///
-/// Runs inside emit(), on its thread and on several at once, and should be short: reload() and off() wait for it. It
-/// may fire and emit, but not wait for messages; nor may it wait for a lock that is held during reload() or off().
-/// What it throws is reported, and never leaves emit().
+/// Its messages are deliveries of the Emission, after those of the configuration's triggers, in the order in which the
+/// functions were given to on(). A destination that there is not is reported `not_found`. What it throws never leaves
+/// emit(): that is one report, `invalid_argument`, of no destination. It stays across reload(), until off().
+///
+/// Threads: inside emit(), on its thread, and so on several at once. reload(), on() and off() wait until it returns: it
+/// should be short, may fire and emit, must not wait for messages, nor for a lock that is held during one of those.
 using EventFunction = std::function<std::vector<AddressedMessage>(const Event& event)>;
 
 }  // namespace action_triggers

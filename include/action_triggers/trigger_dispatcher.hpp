@@ -138,17 +138,13 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
     return emit(event, as_text(payload), std::move(callback));
   }
 
-  /// A trigger in C++, for what the configuration cannot say: from now on emit() calls `function` for each event whose
-  /// name matches `pattern` (as in `events` of a trigger), after the configuration's triggers, and sends what it
-  /// returns as they send: deliveries of the Emission. `name` is the trigger in reports and in stats(); without one it
-  /// is the pattern. An unknown destination is reported `not_found`, an exception `invalid_argument`. Stays across
-  /// reload(). Throws std::invalid_argument for a wrong pattern, an empty function, or a name that another function
-  /// has.
+  /// A trigger in C++: from now on emit() calls `function` for the events that `pattern` matches, after the triggers of
+  /// the configuration, and sends what it returns (event.hpp). `name` is its trigger's in reports and stats().
+  /// Throws std::invalid_argument for a wrong pattern, an empty function, or a name that another function has.
   void on(std::string_view pattern, EventFunction function) { on(pattern, pattern, std::move(function)); }
   void on(std::string_view pattern, std::string_view name, EventFunction function);
-  /// Ends on(). False: no function has that name. When it returns, the function is not running, and is destroyed; if
-  /// called inside emit() (by the function, or by a callback), some thread may still be in it, and it is destroyed
-  /// later.
+  /// False: no function has that name. When it returns, no thread is in the function any more, unless it was called
+  /// inside emit(), by a function or a callback.
   bool off(std::string_view name);
 
   /// Waits until everything fired before the call has its outcome and its callbacks have run (or were handed to the
