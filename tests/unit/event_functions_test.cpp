@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "action_triggers/action_triggers.hpp"
+#include "support/bodies.hpp"
 #include "support/gate.hpp"
 #include "support/registries.hpp"
 #include "support/waiting_call.hpp"
@@ -38,11 +39,7 @@ class EventFunctionsTest : public ::testing::Test {
   void make(const std::string& triggers = "{}", DispatcherOptions options = {}) {
     dispatcher_ = std::make_unique<TriggerDispatcher>(config_of(triggers), registry_, std::move(options));
   }
-  std::vector<std::string> bodies_at(std::string_view broker) {
-    std::vector<std::string> bodies;
-    for (const Message& message : memory_->messages(broker)) bodies.push_back(message.body);
-    return bodies;
-  }
+  std::vector<std::string> bodies_at(std::string_view broker) { return tests::bodies_at(*memory_, broker); }
 
   const std::shared_ptr<InMemoryBroker> memory_ = std::make_shared<InMemoryBroker>();
   const BrokerRegistry registry_ = tests::registry_of(memory_->maker());
