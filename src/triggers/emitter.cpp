@@ -309,7 +309,9 @@ Emission Emitter::emit(std::string_view event, const MessageParts& parts, const 
   Sending sending(*dispatcher_, *scratch, event, parts, callback, emission);
   const bool alone = found.size() == 1 && table.trigger(found.front()).targets.size() == 1;
   for (const std::uint32_t index : found) sending.send(table.trigger(index), alone);
-  for (const std::uint32_t index : called) sending.send(*functions->functions[index]);
+  if (functions != nullptr) {
+    for (const std::uint32_t index : called) sending.send(*functions->functions[index]);
+  }
   return emission;
 }
 
