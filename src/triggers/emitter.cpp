@@ -9,6 +9,7 @@
 
 #include "base/message_id.hpp"
 #include "base/readers.hpp"
+#include "triggers/event_pattern.hpp"
 #include "triggers/target_message.hpp"
 
 namespace action_triggers::detail {
@@ -62,6 +63,7 @@ void TriggerTable::add(const TriggerConfig& trigger, const FindDestination& find
 /// What one emit() uses and a later one on the same thread uses again.
 struct Emitter::Scratch {
   TriggerSelection::Search search;
+  std::vector<std::uint32_t> functions;  // memory for those that the event's name concerns
   TargetMessage made;
   const Message nothing{};  // beside a body that came alone
 };
@@ -88,7 +90,7 @@ class Emitter::ScratchOfThread {
   std::unique_ptr<Scratch> scratch_;
 };
 
-/// One event on its way to its targets.
+/// One event on its way to its targets. What most events do not need is not inlined, so that the rest stays small.
 class Emitter::Sending {
  public:
   Sending(Dispatcher& dispatcher, Scratch& scratch, std::string_view name, const MessageParts& parts,
@@ -120,6 +122,37 @@ class Emitter::Sending {
     }
   }
 
+  /// What a function makes of it.
+  [[gnu::noinline]] void send(const EventFunctions::Function& function) {
+    EventView& view = event();
+    std::vector<AddressedMessage> messages;
+    FireOrigin origin{.observer = function.counters, .id = &id_, .scope = scope_};
+    const auto fail = [&](const std::string& why) {
+      function.counters->count_matched();
+      emission_.add(dispatcher_.refuse(
+          parts_, DeliveryCallback(callback_), origin,
+          {StatusCode::invalid_argument, "the function '" + function.name + "' has thrown: " + why}));
+    };
+    try {
+      messages = function.call(Event{
+          .name = view.name(), .id = view.id(), .time = view.time(), .payload = view.body(), .message = parts_.rest});
+    } catch (const std::exception& error) {
+      return fail(error.what());
+    } catch (...) {
+      return fail("what is no std::exception");
+    }
+    for (AddressedMessage& one : messages) {
+      if (one.message.id.empty() && Payload::has_own_id(parts_)) one.message.id = parts_.rest->id;
+      emission_.add(
+          dispatcher_.fire(one.destination, {one.message.body, &one.message}, DeliveryCallback(callback_), origin));
+    }
+    if (messages.empty()) {
+      function.counters->count_filtered();
+    } else {
+      function.counters->count_matched();
+    }
+  }
+
  private:
   void send_to(const TriggerTable::Target& target, std::size_t index, bool alone) {
     const TargetConfig& config = *target.config;
@@ -128,14 +161,16 @@ class Emitter::Sending {
       if (!matched) return refuse(target, index, "when", event().json_error());
       if (!*matched) return;
     }
-    if (config.passes_on()) {
-      FireOrigin origin = origin_of();
-      origin.shared = !alone;
-      origin.first = first_;
-      emission_.add(dispatcher_.fire(*target.destination, parts_, DeliveryCallback(callback_), origin));
-      first_ = origin.first;
-      return;
-    }
+    if (!config.passes_on()) return send_shaped(target, index);
+    FireOrigin origin = origin_of();
+    origin.shared = !alone;
+    origin.first = first_;
+    emission_.add(dispatcher_.fire(*target.destination, parts_, DeliveryCallback(callback_), origin));
+    first_ = origin.first;
+  }
+
+  [[gnu::noinline]] void send_shaped(const TriggerTable::Target& target, std::size_t index) {
+    const TargetConfig& config = *target.config;
     TargetMessage& made = scratch_.made;
     const Message& given = parts_.rest != nullptr ? *parts_.rest : scratch_.nothing;
     if (const char* const field = make_target_message(config, event(), given, made)) {
@@ -146,24 +181,29 @@ class Emitter::Sending {
     emission_.add(dispatcher_.fire(*target.destination, parts, DeliveryCallback(callback_), origin));
   }
 
-  void refuse(const TriggerTable::Target& target, std::size_t index, const char* field, const std::string& why) {
+  [[gnu::noinline]] void refuse(const TriggerTable::Target& target, std::size_t index, const char* field,
+                                const std::string& why) {
     emission_.add(
         dispatcher_.refuse(*target.destination, parts_, DeliveryCallback(callback_), origin_of(),
                            {StatusCode::invalid_argument, cannot_be_made(*trigger_->config, index, field, why)}));
   }
 
   FireOrigin origin_of() {
-    if (!has_id_) {
-      id_ = next_message_id(trigger_->targets.front().destination->lane->unix_ms());
-      has_id_ = true;
-    }
+    make_id();
     return {.observer = trigger_->counters, .id = &id_, .scope = scope_};
   }
 
+  void make_id() {
+    if (has_id_) return;
+    id_ = next_message_id(trigger_ != nullptr ? trigger_->targets.front().destination->lane->unix_ms()
+                                              : coarse_unix_ms());
+    has_id_ = true;
+  }
+
   /// For conditions and templates: made when the first of them asks.
-  EventView& event() {
+  [[gnu::noinline]] EventView& event() {
     if (event_) return *event_;
-    static_cast<void>(origin_of());
+    make_id();
     std::string_view id;
     if (Payload::has_own_id(parts_)) {
       id = parts_.rest->id;
@@ -206,15 +246,35 @@ void Emitter::bind(Dispatcher& dispatcher, std::shared_ptr<const TriggersConfig>
 Emitter::Table Emitter::make_table(std::shared_ptr<const TriggersConfig> config,
                                    const TriggerTable::FindDestination& find) {
   const std::lock_guard lock(mutex_);
-  const auto counters_of = [this](const std::string& name) -> TriggerCounters& {
-    auto& counters = counters_[name];
-    if (counters == nullptr) counters = std::make_unique<TriggerCounters>(name);
-    return *counters;
-  };
   tables_.reserve(tables_.size() + 1);  // what throws from here on would need the lock to free the table
-  Table table(new TriggerTable(std::move(config), find, counters_of), RetireTable{this});
+  const auto counters = [this](const std::string& name) -> TriggerCounters& { return counters_of(name); };
+  Table table(new TriggerTable(std::move(config), find, counters), RetireTable{this});
   tables_.push_back(table.get());
   return table;
+}
+
+/// Under mutex_.
+TriggerCounters& Emitter::counters_of(std::string_view name) {
+  const auto found = counters_.find(name);
+  if (found != counters_.end()) return *found->second;
+  auto made = std::make_unique<TriggerCounters>(std::string(name));
+  return *counters_.emplace(name, std::move(made)).first->second;
+}
+
+void Emitter::on(std::string_view pattern, std::string_view name, EventFunction function) {
+  if (const std::string wrong = wrong_pattern(pattern); !wrong.empty()) throw std::invalid_argument(wrong);
+  if (function == nullptr) throw std::invalid_argument("the function for '" + std::string(pattern) + "' is empty");
+  if (name.empty()) throw std::invalid_argument("a function for events needs a name");
+  if (const std::string doubt = doubtful_pattern(pattern); !doubt.empty()) {
+    dispatcher_->callbacks().log(LogLevel::warning, "triggers", doubt);
+  }
+  TriggerCounters* counters = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    counters = &counters_of(name);
+  }
+  functions_.add(
+      {.pattern = std::string(pattern), .name = std::string(name), .call = std::move(function), .counters = counters});
 }
 
 void RetireTable::operator()(const TriggerTable* table) const noexcept { emitter->retire(table); }
@@ -242,13 +302,19 @@ Emission Emitter::emit(std::string_view event, const MessageParts& parts, const 
   const ScratchOfThread scratch;
   const TriggerTable& table = *table_.load(std::memory_order_seq_cst);
   const std::span<const std::uint32_t> found = table.find(event, parts.body, scratch->search);
-  if (scratch->search.buckets.empty()) {
+  const EventFunctions::Table* const functions = functions_.table();
+  std::span<const std::uint32_t> called;
+  if (functions != nullptr) called = functions->patterns.find(event, scratch->functions);
+  if (scratch->search.buckets.empty() && called.empty()) {
     count_unmatched(event);
     return emission;
   }
   Sending sending(*dispatcher_, *scratch, event, parts, callback, scope, emission);
   const bool alone = found.size() == 1 && table.trigger(found.front()).targets.size() == 1;
   for (const std::uint32_t index : found) sending.send(table.trigger(index), alone);
+  if (functions != nullptr) {
+    for (const std::uint32_t index : called) sending.send(*functions->functions[index]);
+  }
   return emission;
 }
 

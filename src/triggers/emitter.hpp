@@ -17,6 +17,7 @@
 #include "action_triggers/delivery.hpp"
 #include "action_triggers/emission.hpp"
 #include "dispatch/dispatcher.hpp"
+#include "triggers/event_functions.hpp"
 #include "triggers/event_view.hpp"
 #include "triggers/trigger_config.hpp"
 #include "triggers/trigger_counters.hpp"
@@ -92,6 +93,9 @@ class Emitter {
   /// From now on events go by these. Returns those before: free them when no emit() can be using them any more.
   Table swap(Table table) noexcept;
 
+  /// See TriggerDispatcher.
+  void on(std::string_view pattern, std::string_view name, EventFunction function);
+  bool off(std::string_view name) { return functions_.remove(name); }
   /// See TriggerDispatcher::emit(). `scope`: see FireOrigin.
   Emission emit(std::string_view event, const MessageParts& parts, const DeliveryCallback& callback,
                 RecordList* scope = nullptr);
@@ -103,11 +107,13 @@ class Emitter {
   struct Scratch;
   class ScratchOfThread;
   class Sending;
+  TriggerCounters& counters_of(std::string_view name);
   void count_unmatched(std::string_view event) noexcept;
   void retire(const TriggerTable* table) noexcept;
 
   Dispatcher* dispatcher_ = nullptr;
   std::atomic<const TriggerTable*> table_{nullptr};
+  EventFunctions functions_;
 
   std::atomic<std::uint64_t> unmatched_{0};
   mutable std::mutex mutex_;
