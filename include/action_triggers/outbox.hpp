@@ -113,7 +113,7 @@ class ACTION_TRIGGERS_EXPORT OutboxTransaction {
   }
 
   /// How many are kept.
-  [[nodiscard]] std::size_t size() const noexcept { return rows_.size(); }
+  [[nodiscard]] std::size_t size() const noexcept;
 
  protected:
   explicit OutboxTransaction(Outbox& outbox);
