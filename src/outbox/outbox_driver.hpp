@@ -80,6 +80,7 @@ struct OutboxDriver {
   std::string (*schema)(const OutboxConfig& config);
   std::unique_ptr<OutboxStore> (*store)(const OutboxConfig& config);
   std::unique_ptr<OutboxAdmin> (*admin)(const OutboxConfig& config);
+  std::string (*insert_statement)(const OutboxConfig& config);  // Outbox::insert_statement()
 };
 
 }  // namespace action_triggers::detail

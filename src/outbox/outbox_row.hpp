@@ -38,9 +38,11 @@ struct DeadRow {
   std::string status;  // a StatusCode's name, or "poisoned"
   std::string text;
   std::uint32_t attempts = 0;
-  std::string destination;  // the target that failed; of an event, one of several
-  std::uint64_t done = 0;   // the row's, from now on
-  bool is_whole = true;     // moved; false: the outbox keeps its row, for other targets of the event
+  std::string destination;        // the target that failed; of an event, one of several
+  std::uint64_t done = 0;         // the row's, from now on
+  bool is_whole = true;           // moved; false: the outbox keeps its row, for other targets of the event
+  std::string message_id;         // what it was sent with; the dead letter has it where the row has none
+  std::uint64_t replay_done = 0;  // `done` of the dead letter: all targets but this one, which a replay is for
 };
 
 }  // namespace action_triggers::detail

@@ -14,12 +14,13 @@
 #include <utility>
 #include <vector>
 
+#include "action_triggers/export.hpp"
 #include "outbox/outbox_row.hpp"
 
 namespace action_triggers::detail {
 
 /// For people: what failed, and the way out where there is one. Never contains a secret.
-class StoreError : public std::runtime_error {
+class ACTION_TRIGGERS_EXPORT StoreError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
