@@ -27,6 +27,9 @@ namespace action_triggers {
 
 class BrokerRegistry;
 class ConfigWatcher;
+namespace detail {
+class DispatcherAccess;
+}
 
 /// Sends what is fired to its destination (an entry of the brokers map), and what is emitted to those that the triggers
 /// of the configuration say: in the background, with exactly one DeliveryReport per fire, and per target of an event.
@@ -191,6 +194,7 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
 
  private:
   friend class ConfigWatcher;
+  friend class detail::DispatcherAccess;
   /// The same; `files`: what the configuration was read from, as far as it could be.
   ReloadReport reload_file(const std::string& path, const ConfigOptions& options, std::vector<std::string>& files);
   [[nodiscard]] std::vector<std::string> files_of(const std::string& path, const ConfigOptions& options) const;
