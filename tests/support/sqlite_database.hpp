@@ -2,7 +2,6 @@
 /// A real database in a folder of its own, with the outbox's tables, and the application's connection to it.
 #pragma once
 
-#include <gtest/gtest.h>
 #include <sqlite3.h>
 
 #include <cstdint>
