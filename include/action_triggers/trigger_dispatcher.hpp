@@ -17,6 +17,7 @@
 #include "action_triggers/delivery.hpp"
 #include "action_triggers/dispatcher_options.hpp"
 #include "action_triggers/emission.hpp"
+#include "action_triggers/event.hpp"
 #include "action_triggers/export.hpp"
 #include "action_triggers/message.hpp"
 #include "action_triggers/message_converter.hpp"
@@ -139,6 +140,15 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   Emission emit(std::string_view event, const T& payload, DeliveryCallback callback) {
     return emit(event, as_text(payload), std::move(callback));
   }
+
+  /// A trigger in C++: from now on emit() calls `function` for the events that `pattern` matches, after the triggers of
+  /// the configuration, and sends what it returns (event.hpp). `name` is its trigger's in reports and stats().
+  /// Throws std::invalid_argument for a wrong pattern, an empty function, or a name that another function has.
+  void on(std::string_view pattern, EventFunction function) { on(pattern, pattern, std::move(function)); }
+  void on(std::string_view pattern, std::string_view name, EventFunction function);
+  /// False: no function has that name. When it returns, no thread is in the function any more, unless it was called
+  /// inside emit(), by a function or a callback.
+  bool off(std::string_view name);
 
   /// Waits until everything fired before the call has its outcome and its callbacks have run (or were handed to the
   /// executor). False: `timeout` came first. In a callback: throws std::logic_error.

@@ -68,6 +68,7 @@ class Dispatcher {
 
   /// By name; an unknown one is reported `not_found`.
   Delivery fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback);
+  Delivery fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback, FireOrigin& origin);
   Delivery fire(Destination& destination, const MessageParts& parts, DeliveryCallback&& callback, FireOrigin& origin);
   /// A durable message (durable.hpp), which brings its id. Never waits: if the answer is not `reserved`, there is no
   /// record, and the observer is not called. Inside a ReadSection. Throws std::bad_alloc, and then there is none
@@ -77,6 +78,10 @@ class Dispatcher {
   Delivery refuse(Destination& destination, const MessageParts& parts, DeliveryCallback&& callback,
                   const FireOrigin& origin, Status status) {
     return refuse(&destination, destination.name, parts, std::move(callback), origin, std::move(status));
+  }
+  /// The same where it is not known which destination there would be.
+  Delivery refuse(const MessageParts& parts, DeliveryCallback&& callback, const FireOrigin& origin, Status status) {
+    return refuse(nullptr, {}, parts, std::move(callback), origin, std::move(status));
   }
 
   /// A destination more, on the lane of its connection or on a new one. Its name must be new. Throws as the
@@ -117,7 +122,8 @@ class Dispatcher {
   [[nodiscard]] bool is_in_child() const noexcept;
   [[nodiscard]] Capacity::Answer reserve(Destination& destination, std::size_t bytes) const;
   Capacity::Answer block(Destination& destination, std::size_t bytes) const;
-  Delivery refuse_unknown(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback);
+  Delivery refuse_unknown(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback,
+                          const FireOrigin& origin);
   Delivery refuse(Destination& destination, Capacity::Answer answer, const MessageParts& parts,
                   DeliveryCallback&& callback, const FireOrigin& origin);
   Delivery refuse(Destination* destination, std::string_view name, const MessageParts& parts,

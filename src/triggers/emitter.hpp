@@ -17,6 +17,7 @@
 #include "action_triggers/delivery.hpp"
 #include "action_triggers/emission.hpp"
 #include "dispatch/dispatcher.hpp"
+#include "triggers/event_functions.hpp"
 #include "triggers/event_view.hpp"
 #include "triggers/trigger_config.hpp"
 #include "triggers/trigger_counters.hpp"
@@ -97,7 +98,9 @@ class Emitter {
   /// From now on events go by these. Returns those before: free them when no emit() can be using them any more.
   Table swap(Table table) noexcept;
 
-  /// See TriggerDispatcher::emit().
+  /// See TriggerDispatcher.
+  void on(std::string_view pattern, std::string_view name, EventFunction function);
+  bool off(std::string_view name) { return functions_.remove(name); }
   Emission emit(std::string_view event, const MessageParts& parts, const DeliveryCallback& callback);
 
   /// For who finds an event's targets himself (event_targets.hpp). Valid inside a ReadSection.
@@ -112,10 +115,12 @@ class Emitter {
   struct Scratch;
   class ScratchOfThread;
   class Sending;
+  TriggerCounters& counters_of(std::string_view name);
   void retire(const TriggerTable* table) noexcept;
 
   Dispatcher* dispatcher_ = nullptr;
   std::atomic<const TriggerTable*> table_{nullptr};
+  EventFunctions functions_;
 
   std::atomic<std::uint64_t> unmatched_{0};
   mutable std::mutex mutex_;

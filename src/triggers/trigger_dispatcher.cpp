@@ -198,6 +198,11 @@ Emission TriggerDispatcher::emit(std::string_view event, std::string_view payloa
   return impl_->emitter.emit(event, {payload, nullptr}, callback);
 }
 
+void TriggerDispatcher::on(std::string_view pattern, std::string_view name, EventFunction function) {
+  impl_->emitter.on(pattern, name, std::move(function));
+}
+bool TriggerDispatcher::off(std::string_view name) { return impl_->emitter.off(name); }
+
 ReloadReport TriggerDispatcher::reload(Config config) {
   return reload_within(std::move(config), impl_->dispatcher.callbacks().options.close_timeout);
 }
