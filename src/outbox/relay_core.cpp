@@ -71,6 +71,8 @@ std::optional<RelayAction> RelayCore::keep_lease(TimePoint now) {
 }
 
 std::optional<RelayAction> RelayCore::write_back(TimePoint now) {
+  // At once before it ends, and as long as it may die of the next row: what has arrived is not to be sent again.
+  const bool at_once = is_stopping_ || guard_.is_careful();
   if (lease_ && rows_.has_dead()) {
     auto burials = rows_.burials();
     if (!burials.empty()) {
@@ -78,7 +80,7 @@ std::optional<RelayAction> RelayCore::write_back(TimePoint now) {
       return BuryRows{std::move(burials)};
     }
   }
-  if (rows_.removals_due(now) <= now || is_stopping_) {
+  if (rows_.removals_due(now) <= now || at_once) {
     std::vector<std::int64_t> ids = rows_.removals();
     asked_rows_ = ids.size();
     if (!ids.empty()) {
@@ -86,8 +88,8 @@ std::optional<RelayAction> RelayCore::write_back(TimePoint now) {
       return RemoveRows{std::move(ids)};
     }
   }
-  if (lease_ && (rows_.done_due(now) <= now || is_stopping_)) {
-    auto words = rows_.done_words(now, is_stopping_);
+  if (lease_ && (rows_.done_due(now) <= now || at_once)) {
+    auto words = rows_.done_words(now, at_once);
     if (!words.empty()) {
       asked_ = Asked::done;
       return SetDone{std::move(words)};
@@ -189,7 +191,9 @@ void RelayCore::begin_epoch(const ShardNotes& notes, TimePoint now) {
   for (auto& [number, flow] : flows_) flow.start_anew();
   gaps_.clear();
   guard_.begin(notes, settings_.batch);
-  position_ = notes.low;
+  low_ = position_ = notes.low;
+  // Whoever may die of a row looks for it from the lowest id on, carefully.
+  if (guard_.is_careful()) position_ = std::numeric_limits<std::int64_t>::min();
   sweep_.begin(position_, now);
   poll_at_ = now;
   poll_pause_ = settings_.poll_min;

@@ -124,6 +124,7 @@ class RelayCore {
   void end_waiting_for_room(TimePoint now);
   void repeat_reading();
   void read_common(TimePoint now, const ReadResult& result);
+  bool take_new_row(TimePoint now, const OutboxRow& row, const Horizon& snapshot);
   void read_late(TimePoint now, const ReadResult& result);
   void read_behind(TimePoint now, const ReadResult& result);
   void read_stopped(TimePoint now, const ReadResult& result);
@@ -174,6 +175,7 @@ class RelayCore {
   HeadGuard guard_;
 
   std::int64_t position_ = 0;  // the common reading has taken all rows up to it that it saw
+  std::int64_t low_ = 0;       // ShardNotes::low at the takeover: what is missing up to it has left
   bool is_hinted_ = false;
   TimePoint poll_at_ = TimePoint::min();
   std::chrono::milliseconds poll_pause_;

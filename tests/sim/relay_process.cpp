@@ -158,7 +158,7 @@ void RelayProcess::turn() {
   check_bounds();
   if (std::holds_alternative<RelayFinished>(action)) {
     world_.note(name() + " ends");
-    if (!in_its_hands().empty() && world_.is_quiet) world_.violation("ended with rows in its hands");
+    if (!core_.held().empty()) world_.violation("ended with rows in its hands");
     for (const auto& [id, destination] : sent_) {
       if (world_.database.table.count(id) > 0) world_.ledger.excuse(id, destination);
     }

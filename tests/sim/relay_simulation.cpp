@@ -135,7 +135,7 @@ void RelaySimulation::begin_transaction() {
   for (std::uint64_t i = 0; i < rows; ++i) {
     world_.after(at, [this, writing] { write_row(writing); });
     if (i == 0) {
-      const auto window = world_.chance(10) ? world_.up_to(std::min<std::chrono::microseconds>(most, 200ms)) : 0us;
+      const auto window = world_.chance(10) ? world_.up_to(std::min<std::chrono::microseconds>(most, 100ms)) : 0us;
       world_.after(window, [this, writing] { world_.database.get_number(writing->transaction); });
       at += window;
     }
@@ -159,7 +159,11 @@ void RelaySimulation::write_row(const std::shared_ptr<Writing>& writing) {
   }
   known.key = row.target.rfind("event:", 0) == 0 ? "event" : "";
   known.key += "k" + std::to_string(world_.below(keys_));
-  if (world_.chance(95)) row.key = known.key;
+  if (world_.chance(95)) {
+    row.key = known.key;
+  } else {
+    known.key = "none";
+  }
   row.body.assign(world_.below(300), 'b');
   known.target = row.target;
   known.taken = world_.now;
@@ -265,6 +269,7 @@ void RelaySimulation::calm_down() {
     broker.down_until = std::min(broker.down_until, world_.now);
     broker.pace = std::min<std::chrono::microseconds>(broker.pace, 10ms);
   }
+  is_bad_ = is_poison_ = 0;
   for (auto& [id, row] : world_.ledger.rows) row.bad_for.clear();
   check_settled();
 }
