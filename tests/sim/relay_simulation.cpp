@@ -99,7 +99,7 @@ void RelaySimulation::choose_configuration() {
 }
 
 void RelaySimulation::choose_settings() {
-  settings_.lease = std::chrono::milliseconds(500 + world_.below(10'000));
+  settings_.lease = std::chrono::milliseconds(2'000 + world_.below(8'000));
   settings_.batch = 1 + world_.below(world_.chance(50) ? 8 : 40);
   settings_.room.rows = std::max<std::size_t>(1, world_.chance(70) ? 2 * settings_.batch : world_.below(20));
   settings_.room.bytes = world_.chance(70) ? 16U << 20 : 200 + world_.below(3'000);
@@ -294,7 +294,7 @@ RelaySimulationResult RelaySimulation::run() {
   world_.acquired = [this](const std::string& owner) {
     ++owners_;
     for (const auto& process : processes_) {
-      if (process->is_alive() && process->name() != owner) process->was_replaced();
+      if (process->is_alive()) process->lost_its_lease(process->name() != owner);
     }
   };
   for (std::size_t place = 0; place < processes_.size(); ++place) start_process(place);
