@@ -56,11 +56,15 @@ void RelayProcess::reload(std::size_t version) {
   for (const auto& [id, row] : world_.database.table) {
     if (row.target.rfind(event_prefix, 0) == 0) world_.ledger.excuse_all(id);
   }
+  close_lanes();
+  core_.configuration_changed(world_.now);
+  wake();
+}
+
+void RelayProcess::close_lanes() {
   for (auto& [destination, lane] : lanes_) {
     if (world_.chance(50)) close_lane(destination);
   }
-  core_.configuration_changed(world_.now);
-  wake();
 }
 
 void RelayProcess::committed() {

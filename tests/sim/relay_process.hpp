@@ -27,6 +27,8 @@ class RelayProcess final : public std::enable_shared_from_this<RelayProcess>, pr
   /// Cleanly; what is in flight after `patience` is closed.
   void stop(std::chrono::microseconds patience);
   void reload(std::size_t version);
+  /// Some of its destinations are replaced: what they hold is closed.
+  void close_lanes();
   void committed();
 
   [[nodiscard]] bool is_alive() const { return is_alive_; }

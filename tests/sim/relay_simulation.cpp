@@ -227,7 +227,7 @@ void RelaySimulation::hurt_process() {
     case 2:
       return process.stop(world_.up_to(world_.chance(50) ? 100ms : 3s));
     case 3:
-      if (!world_.has_reloads) return;
+      if (!world_.has_reloads) return process.close_lanes();
       world_.version = world_.below(world_.ledger.versions.size());
       return process.reload(world_.version);
   }
@@ -279,7 +279,7 @@ void RelaySimulation::check_settled() {
   for (std::size_t place = 0; place < processes_.size(); ++place) {
     if (!processes_[place]->is_alive()) start_process(place);
   }
-  if (rows_left_ > 0 || !world_.database.table.empty()) world_.after(1s, [this] { check_settled(); });
+  world_.after(1s, [this] { check_settled(); });
 }
 
 RelaySimulationResult RelaySimulation::run() {
