@@ -132,6 +132,7 @@ bool RelayCore::answers(Asked asked) {
 void RelayCore::store_failed(TimePoint now) {
   if (asked_ == Asked::nothing) return;
   if (asked_ == Asked::read) repeat_reading();
+  if (asked_ == Asked::acquire) ++own_ends_;  // it may be ours, and we do not know it
   asked_ = Asked::nothing;
   is_open_ = false;
   ++failures_;
@@ -149,9 +150,8 @@ void RelayCore::acquired(TimePoint now, const std::optional<std::pair<Lease, Sha
   acquire_at_ = now + settings_.poll_max;
   if (!lease) return;
   ShardNotes notes = lease->second;
-  if (lease->first.epoch == last_epoch_ + 1 && notes.deaths > 0) --notes.deaths;  // it was us, and we are alive
+  notes.deaths -= std::min(notes.deaths, own_ends_);
   lease_ = lease->first;
-  last_epoch_ = lease_->epoch;
   lease_until_ = asked_at_ + settings_.lease;
   renew_at_ = asked_at_ + settings_.lease / 3;
   begin_epoch(notes, now);
@@ -163,6 +163,7 @@ void RelayCore::renewed(TimePoint now, bool is_held) {
   lease_until_ = asked_at_ + settings_.lease;
   renew_at_ = asked_at_ + settings_.lease / 3;
   guard_.noted(asked_notes_);
+  own_ends_ = 0;  // and that is noted
 }
 
 void RelayCore::released(TimePoint) {
@@ -202,6 +203,7 @@ void RelayCore::begin_epoch(const ShardNotes& notes, TimePoint now) {
 
 void RelayCore::lose_lease(TimePoint now) {
   lease_.reset();
+  ++own_ends_;
   rows_.lost_lease();
   guard_ = HeadGuard();
   acquire_at_ = now + settings_.poll_max;

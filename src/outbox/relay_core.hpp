@@ -161,8 +161,8 @@ class RelayCore {
   bool is_finished_ = false;
 
   std::optional<Lease> lease_;
-  std::int64_t last_epoch_ = std::numeric_limits<std::int64_t>::min();  // of our last lease
-  TimePoint lease_until_;  // on our clock, from before it was asked for: never later than the database's
+  std::int32_t own_ends_ = 0;  // how often a lease of ours ended, and we live: the table counts them as deaths
+  TimePoint lease_until_;      // on our clock, from before it was asked for: never later than the database's
   TimePoint renew_at_;
   TimePoint acquire_at_ = TimePoint::min();
 

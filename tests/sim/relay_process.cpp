@@ -170,7 +170,9 @@ void RelayProcess::turn() {
     });
     return;
   }
-  call([this, action] { return effect_of(action); });
+  // Nobody can tell a lease that its owner does not know of from one that it died of.
+  const bool may_lose_answer = !std::holds_alternative<AcquireLease>(action);
+  call([this, action] { return effect_of(action); }, may_lose_answer);
 }
 
 void RelayProcess::hand_over_outcomes() {
@@ -181,10 +183,10 @@ void RelayProcess::hand_over_outcomes() {
 }
 
 /// The effect comes some time after it was asked for, and the answer some time after that. Both may fail to come.
-void RelayProcess::call(std::function<std::function<void()>()> effect) {
+void RelayProcess::call(std::function<std::function<void()>()> effect, bool may_lose_answer) {
   is_busy_ = true;
   const bool fails_before = !world_.is_quiet && world_.chance(world_.calls_fail);
-  const bool fails_after = !world_.is_quiet && world_.chance(world_.calls_fail);
+  const bool fails_after = may_lose_answer && !world_.is_quiet && world_.chance(world_.calls_fail);
   const auto way = world_.chance(90) ? world_.up_to(300us) : world_.up_to(50ms);
   // A request that is on its way arrives, whether or not its process lives.
   world_.after(way, [self = shared_from_this(), effect = std::move(effect), fails_before, fails_after] {

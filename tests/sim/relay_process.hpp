@@ -65,7 +65,7 @@ class RelayProcess final : public std::enable_shared_from_this<RelayProcess>, pr
   void turn();
   void hand_over_outcomes();
   void carry_out(const detail::RelayAction& action);
-  void call(std::function<std::function<void()>()> effect);
+  void call(std::function<std::function<void()>()> effect, bool may_lose_answer);
   std::function<void()> effect_of(const detail::RelayAction& action);
   std::function<void()> acquire(const detail::AcquireLease& action);
   void check_bounds();
