@@ -29,6 +29,9 @@ namespace action_triggers {
 class BrokerRegistry;
 class CommitScope;
 class ConfigWatcher;
+namespace detail {
+class DispatcherAccess;
+}
 
 /// Sends what is fired to its destination (an entry of the brokers map), and what is emitted to those that the triggers
 /// of the configuration say: in the background, with exactly one DeliveryReport per fire, and per target of an event.
@@ -206,6 +209,7 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
  private:
   friend class CommitScope;
   friend class ConfigWatcher;
+  friend class detail::DispatcherAccess;
   /// The same; `files`: what the configuration was read from, as far as it could be.
   ReloadReport reload_file(const std::string& path, const ConfigOptions& options, std::vector<std::string>& files);
   [[nodiscard]] std::vector<std::string> files_of(const std::string& path, const ConfigOptions& options) const;

@@ -40,10 +40,11 @@ kill_all() {
 
 # Lets a server shut down in order, within a limit.
 shut_down() {
-  local pid tries
+  local pid tries signal
+  signal=stop_signal_${1%%-*}
   if alive "$1"; then
     pid=$(<"$run/$1/pid")
-    kill -TERM "$pid" 2>/dev/null || true
+    kill "-${!signal:-TERM}" "$pid" 2>/dev/null || true
     for ((tries = 0; tries < 300; tries++)); do
       if ! alive "$1" spawned; then break; fi
       live "$1: stopping, $((tries / 10)) s"

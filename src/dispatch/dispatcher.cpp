@@ -186,6 +186,26 @@ Delivery Dispatcher::fire(Destination& destination, const MessageParts& parts, D
   return delivery;
 }
 
+Capacity::Answer Dispatcher::offer(Destination& destination, const MessageParts& parts, OutcomeObserver& observer) {
+  const std::size_t bytes = Payload::counted_bytes(parts);
+  if (is_in_child()) return Capacity::Answer::closed;
+  if (bytes > largest_message) return Capacity::Answer::too_large;
+  const Capacity::Answer answer = destination.capacity.reserve(bytes, /*slack=*/false);
+  if (answer != Capacity::Answer::reserved) return answer;
+  Record* record = nullptr;
+  try {
+    record = Record::make(destination, parts, bytes, MessageId(), {});
+  } catch (...) {
+    destination.capacity.release(1, bytes);
+    throw;
+  }
+  record->observer = &observer;
+  record->durable = true;
+  record->drop_reference();  // nobody waits for it
+  destination.lane->push(*record);
+  return answer;
+}
+
 Delivery Dispatcher::fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback,
                           RecordList& scope) {
   FireOrigin origin{.scope = &scope};

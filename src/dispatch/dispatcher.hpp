@@ -70,10 +70,17 @@ class Dispatcher {
   /// The one that was made of this configuration; nullptr: there is none. Valid as with find().
   [[nodiscard]] Destination* of(const BrokerConfig& config) const;
 
+  /// What is said of a fire at a name that find() does not know.
+  [[nodiscard]] std::string why_unknown(std::string_view name) const;
+
   /// By name; an unknown one is reported `not_found`.
   Delivery fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback);
   Delivery fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback, FireOrigin& origin);
   Delivery fire(Destination& destination, const MessageParts& parts, DeliveryCallback&& callback, FireOrigin& origin);
+  /// A durable message (durable.hpp), which brings its id. Never waits: if the answer is not `reserved`, there is no
+  /// record, and the observer is not called. Inside a ReadSection. Throws std::bad_alloc, and then there is none
+  /// either.
+  Capacity::Answer offer(Destination& destination, const MessageParts& parts, OutcomeObserver& observer);
   /// For a commit scope, see FireOrigin::scope.
   Delivery fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback, RecordList& scope);
   /// Sends what a scope holds: to each lane as one chain, in the order of firing. What a destination holds that was
@@ -140,7 +147,6 @@ class Dispatcher {
   [[nodiscard]] Destination* successor_of(const Destination& destination) const noexcept;
   void end_in_scope(RecordList& messages, StatusCode code, std::string_view why) noexcept;
   std::shared_ptr<Lane> make_lane(Lane::Destinations destinations, const BrokerRegistry& registry) const;
-  [[nodiscard]] std::string why_unknown(std::string_view name) const;
   void carry_out(Change& change, const BrokerRegistry& registry, TimePoint deadline, const std::function<void()>& swap);
   void prepare(Change& change, TimePoint deadline);
   void make_lanes(Change& change, const BrokerRegistry& registry);

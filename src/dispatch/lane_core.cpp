@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "dispatch/durable.hpp"
 #include "dispatch/failure_texts.hpp"
 #include "dispatch/out_of_memory.hpp"
 #include "dispatch/refusals.hpp"
@@ -97,7 +98,11 @@ void LaneCore::admit(Record& record) {
   destination.counters.admitted.add(1);
   destination.counters.held.add(1);
   destination.queue.push(record);
-  destination.deadlines->add(record, now_);
+  if (record.durable) {
+    record.queued.deadline = now_ + destination.timeout();  // only its latency is counted from it
+  } else {
+    destination.deadlines->add(record, now_);
+  }
   ++queued_total_;
   order_.make_ready(destination);
   if (destination.overflow == Overflow::drop_oldest) drop_oldest_over_capacity(destination);
@@ -219,11 +224,11 @@ void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
   if (outcome.status.ok()) {
     destination.none_taken_since = TimePoint::max();
     connection_.delivered();
-  } else if (destination.config->retry.retries(outcome.status)) {
+  } else if (may_try_again(record, outcome.status)) {
     if (broker_.is_closed()) {
       outcome.status =
           status_of(StatusCode::closed, [&] { return "close() ran out of time: " + outcome.status.message(); });
-    } else if (!destination.config->retry.is_used_up(record.attempt())) {
+    } else if (!has_used_up_attempts(record, outcome.status)) {
       retry(record, outcome.status);
       return order_.make_ready(destination);
     }
@@ -237,7 +242,6 @@ void LaneCore::disconnected(Status why) {
       [&] { connection_log_.failed(connection_.is_up() ? "connection lost" : "cannot connect", why.message()); });
   const bool was_connected = connection_.disconnected(why, now_);
   for (Destination* destination : destinations_.all()) {
-    const RetryPolicy& retry = destination->config->retry;
     // What waits for the connection waits for nothing else.
     destination->paused = false;
     destination->queue.return_waiting(TimePoint::max());
@@ -245,9 +249,7 @@ void LaneCore::disconnected(Status why) {
       Record* const newer = record->newer;
       if (!record->in_flight) {
         if (!was_connected) record->count_attempt(+1);
-        if (!retry.retries(why) || (!was_connected && retry.is_used_up(record->attempt()))) {
-          resolve(*record, Outcome::failed(copy_of(why)));
-        }
+        if (!survives_lost_connection(*record, why, was_connected)) resolve(*record, Outcome::failed(copy_of(why)));
       }
       record = newer;
     }
@@ -311,7 +313,7 @@ void LaneCore::connect_if_due() {
 void LaneCore::resolve(Record& record, Outcome&& outcome) {
   Destination& destination = record.dest();
   destination.queue.remove(record);
-  destination.deadlines->remove(record);
+  if (!record.durable) destination.deadlines->remove(record);
   --queued_total_;
   record.write_id();  // it may never have been offered
   record.resolved = true;
@@ -330,7 +332,7 @@ void LaneCore::resolve(Record& record, Outcome&& outcome) {
     destination.counters.latency.record(record.result.latency);
   } else {
     if_memory_allows([&] { destination.set_last_error(outcome.status.to_string()); });
-    if (reports_.needs_report(record)) reports_.keep_text(record, std::move(outcome.status));
+    if (record.durable || reports_.needs_report(record)) reports_.keep_text(record, std::move(outcome.status));
   }
   if (record.observer != nullptr) record.observer->resolved(record, record.result.code, record.result.persistence);
   outcomes_.push(record);
@@ -384,7 +386,7 @@ void LaneCore::count_for_close(const Record& record) {
   if (record.result.code == StatusCode::ok) {
     close_counts_.delivered.add(1);
   } else if (record.result.code == StatusCode::closed) {
-    record.dest().counters.abandoned_at_close.add(1);
+    if (!record.durable) record.dest().counters.abandoned_at_close.add(1);  // it is still in its outbox
   } else {
     close_counts_.failed.add(1);
   }

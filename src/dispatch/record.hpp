@@ -88,6 +88,7 @@ struct Record final : OutboundMessage, QueueNode {
   bool resolved : 1 = false;          // its outcome is decided: `result` instead of `queued`
   bool reported : 1 = false;          // and has been reported
   bool may_have_arrived : 1 = false;  // by an earlier attempt
+  bool durable : 1 = false;           // of an outbox, see durable.hpp; has an observer. Unchanged once it is fired
   bool holds_capacity = true;         // until it is released
   bool id_is_written = false;         // see write_id()
   std::uint32_t failures = 0;         // how often an attempt has failed
@@ -106,6 +107,8 @@ struct Record final : OutboundMessage, QueueNode {
   std::atomic<std::uint32_t> state{is_pending};  // what waiting threads sleep on
   // The thread whose open commit scope has the record, as this_thread() (base/readers.hpp) says; 0: none.
   std::atomic<std::uint32_t> scope_thread{0};
+
+  std::uint32_t rejections = 0;  // the lane's only: of a durable one, those that count against its observer's limit
 
   const DeliveryCallback callback;
   OutcomeObserver* observer = nullptr;     // the relay's; outlives the record

@@ -42,6 +42,7 @@ DeliveryReport& keep_report(Record& record) {
 }  // namespace
 
 bool ReportMaker::needs_report(const Record& record) const noexcept {
+  if (record.durable && record.result.code == StatusCode::closed) return false;  // it is still in its outbox
   return record.is_awaited() || (on_failure_is_set_ && record.result.code != StatusCode::ok);
 }
 

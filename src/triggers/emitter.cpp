@@ -10,6 +10,7 @@
 #include "base/message_id.hpp"
 #include "base/readers.hpp"
 #include "triggers/event_pattern.hpp"
+#include "triggers/holds_for.hpp"
 #include "triggers/target_message.hpp"
 
 namespace action_triggers::detail {
@@ -17,14 +18,6 @@ namespace {
 
 /// So many names of events that nothing matches are logged, each once.
 constexpr std::size_t most_logged = 1000;
-
-/// Whether a condition holds; empty: the payload is not JSON.
-std::optional<bool> holds_for(const std::optional<Condition>& condition, EventView& event) {
-  if (!condition) return true;
-  const PayloadJson* const json = event.json();
-  if (json == nullptr) return std::nullopt;
-  return condition->matches(json->root());
-}
 
 std::vector<const TriggerConfig*> active_of(const TriggersConfig* config) {
   std::vector<const TriggerConfig*> active;
@@ -42,6 +35,11 @@ TriggerTable::TriggerTable(std::shared_ptr<const TriggersConfig> config, const F
     : config_(std::move(config)), selection_(active_of(config_.get())) {
   if (config_ == nullptr) return;
   for (const TriggerConfig& trigger : config_->triggers) add(trigger, find, counters_of(trigger.name));
+}
+
+std::uint64_t TriggerTable::next_generation() noexcept {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
 }
 
 void TriggerTable::add(const TriggerConfig& trigger, const FindDestination& find, TriggerCounters& counters) {

@@ -53,6 +53,8 @@ class TriggerTable {
     return selection_.find(event, payload, search);
   }
   [[nodiscard]] const Trigger& trigger(std::uint32_t index) const noexcept { return triggers_[index]; }
+  /// No other table of this process has or had the same one.
+  [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
 
   /// Calls `add(counters, events)` for each trigger: events of its name that find() has left it out of, which its
   /// counters do not know of.
@@ -64,6 +66,9 @@ class TriggerTable {
  private:
   void add(const TriggerConfig& trigger, const FindDestination& find, TriggerCounters& counters);
 
+  static std::uint64_t next_generation() noexcept;
+
+  const std::uint64_t generation_ = next_generation();
   std::shared_ptr<const TriggersConfig> config_;
   TriggerSelection selection_;
   std::vector<Trigger> triggers_;
@@ -100,6 +105,12 @@ class Emitter {
   Emission emit(std::string_view event, const MessageParts& parts, const DeliveryCallback& callback,
                 RecordList* scope = nullptr);
 
+  /// For who finds an event's targets himself (event_targets.hpp). Valid inside a ReadSection.
+  [[nodiscard]] const TriggerTable& table() const noexcept { return *table_.load(std::memory_order_seq_cst); }
+  [[nodiscard]] const EventFunctions::Table* functions() const noexcept { return functions_.table(); }
+  /// An event that no trigger is for.
+  void count_unmatched(std::string_view event) noexcept;
+
   void add_to(Stats& stats) const;
 
  private:
@@ -108,7 +119,6 @@ class Emitter {
   class ScratchOfThread;
   class Sending;
   TriggerCounters& counters_of(std::string_view name);
-  void count_unmatched(std::string_view event) noexcept;
   void retire(const TriggerTable* table) noexcept;
 
   Dispatcher* dispatcher_ = nullptr;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "triggers/dispatcher_access.hpp"
 #include "triggers/trigger_config.hpp"
 #include "triggers/trigger_dispatcher_impl.hpp"
 
@@ -41,6 +42,24 @@ TriggerDispatcher::Impl::Impl(Config&& config, const BrokerRegistry& with_regist
     : registry(with_registry), dispatcher(config.brokers, registry, std::move(options), more_destinations(config)) {
   emitter.bind(dispatcher, config.shared_section<detail::TriggersConfig>());
   log_warnings(config);
+  set_config(std::move(config));
+}
+
+std::shared_ptr<const Config> TriggerDispatcher::Impl::config() const {
+  const std::lock_guard lock(mutex_);
+  return config_;
+}
+
+void TriggerDispatcher::Impl::set_config(Config&& config) {
+  auto next = std::make_shared<const Config>(std::move(config));
+  const std::lock_guard lock(mutex_);
+  config_ = std::move(next);
+}
+
+void TriggerDispatcher::Impl::attach(detail::Companion* companion) {
+  const std::lock_guard lock(companion_mutex_);
+  if (companion != nullptr && companion_ != nullptr) throw std::logic_error("the dispatcher has an outbox already");
+  companion_ = companion;
 }
 
 void TriggerDispatcher::Impl::log_warnings(const Config& config) {
@@ -50,7 +69,12 @@ void TriggerDispatcher::Impl::log_warnings(const Config& config) {
   }
 }
 
-ReloadReport TriggerDispatcher::Impl::reload(const Config& config, std::chrono::nanoseconds drain) {
+ReloadReport TriggerDispatcher::Impl::reload(Config&& config, std::chrono::nanoseconds drain) {
+  const auto with_companion = [this](const auto& call) {
+    const std::lock_guard lock(companion_mutex_);
+    if (companion_ != nullptr) call(*companion_);
+  };
+  with_companion([&](const detail::Companion& companion) { companion.check_reload(config); });
   const TimePoint now = Clock::now();
   const TimePoint deadline = drain < TimePoint::max() - now ? now + drain : TimePoint::max();
   detail::Emitter::Table old;  // freed at the end, when nobody can be using it
@@ -65,6 +89,8 @@ ReloadReport TriggerDispatcher::Impl::reload(const Config& config, std::chrono::
   };
   ReloadReport report = dispatcher.reload(config.brokers, more_destinations(config), registry, deadline, rebind);
   log_warnings(config);
+  set_config(std::move(config));
+  with_companion([](detail::Companion& companion) { companion.reloaded(); });
   return report;
 }
 
@@ -93,6 +119,10 @@ ReloadReport TriggerDispatcher::Impl::counted(LoadAndReload&& load_and_reload) {
 
 void TriggerDispatcher::Impl::add_to(Stats& stats) const {
   emitter.add_to(stats);
+  {
+    const std::lock_guard lock(companion_mutex_);
+    if (companion_ != nullptr) companion_->add_to(stats);
+  }
   const std::lock_guard lock(mutex_);
   stats.reloads = reloads_;
   stats.failed_reloads = failed_reloads_;
@@ -160,7 +190,7 @@ ReloadReport TriggerDispatcher::reload(Config config) {
 }
 
 ReloadReport TriggerDispatcher::reload_within(Config config, std::chrono::nanoseconds drain) {
-  return impl_->counted([&] { return impl_->reload(config, drain); });
+  return impl_->counted([&] { return impl_->reload(std::move(config), drain); });
 }
 
 ReloadReport TriggerDispatcher::reload_file(const std::string& path, const ConfigOptions& options) {
@@ -172,9 +202,9 @@ ReloadReport TriggerDispatcher::reload_file(const std::string& path, const Confi
                                             std::vector<std::string>& files) {
   const auto drain = impl_->dispatcher.callbacks().options.close_timeout;
   return impl_->counted([&] {
-    const Config config = load_config(path, impl_->registry, options);
+    Config config = load_config(path, impl_->registry, options);
     files = config.files;
-    return impl_->reload(config, drain);
+    return impl_->reload(std::move(config), drain);
   });
 }
 
@@ -201,4 +231,16 @@ Stats TriggerDispatcher::stats() const {
   return stats;
 }
 
+// ------------------------------------------------------------------------------------------------- for the outbox
+
+namespace detail {
+
+DispatcherAccess::DispatcherAccess(TriggerDispatcher& dispatcher) noexcept : impl_(dispatcher.impl_.get()) {}
+Dispatcher& DispatcherAccess::dispatcher() const noexcept { return impl_->dispatcher; }
+Emitter& DispatcherAccess::emitter() const noexcept { return impl_->emitter; }
+std::shared_ptr<const Config> DispatcherAccess::config() const { return impl_->config(); }
+void DispatcherAccess::attach(Companion& companion) const { impl_->attach(&companion); }
+void DispatcherAccess::detach() const noexcept { impl_->attach(nullptr); }
+
+}  // namespace detail
 }  // namespace action_triggers

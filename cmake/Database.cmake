@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+# What makes a library of its own of a database's folder. All that the build knows of it stands in the folder's call.
+#
+#   action_triggers_database(NAME PACKAGES pkg-config module… SOURCES file… [CORE_SOURCES file…])
+#
+# There is an option ACTION_TRIGGERS_WITH_<NAME>: ON where the packages are found, and always in a developer's build.
+# Where it is on, action_triggers_<NAME> is the library, action_triggers::<NAME> to its users (a component of the
+# installed package), and the core has the definition of the option's name. As the core, the library is made of objects,
+# so that tests see what it hides. CORE_SOURCES, relative to src/, are parts of the core that it needs and that the core
+# hides from other libraries: it has copies.
+function(action_triggers_database name)
+  cmake_parse_arguments(PARSE_ARGV 1 database "" "" "PACKAGES;SOURCES;CORE_SOURCES")
+  string(TOUPPER ${name} upper)
+  set(packages ACTION_TRIGGERS_${upper})
+  find_package(PkgConfig)
+  if(PkgConfig_FOUND)
+    pkg_check_modules(${packages} QUIET IMPORTED_TARGET GLOBAL ${database_PACKAGES})
+  endif()
+  set(default ${ACTION_TRIGGERS_DEVELOPER})
+  if(TARGET PkgConfig::${packages})
+    set(default ON)
+  endif()
+  list(JOIN database_PACKAGES ", " needs)
+  option(ACTION_TRIGGERS_WITH_${upper} "Build action_triggers::${name} (needs ${needs}; ON where it is found)" ${default})
+  set_property(GLOBAL APPEND PROPERTY ACTION_TRIGGERS_DATABASES ${name})
+  if(NOT ACTION_TRIGGERS_WITH_${upper})
+    return()
+  endif()
+  if(NOT TARGET PkgConfig::${packages})
+    find_package(PkgConfig REQUIRED)
+    pkg_check_modules(${packages} REQUIRED IMPORTED_TARGET GLOBAL ${database_PACKAGES})
+  endif()
+  target_compile_definitions(action_triggers_objects PUBLIC ACTION_TRIGGERS_WITH_${upper})
+  set_property(GLOBAL PROPERTY ACTION_TRIGGERS_PACKAGES_${upper} ${database_PACKAGES})
+
+  set(objects action_triggers_${name}_objects)
+  add_library(${objects} OBJECT ${database_SOURCES})
+  target_compile_features(${objects} PUBLIC cxx_std_20)
+  set_target_properties(${objects} PROPERTIES
+    CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  target_include_directories(${objects} PUBLIC ${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(${objects} PRIVATE PkgConfig::${packages})
+  action_triggers_developer_flags(${objects})
+
+  list(TRANSFORM database_CORE_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/src/)
+  add_library(action_triggers_${name} ${database_CORE_SOURCES})
+  add_library(action_triggers::${name} ALIAS action_triggers_${name})
+  target_link_libraries(action_triggers_${name} PRIVATE $<BUILD_INTERFACE:${objects}> PUBLIC action_triggers
+                        PRIVATE PkgConfig::${packages})
+  target_include_directories(action_triggers_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  action_triggers_developer_flags(action_triggers_${name})
+  set_target_properties(action_triggers_${name} PROPERTIES
+    CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
+    EXPORT_NAME ${name} LINKER_LANGUAGE CXX CXX_EXTENSIONS OFF
+    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+endfunction()
