@@ -284,7 +284,10 @@ void RelayProcess::lane_turn(std::uint32_t destination) {
   lane.has_turn = false;
   if (lane.queue.empty()) return;
   if (world_.brokers[destination].down_until > world_.now) return take_turn(destination);
-  if (!world_.is_quiet && world_.chance(world_.reconnects)) reconnect(destination);
+  if (!world_.is_quiet && world_.now >= lane.reconnects_after && world_.chance(world_.reconnects)) {
+    lane.reconnects_after = world_.now + 20ms;  // or nothing would ever be confirmed
+    reconnect(destination);
+  }
   if (lane.queue.front().has_arrived && lane.queue.front().confirmed_at <= world_.now) {
     tell_of_first(lane.queue, destination, StatusCode::ok);
   } else {

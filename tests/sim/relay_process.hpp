@@ -48,6 +48,7 @@ class RelayProcess final : public std::enable_shared_from_this<RelayProcess>, pr
     std::deque<Sent> closing;  // of the lane before this one
     std::size_t unheard = 0;   // of those, or of what the relay has not been told yet
     bool has_turn = false;
+    TimePoint reconnects_after = TimePoint::min();
   };
   struct Told {
     std::int64_t row;
