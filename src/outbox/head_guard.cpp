@@ -5,13 +5,14 @@
 
 namespace action_triggers::detail {
 
-void HeadGuard::begin(const ShardNotes& inherited, std::size_t batch) {
+void HeadGuard::begin(const ShardNotes& inherited, std::int32_t alive, std::size_t batch) {
   *this = HeadGuard();
   inherited_ = inherited;
+  inherited_.deaths -= std::min(inherited.deaths, alive);
   batch_ = batch;
   is_careful_ = inherited.deaths > 0;
   head_ = inherited.head;
-  if (inherited.deaths >= most_deaths) poisoned_ = inherited.head;
+  if (inherited_.deaths >= most_deaths) poisoned_ = inherited.head;
 }
 
 bool HeadGuard::may_send(std::int64_t first) {

@@ -20,7 +20,8 @@ class HeadGuard {
   /// Who lives that long after sending has survived it.
   static constexpr std::chrono::milliseconds survival{250};
 
-  void begin(const ShardNotes& inherited, std::size_t batch);
+  /// `alive`: how many of the deaths may have been the end of leases of ours.
+  void begin(const ShardNotes& inherited, std::int32_t alive, std::size_t batch);
 
   [[nodiscard]] bool is_careful() const { return is_careful_; }
   [[nodiscard]] bool is_poisoned(std::int64_t row) const { return poisoned_ == row; }

@@ -149,12 +149,10 @@ void RelayCore::acquired(TimePoint now, const std::optional<std::pair<Lease, Sha
   if (!answers(Asked::acquire)) return;
   acquire_at_ = now + settings_.poll_max;
   if (!lease) return;
-  ShardNotes notes = lease->second;
-  notes.deaths -= std::min(notes.deaths, own_ends_);
   lease_ = lease->first;
   lease_until_ = asked_at_ + settings_.lease;
   renew_at_ = asked_at_ + settings_.lease / 3;
-  begin_epoch(notes, now);
+  begin_epoch(lease->second, now);
 }
 
 void RelayCore::renewed(TimePoint now, bool is_held) {
@@ -191,7 +189,7 @@ void RelayCore::begin_epoch(const ShardNotes& notes, TimePoint now) {
   rows_.has_lease();
   for (auto& [number, flow] : flows_) flow.start_anew();
   gaps_.clear();
-  guard_.begin(notes, settings_.batch);
+  guard_.begin(notes, own_ends_, settings_.batch);
   low_ = position_ = notes.low;
   // Whoever may die of a row looks for it from the lowest id on, carefully.
   if (guard_.is_careful()) position_ = std::numeric_limits<std::int64_t>::min();

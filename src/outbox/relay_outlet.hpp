@@ -44,6 +44,8 @@ class RelayOutlet {
 
   /// Sends the row to the destination of this bit, behind all that was sent to it before. True: RelayCore::outcome() is
   /// called for it, once, later (never from within this call). False: it has no room now; the core asks again.
+  /// If a destination is closed or replaced: false until outcome() has been called for all that it had, or newer rows
+  /// would overtake them.
   virtual bool send(const OutboxRow& row, std::uint32_t bit, std::uint32_t destination) = 0;
 };
 

@@ -111,6 +111,7 @@ RelayDestination RelayProcess::destination(std::uint32_t number) {
 
 bool RelayProcess::send(const OutboxRow& row, std::uint32_t bit, std::uint32_t destination) {
   if (world_.chance(world_.refuses) && !world_.is_quiet) return false;
+  if (lanes_[destination].unheard > 0) return false;
   const auto known = world_.ledger.rows.find(row.id);
   if (known == world_.ledger.rows.end() || !known->second.committed) {
     world_.violation("sent, and not committed: " + Ledger::name(row.id, destination));
@@ -178,6 +179,7 @@ void RelayProcess::turn() {
 void RelayProcess::hand_over_outcomes() {
   for (; !told_.empty(); told_.pop_front()) {
     const Told& told = told_.front();
+    if (told.outcome.code == StatusCode::closed) --lanes_[told.destination].unheard;
     core_.outcome(world_.now, told.row, told.bit, told.outcome);
   }
 }
@@ -282,7 +284,10 @@ void RelayProcess::lane_turn(std::uint32_t destination) {
   lane.has_turn = false;
   if (lane.queue.empty()) return;
   if (world_.brokers[destination].down_until > world_.now) return take_turn(destination);
-  if (!world_.is_quiet && world_.chance(world_.reconnects)) reconnect(destination);
+  if (!world_.is_quiet && world_.now >= lane.reconnects_after && world_.chance(world_.reconnects)) {
+    lane.reconnects_after = world_.now + 20ms;  // or nothing would ever be confirmed
+    reconnect(destination);
+  }
   if (lane.queue.front().has_arrived && lane.queue.front().confirmed_at <= world_.now) {
     tell_of_first(lane.queue, destination, StatusCode::ok);
   } else {
@@ -319,7 +324,7 @@ void RelayProcess::tell_of_first(std::deque<Sent>& queue, std::uint32_t destinat
   if (code == StatusCode::ok) row.at[destination].is_told = true;
   if (code == StatusCode::closed && sent.has_arrived) world_.ledger.excuse(sent.row, destination);
   if (code != StatusCode::ok) sent_.erase({sent.row, destination});
-  told_.push_back({sent.row, sent.bit, {code, "", 1}});
+  told_.push_back({sent.row, sent.bit, destination, {code, "", 1}});
   wake();
 }
 
@@ -327,6 +332,7 @@ void RelayProcess::tell_of_first(std::deque<Sent>& queue, std::uint32_t destinat
 void RelayProcess::close_lane(std::uint32_t destination) {
   Lane& lane = lanes_[destination];
   lane.closing.insert(lane.closing.end(), lane.queue.begin(), lane.queue.end());
+  lane.unheard += lane.queue.size();
   lane.queue.clear();
   closing_turn(destination);
 }

@@ -46,11 +46,14 @@ class RelayProcess final : public std::enable_shared_from_this<RelayProcess>, pr
   struct Lane {
     std::deque<Sent> queue;
     std::deque<Sent> closing;  // of the lane before this one
+    std::size_t unheard = 0;   // of those, or of what the relay has not been told yet
     bool has_turn = false;
+    TimePoint reconnects_after = TimePoint::min();
   };
   struct Told {
     std::int64_t row;
     std::uint32_t bit;
+    std::uint32_t destination;
     detail::RowOutcome outcome;
   };
 

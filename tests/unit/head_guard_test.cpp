@@ -14,18 +14,18 @@ ShardNotes inherited(std::int64_t head, std::int32_t deaths) { return {0, head, 
 
 TEST(HeadGuardTest, IsCarefulOnlyAfterADeath) {
   HeadGuard guard;
-  guard.begin({}, 100);
+  guard.begin({}, 0, 100);
   EXPECT_FALSE(guard.is_careful());
   EXPECT_EQ(guard.limit(), 100U);
   EXPECT_TRUE(guard.may_send(1));
-  guard.begin(inherited(1, 1), 100);
+  guard.begin(inherited(1, 1), 0, 100);
   EXPECT_TRUE(guard.is_careful());
   EXPECT_EQ(guard.limit(), 1U);
 }
 
 TEST(HeadGuardTest, TheHeadIsNotedBeforeItIsSent) {
   HeadGuard guard;
-  guard.begin(inherited(1, 2), 100);
+  guard.begin(inherited(1, 2), 0, 100);
   EXPECT_FALSE(guard.may_send(5));
   EXPECT_TRUE(guard.wants_notes());
   EXPECT_EQ(guard.notes({}).head, 5);
@@ -39,7 +39,7 @@ TEST(HeadGuardTest, TheHeadIsNotedBeforeItIsSent) {
 
 TEST(HeadGuardTest, SendsMoreAndMoreUntilItHasSurvivedABatch) {
   HeadGuard guard;
-  guard.begin(inherited(1, 1), 4);
+  guard.begin(inherited(1, 1), 0, 4);
   guard.sent(now);
   EXPECT_FALSE(guard.has_survived(now + 249ms, 1));
   EXPECT_TRUE(guard.has_survived(now + 249ms, 0));  // all is back
@@ -55,7 +55,7 @@ TEST(HeadGuardTest, SendsMoreAndMoreUntilItHasSurvivedABatch) {
 
 TEST(HeadGuardTest, ASuspectIsSentAloneEvenIfOthersWereSurvived) {
   HeadGuard guard;
-  guard.begin(inherited(5, 1), 100);
+  guard.begin(inherited(5, 1), 0, 100);
   for (int i = 0; i < 3; ++i) {
     guard.sent(now);
     guard.has_survived(now, 0);
@@ -65,11 +65,21 @@ TEST(HeadGuardTest, ASuspectIsSentAloneEvenIfOthersWereSurvived) {
   EXPECT_EQ(guard.limit(), 1U);
 }
 
+TEST(HeadGuardTest, AnOwnerThatLivesIsNotADeathButAReasonForCare) {
+  HeadGuard guard;
+  guard.begin(inherited(5, 3), 1, 100);
+  EXPECT_FALSE(guard.is_poisoned(5));
+  EXPECT_FALSE(guard.may_send(5));  // not before the table has the right number
+  EXPECT_EQ(guard.notes({}).deaths, 2);
+  guard.begin(inherited(5, 1), 1, 100);
+  EXPECT_TRUE(guard.is_careful());
+}
+
 TEST(HeadGuardTest, ThreeDeathsOfOneRowPoisonIt) {
   HeadGuard guard;
-  guard.begin(inherited(5, 2), 100);
+  guard.begin(inherited(5, 2), 0, 100);
   EXPECT_FALSE(guard.is_poisoned(5));
-  guard.begin(inherited(5, 3), 100);
+  guard.begin(inherited(5, 3), 0, 100);
   EXPECT_TRUE(guard.is_poisoned(5));
   EXPECT_FALSE(guard.is_poisoned(6));
 }
