@@ -86,6 +86,7 @@ TEST_F(PgTablesTest, NamesMayHaveAnyCharacters) {
     EXPECT_EQ(sql("SELECT count(*) FROM pg_tables WHERE schemaname = '" + schema + " \"o''x\\'"), "3");
     sql("DROP SCHEMA " + quoted + " CASCADE");
   }
+  config.schema = schema;
 }
 
 TEST_F(PgTablesTest, AKeyIsAlwaysInOneShard) {

@@ -60,14 +60,20 @@ TEST_F(PgTroubleTest, ASessionThatIsEnded) {
   PgOutboxStore store(config);
   store.reopen();
   sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'action_triggers relay'");
-  EXPECT_THAT([&] { (void)store.acquire(0, "me", 1min); },
-              ThrowsMessage<StoreError>(HasSubstr("terminating connection")));
+  try {
+    (void)store.acquire(0, "me", 1min);
+    ADD_FAILURE() << "no error";
+  } catch (const StoreError& error) {
+    EXPECT_THAT(error.what(),
+                AllOf(::testing::AnyOf(HasSubstr("terminating connection"), HasSubstr("closed the connection")),
+                      HasSubstr("tried again")));
+  }
   store.reopen();
   EXPECT_TRUE(store.acquire(0, "me", 1min));
 }
 
 TEST_F(PgTroubleTest, ALockedTableEndsWithTheTimeoutAndLeavesNobodyWaiting) {
-  PgOutboxStore store(config, {.connect = 10s, .statement = 100ms});
+  PgOutboxStore store(config, {.connect = 10s, .statement = 2s});
   store.reopen();
   const auto taken = store.acquire(0, "me", 10min);
   ASSERT_TRUE(taken);
@@ -75,12 +81,11 @@ TEST_F(PgTroubleTest, ALockedTableEndsWithTheTimeoutAndLeavesNobodyWaiting) {
   locker("BEGIN");
   locker("LOCK TABLE " + outbox() + " IN ACCESS EXCLUSIVE MODE");
   EXPECT_THAT([&] { (void)read(store, taken->first); },
-              ThrowsMessage<StoreError>(AllOf(HasSubstr("no answer within 100 ms"), HasSubstr("pg_locks"))));
+              ThrowsMessage<StoreError>(AllOf(HasSubstr("statement timeout"), HasSubstr("pg_locks"))));
   EXPECT_TRUE(eventually([&] {
     return sql("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '" + outbox() + "'::regclass") == "0";
   }));
   locker("ROLLBACK");
-  store.reopen();
   EXPECT_TRUE(read(store, taken->first).lease_is_held);
 }
 
@@ -124,6 +129,9 @@ class PgPlanTest : public PgTroubleTest {
  protected:
   PgPlanTest() : store(config) {
     store.reopen();
+    for (const char* way : {"seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin"}) {  // as the store's session
+      sql("SET enable_" + std::string(way) + " = off");
+    }
     lease = store.acquire(0, "me", 1h).value().first;
   }
 
@@ -212,7 +220,7 @@ TEST_F(PgPlanTest, DeadRowsBelowTheRangeAreNotWalkedOver) {
   std::string ids = "'{";
   for (int id = 300'001; id <= 301'000; ++id) ids += std::to_string(id) + (id < 301'000 ? "," : "}'::bigint[]");
   sql("BEGIN");
-  const std::string removal = explain(store.remove_statement(), {"0", ids});
+  const std::string removal = explain(store.remove_statement(), {"0", ids, "300001", "301000"});
   sql("ROLLBACK");
   EXPECT_THAT(removal, ::testing::Not(HasSubstr("Seq Scan"))) << removal;
   EXPECT_LT(pages(removal), 6000) << removal;  // three or four a row, all in memory
