@@ -94,8 +94,8 @@ class ACTION_TRIGGERS_EXPORT PgTransaction : public OutboxTransaction {
   class Savepoint {
    private:
     friend class PgTransaction;
-    std::uint64_t number = 0;
-    std::size_t messages = 0;
+    std::uint64_t number_ = 0;
+    std::size_t messages_ = 0;
   };
   [[nodiscard]] Savepoint savepoint();
   /// Undoes what was done since, and drops the messages since; the savepoint stays. A transaction of which a statement
