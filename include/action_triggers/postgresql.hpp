@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The outbox in an application's PostgreSQL database. Link action_triggers::postgresql; docs/outbox.md says what is
-/// promised.
+/// The outbox in an application's PostgreSQL database, and commit scopes that follow its transactions. Link
+/// action_triggers::postgresql; docs/outbox.md says what is promised.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +10,7 @@
 
 #include "action_triggers/export.hpp"
 #include "action_triggers/outbox.hpp"
+#include "action_triggers/pg_scope.hpp"
 
 struct pg_conn;    // libpq's PGconn
 struct pg_result;  // libpq's PGresult
