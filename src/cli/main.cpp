@@ -65,7 +65,8 @@ CLI::Option* add_message_options(CLI::App& command, MessageOptions& options) {
 
 void add_fire(CLI::App& app, CommandLine& line) {
   FireOptions& options = line.fire_options;
-  CLI::App* command = app.add_subcommand("fire", "Fires one message, or one for each line of standard input");
+  CLI::App* command = app.add_subcommand(
+      "fire", "Fires one message, or one for each line of standard input (SIGHUP then reloads FILE)");
   command->add_option("FILE", options.file, "The configuration; - for standard input, with --body")->required();
   command->add_option("NAME", options.name, "The broker to fire at")->required();
   CLI::Option* body = command->add_option("--body", line.body, "The message; without it, lines are read");
@@ -107,8 +108,10 @@ void add_explain(CLI::App& app, CommandLine& line) {
 
 void add_emit(CLI::App& app, CommandLine& line) {
   EmitOptions& options = line.emit_options;
-  CLI::App* command = app.add_subcommand(
-      "emit", "Emits one event to the targets of all triggers that it matches, or one for each line of standard input");
+  CLI::App* command = app.add_subcommand("emit",
+                                         "Emits one event to the targets of all triggers that it matches, or one for "
+                                         "each line of standard input (SIGHUP then "
+                                         "reloads FILE)");
   command->add_option("FILE", options.file, "The configuration; - for standard input, with --body or --payload")
       ->required();
   command->add_option("EVENT", options.event, "The event's name")->required();

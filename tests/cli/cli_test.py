@@ -264,9 +264,9 @@ class Fire(Case):
         return self.file({"brokers": {"r": {"broker_type": "rabbitmq", "conn_details": {"host": "127.0.0.1", "port": 1},
                                             "params": {"queue": "q"}}}}, "unreachable.json")
 
-    def started(self, *arguments, **options):
-        """The command, and its standard input, once it has read a line of it."""
-        busy = subprocess.Popen([COMMAND, "fire", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    def started(self, *arguments, command="fire", **options):
+        """The command, once it has read a line of its standard input."""
+        busy = subprocess.Popen([COMMAND, command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True, **options)
         self.addCleanup(busy.kill)
         self.addCleanup(busy.stdin.close)
@@ -295,7 +295,7 @@ class Fire(Case):
             return "SigBlk:\t0000000000004003" in status.read()  # they are blocked, so a thread of their own takes them
 
     def test_a_signal_ends_it_in_good_order(self):
-        for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
+        for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
             busy = self.started(self.unreachable(), "r")
             begin = time.monotonic()
             busy.send_signal(number)
@@ -313,17 +313,18 @@ class Fire(Case):
         self.assertEqual(json.loads(out), {"fired": 1, "delivered": 1, "failed": {}})
 
     def test_a_signal_ends_the_wait_for_one_message_and_for_the_rate(self):
-        for arguments in ((self.unreachable(), "r", "--body", "x"),
-                          (self.memory(), "m", "--body", "x", "--count", "2", "--rate", "0.001")):
+        for number, arguments in ((signal.SIGINT, (self.unreachable(), "r", "--body", "x")),
+                                  (signal.SIGHUP, (self.unreachable(), "r", "--body", "x")),
+                                  (signal.SIGINT, (self.memory(), "m", "--body", "x", "--count", "2", "--rate", "0.001"))):
             busy = subprocess.Popen([COMMAND, "fire", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                     stderr=subprocess.PIPE, text=True)
             self.addCleanup(busy.kill)
             while not self.waits_for_signals(busy):
                 self.assertIsNone(busy.poll())
                 time.sleep(0.01)
-            busy.send_signal(signal.SIGINT)
+            busy.send_signal(number)
             out, _ = busy.communicate(timeout=30)
-            self.assertEqual(busy.returncode, 130)
+            self.assertEqual(busy.returncode, 128 + number)
             self.assertNotEqual(out, "")
 
     def test_the_second_signal_ends_it_at_once(self):
@@ -338,6 +339,53 @@ class Fire(Case):
         busy.send_signal(signal.SIGHUP)
         out, _ = busy.communicate("line\n", timeout=30)
         self.assertEqual((busy.returncode, out), (0, "2 fired, 2 confirmed\n"))
+
+    def test_a_hang_up_reloads_the_configuration_while_lines_are_read(self):
+        path = self.memory(max_queued_bytes=100)
+        busy = self.started(path, "m")
+        self.memory(max_queued_bytes=10_000)
+        busy.send_signal(signal.SIGHUP)
+        self.assertEqual(busy.stderr.readline(), f"action-triggers: {path} was reloaded\n")
+        out, err = busy.communicate("x" * 200 + "\n", timeout=30)
+        self.assertEqual((busy.returncode, out, err), (0, "2 fired, 2 confirmed\n", ""))
+
+    def test_a_hang_up_keeps_the_configuration_if_the_file_is_wrong(self):
+        path = self.memory()
+        busy = self.started(path, "m")
+        kept = f"action-triggers: {path} was not reloaded, the configuration before stays\n"
+        for content, why in (({"brokers": {"other": {"broker_type": "memory"}}},
+                              "action-triggers: there is no broker 'm' any more\n"),
+                             ({"brokers": {"m": {"broker_type": "memroy"}}}, "memroy")):
+            self.file(content)
+            busy.send_signal(signal.SIGHUP)
+            said = ""
+            while not said.endswith(kept):
+                said += busy.stderr.readline()
+            self.assertIn(why, said)
+        os.remove(path)
+        busy.send_signal(signal.SIGHUP)
+        self.assertRegex(busy.stderr.readline(), "cannot be read")
+        self.assertEqual(busy.stderr.readline(), kept)
+        self.assertEqual(busy.communicate("line\n", timeout=30), ("2 fired, 2 confirmed\n", ""))
+        self.assertEqual(busy.returncode, 0)
+
+    def test_a_hang_up_reloads_the_triggers_while_events_are_read(self):
+        def triggers(*targets):
+            return self.file({"brokers": {"m": {"broker_type": "memory"}, "n": {"broker_type": "memory"}},
+                              "triggers": {"t": {"events": ["e"], "targets": targets}}})
+
+        path = triggers("m")
+        busy = self.started(path, "e", command="emit")
+        triggers("m", "n")
+        busy.send_signal(signal.SIGHUP)
+        self.assertEqual(busy.stderr.readline(), f"action-triggers: {path} was reloaded\n")
+        out, err = busy.communicate("line\n", timeout=30)
+        self.assertEqual((busy.returncode, err), (0, ""))
+        self.assertRegex(out, "^2 emitted, [34] messages")  # the first line may have been read, and emitted only then
+        busy = self.started(path, "e", command="emit")
+        self.file("{")
+        busy.send_signal(signal.SIGHUP)
+        self.assertRegex(busy.stderr.readline(), r":1:\d+: error: ")
 
     def test_failures_are_counted_and_the_exit_status_is_1(self):
         small = self.memory(max_queued_bytes=10)
