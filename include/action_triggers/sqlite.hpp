@@ -62,6 +62,11 @@ class ACTION_TRIGGERS_EXPORT SqliteTransaction : public OutboxTransaction {
   /// Drops the messages, and undoes all that the transaction did. Does nothing after commit().
   void rollback() noexcept;
 
+  /// Where another layer, an ORM for example, commits: writes the messages, and leaves the transaction to that layer.
+  /// Call it right before the layer's commit, and SqliteOutbox::committed() afterwards. Throws SqliteBusy if it could
+  /// not write yet, std::runtime_error as commit().
+  void write();
+
   /// A place to come back to: of the transaction, and of the messages.
   class Savepoint {
    private:

@@ -205,6 +205,23 @@ TEST_F(SqliteOutboxTest, TakesOverATransactionThatIsOpen) {
   EXPECT_THAT(written(), ElementsAre("kept"));
 }
 
+TEST_F(SqliteOutboxTest, LeavesTheCommitToAnotherLayer) {
+  SqliteOutbox& outbox = make();
+  application().execute("BEGIN");
+  {
+    SqliteTransaction transaction(outbox, application().get());
+    transaction.fire("orders", "kept");
+    transaction.write();
+  }
+  application().execute("COMMIT");
+  application().execute("BEGIN");
+  SqliteTransaction transaction(outbox, application().get());
+  transaction.fire("orders", "undone");
+  transaction.write();
+  application().execute("ROLLBACK");
+  EXPECT_THAT(written(), ElementsAre("kept"));
+}
+
 TEST_F(SqliteOutboxTest, AConnectionHasOneTransaction) {
   SqliteOutbox& outbox = make();
   std::optional<SqliteTransaction> transaction(std::in_place, outbox, application().get());

@@ -63,6 +63,17 @@ bool is_busy(const SqliteError& error) {
   return (error.code() & 0xFF) == SQLITE_BUSY && error.code() != SQLITE_BUSY_SNAPSHOT;
 }
 
+/// Throws SqliteBusy where it may be repeated.
+template <class Call>
+void unless_busy(Call&& call) {
+  try {
+    call();
+  } catch (const SqliteError& error) {
+    if (!is_busy(error)) throw;
+    throw SqliteBusy(std::string(error.what()) + " Nothing was undone: call it again, or roll back.");
+  }
+}
+
 std::string savepoint_name(std::uint64_t number) { return "action_triggers_" + std::to_string(number); }
 
 }  // namespace
@@ -87,11 +98,8 @@ SqliteTransaction::~SqliteTransaction() {
 
 void SqliteTransaction::begin() {
   SqliteHandle handle(db_);
-  try {
-    if (!handle.is_in_transaction()) handle.execute("BEGIN IMMEDIATE", "Beginning a transaction");
-  } catch (const SqliteError& error) {
-    if (is_busy(error)) throw SqliteBusy(error.what());
-    throw;
+  if (!handle.is_in_transaction()) {
+    unless_busy([&handle] { handle.execute("BEGIN IMMEDIATE", "Beginning a transaction"); });
   }
   is_open_ = true;
 }
@@ -129,18 +137,18 @@ void SqliteTransaction::write_messages() {
 
 void SqliteTransaction::commit() {
   require_open();
-  SqliteHandle handle(db_);
-  try {
+  unless_busy([this] {
     write_messages();
-    handle.execute("COMMIT", "Committing");
-  } catch (const SqliteError& error) {
-    if (is_busy(error) && handle.is_in_transaction()) {
-      throw SqliteBusy(std::string(error.what()) + " The transaction is still open: commit again, or roll back.");
-    }
-    throw;
-  }
+    SqliteHandle(db_).execute("COMMIT", "Committing");
+  });
   end();
   outbox().committed();
+}
+
+void SqliteTransaction::write() {
+  require_open();
+  unless_busy([this] { write_messages(); });
+  end();
 }
 
 void SqliteTransaction::rollback() noexcept {
