@@ -13,8 +13,8 @@
 #include "action_triggers/memory.hpp"
 #include "action_triggers/sqlite.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
-#include "support/faulty_vfs.hpp"
-#include "support/sqlite_database.hpp"
+#include "faulty_vfs.hpp"
+#include "sqlite_database.hpp"
 
 namespace action_triggers {
 namespace {

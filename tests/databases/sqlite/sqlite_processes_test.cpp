@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "databases/sqlite/sqlite_store.hpp"
-#include "support/sqlite_database.hpp"
+#include "sqlite_database.hpp"
 
 extern char** environ;
 
