@@ -45,8 +45,9 @@ DispatcherOutlet::DispatcherOutlet(DispatcherAccess access, std::shared_ptr<Offe
 
 std::uint64_t DispatcherOutlet::begin_turn() {
   table_ = &access_.emitter().table();
+  functions_ = access_.emitter().functions();
   read_at_ = found_at_ = nullptr;  // rows stay where they are for a turn only
-  return table_->generation();
+  return (table_->generation() << 32U) + (functions_ == nullptr ? 0 : functions_->generation);
 }
 
 std::uint32_t DispatcherOutlet::number_of(const std::string& identity, const std::string& name) {
@@ -67,11 +68,12 @@ void DispatcherOutlet::find_targets(const OutboxRow& row) {
   if (found_at_ == &row) return;
   found_at_ = nullptr;
   const MessageParts& parts = parts_of(row);
-  targets_.find(*table_, {.name = event_of(row),
-                          .id = parts.rest->id,
-                          .time = std::chrono::floor<std::chrono::milliseconds>(row.created_at),
-                          .body = parts.body,
-                          .message = parts.rest});
+  targets_.find(*table_, functions_,
+                {.name = event_of(row),
+                 .id = parts.rest->id,
+                 .time = std::chrono::floor<std::chrono::milliseconds>(row.created_at),
+                 .body = parts.body,
+                 .message = parts.rest});
   found_at_ = &row;
 }
 
@@ -93,16 +95,17 @@ RowTargets DispatcherOutlet::targets_of_event(const OutboxRow& row) {
   RowTargets result;
   std::vector<std::string> names;
   for (const EventTargets::Target& target : targets_.targets()) {
-    const TriggerTable::Trigger& trigger = table_->trigger(target.trigger);
-    const Destination& destination = *trigger.targets[target.index].destination;
-    const std::string identity = identity_of(*destination.config, destination.findable);
-    result.destinations.push_back(number_of(identity, destination.name));
-    names.push_back(trigger.config->name + "\n" + std::to_string(target.index) + "\n" + identity);
+    const Destination* const destination = target.destination;
+    const std::string name(target.destination_name);
+    const std::string identity =
+        destination == nullptr ? name : identity_of(*destination->config, destination->findable);
+    result.destinations.push_back(number_of(identity, name));
+    names.push_back(target.counters->name() + "\n" + std::to_string(target.index) + "\n" + identity);
   }
   result.fingerprint = fingerprint_of(names);
   if (!names.empty()) return result;
   if (targets_.is_unmatched()) access_.emitter().count_unmatched(event_of(row));
-  for (const std::uint32_t index : targets_.filtered()) table_->trigger(index).counters->count_filtered();
+  for (TriggerCounters* const counters : targets_.filtered()) counters->count_filtered();
   return result;
 }
 
@@ -115,6 +118,10 @@ RelayDestination DispatcherOutlet::destination(std::uint32_t number) {
   if (is_findable) {
     result.row_targets.push_back(entry.name);
     if (const BrokerConfig* const broker = config->find(entry.name)) result.on_dead = broker->on_dead;
+  }
+  if (functions_ != nullptr) {  // they may send any event anywhere
+    result.row_targets.clear();
+    return result;
   }
   const auto* const triggers = config->section<TriggersConfig>();
   if (triggers == nullptr) return result;
@@ -148,14 +155,18 @@ bool DispatcherOutlet::send_event(const OutboxRow& row, std::uint32_t bit, std::
   find_targets(row);
   if (bit >= targets_.targets().size()) return false;
   const EventTargets::Target& target = targets_.targets()[bit];
-  const TriggerTable::Trigger& trigger = table_->trigger(target.trigger);
-  Destination& destination = *trigger.targets[target.index].destination;
   EventTargets::Made made = targets_.make(target);
+  Destination* destination = target.destination;
+  if (destination == nullptr) {
+    destination = access_.dispatcher().find(target.destination_name);
+    entries_[number].is_unknown = destination == nullptr && made.status.ok();
+    if (entries_[number].is_unknown) return false;
+  }
   const Offer::Row where{.shard = row.shard, .id = row.id, .bit = bit, .destination = number};
-  Offer& one = Offer::make(box_, where, trigger.counters, most_rejections_);
+  Offer& one = Offer::make(box_, where, target.counters, most_rejections_);
   if (!made.status.ok()) {
     refuse(destination, parts_of(row), one, std::move(made.status));
-  } else if (!offer(destination, made.parts, one)) {
+  } else if (!offer(*destination, made.parts, one)) {
     return false;
   }
   count_event(bit);
@@ -166,11 +177,9 @@ bool DispatcherOutlet::send_event(const OutboxRow& row, std::uint32_t bit, std::
 /// message of all.
 void DispatcherOutlet::count_event(std::uint32_t bit) {
   const auto& targets = targets_.targets();
-  if (bit == 0 || targets[bit - 1].trigger != targets[bit].trigger) {
-    table_->trigger(targets[bit].trigger).counters->count_matched();
-  }
+  if (bit == 0 || targets[bit - 1].counters != targets[bit].counters) targets[bit].counters->count_matched();
   if (bit != 0) return;
-  for (const std::uint32_t index : targets_.filtered()) table_->trigger(index).counters->count_filtered();
+  for (TriggerCounters* const counters : targets_.filtered()) counters->count_filtered();
 }
 
 /// False: there is no room, or the destination is about to go.
@@ -183,7 +192,7 @@ bool DispatcherOutlet::offer(Destination& destination, const MessageParts& parts
   }
   if (answer == Capacity::Answer::too_large) {
     refuse(
-        destination, parts, one,
+        &destination, parts, one,
         {StatusCode::too_large, "a message of " + std::to_string(Payload::counted_bytes(parts)) +
                                     " bytes can never fit '" + destination.name + "'; raise params.max_queued_bytes"});
     return true;
@@ -198,11 +207,13 @@ bool DispatcherOutlet::offer(Destination& destination, const MessageParts& parts
   return true;
 }
 
-/// Its outcome is known: it arrives in the box as any other does.
-void DispatcherOutlet::refuse(Destination& destination, const MessageParts& parts, Offer& one, Status status) {
+/// Its outcome is known: it arrives in the box as any other does. `destination`: nullptr: there would be none.
+void DispatcherOutlet::refuse(Destination* destination, const MessageParts& parts, Offer& one, Status status) {
   ++entries_[one.row.destination].in_flight;
-  const Delivery delivery =
-      access_.dispatcher().refuse(destination, parts, {}, {.observer = &one, .id = nullptr}, std::move(status));
+  const FireOrigin origin{.observer = &one, .id = nullptr};
+  Dispatcher& dispatcher = access_.dispatcher();
+  static_cast<void>(destination != nullptr ? dispatcher.refuse(*destination, parts, {}, origin, std::move(status))
+                                           : dispatcher.refuse(parts, {}, origin, std::move(status)));
   one.has_no_lane();
 }
 

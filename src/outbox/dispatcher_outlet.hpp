@@ -72,13 +72,14 @@ class DispatcherOutlet final : public RelayOutlet {
   bool send_event(const OutboxRow& row, std::uint32_t bit, std::uint32_t number);
   void count_event(std::uint32_t bit);
   bool offer(Destination& destination, const MessageParts& parts, Offer& one);
-  void refuse(Destination& destination, const MessageParts& parts, Offer& one, Status status);
+  void refuse(Destination* destination, const MessageParts& parts, Offer& one, Status status);
 
   const DispatcherAccess access_;
   const std::shared_ptr<OfferBox> box_;
   const std::uint32_t most_rejections_;
 
-  const TriggerTable* table_ = nullptr;  // of this turn
+  const TriggerTable* table_ = nullptr;               // of this turn
+  const EventFunctions::Table* functions_ = nullptr;  // of this turn; nullptr: there are none
 
   std::uint64_t sent_ = 0;
   std::vector<Entry> entries_;

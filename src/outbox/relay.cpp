@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::chrono::milliseconds longest_sleep{60'000};
 constexpr std::chrono::milliseconds publishing_pause{100};
+constexpr std::size_t most_ages_beyond = 10'000;      // known of rows that are not in hand any more
 constexpr std::chrono::seconds grace_after_close{2};  // for the table to be told, and the shards to be given back
 
 std::string new_owner() {
@@ -234,10 +235,8 @@ void Relay::carry_out(Shard& shard, const ReleaseLease& what) {
 void Relay::carry_out(Shard& shard, const ReadRows& what) {
   const TimePoint asked = Clock::now();
   const ReadResult result = store_->read(what.request);
-  for (const OutboxRow& row : result.rows) {
-    shard.created_at.emplace_hint(shard.created_at.end(), row.id, row.created_at);
-  }
   in_turn(shard, [&](RelayCore& core, TimePoint now) { core.read_done(now, result); });
+  note_ages(shard, result);
   const auto& ids = what.request.ids;
   const bool was_up_to_end =
       what.request.targets.empty() && !ids.empty() && ids.back().last == std::numeric_limits<std::int64_t>::max();
@@ -319,6 +318,20 @@ void Relay::log_held(const std::map<std::string, std::string, std::less<>>& held
   for (const auto& [name, why] : now_.held) {
     if (!held.contains(name)) log(LogLevel::info, "the outbox's messages for '" + name + "' go on");
   }
+}
+
+/// Of the rows that it has in its hands now; those that it had before are forgotten when they are too many.
+void Relay::note_ages(Shard& shard, const ReadResult& result) {
+  auto& known = shard.created_at;
+  for (const OutboxRow& row : result.rows) known.emplace_hint(known.end(), row.id, row.created_at);
+  const HeldRows& held = shard.core.held();
+  if (known.size() <= 2 * held.size() + most_ages_beyond) return;
+  std::map<std::int64_t, decltype(OutboxRow::created_at)> still;
+  held.for_each([&](const HeldRow& row) {
+    const auto found = known.find(row.id);
+    if (found != known.end()) still.insert(*found);
+  });
+  known = std::move(still);
 }
 
 std::chrono::milliseconds Relay::oldest_age() {

@@ -87,6 +87,7 @@ class Relay {
   void publish(bool is_idle);
   [[nodiscard]] std::map<std::string, std::string, std::less<>> held_now(TimePoint now);
   void log_held(const std::map<std::string, std::string, std::less<>>& held);
+  static void note_ages(Shard& shard, const ReadResult& result);
   [[nodiscard]] std::chrono::milliseconds oldest_age();
   void log(LogLevel level, const std::string& text) const;
 

@@ -105,6 +105,7 @@ class Emitter {
 
   /// For who finds an event's targets himself (event_targets.hpp). Valid inside a ReadSection.
   [[nodiscard]] const TriggerTable& table() const noexcept { return *table_.load(std::memory_order_seq_cst); }
+  [[nodiscard]] const EventFunctions::Table* functions() const noexcept { return functions_.table(); }
   /// An event that no trigger is for.
   void count_unmatched(std::string_view event) noexcept;
 

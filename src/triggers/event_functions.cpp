@@ -51,6 +51,7 @@ void EventFunctions::replace(List list) {
     table = std::make_unique<Table>();
     for (std::size_t i = 0; i < list.size(); ++i) table->patterns.add(list[i]->pattern, static_cast<std::uint32_t>(i));
     table->functions = std::move(list);
+    table->generation = ++last_generation_;
   }
   replaced_.push_back(nullptr);  // what throws comes first
   replaced_.back() = std::exchange(owned_table_, std::move(table));

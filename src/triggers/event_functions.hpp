@@ -30,6 +30,7 @@ class EventFunctions {
   struct Table {
     std::vector<std::shared_ptr<const Function>> functions;  // in the order in which they came
     EventTable patterns;                                     // lead to their indexes
+    std::uint64_t generation = 0;                            // another one than those before had
   };
 
   /// Only inside a ReadSection, and valid as long. nullptr: there are no functions.
@@ -50,6 +51,7 @@ class EventFunctions {
 
   std::atomic<const Table*> table_{nullptr};
   std::mutex mutex_;  // of what follows; not held while functions run or are destroyed
+  std::uint64_t last_generation_ = 0;
   std::unique_ptr<const Table> owned_table_;
   std::vector<std::unique_ptr<const Table>> replaced_;  // that somebody may be reading
 };

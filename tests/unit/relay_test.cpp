@@ -4,7 +4,9 @@
 
 #include <gmock/gmock.h>
 
+#include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "support/outbox_fixture.hpp"
 
@@ -192,6 +194,31 @@ TEST_F(RelayTest, AnEventThatIsNoJsonIsDeadWhereSomebodyLooksIntoIt) {
   ASSERT_TRUE(wait_until_size_is(0));
   EXPECT_THAT(bodies("orders"), ElementsAre("no json"));
   EXPECT_EQ(table_.dead().at(0).why.status, "invalid_argument");
+}
+
+TEST_F(RelayTest, AFunctionForEventsIsATriggerHereToo) {
+  Outbox& outbox = make(two_targets);
+  dispatcher_->on("order.*", "copies", [](const Event& event) -> std::vector<AddressedMessage> {
+    if (event.payload == "throw") throw std::runtime_error("no copies");
+    if (event.payload == "{}") return {};
+    return {{"orders", event.copy()}, {"mails", Message{.body = "mail", .id = "own"}}};
+  });
+  tests::MemoryTransaction transaction(outbox);
+  const std::string id = transaction.emit("order.lost", R"({"id": 7})");
+  transaction.emit("order.lost", "{}");
+  transaction.emit("order.lost", "throw");
+  transaction.commit(table_);
+  ASSERT_TRUE(outbox.wait_until_empty(30s));
+  EXPECT_EQ(table_.size(), 0U);
+  ASSERT_THAT(broker_->messages("orders"), SizeIs(1));
+  EXPECT_EQ(broker_->messages("orders")[0], (Message{.body = R"({"id": 7})", .id = id}));
+  EXPECT_EQ(broker_->messages("mails").at(0), (Message{.body = "mail", .id = "own"}));
+  EXPECT_THAT(table_.dead().at(0).why.text, HasSubstr("the function 'copies' has thrown: no copies"));
+  const TriggerStats stats = dispatcher_->stats().triggers.at("copies");
+  EXPECT_EQ(stats.matched, 2U);
+  EXPECT_EQ(stats.filtered, 1U);
+  EXPECT_EQ(stats.sent, 2U);
+  EXPECT_EQ(stats.failed, 1U);
 }
 
 TEST_F(RelayTest, AnEventFollowsTheTriggersOfAReload) {
