@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
 
@@ -18,6 +19,10 @@ struct sqlite3;
 namespace action_triggers {
 
 class TriggerDispatcher;
+
+namespace detail {
+class ApplicationTransaction;
+}
 
 /// The outbox of a dispatcher whose configuration has `"outbox": {"type": "sqlite", "path": …}`. The relay has a
 /// connection of its own.
@@ -83,15 +88,11 @@ class ACTION_TRIGGERS_EXPORT SqliteTransaction : public OutboxTransaction {
   void release(const Savepoint& savepoint);
 
  private:
-  void begin();
-  void require_open() const;
   void write_messages();
   void end() noexcept;
 
-  sqlite3* const db_;
-  bool is_open_ = false;
-  std::uint64_t savepoints_ = 0;  // made so far
-  std::size_t written_ = 0;       // messages that the table has, after a commit() that found it busy
+  const std::unique_ptr<detail::ApplicationTransaction> transaction_;
+  std::size_t written_ = 0;  // messages that the table has, after a commit() that found it busy
 };
 
 }  // namespace action_triggers
