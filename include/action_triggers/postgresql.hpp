@@ -94,8 +94,8 @@ class ACTION_TRIGGERS_EXPORT PgTransaction : public OutboxTransaction {
   class Savepoint {
    private:
     friend class PgTransaction;
-    std::uint64_t number = 0;
-    std::size_t messages = 0;
+    std::uint64_t number_ = 0;
+    std::size_t messages_ = 0;
   };
   [[nodiscard]] Savepoint savepoint();
   /// Undoes what was done since, and drops the messages since; the savepoint stays. A transaction of which a statement
@@ -117,7 +117,7 @@ class ACTION_TRIGGERS_EXPORT PgTransaction : public OutboxTransaction {
   void tell_others() noexcept;
   void end() noexcept;
 
-  pg_conn* connection_;  // null: it was closed
+  pg_conn* connection_;  // null: it was closed, or the transaction has ended
   bool is_open_ = false;
   std::uint64_t savepoints_ = 0;  // made so far
   std::string transaction_id_;    // once a message was written
