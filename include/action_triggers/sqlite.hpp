@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The outbox in an application's SQLite database. Link action_triggers::sqlite; docs/outbox.md says what is promised.
+/// The outbox in an application's SQLite database, and commit scopes that are one with its transactions. Link
+/// action_triggers::sqlite; docs/outbox.md says what is promised.
 ///
 /// The application and this library must use the same SQLite library: two copies of it in one process (one linked
 /// statically, one not) undo each other's locks.
@@ -13,6 +14,7 @@
 
 #include "action_triggers/export.hpp"
 #include "action_triggers/outbox.hpp"
+#include "action_triggers/sqlite_scope.hpp"
 
 struct sqlite3;
 
