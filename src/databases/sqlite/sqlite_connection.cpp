@@ -35,6 +35,10 @@ std::string file_of(sqlite3* db) {
 
 std::uint32_t busy_pause_us(std::uint32_t random) noexcept { return 50 + random % 101; }
 
+bool SqliteError::may_be_repeated() const noexcept {
+  return (code_ & 0xFF) == SQLITE_BUSY && code_ != SQLITE_BUSY_SNAPSHOT;
+}
+
 SqliteHandle::SqliteHandle(sqlite3* db) : db_(db), path_(file_of(db)) {}
 
 bool SqliteHandle::is_in_transaction() const noexcept { return sqlite3_get_autocommit(db_) == 0; }
@@ -47,7 +51,9 @@ void SqliteHandle::execute(const std::string& sql, std::string_view doing) {
 void SqliteHandle::fail(int code, std::string_view doing) const {
   // Of what SQLite did not say itself it has no text: db_readonly() is a question.
   sqlite3* said_it = db_ != nullptr && (sqlite3_errcode(db_) & 0xFF) == (code & 0xFF) ? db_ : nullptr;
-  throw SqliteError(code, sqlite_error_text(said_it, code, doing, path_));
+  // The application's connection may not have extended codes on.
+  const int exact = said_it == nullptr ? code : sqlite3_extended_errcode(db_);
+  throw SqliteError(exact, sqlite_error_text(said_it, exact, doing, path_));
 }
 
 SqliteConnection::SqliteConnection(const std::string& path, const SqliteOptions& options)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "support/faulty_vfs.hpp"
+#include "faulty_vfs.hpp"
 
 #include <signal.h>
 #include <sqlite3.h>
