@@ -3,6 +3,7 @@
 #include "config/broker_loader.hpp"
 #include "config/root_section.hpp"
 #include "config/settings_loader.hpp"
+#include "outbox/outbox_section.hpp"
 #include "triggers/triggers_section.hpp"
 
 namespace action_triggers::detail {
@@ -12,6 +13,7 @@ std::vector<RootSection> root_sections() {
       settings_section(),
       brokers_section(),
       triggers_section(),
+      outbox_section(),
   };
 }
 

@@ -13,6 +13,7 @@
 #include "action_triggers/broker_registry.hpp"
 #include "action_triggers/status.hpp"
 #include "config/field_table.hpp"
+#include "outbox/outbox_section.hpp"
 #include "triggers/trigger_fields.hpp"
 
 namespace action_triggers::detail {
@@ -54,6 +55,7 @@ TEST(ReferencePageTest, HasTheLoadersTables) {
   for (const std::string& type : registry.types()) {
     check_table("configuration.md", type, registry.find(type)->fields());
   }
+  check_table("configuration.md", "outbox", outbox_fields());
   check_table("triggers.md", "trigger", pointers_to(trigger_fields()));
   check_table("triggers.md", "target", pointers_to(target_fields()));
 }

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+/// The ids that a reading has passed over without seeing a row: somebody may hold one in a transaction that commits
+/// later. Each range is read again, soon at first, until no transaction is open any more that was when it was seen, and
+/// five seconds have passed (a transaction takes its id a moment before its own number).
+///
+/// The number of ranges is bounded: the nearest ones are joined, and then have rows among them that are known.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "action_triggers/clock.hpp"
+#include "outbox/outbox_store.hpp"
+
+namespace action_triggers::detail {
+
+class GapList {
+ public:
+  static constexpr std::size_t most_ranges = 256;
+  static constexpr std::chrono::milliseconds first_pause{4};
+  static constexpr std::chrono::milliseconds longest_pause{1'000};
+  static constexpr std::chrono::seconds shortest_life{5};
+
+  /// No row of these ids was in the snapshot. They are greater than all that were added before.
+  void add(IdRange missing, const Horizon& snapshot, TimePoint now);
+
+  /// What to read now; read_again() is told of the answer.
+  std::vector<IdRange> due(TimePoint now);
+  void read_again(const ReadResult& result, TimePoint now);
+
+  /// TimePoint::max(): never.
+  [[nodiscard]] TimePoint next_due() const;
+  [[nodiscard]] std::optional<std::int64_t> lowest() const;
+  [[nodiscard]] std::size_t size() const { return gaps_.size(); }
+  void clear() { gaps_.clear(); }
+
+ private:
+  struct Gap {
+    IdRange ids;
+    std::uint64_t seen_at_transaction = 0;  // those from it on had not begun
+    TimePoint first_seen_at;                // of those joined
+    TimePoint seen_at;                      // the last of those joined
+    TimePoint due;
+    std::chrono::milliseconds pause{};
+    bool is_asked = false;
+  };
+
+  void keep_what_is_missing(const Gap& gap, const ReadResult& result, TimePoint now, std::vector<Gap>& kept) const;
+  void join_nearest();
+
+  std::vector<Gap> gaps_;  // ascending, apart from each other
+};
+
+}  // namespace action_triggers::detail

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include "outbox/head_guard.hpp"
+
+#include <algorithm>
+
+namespace action_triggers::detail {
+
+void HeadGuard::begin(const ShardNotes& inherited, std::size_t batch) {
+  *this = HeadGuard();
+  inherited_ = inherited;
+  batch_ = batch;
+  is_careful_ = inherited.deaths > 0;
+  head_ = noted_head_ = inherited.head;
+  if (inherited.deaths >= most_deaths) poisoned_ = inherited.head;
+}
+
+bool HeadGuard::may_send(std::int64_t first) {
+  if (!is_careful_ || noted_head_ == first) return true;
+  head_ = first;
+  wants_notes_ = true;
+  return false;
+}
+
+ShardNotes HeadGuard::notes(std::optional<std::int64_t> lowest) const {
+  ShardNotes notes;
+  notes.head = is_careful_ ? head_ : lowest;
+  if (is_careful_ && notes.head == inherited_.head) notes.deaths = inherited_.deaths;
+  return notes;
+}
+
+void HeadGuard::noted(const ShardNotes& notes) {
+  noted_head_ = notes.head;
+  const bool is_known = is_careful_ ? notes.head == head_ : notes.deaths == 0;
+  if (is_known) wants_notes_ = false;
+}
+
+void HeadGuard::sent(TimePoint now) {
+  if (!is_careful_) return;
+  has_sent_ = true;
+  survived_at_ = now + survival;
+}
+
+bool HeadGuard::has_survived(TimePoint now, std::size_t in_flight) {
+  if (!has_sent_) return true;
+  if (in_flight > 0 && now < survived_at_) return false;
+  has_sent_ = false;
+  window_ = std::min(window_ * 2, batch_);
+  if (window_ == batch_) relax();
+  return true;
+}
+
+void HeadGuard::relax() {
+  if (!is_careful_) return;
+  is_careful_ = false;
+  wants_notes_ = true;  // nobody has died of it
+}
+
+}  // namespace action_triggers::detail
