@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
 # What makes a library of its own of a database's folder. All that the build knows of it stands in the folder's call.
 #
-#   action_triggers_database(NAME PACKAGES pkg-config module… SOURCES file…)
+#   action_triggers_database(NAME PACKAGES pkg-config module… SOURCES file… [CORE_SOURCES file…])
 #
 # There is an option ACTION_TRIGGERS_WITH_<NAME>: ON where the packages are found, and always in a developer's build.
 # Where it is on, action_triggers_<NAME> is the library, action_triggers::<NAME> to its users (a component of the
 # installed package), and the core has the definition of the option's name. As the core, the library is made of objects,
-# so that tests see what it hides.
+# so that tests see what it hides. CORE_SOURCES, relative to src/, are parts of the core that it needs and that the core
+# hides from other libraries: it has copies.
 function(action_triggers_database name)
-  cmake_parse_arguments(PARSE_ARGV 1 database "" "" "PACKAGES;SOURCES")
+  cmake_parse_arguments(PARSE_ARGV 1 database "" "" "PACKAGES;SOURCES;CORE_SOURCES")
   string(TOUPPER ${name} upper)
   set(packages ACTION_TRIGGERS_${upper})
   find_package(PkgConfig)
@@ -41,11 +42,15 @@ function(action_triggers_database name)
   target_link_libraries(${objects} PRIVATE PkgConfig::${packages})
   action_triggers_developer_flags(${objects})
 
-  add_library(action_triggers_${name})
+  list(TRANSFORM database_CORE_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/src/)
+  add_library(action_triggers_${name} ${database_CORE_SOURCES})
   add_library(action_triggers::${name} ALIAS action_triggers_${name})
   target_link_libraries(action_triggers_${name} PRIVATE $<BUILD_INTERFACE:${objects}> PUBLIC action_triggers
                         PRIVATE PkgConfig::${packages})
+  target_include_directories(action_triggers_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  action_triggers_developer_flags(action_triggers_${name})
   set_target_properties(action_triggers_${name} PROPERTIES
+    CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
     EXPORT_NAME ${name} LINKER_LANGUAGE CXX CXX_EXTENSIONS OFF
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 endfunction()

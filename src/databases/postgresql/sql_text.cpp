@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "databases/postgresql/sql_text.hpp"
+
+#include <cstddef>
+
+#include "config/json_text.hpp"
+#include "outbox/outbox_store.hpp"
+
+namespace action_triggers::detail {
+namespace {
+
+constexpr std::size_t longest_name = 63;  // NAMEDATALEN - 1, unless the server was built otherwise
+
+}  // namespace
+
+std::string storable_text(std::string_view text) {
+  std::string stored;
+  while (!text.empty()) {
+    const std::size_t length = text.front() == '\0' ? 0 : utf8_length(text);
+    stored += length == 0 ? std::string_view("?") : text.substr(0, length);
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return stored;
+}
+
+std::string quoted_name(std::string_view what, std::string_view name) {
+  if (name.empty()) throw StoreError(std::string(what) + " is empty");
+  if (name.find('\0') != std::string_view::npos) throw StoreError(std::string(what) + " contains a NUL byte");
+  if (name.size() > longest_name) {
+    throw StoreError(std::string(what) + " has " + std::to_string(name.size()) +
+                     " bytes; a name in PostgreSQL has at most " + std::to_string(longest_name));
+  }
+  std::string quoted = "\"";
+  for (const char c : name) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+std::string quoted_text(std::string_view text) {
+  const bool has_backslash = text.find('\\') != std::string_view::npos;
+  std::string quoted = has_backslash ? "E'" : "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') quoted += c;
+    quoted += c;
+  }
+  return quoted + '\'';
+}
+
+}  // namespace action_triggers::detail
