@@ -26,7 +26,7 @@ struct DatabaseTable {
   bool is_partitioned = false;  // PostgreSQL: it has partitions, or is one
 
   // Of SQLite.
-  std::string rowid;                  // a name by which the rowid is reached; empty: there is none
+  std::string rowid;                  // the INTEGER PRIMARY KEY, or another name of the rowid; empty: there is none
   std::vector<UniqueColumns> unique;  // the primary key too
   std::vector<std::string> unseen;    // unique indexes that are not in `unique`: on expressions, or on some rows
 };
@@ -45,7 +45,7 @@ class CaptureDatabase {
   virtual ~CaptureDatabase() = default;
   /// Nothing: there is no such table. Throws for what is no table (a view).
   virtual std::optional<DatabaseTable> table(const TableName& name) = 0;
-  /// All whose names is_capture_trigger() takes.
+  /// All whose names begin with trigger_prefix.
   virtual std::vector<InstalledTrigger> triggers() = 0;
   /// Several statements, all of them or none.
   virtual void run(const std::string& sql) = 0;

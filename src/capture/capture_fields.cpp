@@ -171,9 +171,13 @@ std::vector<CaptureField> make_fields() {
            .require()});
   fields.push_back({custom_field<TableCapture>(in_capture, "event", "str", "", "the entry's name and `.{op}`",
                                                "The event's name. `{op}` is what happened.", read_event)});
-  fields.push_back({names_field(
-      "key", "the primary key", "The columns that say which row it is: the message's key. `[]`: none.",
-      [](ConfigSection& from, std::string_view key, TableCapture& capture) { capture.key = read_names(from, key); })});
+  fields.push_back(
+      {names_field("key", "the primary key", "The columns that say which row it is: the message's key. `[]`: none.",
+                   [](ConfigSection& from, std::string_view key, TableCapture& capture) {
+                     const Node& value = *SectionReader::of(from).find(key);
+                     const bool is_none = value.is(Node::Kind::array) && value.items.empty();
+                     capture.key = is_none ? std::vector<std::string>() : read_names(from, key);
+                   })});
   fields.push_back({names_field("ops", "`insert`, `update`, `delete`", "Which operations are captured.", read_ops)});
   fields.push_back({names_field("columns", "all", "The columns that events have.", read_columns)});
   fields.push_back({names_field("exclude", "none", "All columns but these.",

@@ -23,6 +23,7 @@ namespace action_triggers::detail {
 namespace {
 
 const std::string null_text = "'null'";
+constexpr const char* row_alias = "\"_at_row\"";
 
 /// What an event has in place of `old` and `new`, as expressions; the smaller ones are for payloads that are too large.
 struct Images {
@@ -106,8 +107,8 @@ class TriggerWriter {
     }
     const Images old = images("OLD", "");
     return forget_replaced() + "  INSERT INTO " + replaced_ + " (capture, source, key, was)\n    SELECT " +
-           sql_text(capture_.name) + ", " + source("OLD") + ", " + sqlite_key(table_.key, "OLD") + ", " +
-           limited_old(old) + "\n    FROM " + sql_name(capture_.table.name) + " AS OLD WHERE (" + conflicts + ")" +
+           sql_text(capture_.name) + ", " + source_of_alias() + ", " + sqlite_key(table_.key, "OLD") + ", " +
+           limited_old(old) + "\n    FROM " + table_as_old() + " WHERE (" + conflicts + ")" +
            condition(capture_.when_of(CaptureOp::remove)) + ";\n";
   }
 
@@ -131,7 +132,21 @@ class TriggerWriter {
   /// Which row it is, for SQLite.
   std::string source(std::string_view row) const {
     if (table_.table.rowid.empty()) return sqlite_key(table_.table.primary_key, row);
-    return std::string(row) + "." + table_.table.rowid;
+    return std::string(row) + "." + sql_name(table_.table.rowid);
+  }
+
+  /// The table in a query, its alias OLD. An alias with the name of a trigger's own row has the table's columns, but
+  /// not its rowid: that gets a name there.
+  std::string table_as_old() const {
+    const std::string name = sql_name(capture_.table.name);
+    if (!has_hidden_rowid()) return name + " AS OLD";
+    return "(SELECT " + table_.table.rowid + " AS " + row_alias + ", * FROM " + name + ") AS OLD";
+  }
+  std::string source_of_alias() const { return has_hidden_rowid() ? std::string("OLD.") + row_alias : source("OLD"); }
+  bool has_hidden_rowid() const {
+    const auto& columns = table_.table.columns;
+    return !table_.table.rowid.empty() &&
+           std::find(columns.begin(), columns.end(), table_.table.rowid) == columns.end();
   }
 
   std::string unique_columns() const {

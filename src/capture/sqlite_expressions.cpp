@@ -95,7 +95,7 @@ std::string sqlite_changes(const std::vector<std::string>& columns) {
 
 std::string sqlite_context(std::string_view table) {
   return filled(
-      "coalesce((SELECT CASE WHEN context LIKE '{%' AND json_valid(context) THEN CAST(context AS TEXT) "
+      "coalesce((SELECT CASE WHEN context LIKE '{%' AND json_valid(CAST(context AS TEXT)) THEN CAST(context AS TEXT) "
       "ELSE json_quote(CAST(context AS TEXT)) END FROM @table@ LIMIT 1), 'null')",
       {{"table", sql_name(table)}});
 }
