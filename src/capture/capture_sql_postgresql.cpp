@@ -267,8 +267,9 @@ constexpr std::string_view remove_template = R"(DO @quote@
 DECLARE
   one record;
 BEGIN
-  FOR one IN SELECT tgrelid::regclass AS of_table, tgname FROM pg_trigger
-    WHERE NOT tgisinternal AND tgparentid = 0 AND tgname ~ @pattern@ AND tgname <> ALL (@kept@)
+  FOR one IN SELECT t.tgrelid::regclass AS of_table, t.tgname FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
+    WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgname ~ @pattern@ AND t.tgname <> ALL (@kept@)
+      AND p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = @schema@)
   LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', one.tgname, one.of_table);
   END LOOP;

@@ -35,14 +35,16 @@ WHERE i.indrelid = $1::bigint::oid AND i.indisprimary AND k.place <= i.indnkeyat
 ORDER BY k.place)";
 
 constexpr std::string_view triggers_sql = R"(
-SELECT tgname::text, tgrelid::regclass::text, tgenabled <> 'D', tgenabled IN ('A', 'R')
-FROM pg_catalog.pg_trigger
-WHERE NOT tgisinternal AND tgparentid = 0 AND starts_with(tgname::text, $1)
-ORDER BY tgname)";
+SELECT t.tgname::text, t.tgrelid::regclass::text, t.tgenabled <> 'D', t.tgenabled IN ('A', 'R')
+FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+  JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND starts_with(t.tgname::text, $1) AND n.nspname = $2
+ORDER BY t.tgname)";
 
 class PgCapture : public CaptureDatabase {
  public:
-  explicit PgCapture(const OutboxConfig& config) : session_(config.conninfo, "action-triggers capture", timeouts) {
+  explicit PgCapture(const OutboxConfig& config)
+      : schema_(config.schema), session_(config.conninfo, "action-triggers capture", timeouts) {
     session_.connect();
   }
 
@@ -65,8 +67,8 @@ class PgCapture : public CaptureDatabase {
   }
 
   std::vector<InstalledTrigger> triggers() override {
-    const PgResult found =
-        session_.execute("looking at the SQL triggers", std::string(triggers_sql), PgParams().add(trigger_prefix));
+    const PgResult found = session_.execute("looking at the SQL triggers", std::string(triggers_sql),
+                                            PgParams().add(trigger_prefix).add(schema_));
     std::vector<InstalledTrigger> triggers;
     for (int row = 0; row < found.rows(); ++row) {
       triggers.push_back({.name = found.text(row, 0),
@@ -89,6 +91,8 @@ class PgCapture : public CaptureDatabase {
     return names;
   }
 
+  // Other outboxes of the same database have functions in schemas of their own.
+  const std::string schema_;
   PgSession session_;
 };
 
