@@ -13,6 +13,8 @@ if(ACTION_TRIGGERS_BUILD_CLI)
   install(FILES src/cli/action-triggers.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
   install(FILES src/cli/completion.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
           RENAME action-triggers)
+  # To copy and adapt; nothing starts by being installed.
+  install(FILES src/cli/action-triggers-relay.service DESTINATION ${CMAKE_INSTALL_DATADIR}/action_triggers)
 endif()
 install(DIRECTORY include/action_triggers DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT action_triggers_targets NAMESPACE action_triggers:: DESTINATION ${package_dir})

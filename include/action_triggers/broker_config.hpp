@@ -22,6 +22,13 @@ enum class Overflow : std::uint8_t {
   drop_oldest,  ///< The oldest message that was not yet handed to the client library is reported queue_full instead.
 };
 
+/// What happens to the messages of an outbox behind one that is given up.
+enum class OnDead : std::uint8_t {
+  skip,      ///< It goes to the dead letters, and the next one is sent.
+  stop_key,  ///< It stays in the table, and so do all later ones of its key; a message without a key: as skip.
+  stop,      ///< It stays in the table, and so do all later ones of its destination.
+};
+
 /// How failed attempts are repeated: on retryable statuses (see Status::retryable) and on those of `on`, until the
 /// deadline, after a pause drawn at random between a tenth of a limit and the limit, which doubles with every failure
 /// ("full jitter").
@@ -71,6 +78,7 @@ struct ACTION_TRIGGERS_EXPORT BrokerConfig {
   Overflow overflow = Overflow::reject;
   std::chrono::milliseconds max_block{0};  ///< Only with Overflow::block.
   RetryPolicy retry;
+  OnDead on_dead = OnDead::skip;  ///< Of messages from an outbox.
 
   /// All settings as text, by which a reload knows what has not changed. The loader makes it. May contain credentials:
   /// compare it, never print it. Empty (in a configuration made by hand): only the same object counts as equal.

@@ -47,7 +47,8 @@ struct PreviewedTarget {
 
 /// Every target of every trigger, in the configuration's order, also of triggers that the event does not concern. What
 /// is said to be sent, emit() would hand to fire(); whether the broker takes it is not looked at. Nothing is counted or
-/// logged. The functions of registered names are called, as emit() calls them.
+/// logged. The functions of registered names are called, as emit() calls them; those of on() belong to a dispatcher,
+/// and are not part of it.
 ///
 /// Threads: any, at once. Throws std::bad_alloc only.
 ACTION_TRIGGERS_EXPORT std::vector<PreviewedTarget> preview(const Config& config, std::string_view event,

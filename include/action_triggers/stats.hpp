@@ -8,8 +8,10 @@
 #include <cstdint>
 #include <iosfwd>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "action_triggers/export.hpp"
 #include "action_triggers/status.hpp"
@@ -57,10 +59,23 @@ struct TriggerStats {
   std::string last_error;      ///< The latest failure; empty if none.
 };
 
+/// The outbox of a dispatcher, and its relay, since the Outbox was made.
+struct OutboxStats {
+  std::vector<std::int32_t> shards;  ///< Those whose rows this process sends; empty: none, or no relay runs here.
+  std::uint64_t sent = 0;            ///< Messages handed to destinations, again included: of an event one a target.
+  std::uint64_t removed = 0;         ///< Rows that have left the table because all of it is confirmed.
+  std::uint64_t dead = 0;            ///< Messages that became dead letters.
+  std::uint64_t in_hand = 0;         ///< Rows that were read, and are still in the table.
+  std::chrono::milliseconds oldest_age{0};               ///< Of those, since they were written.
+  std::map<std::string, std::string, std::less<>> held;  ///< Destinations that take or confirm nothing, and why.
+  std::string last_error;                                ///< Of the database; empty: all is well.
+};
+
 /// What TriggerDispatcher::stats() returns.
 struct Stats {
   std::map<std::string, BrokerStats, std::less<>> brokers;    ///< By destination.
   std::map<std::string, TriggerStats, std::less<>> triggers;  ///< By name, those of earlier configurations too.
+  std::optional<OutboxStats> outbox;                          ///< Absent: there is none.
   std::uint64_t unmatched_events = 0;                         ///< Emitted, and of no active trigger.
   std::uint64_t unknown_broker = 0;       ///< Fires at destinations that the configuration does not have.
   std::uint64_t callback_exceptions = 0;  ///< Thrown by callbacks, on_failure, executor or log callback, and caught.

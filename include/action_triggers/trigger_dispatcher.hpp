@@ -17,6 +17,7 @@
 #include "action_triggers/delivery.hpp"
 #include "action_triggers/dispatcher_options.hpp"
 #include "action_triggers/emission.hpp"
+#include "action_triggers/event.hpp"
 #include "action_triggers/export.hpp"
 #include "action_triggers/message.hpp"
 #include "action_triggers/message_converter.hpp"
@@ -27,6 +28,9 @@ namespace action_triggers {
 
 class BrokerRegistry;
 class ConfigWatcher;
+namespace detail {
+class DispatcherAccess;
+}
 
 /// Sends what is fired to its destination (an entry of the brokers map), and what is emitted to those that the triggers
 /// of the configuration say: in the background, with exactly one DeliveryReport per fire, and per target of an event.
@@ -137,6 +141,15 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
     return emit(event, as_text(payload), std::move(callback));
   }
 
+  /// A trigger in C++: from now on emit() calls `function` for the events that `pattern` matches, after the triggers of
+  /// the configuration, and sends what it returns (event.hpp). `name` is its trigger's in reports and stats().
+  /// Throws std::invalid_argument for a wrong pattern, an empty function, or a name that another function has.
+  void on(std::string_view pattern, EventFunction function) { on(pattern, pattern, std::move(function)); }
+  void on(std::string_view pattern, std::string_view name, EventFunction function);
+  /// False: no function has that name. When it returns, no thread is in the function any more, unless it was called
+  /// inside emit(), by a function or a callback.
+  bool off(std::string_view name);
+
   /// Waits until everything fired before the call has its outcome and its callbacks have run (or were handed to the
   /// executor). False: `timeout` came first. In a callback: throws std::logic_error.
   template <class Rep, class Period>
@@ -191,6 +204,7 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
 
  private:
   friend class ConfigWatcher;
+  friend class detail::DispatcherAccess;
   /// The same; `files`: what the configuration was read from, as far as it could be.
   ReloadReport reload_file(const std::string& path, const ConfigOptions& options, std::vector<std::string>& files);
   [[nodiscard]] std::vector<std::string> files_of(const std::string& path, const ConfigOptions& options) const;

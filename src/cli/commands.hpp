@@ -60,6 +60,39 @@ struct EmitOptions : MessageOptions {
 };
 ExitCode emit(const EmitOptions& options);
 
+struct OutboxOptions {
+  std::string action;  // schema, install, status, verify
+  std::string file;
+  bool json = false;
+};
+ExitCode outbox(const OutboxOptions& options);
+
+struct RelayOptions {
+  std::string file;
+  bool once = false;       // ends when everything is sent
+  double close_secs = 10;  // at a signal, for what is under way
+  bool verbose = false;
+};
+ExitCode relay(const RelayOptions& options);
+
+/// Which dead letters, and what to do with them.
+struct DeadOptions {
+  std::string action;  // list, show, count, replay, drop, export
+  std::string file;
+  std::optional<std::string> destination;
+  std::optional<std::string> status;
+  std::optional<std::string> key;
+  std::optional<std::string> match;  // part of the reason
+  std::optional<std::int64_t> older_secs;
+  std::optional<std::int64_t> id;
+  std::optional<std::size_t> limit;
+  std::optional<double> rate;  // messages a second
+  bool all = false;
+  bool dry_run = false;
+  bool json = false;
+};
+ExitCode dead(const DeadOptions& options);
+
 struct ImportDatOptions {
   std::string file;      // "-": standard input
   std::string settings;  // ACTION_TRIGGERS of the Django project as JSON; empty: none

@@ -8,10 +8,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <iomanip>
 #include <iostream>
 #include <limits>
 #include <map>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -27,6 +29,7 @@
 #include "cli/line_reader.hpp"
 #include "cli/load.hpp"
 #include "cli/output.hpp"
+#include "cli/reloading.hpp"
 #include "config/problem_line.hpp"
 #include "triggers/trigger_config.hpp"
 
@@ -113,6 +116,13 @@ class Lines {
   Lines(TriggerDispatcher& dispatcher, const Config& config, const EmitOptions& options, const Interrupts& interrupts)
       : dispatcher_(dispatcher), bounds_(config), options_(options), interrupts_(interrupts) {}
 
+  /// Any thread.
+  void reload(const Config& config) {
+    dispatcher_.reload(config);
+    const std::lock_guard lock(bounds_mutex_);
+    bounds_ = Bounds(config);
+  }
+
   ExitCode run(Message message) {
     LineReader lines(STDIN_FILENO, interrupts_.descriptor());
     while (interrupts_.signal() == 0 && lines.next(message.body)) {
@@ -154,10 +164,12 @@ class Lines {
 
   /// Waits for outcomes until one more event of this size may be under way.
   void make_room(std::size_t bytes) {
-    while (!waiting_.empty() && interrupts_.signal() == 0 &&
-           (waiting_.size() >= bounds_.events || waiting_bytes_ + bytes > bounds_.bytes)) {
-      take_first();
-    }
+    while (!waiting_.empty() && interrupts_.signal() == 0 && !has_room(bytes)) take_first();
+  }
+
+  bool has_room(std::size_t bytes) {
+    const std::lock_guard lock(bounds_mutex_);
+    return waiting_.size() < bounds_.events && waiting_bytes_ + bytes <= bounds_.bytes;
   }
 
   void take_first() {
@@ -221,7 +233,8 @@ class Lines {
   }
 
   TriggerDispatcher& dispatcher_;
-  const Bounds bounds_;
+  std::mutex bounds_mutex_;
+  Bounds bounds_;
   const EmitOptions& options_;
   const Interrupts& interrupts_;
   std::deque<Waiting> waiting_;
@@ -255,10 +268,17 @@ ExitCode emit(const EmitOptions& options) {
     if (!payload) return ExitCode::wrong_usage;
     message->body = *payload;
   }
-  const Interrupts interrupts([] {});
+  Reloading reloading(options.file);
+  std::function<void()> hang_up;
+  if (!has_payload) hang_up = [&reloading] { reloading.ask(); };
+  const Interrupts interrupts([] {}, std::move(hang_up));
   TriggerDispatcher dispatcher(*loaded.config, BrokerRegistry::builtin(), dispatcher_options(options.verbose));
   if (has_payload) return emit_one(dispatcher, options, *message, interrupts);
-  return Lines(dispatcher, *loaded.config, options, interrupts).run(std::move(*message));
+  Lines lines(dispatcher, *loaded.config, options, interrupts);
+  reloading.begin([&](const Config& config) { lines.reload(config); });
+  const ExitCode exit_code = lines.run(std::move(*message));
+  reloading.end();
+  return exit_code;
 }
 
 }  // namespace action_triggers::cli

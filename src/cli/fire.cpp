@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <future>
 #include <iomanip>
 #include <iostream>
@@ -16,6 +17,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -31,6 +33,7 @@
 #include "cli/line_reader.hpp"
 #include "cli/load.hpp"
 #include "cli/output.hpp"
+#include "cli/reloading.hpp"
 
 namespace action_triggers::cli {
 namespace {
@@ -43,9 +46,15 @@ constexpr std::chrono::milliseconds progress_every{200};
 /// and the destination's bounds are not reached.
 class Outcomes {
  public:
-  explicit Outcomes(const BrokerConfig& broker)
-      : most_waiting_(std::min(most_without_outcome, broker.max_queued_messages)),
-        most_bytes_(broker.max_queued_bytes / 2) {}
+  explicit Outcomes(const BrokerConfig& broker) { bound(broker); }
+
+  /// From now on these are the destination's bounds.
+  void bound(const BrokerConfig& broker) {
+    const std::lock_guard lock(mutex_);
+    most_waiting_ = std::min(most_without_outcome, broker.max_queued_messages);
+    most_bytes_ = broker.max_queued_bytes / 2;
+    changed_.notify_all();
+  }
 
   /// False: stop() was called.
   bool wait_for_capacity(std::size_t bytes) {
@@ -108,10 +117,10 @@ class Outcomes {
     std::uint64_t count = 0;
     std::string first;
   };
-  const std::size_t most_waiting_;
-  const std::size_t most_bytes_;
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::size_t most_waiting_ = 0;  // under mutex_, as is what follows
+  std::size_t most_bytes_ = 0;
   bool stopped_ = false;
   std::size_t waiting_ = 0;
   std::size_t waiting_bytes_ = 0;
@@ -198,8 +207,28 @@ ExitCode fire_one(TriggerDispatcher& dispatcher, const FireOptions& options, con
   return report->status.ok() ? ExitCode::success : ExitCode::failure;
 }
 
+/// The configuration with nothing but the one destination, which the options may change.
+Config only_one(const Config& config, const FireOptions& options) {
+  Config only;
+  only.settings = config.settings;
+  const auto broker = config.brokers.find(options.name);
+  only.brokers.insert(*broker);
+  if (options.timeout_secs) {
+    // The loader made it for this command, and nobody else sees it.
+    std::const_pointer_cast<BrokerConfig>(broker->second)->timeout =
+        std::chrono::milliseconds(static_cast<std::int64_t>(*options.timeout_secs * 1000));
+  }
+  return only;
+}
+
 ExitCode fire_all(TriggerDispatcher& dispatcher, const FireOptions& options, Message message, Outcomes& outcomes,
-                  const Interrupts& interrupts) {
+                  const Interrupts& interrupts, Reloading& reloading) {
+  reloading.begin([&](const Config& config) {
+    const BrokerConfig* const broker = config.find(options.name);
+    if (broker == nullptr) throw std::runtime_error("there is no broker '" + options.name + "' any more");
+    dispatcher.reload(only_one(config, options));
+    outcomes.bound(*broker);
+  });
   Firing firing(dispatcher, options, interrupts, outcomes);
   LineReader lines(STDIN_FILENO, interrupts.descriptor());
   if (options.body) {
@@ -216,6 +245,7 @@ ExitCode fire_all(TriggerDispatcher& dispatcher, const FireOptions& options, Mes
     }
   };
   if (interrupts.signal() != 0) end_early(dispatcher, interrupts, print_all);
+  reloading.end();
   dispatcher.close(std::chrono::seconds(5));
   print_all();
   if (lines.error() != 0) {
@@ -223,20 +253,6 @@ ExitCode fire_all(TriggerDispatcher& dispatcher, const FireOptions& options, Mes
               << '\n';
   }
   return lines.error() == 0 && outcomes.all_ok() ? ExitCode::success : ExitCode::failure;
-}
-
-/// The configuration with nothing but the one destination, which the options may change.
-Config only_one(const Config& config, const FireOptions& options) {
-  Config only;
-  only.settings = config.settings;
-  const auto broker = config.brokers.find(options.name);
-  only.brokers.insert(*broker);
-  if (options.timeout_secs) {
-    // The loader made it for this command, and nobody else sees it.
-    std::const_pointer_cast<BrokerConfig>(broker->second)->timeout =
-        std::chrono::milliseconds(static_cast<std::int64_t>(*options.timeout_secs * 1000));
-  }
-  return only;
 }
 
 }  // namespace
@@ -255,10 +271,14 @@ ExitCode fire(const FireOptions& options) {
   std::optional<Message> message = message_of(options);
   if (!message) return ExitCode::wrong_usage;
   Outcomes outcomes(*config->find(options.name));  // outlives the dispatcher, whose callbacks use it
-  const Interrupts interrupts([&outcomes] { outcomes.stop(); });
+  const bool many = !options.body || options.count;
+  Reloading reloading(options.file);
+  std::function<void()> hang_up;
+  if (many && options.file != "-") hang_up = [&reloading] { reloading.ask(); };
+  const Interrupts interrupts([&outcomes] { outcomes.stop(); }, std::move(hang_up));
   TriggerDispatcher dispatcher(only_one(*config, options), BrokerRegistry::builtin(),
                                dispatcher_options(options.verbose));
-  if (!options.body || options.count) return fire_all(dispatcher, options, std::move(*message), outcomes, interrupts);
+  if (many) return fire_all(dispatcher, options, std::move(*message), outcomes, interrupts, reloading);
   message->body = *options.body;
   return fire_one(dispatcher, options, *message, interrupts);
 }

@@ -26,11 +26,21 @@ std::atomic<int> first_signal{0};
 std::atomic<int> wake_descriptor{-1};
 std::mutex wake_mutex;
 std::function<void()> wake_command;
+std::function<void()> hang_up_command;
+
+/// False: SIGHUP is a signal as the others are.
+bool hang_up() {
+  const std::lock_guard lock(wake_mutex);
+  if (!hang_up_command) return false;
+  hang_up_command();
+  return true;
+}
 
 [[noreturn]] void wait_for_signals(sigset_t set) {
   for (;;) {
     int signal = 0;
     if (sigwait(&set, &signal) != 0) continue;
+    if (signal == SIGHUP && hang_up()) continue;
     if (first_signal.load() != 0) ::_exit(exit_status_of_signals + signal);
     first_signal = signal;
     const std::uint64_t one = 1;
@@ -42,7 +52,7 @@ std::function<void()> wake_command;
 
 }  // namespace
 
-Interrupts::Interrupts(std::function<void()> wake) {
+Interrupts::Interrupts(std::function<void()> wake, std::function<void()> hang_up) {
   wake_descriptor = eventfd(0, EFD_CLOEXEC);
   if (wake_descriptor < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
   sigset_t set;
@@ -54,12 +64,14 @@ Interrupts::Interrupts(std::function<void()> wake) {
   }
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   wake_command = std::move(wake);
+  hang_up_command = std::move(hang_up);
   std::thread([set] { wait_for_signals(set); }).detach();
 }
 
 Interrupts::~Interrupts() {
   const std::lock_guard lock(wake_mutex);
   wake_command = nullptr;
+  hang_up_command = nullptr;
 }
 
 int Interrupts::signal() const noexcept { return first_signal; }

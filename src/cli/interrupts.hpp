@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Ctrl-C, SIGTERM and SIGHUP of a command: the first one asks it to end in good order, the second ends it at once.
+/// Ctrl-C, SIGTERM and SIGHUP of a command: the first one asks it to end in good order, the second ends it at once. A
+/// command that can load its configuration again does that at SIGHUP.
 #pragma once
 
 #include <chrono>
@@ -11,9 +12,10 @@ namespace action_triggers::cli {
 /// for them, so it does not matter what the command is busy with. Signals that were ignored before (nohup) stay so.
 class Interrupts {
  public:
-  /// `wake` is called on that thread at the first signal.
-  explicit Interrupts(std::function<void()> wake);
-  /// From here on `wake` is not called; a second signal still ends the process.
+  /// `wake` is called on that thread at the first signal; `hang_up`, if there is one, at each SIGHUP, which then does
+  /// not count as a signal.
+  explicit Interrupts(std::function<void()> wake, std::function<void()> hang_up = {});
+  /// From here on neither is called; a second signal still ends the process.
   ~Interrupts();
   Interrupts(const Interrupts&) = delete;
   Interrupts& operator=(const Interrupts&) = delete;

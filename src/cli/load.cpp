@@ -40,16 +40,20 @@ ExitCode exit_code_of(const Loaded& loaded) {
   return loaded.unreadable.empty() ? ExitCode::failure : ExitCode::wrong_usage;
 }
 
-void print_problems(const std::string& file, const Loaded& loaded) {
+void print_problems(const std::string& file, const Loaded& loaded, std::ostream& out) {
   if (!loaded.unreadable.empty()) {
-    std::cerr << name_of(file) << ": cannot be read: " << loaded.unreadable << '\n';
+    out << name_of(file) << ": cannot be read: " << loaded.unreadable << '\n';
     return;
   }
   const auto& problems = loaded.error->problems();
   for (const ConfigProblem& problem : problems) {
-    std::cout << detail::problem_line(name_of(file), "error", problem) << '\n';
+    out << detail::problem_line(name_of(file), "error", problem) << '\n';
   }
-  std::cout << name_of(file) << ": " << problems.size() << (problems.size() == 1 ? " problem\n" : " problems\n");
+  out << name_of(file) << ": " << problems.size() << (problems.size() == 1 ? " problem\n" : " problems\n");
+}
+
+void print_problems(const std::string& file, const Loaded& loaded) {
+  print_problems(file, loaded, loaded.unreadable.empty() ? std::cout : std::cerr);
 }
 
 LoadedConfig load(const std::string& file, bool json) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <iosfwd>
 #include <optional>
 #include <set>
 #include <string>
@@ -44,7 +45,9 @@ struct LoadedConfig {
 /// Says what is wrong with the file, as a compiler does or as JSON.
 LoadedConfig load(const std::string& file, bool json);
 
-/// Prints what is wrong, as a compiler does.
+/// Writes what is wrong, as a compiler does.
+void print_problems(const std::string& file, const Loaded& loaded, std::ostream& out);
+/// To standard output; that the file cannot be read, to standard error.
 void print_problems(const std::string& file, const Loaded& loaded);
 
 /// Says on standard error that there is no broker of this name, and which of the known ones may be meant.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// action-triggers check|ping|fire|emit|explain|import-dat: tries a configuration before it goes to production.
+// action-triggers: tries a configuration before it goes to production, and looks after its outbox.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdint>
@@ -24,6 +24,9 @@ struct CommandLine {
   ExplainOptions explain_options;
   EmitOptions emit_options;
   ImportDatOptions import_dat_options;
+  OutboxOptions outbox_options;
+  RelayOptions relay_options;
+  DeadOptions dead_options;
   std::string body;
   std::string from_stdin;
   ExitCode exit_code = ExitCode::success;
@@ -65,7 +68,8 @@ CLI::Option* add_message_options(CLI::App& command, MessageOptions& options) {
 
 void add_fire(CLI::App& app, CommandLine& line) {
   FireOptions& options = line.fire_options;
-  CLI::App* command = app.add_subcommand("fire", "Fires one message, or one for each line of standard input");
+  CLI::App* command = app.add_subcommand(
+      "fire", "Fires one message, or one for each line of standard input (SIGHUP then reloads FILE)");
   command->add_option("FILE", options.file, "The configuration; - for standard input, with --body")->required();
   command->add_option("NAME", options.name, "The broker to fire at")->required();
   CLI::Option* body = command->add_option("--body", line.body, "The message; without it, lines are read");
@@ -107,8 +111,10 @@ void add_explain(CLI::App& app, CommandLine& line) {
 
 void add_emit(CLI::App& app, CommandLine& line) {
   EmitOptions& options = line.emit_options;
-  CLI::App* command = app.add_subcommand(
-      "emit", "Emits one event to the targets of all triggers that it matches, or one for each line of standard input");
+  CLI::App* command = app.add_subcommand("emit",
+                                         "Emits one event to the targets of all triggers that it matches, or one for "
+                                         "each line of standard input (SIGHUP then "
+                                         "reloads FILE)");
   command->add_option("FILE", options.file, "The configuration; - for standard input, with --body or --payload")
       ->required();
   command->add_option("EVENT", options.event, "The event's name")->required();
@@ -140,6 +146,59 @@ void add_import_dat(CLI::App& app, CommandLine& line) {
   command->add_option("--settings", options.settings, "ACTION_TRIGGERS of the project's settings, as a JSON file");
   command->add_option("--out", options.out, "The file to write (default: standard output)");
   command->callback([&line] { line.exit_code = import_dat(line.import_dat_options); });
+}
+
+void add_outbox(CLI::App& app, CommandLine& line) {
+  OutboxOptions& options = line.outbox_options;
+  CLI::App* command = app.add_subcommand(
+      "outbox",
+      "The tables of the outbox: prints the SQL that makes them, runs it, shows what is in them, or looks whether they "
+      "are as they should be");
+  command->add_option("ACTION", options.action, "What to do")
+      ->required()
+      ->check(CLI::IsMember({"schema", "install", "status", "verify"}));
+  command->add_option("FILE", options.file, "The configuration; - for standard input")->required();
+  command->add_flag("--json", options.json, "Print JSON");
+  command->callback([&line] { line.exit_code = outbox(line.outbox_options); });
+}
+
+void add_relay(CLI::App& app, CommandLine& line) {
+  RelayOptions& options = line.relay_options;
+  CLI::App* command = app.add_subcommand(
+      "relay",
+      "Sends what applications write to the outbox, until SIGTERM or SIGINT; SIGHUP reloads the configuration");
+  command->add_option("FILE", options.file, "The configuration")->required();
+  command->add_flag("--once", options.once, "End when everything is sent");
+  command->add_option("--close", options.close_secs, "At the end, seconds for what is under way")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  command->add_flag("--verbose", options.verbose, "All of the library's log on standard error");
+  command->callback([&line] { line.exit_code = relay(line.relay_options); });
+}
+
+void add_dead(CLI::App& app, CommandLine& line) {
+  DeadOptions& options = line.dead_options;
+  CLI::App* command = app.add_subcommand(
+      "dead", "The dead letters of the outbox: lists, shows, counts, sends again, drops or exports them");
+  command->add_option("ACTION", options.action, "What to do")
+      ->required()
+      ->check(CLI::IsMember({"list", "show", "count", "replay", "drop", "export"}));
+  command->add_option("FILE", options.file, "The configuration; - for standard input")->required();
+  command->add_option("--id", options.id, "The one that list has with this number");
+  command->add_option("--destination", options.destination, "Those of this destination");
+  command->add_option("--status", options.status, "Those that failed with this status");
+  command->add_option("--key", options.key, "Those with this key");
+  command->add_option("--match", options.match, "Those with this text in their reason");
+  command->add_option("--older", options.older_secs, "Those that died so many seconds ago, or longer")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--limit", options.limit, "At most so many, the oldest")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000'000}));
+  command->add_option("--rate", options.rate, "Of replay: at most so many messages a second")
+      ->check(CLI::Range(0.001, 1e9));
+  command->add_flag("--all", options.all, "Of drop: all there are");
+  command->add_flag("--dry-run", options.dry_run, "Of replay and drop: only say how many");
+  command->add_flag("--json", options.json, "Print JSON");
+  command->callback([&line] { line.exit_code = dead(line.dead_options); });
 }
 
 void add_man(CLI::App& app) {
@@ -176,7 +235,9 @@ std::string did_you_mean(const CLI::App& app, int argc, char** argv) {
 
 ExitCode run(int argc, char** argv) {
   CLI::App app(
-      "Tries configurations of action_triggers: checks the file, pings its brokers, fires messages, emits events.");
+      "Tries configurations of action_triggers: checks the file, pings its brokers, fires messages, emits events. "
+      "Looks "
+      "after the outbox that a configuration has.");
   app.set_version_flag("--version", ACTION_TRIGGERS_VERSION);
   app.require_subcommand(1);
   app.footer(
@@ -188,6 +249,9 @@ ExitCode run(int argc, char** argv) {
   add_fire(app, line);
   add_emit(app, line);
   add_explain(app, line);
+  add_outbox(app, line);
+  add_relay(app, line);
+  add_dead(app, line);
   add_import_dat(app, line);
   add_man(app);
   try {

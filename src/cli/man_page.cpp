@@ -23,8 +23,10 @@ std::string italic(const std::string& text) { return "\\fI" + text_of(text) + "\
 std::string value_of(const CLI::Option& option) {
   if (option.get_expected_max() == 0) return {};
   const std::map<std::string, std::string> names{
-      {"only", "NAME"}, {"header", "NAME=VALUE"}, {"timeout", "SECONDS"}, {"count", "N"},
-      {"rate", "N"},    {"payload", "FILE"},      {"settings", "FILE"},   {"out", "FILE"}};
+      {"only", "NAME"},     {"header", "NAME=VALUE"}, {"timeout", "SECONDS"}, {"count", "N"},
+      {"rate", "N"},        {"payload", "FILE"},      {"settings", "FILE"},   {"out", "FILE"},
+      {"close", "SECONDS"}, {"destination", "NAME"},  {"status", "STATUS"},   {"older", "SECONDS"},
+      {"limit", "N"}};
   const auto found = names.find(option.get_lnames().front());
   return found == names.end() ? "TEXT" : found->second;
 }

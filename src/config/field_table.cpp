@@ -54,6 +54,14 @@ const std::vector<CommonField>& plain_fields() {
                                  }),
       integer_field<BrokerConfig>(in_params, "max_block_ms", &BrokerConfig::max_block, 1, longest_ms, "",
                                   "How long fire waits for capacity; required with `block`, refused otherwise."),
+      custom_field<BrokerConfig>(in_params, "on_dead", "str", "`skip`, `stop_key` or `stop`", "skip",
+                                 "Of messages from an outbox: which ones wait behind one that is given up. None, those "
+                                 "of its key, or all of the destination.",
+                                 [](ConfigSection& from, std::string_view key, BrokerConfig& config) {
+                                   const auto choice = read_choice(from, key, {"skip", "stop_key", "stop"});
+                                   if (choice == "stop_key") config.on_dead = OnDead::stop_key;
+                                   if (choice == "stop") config.on_dead = OnDead::stop;
+                                 }),
   };
   return fields;
 }

@@ -47,9 +47,11 @@ class DestinationQueue {
 
   [[nodiscard]] bool has_unsent() const noexcept { return next_unsent_ != nullptr; }
   [[nodiscard]] Record* next_unsent() const noexcept { return next_unsent_; }
-  /// The oldest unsent message, if there are more messages or bytes than these; otherwise nullptr.
+  /// The oldest unsent message that is not durable, if there are more messages or bytes than these; otherwise nullptr.
   [[nodiscard]] Record* unsent_beyond(std::size_t messages, std::size_t bytes) const noexcept {
-    return count_ > messages || bytes_ > bytes ? next_unsent_ : nullptr;
+    Record* record = count_ > messages || bytes_ > bytes ? next_unsent_ : nullptr;
+    while (record != nullptr && (record->durable || record->in_flight)) record = record->newer;
+    return record;
   }
   [[nodiscard]] Record* oldest() const noexcept { return live_.oldest(); }
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }

@@ -105,7 +105,7 @@ inline Capacity::Answer Dispatcher::reserve(Destination& destination, std::size_
 Delivery Dispatcher::fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback) {
   const ReadSection reading;
   Destination* const destination = find(name);
-  if (destination == nullptr) return refuse_unknown(name, parts, std::move(callback));
+  if (destination == nullptr) return refuse_unknown(name, parts, std::move(callback), {});
   const std::size_t bytes = Payload::counted_bytes(parts);
   const Capacity::Answer answer = reserve(*destination, bytes);
   if (answer != Capacity::Answer::reserved) [[unlikely]] {
@@ -122,6 +122,14 @@ Delivery Dispatcher::fire(std::string_view name, const MessageParts& parts, Deli
   Delivery delivery = record->handle();
   destination->lane->push(*record);
   return delivery;
+}
+
+Delivery Dispatcher::fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback,
+                          FireOrigin& origin) {
+  const ReadSection reading;
+  Destination* const destination = find(name);
+  if (destination == nullptr) return refuse_unknown(name, parts, std::move(callback), origin);
+  return fire(*destination, parts, std::move(callback), origin);
 }
 
 Delivery Dispatcher::fire(Destination& destination, const MessageParts& parts, DeliveryCallback&& callback,
@@ -151,16 +159,39 @@ Delivery Dispatcher::fire(Destination& destination, const MessageParts& parts, D
   return delivery;
 }
 
+Capacity::Answer Dispatcher::offer(Destination& destination, const MessageParts& parts, OutcomeObserver& observer) {
+  const std::size_t bytes = Payload::counted_bytes(parts);
+  if (is_in_child()) return Capacity::Answer::closed;
+  if (bytes > largest_message) return Capacity::Answer::too_large;
+  const Capacity::Answer answer = destination.capacity.reserve(bytes, /*slack=*/false);
+  if (answer != Capacity::Answer::reserved) return answer;
+  Record* record = nullptr;
+  try {
+    record = Record::make(destination, parts, bytes, MessageId(), {});
+  } catch (...) {
+    destination.capacity.release(1, bytes);
+    throw;
+  }
+  record->observer = &observer;
+  record->durable = true;
+  record->drop_reference();  // nobody waits for it
+  destination.lane->push(*record);
+  return answer;
+}
+
 std::string Dispatcher::why_unknown(std::string_view name) const {
   const std::lock_guard lock(mutex_);
   const auto incomplete = incomplete_.find(name);
   return incomplete == incomplete_.end() ? no_such_destination(name) : incomplete->second;
 }
 
-Delivery Dispatcher::refuse_unknown(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback) {
-  if (is_in_child()) return refuse(nullptr, name, parts, std::move(callback), {}, {StatusCode::closed, in_child_text});
+Delivery Dispatcher::refuse_unknown(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback,
+                                    const FireOrigin& origin) {
+  if (is_in_child()) {
+    return refuse(nullptr, name, parts, std::move(callback), origin, {StatusCode::closed, in_child_text});
+  }
   unknown_broker_.fetch_add(1, std::memory_order_relaxed);
-  return refuse(nullptr, name, parts, std::move(callback), {}, {StatusCode::not_found, why_unknown(name)});
+  return refuse(nullptr, name, parts, std::move(callback), origin, {StatusCode::not_found, why_unknown(name)});
 }
 
 /// Waits for capacity, but not on a lane's thread of this dispatcher, which would have to release some meanwhile.

@@ -63,13 +63,25 @@ class Dispatcher {
   /// The one that was made of this configuration; nullptr: there is none. Valid as with find().
   [[nodiscard]] Destination* of(const BrokerConfig& config) const;
 
+  /// What is said of a fire at a name that find() does not know.
+  [[nodiscard]] std::string why_unknown(std::string_view name) const;
+
   /// By name; an unknown one is reported `not_found`.
   Delivery fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback);
+  Delivery fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback, FireOrigin& origin);
   Delivery fire(Destination& destination, const MessageParts& parts, DeliveryCallback&& callback, FireOrigin& origin);
+  /// A durable message (durable.hpp), which brings its id. Never waits: if the answer is not `reserved`, there is no
+  /// record, and the observer is not called. Inside a ReadSection. Throws std::bad_alloc, and then there is none
+  /// either.
+  Capacity::Answer offer(Destination& destination, const MessageParts& parts, OutcomeObserver& observer);
   /// A fire that its caller refuses: `status` is its outcome.
   Delivery refuse(Destination& destination, const MessageParts& parts, DeliveryCallback&& callback,
                   const FireOrigin& origin, Status status) {
     return refuse(&destination, destination.name, parts, std::move(callback), origin, std::move(status));
+  }
+  /// The same where it is not known which destination there would be.
+  Delivery refuse(const MessageParts& parts, DeliveryCallback&& callback, const FireOrigin& origin, Status status) {
+    return refuse(nullptr, {}, parts, std::move(callback), origin, std::move(status));
   }
 
   /// A destination more, on the lane of its connection or on a new one. Its name must be new. Throws as the
@@ -110,13 +122,13 @@ class Dispatcher {
   [[nodiscard]] bool is_in_child() const noexcept;
   [[nodiscard]] Capacity::Answer reserve(Destination& destination, std::size_t bytes) const;
   Capacity::Answer block(Destination& destination, std::size_t bytes) const;
-  Delivery refuse_unknown(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback);
+  Delivery refuse_unknown(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback,
+                          const FireOrigin& origin);
   Delivery refuse(Destination& destination, Capacity::Answer answer, const MessageParts& parts,
                   DeliveryCallback&& callback, const FireOrigin& origin);
   Delivery refuse(Destination* destination, std::string_view name, const MessageParts& parts,
                   DeliveryCallback&& callback, const FireOrigin& origin, Status status);
   std::shared_ptr<Lane> make_lane(Lane::Destinations destinations, const BrokerRegistry& registry) const;
-  [[nodiscard]] std::string why_unknown(std::string_view name) const;
   void carry_out(Change& change, const BrokerRegistry& registry, TimePoint deadline, const std::function<void()>& swap);
   void prepare(Change& change, TimePoint deadline);
   void make_lanes(Change& change, const BrokerRegistry& registry);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "dispatch/durable.hpp"
 #include "dispatch/failure_texts.hpp"
 #include "dispatch/out_of_memory.hpp"
 #include "dispatch/refusals.hpp"
@@ -93,11 +94,16 @@ void LaneCore::admit(Record& record) {
   record.write_id();
   record.queued.sequence = next_sequence_++;
   record.queued.failures = 0;
+  record.queued.rejections = 0;
   record.flush_group = flushes_.join();
   destination.counters.admitted.add(1);
   destination.counters.held.add(1);
   destination.queue.push(record);
-  destination.deadlines->add(record, now_);
+  if (record.durable) {
+    record.queued.deadline = now_ + destination.timeout();  // only its latency is counted from it
+  } else {
+    destination.deadlines->add(record, now_);
+  }
   ++queued_total_;
   order_.make_ready(destination);
   if (destination.overflow == Overflow::drop_oldest) drop_oldest_over_capacity(destination);
@@ -219,11 +225,11 @@ void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
   if (outcome.status.ok()) {
     destination.none_taken_since = TimePoint::max();
     connection_.delivered();
-  } else if (destination.config->retry.retries(outcome.status)) {
+  } else if (may_try_again(record, outcome.status)) {
     if (broker_.is_closed()) {
       outcome.status =
           status_of(StatusCode::closed, [&] { return "close() ran out of time: " + outcome.status.message(); });
-    } else if (!destination.config->retry.is_used_up(record.attempt())) {
+    } else if (!has_used_up_attempts(record, outcome.status)) {
       retry(record, outcome.status);
       return order_.make_ready(destination);
     }
@@ -237,7 +243,6 @@ void LaneCore::disconnected(Status why) {
       [&] { connection_log_.failed(connection_.is_up() ? "connection lost" : "cannot connect", why.message()); });
   const bool was_connected = connection_.disconnected(why, now_);
   for (Destination* destination : destinations_.all()) {
-    const RetryPolicy& retry = destination->config->retry;
     // What waits for the connection waits for nothing else.
     destination->paused = false;
     destination->queue.return_waiting(TimePoint::max());
@@ -245,9 +250,7 @@ void LaneCore::disconnected(Status why) {
       Record* const newer = record->newer;
       if (!record->in_flight) {
         if (!was_connected) record->count_attempt(+1);
-        if (!retry.retries(why) || (!was_connected && retry.is_used_up(record->attempt()))) {
-          resolve(*record, Outcome::failed(copy_of(why)));
-        }
+        if (!survives_lost_connection(*record, why, was_connected)) resolve(*record, Outcome::failed(copy_of(why)));
       }
       record = newer;
     }
@@ -311,7 +314,7 @@ void LaneCore::connect_if_due() {
 void LaneCore::resolve(Record& record, Outcome&& outcome) {
   Destination& destination = record.dest();
   destination.queue.remove(record);
-  destination.deadlines->remove(record);
+  if (!record.durable) destination.deadlines->remove(record);
   --queued_total_;
   record.resolved = true;
   if (record.in_flight) expired_in_flight_.push_newest(record);
@@ -329,7 +332,7 @@ void LaneCore::resolve(Record& record, Outcome&& outcome) {
     destination.counters.latency.record(record.result.latency);
   } else {
     if_memory_allows([&] { destination.set_last_error(outcome.status.to_string()); });
-    if (reports_.needs_report(record)) reports_.keep_text(record, std::move(outcome.status));
+    if (record.durable || reports_.needs_report(record)) reports_.keep_text(record, std::move(outcome.status));
   }
   if (record.observer != nullptr) record.observer->resolved(record, record.result.code, record.result.persistence);
   outcomes_.push(record);

@@ -3,6 +3,7 @@
 /// known for certain (an outbox's relay), and for what counts outcomes (a trigger).
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "action_triggers/status.hpp"
@@ -20,6 +21,12 @@ class OutcomeObserver {
   /// The broker spoke after the deadline had decided the outcome. On the lane's thread. `code` is ok: it arrived after
   /// all.
   virtual void resolved_late(const Record& record, StatusCode code, Persistence persistence) noexcept = 0;
+
+  /// Of a durable message (durable.hpp), and the last call: nobody has the record any more. Any thread.
+  virtual void forgotten(const Record& /*record*/) noexcept {}
+
+  /// Of a durable message: so many times it may be `rejected` or `internal` before that is its outcome; 0: any number.
+  [[nodiscard]] virtual std::uint32_t most_rejections() const noexcept { return 0; }
 
   /// The trigger that the message came from, for its report; empty: none. Any thread.
   [[nodiscard]] virtual std::string_view trigger() const noexcept { return {}; }

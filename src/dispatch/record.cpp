@@ -61,6 +61,7 @@ void Record::drop_reference() noexcept {
   if (references.load(std::memory_order_acquire) != 1 && references.fetch_sub(1, std::memory_order_acq_rel) != 1) {
     return;
   }
+  if (durable) observer->forgotten(*this);
   Payload& bytes = payload();
   const bool brought_payload = &bytes == behind(this);
   this->~Record();

@@ -54,9 +54,10 @@ struct Record final : OutboundMessage, QueueNode {
     Record* due_before;  // neighbours in the DeadlineList
     Record* due_after;
     TimePoint deadline;
-    TimePoint retry_at;      // while it waits apart from the others
-    std::uint64_t sequence;  // its place in the order of firing
-    std::uint32_t failures;  // how often an attempt has failed
+    TimePoint retry_at;        // while it waits apart from the others
+    std::uint64_t sequence;    // its place in the order of firing
+    std::uint32_t failures;    // how often an attempt has failed
+    std::uint32_t rejections;  // of a durable one: those that count against its observer's limit
   };
   /// Afterwards.
   struct Result {
@@ -74,6 +75,7 @@ struct Record final : OutboundMessage, QueueNode {
   bool reported = false;          // and has been reported
   bool holds_capacity = true;     // until it is released
   bool may_have_arrived = false;  // by an earlier attempt
+  bool durable = false;           // of an outbox, see durable.hpp; has an observer. Unchanged once it is fired
 
   const DeliveryCallback callback;
   OutcomeObserver* observer = nullptr;  // the relay's; outlives the record

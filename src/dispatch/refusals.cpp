@@ -31,7 +31,8 @@ void send_again_later(Record& record, const Status& why, TimePoint now, Backoff&
   if (destination.paused) return;
   const TimePoint until = now + backoff.after(destination.config->retry, record.queued.failures);
   const bool others_are_taken =  // or are to be tried, at last
-      destination.none_taken_since == TimePoint::max() || now - destination.none_taken_since >= order_patience;
+      destination.none_taken_since == TimePoint::max() ||
+      (now - destination.none_taken_since >= order_patience && !record.durable);
   if (why.code() != StatusCode::unavailable && record.queued.failures > 1 && others_are_taken &&
       destination.queue.may_wait_apart()) {
     destination.queue.wait_apart(record, on_grid(until));

@@ -6,7 +6,7 @@
 /// - Refused again while others are taken: it waits apart for Backoff::after(n), and the others go on (never with a
 ///   window of one).
 /// - Refused again, and nothing else was taken either: the destination pauses again, for Backoff::after(n); after 10 s
-///   of that the message waits apart here, too.
+///   of that the message waits apart here, too, unless it is durable.
 /// - `unavailable`: the destination pauses, until the connection is back at the latest.
 /// - Refused while its destination pauses already: it joins that pause.
 #pragma once

@@ -14,7 +14,7 @@ void GapList::add(IdRange missing, const Horizon& snapshot, TimePoint now) {
     missing.first = std::max(missing.first, gaps_.back().ids.last + 1);
   }
   if (missing.first > missing.last) return;
-  gaps_.push_back({missing, snapshot.next, now, now, now + first_pause, first_pause, false});
+  gaps_.push_back({missing, snapshot.next, now, now, now + first_pause, first_pause, false, false, false});
   while (gaps_.size() > most_ranges) join_nearest();
 }
 
@@ -27,7 +27,22 @@ std::vector<IdRange> GapList::due(TimePoint now) {
   return ranges;
 }
 
-void GapList::read_again(const ReadResult& result, TimePoint now) {
+std::vector<IdRange> GapList::open(TimePoint now) {
+  std::vector<IdRange> ranges;
+  for (Gap& gap : gaps_) {
+    const std::uint64_t width = static_cast<std::uint64_t>(gap.ids.last) - static_cast<std::uint64_t>(gap.ids.first);
+    const bool may_be_filled = !gap.is_past_horizon || now - gap.seen_at < shortest_open;
+    gap.is_asked = !gap.is_joined && width < widest_open && may_be_filled;
+    if (gap.is_asked) ranges.push_back(gap.ids);
+  }
+  return ranges;
+}
+
+void GapList::read_again(const ReadResult& result, TimePoint now) { judge(result, now, false); }
+
+void GapList::read_along(const ReadResult& result, TimePoint now) { judge(result, now, true); }
+
+void GapList::judge(const ReadResult& result, TimePoint now, bool is_along) {
   std::int64_t read_to = std::numeric_limits<std::int64_t>::max();
   if (!result.is_complete) {
     read_to = result.rows.empty() ? std::numeric_limits<std::int64_t>::min() : result.rows.back().id;
@@ -40,8 +55,13 @@ void GapList::read_again(const ReadResult& result, TimePoint now) {
     }
     Gap rest = gap;
     gap.ids.last = std::min(gap.ids.last, read_to);
-    const bool is_over = result.horizon.oldest_open >= gap.seen_at_transaction && now - gap.seen_at >= shortest_life;
-    if (!is_over) keep_what_is_missing(gap, result, now, kept);
+    gap.is_past_horizon = gap.is_past_horizon || result.horizon.oldest_open >= gap.seen_at_transaction;
+    if (!is_along) {
+      gap.pause = std::min(gap.pause * 2, longest_pause);
+      gap.due = now + gap.pause;
+    }
+    const bool is_over = gap.is_past_horizon && now - gap.seen_at >= shortest_life;
+    if (!is_over) keep_what_is_missing(gap, result, kept);
     if (rest.ids.last <= read_to) continue;
     rest.ids.first = read_to + 1;  // a limit stopped the reading: at once again
     kept.push_back(rest);
@@ -51,11 +71,8 @@ void GapList::read_again(const ReadResult& result, TimePoint now) {
 }
 
 /// The rows that have come take their ids out of the range.
-void GapList::keep_what_is_missing(const Gap& gap, const ReadResult& result, TimePoint now,
-                                   std::vector<Gap>& kept) const {
+void GapList::keep_what_is_missing(const Gap& gap, const ReadResult& result, std::vector<Gap>& kept) const {
   Gap piece = gap;
-  piece.pause = std::min(gap.pause * 2, longest_pause);
-  piece.due = now + piece.pause;
   auto row = std::lower_bound(result.rows.begin(), result.rows.end(), gap.ids.first,
                               [](const OutboxRow& one, std::int64_t id) { return one.id < id; });
   for (; row != result.rows.end() && row->id <= gap.ids.last; ++row) {
@@ -94,6 +111,8 @@ void GapList::join_nearest() {
   gap.first_seen_at = std::min(gap.first_seen_at, next.first_seen_at);
   gap.due = std::min(gap.due, next.due);
   gap.pause = std::min(gap.pause, next.pause);
+  gap.is_past_horizon = gap.is_past_horizon && next.is_past_horizon;
+  gap.is_joined = gap.is_joined || next.is_joined || least > 1;
   gaps_.erase(gaps_.begin() + static_cast<std::ptrdiff_t>(best) + 1);
 }
 

@@ -3,7 +3,11 @@
 /// later. Each range is read again, soon at first, until no transaction is open any more that was when it was seen, and
 /// five seconds have passed (a transaction takes its id a moment before its own number).
 ///
-/// The number of ranges is bounded: the nearest ones are joined, and then have rows among them that are known.
+/// That keeps rows from being lost. For their order, the reading of new rows reads open ranges in the same snapshot: a
+/// row whose writer knew of a late one is never seen without it.
+///
+/// The number of ranges is bounded: the nearest ones are joined, and then have rows among them that are known. Those
+/// are read by themselves only.
 #pragma once
 
 #include <chrono>
@@ -23,6 +27,8 @@ class GapList {
   static constexpr std::chrono::milliseconds first_pause{4};
   static constexpr std::chrono::milliseconds longest_pause{1'000};
   static constexpr std::chrono::seconds shortest_life{5};
+  static constexpr std::chrono::milliseconds shortest_open{250};
+  static constexpr std::uint64_t widest_open = 4'096;  // ids: a reading has to step over what was removed among them
 
   /// No row of these ids was in the snapshot. They are greater than all that were added before.
   void add(IdRange missing, const Horizon& snapshot, TimePoint now);
@@ -30,6 +36,9 @@ class GapList {
   /// What to read now; read_again() is told of the answer.
   std::vector<IdRange> due(TimePoint now);
   void read_again(const ReadResult& result, TimePoint now);
+  /// What to read together with new rows; read_along() is told of the answer.
+  std::vector<IdRange> open(TimePoint now);
+  void read_along(const ReadResult& result, TimePoint now);
 
   /// TimePoint::max(): never.
   [[nodiscard]] TimePoint next_due() const;
@@ -46,9 +55,12 @@ class GapList {
     TimePoint due;
     std::chrono::milliseconds pause{};
     bool is_asked = false;
+    bool is_joined = false;
+    bool is_past_horizon = false;
   };
 
-  void keep_what_is_missing(const Gap& gap, const ReadResult& result, TimePoint now, std::vector<Gap>& kept) const;
+  void judge(const ReadResult& result, TimePoint now, bool is_along);
+  void keep_what_is_missing(const Gap& gap, const ReadResult& result, std::vector<Gap>& kept) const;
   void join_nearest();
 
   std::vector<Gap> gaps_;  // ascending, apart from each other

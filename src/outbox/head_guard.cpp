@@ -10,7 +10,7 @@ void HeadGuard::begin(const ShardNotes& inherited, std::size_t batch) {
   inherited_ = inherited;
   batch_ = batch;
   is_careful_ = inherited.deaths > 0;
-  head_ = noted_head_ = inherited.head;
+  head_ = inherited.head;
   if (inherited.deaths >= most_deaths) poisoned_ = inherited.head;
 }
 

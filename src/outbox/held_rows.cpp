@@ -58,6 +58,17 @@ HeldRow& HeldRows::hold(const OutboxRow& row, const RowTargets& targets, bool wi
   return held;
 }
 
+void HeldRows::learn(HeldRow& row, const OutboxRow& read, std::uint16_t fingerprint, TimePoint now) {
+  if (!row.is_stale || row.fingerprint != fingerprint) return;
+  row.is_stale = false;
+  const std::uint64_t bits = done_bits(read.done, fingerprint);
+  for (std::uint32_t bit = 0; bit < row.states.size(); ++bit) {
+    if ((bits & bit_mask(bit)) != 0 && row.states[bit] == TargetState::unsent) settle(row, bit);
+  }
+  row.written = bits & row.bits();
+  review(row, now);
+}
+
 void HeldRows::sent(HeldRow& row, std::uint32_t bit) {
   row.states[bit] = TargetState::in_flight;
   ++row.in_flight;
@@ -115,7 +126,7 @@ void HeldRows::review(HeldRow& row, TimePoint now) {
     leaving_.emplace_back(now, row.id);
     return count_idle(row);
   }
-  const bool has_news = has_lease_ && row.bits() != row.written;
+  const bool has_news = has_lease_ && !row.is_stale && row.bits() != row.written;
   if (row.is_idle() && !has_news) return forget(row);
   if (has_news && !row.waits_for_done) {
     row.waits_for_done = true;
@@ -250,6 +261,7 @@ void HeldRows::lost_lease() {
   for (auto one = rows_.begin(); one != rows_.end();) {
     HeldRow& row = one->second;
     row.waits_for_done = row.is_counted_idle = false;
+    row.is_stale = true;
     if (row.is_leaving && row.dead > 0) row.is_leaving = false;  // it was to be buried
     row.dead = 0;
     for (TargetState& state : row.states) {

@@ -39,6 +39,7 @@ struct HeldRow {
   std::size_t in_flight = 0;
   std::size_t dead = 0;
   std::size_t settled = 0;
+  bool is_stale = false;        // another owner may have changed it, and it was not read since: `done` is not written
   bool is_leaving = false;      // its removal or burial is all that is left to do
   bool waits_for_done = false;  // listed in partly_settled_
   bool is_counted_idle = false;
@@ -70,6 +71,8 @@ class HeldRows {
 
   // What becomes of a row. It may be forgotten by each of these.
   HeldRow& hold(const OutboxRow& row, const RowTargets& targets, bool with_key);
+  /// It was read again: what the table says it has settled, it has.
+  void learn(HeldRow& row, const OutboxRow& read, std::uint16_t fingerprint, TimePoint now);
   void sent(HeldRow& row, std::uint32_t bit);
   /// It was held to be sent, and was not.
   void not_sent(HeldRow& row, TimePoint now) { review(row, now); }
@@ -83,7 +86,7 @@ class HeldRows {
   void bury_whole(DeadRow dead);
 
   // What the table is to be told. The same again until it is said that it has been.
-  [[nodiscard]] bool has_dead() const { return !dead_.empty(); }
+  [[nodiscard]] bool has_dead() const { return !dead_.empty() || !burying_.empty(); }
   std::vector<DeadRow> burials();
   void buried(TimePoint now);
 

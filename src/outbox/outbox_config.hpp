@@ -36,6 +36,8 @@ struct OutboxConfig {
   // Beside the outbox table, in the same schema.
   std::string shards_table = "action_triggers_shards";
   std::string dead_letters_table = "action_triggers_dead_letters";
+
+  friend bool operator==(const OutboxConfig&, const OutboxConfig&) = default;
 };
 
 }  // namespace action_triggers::detail

@@ -39,12 +39,12 @@ struct OutboxState {
 };
 
 struct DeadFilter {
-  std::optional<std::string> destination;
-  std::optional<std::string> status;
-  std::optional<std::string> key;
-  std::optional<std::string> text;  // part of the reason
-  std::optional<std::chrono::seconds> older_than;
-  std::optional<std::int64_t> id;
+  std::optional<std::string> destination{};
+  std::optional<std::string> status{};
+  std::optional<std::string> key{};
+  std::optional<std::string> text{};  // part of the reason
+  std::optional<std::chrono::seconds> older_than{};
+  std::optional<std::int64_t> id{};
   std::int64_t up_to_id = 0;  // 0: no limit; the cut-off of a replay
   std::size_t limit = 0;      // 0: no limit
 };

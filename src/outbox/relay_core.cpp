@@ -72,8 +72,11 @@ std::optional<RelayAction> RelayCore::keep_lease(TimePoint now) {
 
 std::optional<RelayAction> RelayCore::write_back(TimePoint now) {
   if (lease_ && rows_.has_dead()) {
-    asked_ = Asked::bury;
-    return BuryRows{rows_.burials()};
+    auto burials = rows_.burials();
+    if (!burials.empty()) {
+      asked_ = Asked::bury;
+      return BuryRows{std::move(burials)};
+    }
   }
   if (rows_.removals_due(now) <= now || is_stopping_) {
     std::vector<std::int64_t> ids = rows_.removals();
@@ -143,10 +146,13 @@ void RelayCore::acquired(TimePoint now, const std::optional<std::pair<Lease, Sha
   if (!answers(Asked::acquire)) return;
   acquire_at_ = now + settings_.poll_max;
   if (!lease) return;
+  ShardNotes notes = lease->second;
+  if (lease->first.epoch == last_epoch_ + 1 && notes.deaths > 0) --notes.deaths;  // it was us, and we are alive
   lease_ = lease->first;
+  last_epoch_ = lease_->epoch;
   lease_until_ = asked_at_ + settings_.lease;
   renew_at_ = asked_at_ + settings_.lease / 3;
-  begin_epoch(lease->second, now);
+  begin_epoch(notes, now);
 }
 
 void RelayCore::renewed(TimePoint now, bool is_held) {

@@ -17,11 +17,16 @@
 /// never harms, and everything else here is about where to read: one common reading for all destinations
 /// (`position_`), one for each that is behind (DestinationFlow), one for ids that were missing (GapList), one for what
 /// was missed (Sweep), one for dead rows that others wait for (Stops).
+///
+/// Order: of two rows of which the second one's writer knew of the first one's commit, no snapshot has the second
+/// alone. Rows are sent in the order of their ids as one snapshot has them, and what a snapshot may have beside new
+/// rows (open gaps) is read with it.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -114,6 +119,7 @@ class RelayCore {
   // relay_reading.cpp: what to read, and what becomes of it
   std::optional<RelayAction> read_if_due(TimePoint now);
   std::optional<std::vector<IdRange>> ids_to_read(Reading reading, TimePoint now);
+  std::vector<IdRange> new_ids(TimePoint now);
   std::optional<std::vector<IdRange>> ids_of_flow(Reading reading, TimePoint now);
   void end_waiting_for_room(TimePoint now);
   void repeat_reading();
@@ -154,6 +160,7 @@ class RelayCore {
   bool is_finished_ = false;
 
   std::optional<Lease> lease_;
+  std::int64_t last_epoch_ = std::numeric_limits<std::int64_t>::min();  // of our last lease
   TimePoint lease_until_;  // on our clock, from before it was asked for: never later than the database's
   TimePoint renew_at_;
   TimePoint acquire_at_ = TimePoint::min();

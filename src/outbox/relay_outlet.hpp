@@ -6,17 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "action_triggers/broker_config.hpp"
 #include "action_triggers/status.hpp"
 #include "outbox/outbox_row.hpp"
 
 namespace action_triggers::detail {
-
-/// What happens to the order when a message is dead.
-enum class OnDead : std::uint8_t {
-  skip,      // it goes to the dead letters, and the next one is sent
-  stop_key,  // it stays in the table, and so do all later ones of its key (row's `key`; none: as skip)
-  stop       // it stays in the table, and so do all later ones of its destination
-};
 
 /// To whom a row goes.
 struct RowTargets {

@@ -38,8 +38,7 @@ std::optional<std::vector<IdRange>> RelayCore::ids_to_read(Reading reading, Time
   switch (reading) {
     case Reading::common:
       if (waits_for_ || position_ == last_id || (!is_hinted_ && now < poll_at_)) return std::nullopt;
-      is_hinted_ = false;
-      return std::vector<IdRange>{{position_ + 1, last_id}};
+      return new_ids(now);
     case Reading::gaps:
       if (gaps_.next_due() > now) return std::nullopt;
       return gaps_.due(now);
@@ -51,6 +50,14 @@ std::optional<std::vector<IdRange>> RelayCore::ids_to_read(Reading reading, Time
       break;
   }
   return ids_of_flow(reading, now);
+}
+
+/// What may have been committed late, and what is new, in one snapshot: that keeps their order.
+std::vector<IdRange> RelayCore::new_ids(TimePoint now) {
+  is_hinted_ = false;
+  std::vector<IdRange> ids = gaps_.open(now);
+  ids.push_back({position_ + 1, last_id});
+  return ids;
 }
 
 /// Flows that have fallen behind take turns, those with a dead row to try again do not need to.
@@ -117,9 +124,13 @@ void RelayCore::read_common(TimePoint now, const ReadResult& result) {
     is_hinted_ = true;  // again, when the table knows which row is at its head
     return;
   }
+  gaps_.read_along(result, now);
   bool is_full = false;
   for (const OutboxRow& row : result.rows) {
-    if (row.id <= position_) continue;
+    if (row.id <= position_) {
+      offer(now, row);
+      continue;
+    }
     if (row.id - 1 > position_) gaps_.add({position_ + 1, row.id - 1}, result.horizon, now);
     position_ = row.id - 1;
     is_full = offer(now, row) == Offer::full;

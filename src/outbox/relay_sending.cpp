@@ -18,14 +18,17 @@ DestinationFlow& RelayCore::flow_of(std::uint32_t destination) {
 
 /// A row that has been read is sent to those of its targets that have not had it, and that are ready for it.
 RelayCore::Offer RelayCore::offer(TimePoint now, const OutboxRow& row) {
-  const HeldRow* const held = rows_.find(row.id);
-  if (held != nullptr && (held->is_leaving || !held->has_unsent())) return Offer::taken;
+  HeldRow* held = rows_.find(row.id);
+  if (held != nullptr && (held->is_leaving || !(held->has_unsent() || held->is_stale))) return Offer::taken;
   const RowTargets targets = outlet_.targets_of(row);
-  if (held == nullptr) {
-    if (goes_nowhere(now, row, targets)) return Offer::taken;
-  } else if (held->fingerprint != targets.fingerprint || held->destinations != targets.destinations) {
-    return Offer::taken;  // it was sent under another configuration: when that is over, the sweep finds it
+  if (held != nullptr) {
+    // Sent under another configuration: when that is over, the sweep finds it.
+    if (held->fingerprint != targets.fingerprint || held->destinations != targets.destinations) return Offer::taken;
+    rows_.learn(*held, row, targets.fingerprint, now);
+    held = rows_.find(row.id);
+    if (held != nullptr && held->is_leaving) return Offer::taken;
   }
+  if (held == nullptr && goes_nowhere(now, row, targets)) return Offer::taken;
   for (std::uint32_t bit = 0; bit < targets.destinations.size(); ++bit) {
     if (is_for_one() && targets.destinations[bit] != reading_for_) continue;
     if (is_unsent(row, targets, bit) && offer_to(now, row, targets, bit) == Offer::full) return Offer::full;
@@ -91,7 +94,7 @@ RelayCore::Offer RelayCore::offer_to(TimePoint now, const OutboxRow& row, const 
   }
   if (send(now, row, targets, bit, flow)) return Offer::taken;
   if (reading_ == Reading::behind) return Offer::full;
-  if (reading_ == Reading::common && flow.is_worth_waiting_for(now)) {
+  if (reading_ == Reading::common && row.id > position_ && flow.is_worth_waiting_for(now)) {
     waits_for_ = destination;
     waits_until_ = now + DestinationFlow::patience;
     return Offer::full;

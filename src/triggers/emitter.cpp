@@ -9,6 +9,8 @@
 
 #include "base/message_id.hpp"
 #include "base/readers.hpp"
+#include "triggers/event_pattern.hpp"
+#include "triggers/holds_for.hpp"
 #include "triggers/target_message.hpp"
 
 namespace action_triggers::detail {
@@ -16,14 +18,6 @@ namespace {
 
 /// So many names of events that nothing matches are logged, each once.
 constexpr std::size_t most_logged = 1000;
-
-/// Whether a condition holds; empty: the payload is not JSON.
-std::optional<bool> holds_for(const std::optional<Condition>& condition, EventView& event) {
-  if (!condition) return true;
-  const PayloadJson* const json = event.json();
-  if (json == nullptr) return std::nullopt;
-  return condition->matches(json->root());
-}
 
 std::vector<const TriggerConfig*> active_of(const TriggersConfig* config) {
   std::vector<const TriggerConfig*> active;
@@ -41,6 +35,11 @@ TriggerTable::TriggerTable(std::shared_ptr<const TriggersConfig> config, const F
     : config_(std::move(config)), selection_(active_of(config_.get())) {
   if (config_ == nullptr) return;
   for (const TriggerConfig& trigger : config_->triggers) add(trigger, find, counters_of(trigger.name));
+}
+
+std::uint64_t TriggerTable::next_generation() noexcept {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
 }
 
 void TriggerTable::add(const TriggerConfig& trigger, const FindDestination& find, TriggerCounters& counters) {
@@ -62,6 +61,7 @@ void TriggerTable::add(const TriggerConfig& trigger, const FindDestination& find
 /// What one emit() uses and a later one on the same thread uses again.
 struct Emitter::Scratch {
   TriggerSelection::Search search;
+  std::vector<std::uint32_t> functions;  // that the event's name concerns
   TargetMessage made;
   const Message nothing{};  // beside a body that came alone
 };
@@ -119,6 +119,37 @@ class Emitter::Sending {
     }
   }
 
+  /// What a function makes of it.
+  void send(const EventFunctions::Function& function) {
+    EventView& view = event();
+    std::vector<AddressedMessage> messages;
+    FireOrigin origin{.observer = function.counters, .id = &id_};
+    const auto fail = [&](const std::string& why) {
+      function.counters->count_matched();
+      emission_.add(dispatcher_.refuse(
+          parts_, DeliveryCallback(callback_), origin,
+          {StatusCode::invalid_argument, "the function '" + function.name + "' has thrown: " + why}));
+    };
+    try {
+      messages = function.call(Event{
+          .name = view.name(), .id = view.id(), .time = view.time(), .payload = view.body(), .message = parts_.rest});
+    } catch (const std::exception& error) {
+      return fail(error.what());
+    } catch (...) {
+      return fail("what is no std::exception");
+    }
+    for (AddressedMessage& one : messages) {
+      if (one.message.id.empty() && Payload::has_own_id(parts_)) one.message.id = parts_.rest->id;
+      emission_.add(
+          dispatcher_.fire(one.destination, {one.message.body, &one.message}, DeliveryCallback(callback_), origin));
+    }
+    if (messages.empty()) {
+      function.counters->count_filtered();
+    } else {
+      function.counters->count_matched();
+    }
+  }
+
  private:
   void send_to(const TriggerTable::Target& target, std::size_t index, bool alone) {
     const TargetConfig& config = *target.config;
@@ -153,16 +184,20 @@ class Emitter::Sending {
 
   FireOrigin origin_of() {
     if (!has_id_) {
-      id_ = next_message_id(trigger_->targets.front().destination->lane->unix_ms());
-      has_id_ = true;
+      make_id(trigger_->targets.front().destination->lane->unix_ms());
     }
     return {.observer = trigger_->counters, .id = &id_};
+  }
+
+  void make_id(std::uint64_t unix_ms) {
+    id_ = next_message_id(unix_ms);
+    has_id_ = true;
   }
 
   /// For conditions and templates: made when the first of them asks.
   EventView& event() {
     if (event_) return *event_;
-    static_cast<void>(origin_of());
+    if (!has_id_) make_id(coarse_unix_ms());
     std::string_view id;
     if (Payload::has_own_id(parts_)) {
       id = parts_.rest->id;
@@ -204,15 +239,35 @@ void Emitter::bind(Dispatcher& dispatcher, std::shared_ptr<const TriggersConfig>
 Emitter::Table Emitter::make_table(std::shared_ptr<const TriggersConfig> config,
                                    const TriggerTable::FindDestination& find) {
   const std::lock_guard lock(mutex_);
-  const auto counters_of = [this](const std::string& name) -> TriggerCounters& {
-    auto& counters = counters_[name];
-    if (counters == nullptr) counters = std::make_unique<TriggerCounters>(name);
-    return *counters;
-  };
   tables_.reserve(tables_.size() + 1);  // what throws from here on would need the lock to free the table
-  Table table(new TriggerTable(std::move(config), find, counters_of), RetireTable{this});
+  const auto counters = [this](const std::string& name) -> TriggerCounters& { return counters_of(name); };
+  Table table(new TriggerTable(std::move(config), find, counters), RetireTable{this});
   tables_.push_back(table.get());
   return table;
+}
+
+/// Under mutex_.
+TriggerCounters& Emitter::counters_of(std::string_view name) {
+  const auto found = counters_.find(name);
+  if (found != counters_.end()) return *found->second;
+  auto made = std::make_unique<TriggerCounters>(std::string(name));
+  return *counters_.emplace(name, std::move(made)).first->second;
+}
+
+void Emitter::on(std::string_view pattern, std::string_view name, EventFunction function) {
+  if (const std::string wrong = wrong_pattern(pattern); !wrong.empty()) throw std::invalid_argument(wrong);
+  if (function == nullptr) throw std::invalid_argument("the function for '" + std::string(pattern) + "' is empty");
+  if (name.empty()) throw std::invalid_argument("a function for events needs a name");
+  if (const std::string doubt = doubtful_pattern(pattern); !doubt.empty()) {
+    dispatcher_->callbacks().log(LogLevel::warning, "triggers", doubt);
+  }
+  TriggerCounters* counters = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    counters = &counters_of(name);
+  }
+  functions_.add(
+      {.pattern = std::string(pattern), .name = std::string(name), .call = std::move(function), .counters = counters});
 }
 
 void RetireTable::operator()(const TriggerTable* table) const noexcept { emitter->retire(table); }
@@ -239,13 +294,19 @@ Emission Emitter::emit(std::string_view event, const MessageParts& parts, const 
   const ScratchOfThread scratch;
   const TriggerTable& table = *table_.load(std::memory_order_seq_cst);
   const std::span<const std::uint32_t> found = table.find(event, parts.body, scratch->search);
-  if (scratch->search.buckets.empty()) {
+  const EventFunctions::Table* const functions = functions_.table();
+  if (functions != nullptr) functions->patterns.find(event, scratch->functions);
+  const bool is_called = functions != nullptr && !scratch->functions.empty();
+  if (scratch->search.buckets.empty() && !is_called) {
     count_unmatched(event);
     return emission;
   }
   Sending sending(*dispatcher_, *scratch, event, parts, callback, emission);
   const bool alone = found.size() == 1 && table.trigger(found.front()).targets.size() == 1;
   for (const std::uint32_t index : found) sending.send(table.trigger(index), alone);
+  if (is_called) {
+    for (const std::uint32_t index : scratch->functions) sending.send(*functions->functions[index]);
+  }
   return emission;
 }
 

@@ -17,6 +17,7 @@
 #include "action_triggers/delivery.hpp"
 #include "action_triggers/emission.hpp"
 #include "dispatch/dispatcher.hpp"
+#include "triggers/event_functions.hpp"
 #include "triggers/event_view.hpp"
 #include "triggers/trigger_config.hpp"
 #include "triggers/trigger_counters.hpp"
@@ -52,6 +53,8 @@ class TriggerTable {
     return selection_.find(event, payload, search);
   }
   [[nodiscard]] const Trigger& trigger(std::uint32_t index) const noexcept { return triggers_[index]; }
+  /// No other table of this process has or had the same one.
+  [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
 
   /// Calls `add(counters, events)` for each trigger: events of its name that find() has left it out of, which its
   /// counters do not know of.
@@ -63,6 +66,9 @@ class TriggerTable {
  private:
   void add(const TriggerConfig& trigger, const FindDestination& find, TriggerCounters& counters);
 
+  static std::uint64_t next_generation() noexcept;
+
+  const std::uint64_t generation_ = next_generation();
   std::shared_ptr<const TriggersConfig> config_;
   TriggerSelection selection_;
   std::vector<Trigger> triggers_;
@@ -92,8 +98,16 @@ class Emitter {
   /// From now on events go by these. Returns those before: free them when no emit() can be using them any more.
   Table swap(Table table) noexcept;
 
-  /// See TriggerDispatcher::emit().
+  /// See TriggerDispatcher.
+  void on(std::string_view pattern, std::string_view name, EventFunction function);
+  bool off(std::string_view name) { return functions_.remove(name); }
   Emission emit(std::string_view event, const MessageParts& parts, const DeliveryCallback& callback);
+
+  /// For who finds an event's targets himself (event_targets.hpp). Valid inside a ReadSection.
+  [[nodiscard]] const TriggerTable& table() const noexcept { return *table_.load(std::memory_order_seq_cst); }
+  [[nodiscard]] const EventFunctions::Table* functions() const noexcept { return functions_.table(); }
+  /// An event that no trigger is for.
+  void count_unmatched(std::string_view event) noexcept;
 
   void add_to(Stats& stats) const;
 
@@ -102,11 +116,12 @@ class Emitter {
   struct Scratch;
   class ScratchOfThread;
   class Sending;
-  void count_unmatched(std::string_view event) noexcept;
+  TriggerCounters& counters_of(std::string_view name);
   void retire(const TriggerTable* table) noexcept;
 
   Dispatcher* dispatcher_ = nullptr;
   std::atomic<const TriggerTable*> table_{nullptr};
+  EventFunctions functions_;
 
   std::atomic<std::uint64_t> unmatched_{0};
   mutable std::mutex mutex_;

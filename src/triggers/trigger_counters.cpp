@@ -18,8 +18,8 @@ TriggerStats TriggerCounters::stats() const {
 
 void TriggerCounters::keep_error(const Record& record, StatusCode code) noexcept {
   try {
-    const Destination& destination = record.dest();
-    std::string error = destination.name + ": ";
+    const std::string& broker = record.report != nullptr ? record.report->broker : record.dest().name;
+    std::string error = broker.empty() ? "" : broker + ": ";
     if (record.report != nullptr) {
       error += record.report->status.to_string();
     } else {

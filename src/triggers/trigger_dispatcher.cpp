@@ -11,6 +11,7 @@
 
 #include "action_triggers/broker_registry.hpp"
 #include "dispatch/dispatcher.hpp"
+#include "triggers/dispatcher_access.hpp"
 #include "triggers/emitter.hpp"
 #include "triggers/trigger_config.hpp"
 
@@ -45,13 +46,24 @@ class TriggerDispatcher::Impl {
       : registry(with_registry), dispatcher(config.brokers, registry, std::move(options), more_destinations(config)) {
     emitter.bind(dispatcher, config.shared_section<detail::TriggersConfig>());
     log_warnings(config);
+    set_config(std::move(config));
   }
 
-  ReloadReport reload(const Config& config, std::chrono::nanoseconds drain);
+  ReloadReport reload(Config&& config, std::chrono::nanoseconds drain);
   /// Counts what `load_and_reload` throws as a reload that failed.
   template <class LoadAndReload>
   ReloadReport counted(LoadAndReload&& load_and_reload);
   void add_to(Stats& stats) const;
+
+  [[nodiscard]] std::shared_ptr<const Config> config() const {
+    const std::lock_guard lock(mutex_);
+    return config_;
+  }
+  void attach(detail::Companion* companion) {
+    const std::lock_guard lock(companion_mutex_);
+    if (companion != nullptr && companion_ != nullptr) throw std::logic_error("the dispatcher has an outbox already");
+    companion_ = companion;
+  }
 
   const BrokerRegistry registry;
   detail::Emitter emitter;  // lasts longer than the lanes, which tell its triggers of outcomes
@@ -65,13 +77,28 @@ class TriggerDispatcher::Impl {
     }
   }
 
+  void set_config(Config&& config) {
+    auto next = std::make_shared<const Config>(std::move(config));
+    const std::lock_guard lock(mutex_);
+    config_ = std::move(next);
+  }
+
+  mutable std::mutex companion_mutex_;  // held while it is called
+  detail::Companion* companion_ = nullptr;
+
   mutable std::mutex mutex_;
-  std::uint64_t reloads_ = 0;  // under mutex_, as is what follows
+  std::shared_ptr<const Config> config_;  // under mutex_
+  std::uint64_t reloads_ = 0;             // under mutex_, as is what follows
   std::uint64_t failed_reloads_ = 0;
   std::string last_reload_error_;
 };
 
-ReloadReport TriggerDispatcher::Impl::reload(const Config& config, std::chrono::nanoseconds drain) {
+ReloadReport TriggerDispatcher::Impl::reload(Config&& config, std::chrono::nanoseconds drain) {
+  const auto with_companion = [this](const auto& call) {
+    const std::lock_guard lock(companion_mutex_);
+    if (companion_ != nullptr) call(*companion_);
+  };
+  with_companion([&](const detail::Companion& companion) { companion.check_reload(config); });
   const TimePoint now = Clock::now();
   const TimePoint deadline = drain < TimePoint::max() - now ? now + drain : TimePoint::max();
   detail::Emitter::Table old;  // freed at the end, when nobody can be using it
@@ -86,6 +113,8 @@ ReloadReport TriggerDispatcher::Impl::reload(const Config& config, std::chrono::
   };
   ReloadReport report = dispatcher.reload(config.brokers, more_destinations(config), registry, deadline, rebind);
   log_warnings(config);
+  set_config(std::move(config));
+  with_companion([](detail::Companion& companion) { companion.reloaded(); });
   return report;
 }
 
@@ -114,6 +143,10 @@ ReloadReport TriggerDispatcher::Impl::counted(LoadAndReload&& load_and_reload) {
 
 void TriggerDispatcher::Impl::add_to(Stats& stats) const {
   emitter.add_to(stats);
+  {
+    const std::lock_guard lock(companion_mutex_);
+    if (companion_ != nullptr) companion_->add_to(stats);
+  }
   const std::lock_guard lock(mutex_);
   stats.reloads = reloads_;
   stats.failed_reloads = failed_reloads_;
@@ -165,12 +198,17 @@ Emission TriggerDispatcher::emit(std::string_view event, std::string_view payloa
   return impl_->emitter.emit(event, {payload, nullptr}, callback);
 }
 
+void TriggerDispatcher::on(std::string_view pattern, std::string_view name, EventFunction function) {
+  impl_->emitter.on(pattern, name, std::move(function));
+}
+bool TriggerDispatcher::off(std::string_view name) { return impl_->emitter.off(name); }
+
 ReloadReport TriggerDispatcher::reload(Config config) {
   return reload_within(std::move(config), impl_->dispatcher.callbacks().options.close_timeout);
 }
 
 ReloadReport TriggerDispatcher::reload_within(Config config, std::chrono::nanoseconds drain) {
-  return impl_->counted([&] { return impl_->reload(config, drain); });
+  return impl_->counted([&] { return impl_->reload(std::move(config), drain); });
 }
 
 ReloadReport TriggerDispatcher::reload_file(const std::string& path, const ConfigOptions& options) {
@@ -182,9 +220,9 @@ ReloadReport TriggerDispatcher::reload_file(const std::string& path, const Confi
                                             std::vector<std::string>& files) {
   const auto drain = impl_->dispatcher.callbacks().options.close_timeout;
   return impl_->counted([&] {
-    const Config config = load_config(path, impl_->registry, options);
+    Config config = load_config(path, impl_->registry, options);
     files = config.files;
-    return impl_->reload(config, drain);
+    return impl_->reload(std::move(config), drain);
   });
 }
 
@@ -211,4 +249,16 @@ Stats TriggerDispatcher::stats() const {
   return stats;
 }
 
+// ------------------------------------------------------------------------------------------------- for the outbox
+
+namespace detail {
+
+DispatcherAccess::DispatcherAccess(TriggerDispatcher& dispatcher) noexcept : impl_(dispatcher.impl_.get()) {}
+Dispatcher& DispatcherAccess::dispatcher() const noexcept { return impl_->dispatcher; }
+Emitter& DispatcherAccess::emitter() const noexcept { return impl_->emitter; }
+std::shared_ptr<const Config> DispatcherAccess::config() const { return impl_->config(); }
+void DispatcherAccess::attach(Companion& companion) const { impl_->attach(&companion); }
+void DispatcherAccess::detach() const noexcept { impl_->attach(nullptr); }
+
+}  // namespace detail
 }  // namespace action_triggers

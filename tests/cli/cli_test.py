@@ -11,6 +11,7 @@ import re
 import select
 import shutil
 import signal
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -50,9 +51,10 @@ class Usage(Case):
     def test_help_names_every_command_and_the_exit_status(self):
         status, out, _ = run("--help")
         self.assertEqual(status, 0)
-        for word in ("check", "ping", "fire", "emit", "explain", "import-dat", "man", "Exit status"):
+        for word in ("check", "ping", "fire", "emit", "explain", "outbox", "relay", "dead", "import-dat", "man",
+                     "Exit status"):
             self.assertIn(word, out)
-        for command in ("check", "ping", "fire", "emit", "explain"):
+        for command in ("check", "ping", "fire", "emit", "explain", "outbox", "dead"):
             status, out, _ = run(command, "--help")
             self.assertEqual(status, 0)
             self.assertIn("--json", out)
@@ -73,6 +75,8 @@ class Usage(Case):
                           ("emit", good, "e", "--body", "x", "--header", "novalue"),
                           ("emit", good, "e", "--payload", "/missing"), ("emit", "-", "e"), ("emit", "-", "e", "--payload", "-"),
                           ("explain", good, "--body", "x"), ("explain", good, "e", "--payload", "/missing"),
+                          ("outbox", "schema"), ("outbox", "nothing", good), ("relay",), ("relay", "/missing"),
+                          ("dead", "list"), ("dead", "nothing", good), ("dead", "list", good, "--limit", "0"),
                           ("import-dat",), ("import-dat", "/missing")):
             status, _, err = run(*arguments)
             self.assertEqual(status, 2, arguments)
@@ -264,9 +268,9 @@ class Fire(Case):
         return self.file({"brokers": {"r": {"broker_type": "rabbitmq", "conn_details": {"host": "127.0.0.1", "port": 1},
                                             "params": {"queue": "q"}}}}, "unreachable.json")
 
-    def started(self, *arguments, **options):
-        """The command, and its standard input, once it has read a line of it."""
-        busy = subprocess.Popen([COMMAND, "fire", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    def started(self, *arguments, command="fire", **options):
+        """The command, once it has read a line of its standard input."""
+        busy = subprocess.Popen([COMMAND, command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True, **options)
         self.addCleanup(busy.kill)
         self.addCleanup(busy.stdin.close)
@@ -295,7 +299,7 @@ class Fire(Case):
             return "SigBlk:\t0000000000004003" in status.read()  # they are blocked, so a thread of their own takes them
 
     def test_a_signal_ends_it_in_good_order(self):
-        for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
+        for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
             busy = self.started(self.unreachable(), "r")
             begin = time.monotonic()
             busy.send_signal(number)
@@ -313,17 +317,18 @@ class Fire(Case):
         self.assertEqual(json.loads(out), {"fired": 1, "delivered": 1, "failed": {}})
 
     def test_a_signal_ends_the_wait_for_one_message_and_for_the_rate(self):
-        for arguments in ((self.unreachable(), "r", "--body", "x"),
-                          (self.memory(), "m", "--body", "x", "--count", "2", "--rate", "0.001")):
+        for number, arguments in ((signal.SIGINT, (self.unreachable(), "r", "--body", "x")),
+                                  (signal.SIGHUP, (self.unreachable(), "r", "--body", "x")),
+                                  (signal.SIGINT, (self.memory(), "m", "--body", "x", "--count", "2", "--rate", "0.001"))):
             busy = subprocess.Popen([COMMAND, "fire", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                     stderr=subprocess.PIPE, text=True)
             self.addCleanup(busy.kill)
             while not self.waits_for_signals(busy):
                 self.assertIsNone(busy.poll())
                 time.sleep(0.01)
-            busy.send_signal(signal.SIGINT)
+            busy.send_signal(number)
             out, _ = busy.communicate(timeout=30)
-            self.assertEqual(busy.returncode, 130)
+            self.assertEqual(busy.returncode, 128 + number)
             self.assertNotEqual(out, "")
 
     def test_the_second_signal_ends_it_at_once(self):
@@ -338,6 +343,53 @@ class Fire(Case):
         busy.send_signal(signal.SIGHUP)
         out, _ = busy.communicate("line\n", timeout=30)
         self.assertEqual((busy.returncode, out), (0, "2 fired, 2 confirmed\n"))
+
+    def test_a_hang_up_reloads_the_configuration_while_lines_are_read(self):
+        path = self.memory(max_queued_bytes=100)
+        busy = self.started(path, "m")
+        self.memory(max_queued_bytes=10_000)
+        busy.send_signal(signal.SIGHUP)
+        self.assertEqual(busy.stderr.readline(), f"action-triggers: {path} was reloaded\n")
+        out, err = busy.communicate("x" * 200 + "\n", timeout=30)
+        self.assertEqual((busy.returncode, out, err), (0, "2 fired, 2 confirmed\n", ""))
+
+    def test_a_hang_up_keeps_the_configuration_if_the_file_is_wrong(self):
+        path = self.memory()
+        busy = self.started(path, "m")
+        kept = f"action-triggers: {path} was not reloaded, the configuration before stays\n"
+        for content, why in (({"brokers": {"other": {"broker_type": "memory"}}},
+                              "action-triggers: there is no broker 'm' any more\n"),
+                             ({"brokers": {"m": {"broker_type": "memroy"}}}, "memroy")):
+            self.file(content)
+            busy.send_signal(signal.SIGHUP)
+            said = ""
+            while not said.endswith(kept):
+                said += busy.stderr.readline()
+            self.assertIn(why, said)
+        os.remove(path)
+        busy.send_signal(signal.SIGHUP)
+        self.assertRegex(busy.stderr.readline(), "cannot be read")
+        self.assertEqual(busy.stderr.readline(), kept)
+        self.assertEqual(busy.communicate("line\n", timeout=30), ("2 fired, 2 confirmed\n", ""))
+        self.assertEqual(busy.returncode, 0)
+
+    def test_a_hang_up_reloads_the_triggers_while_events_are_read(self):
+        def triggers(*targets):
+            return self.file({"brokers": {"m": {"broker_type": "memory"}, "n": {"broker_type": "memory"}},
+                              "triggers": {"t": {"events": ["e"], "targets": targets}}})
+
+        path = triggers("m")
+        busy = self.started(path, "e", command="emit")
+        triggers("m", "n")
+        busy.send_signal(signal.SIGHUP)
+        self.assertEqual(busy.stderr.readline(), f"action-triggers: {path} was reloaded\n")
+        out, err = busy.communicate("line\n", timeout=30)
+        self.assertEqual((busy.returncode, err), (0, ""))
+        self.assertRegex(out, "^2 emitted, [34] messages")  # the first line may have been read, and emitted only then
+        busy = self.started(path, "e", command="emit")
+        self.file("{")
+        busy.send_signal(signal.SIGHUP)
+        self.assertRegex(busy.stderr.readline(), r":1:\d+: error: ")
 
     def test_failures_are_counted_and_the_exit_status_is_1(self):
         small = self.memory(max_queued_bytes=10)
@@ -697,6 +749,189 @@ mail  {path}:21
                          (0, "3000 emitted, 3000 messages, 3000 confirmed\n", ""))
 
 
+class Outbox(Case):
+    """The outbox in a file of SQLite, and a broker in the command's own process."""
+
+    def setUp(self):
+        super().setUp()
+        self.database = os.path.join(self.folder, "shop.db")
+        self.config = self.written()
+        sqlite3.connect(self.database).close()
+
+    def written(self, brokers=("m",), **outbox):
+        return self.file({"brokers": {name: {"broker_type": "memory"} for name in brokers},
+                          "outbox": {"type": "sqlite", "path": self.database, **outbox}})
+
+    def install(self):
+        self.assertEqual(run("outbox", "install", self.config), (0, "the tables are there\n", ""))
+
+    def sql(self, statement, *values):
+        connection = sqlite3.connect(self.database)
+        with connection:
+            rows = connection.execute(statement, values).fetchall()
+        connection.close()
+        return rows
+
+    def insert(self, target="m", body="x", headers=None):
+        self.sql("INSERT INTO action_triggers_outbox(target, body, headers) VALUES (?, ?, ?)", target, body, headers)
+
+    def rows(self):
+        return [target for target, in self.sql("SELECT target FROM action_triggers_outbox ORDER BY id")]
+
+    def relay(self, *options):
+        relay = subprocess.Popen([COMMAND, "relay", self.config, *options], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(relay.kill)
+        self.assertEqual(relay.stdout.readline(), "outbox: this process sends shard 0 of the outbox from now on\n")
+        return relay
+
+    def wait_until_empty(self):
+        end = time.monotonic() + 30
+        while self.rows():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
+
+    def test_the_schema_is_printed_and_nothing_is_made(self):
+        status, out, err = run("outbox", "schema", self.config)
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn("CREATE TABLE", out)
+        self.assertEqual(self.sql("SELECT name FROM sqlite_master"), [])
+        connection = sqlite3.connect(self.database)
+        connection.executescript(out)
+        connection.close()
+        self.assertEqual(run("outbox", "verify", self.config), (0, "the tables are as they should be\n", ""))
+
+    def test_install_verify_and_status(self):
+        status, out, _ = run("outbox", "verify", self.config)
+        self.assertEqual(status, 1)
+        self.assertIn("action_triggers_outbox", out)
+        self.install()
+        self.install()
+        self.assertEqual(json.loads(run("outbox", "verify", self.config, "--json")[1]), {"ok": True, "problems": []})
+        self.insert()
+        self.insert("event:order.paid")
+        status, out, err = run("outbox", "status", self.config)
+        self.assertEqual((status, err), (0, ""))
+        self.assertRegex(out, r"^shard 0  2 rows, the oldest of [0-9.]+ s ago, nobody sends them\n")
+        self.assertIn("\n  m  1 row\n", out)
+        self.assertIn("\n  event:order.paid  1 row\n", out)
+        self.assertIn("\ndead letters  0\n", out)
+        found = json.loads(run("outbox", "status", self.config, "--json")[1])
+        self.assertEqual(found["targets"], {"m": 1, "event:order.paid": 1})
+        self.assertEqual(found["shards"][0]["rows"], 2)
+
+    def test_a_file_without_an_outbox_is_2(self):
+        for command in (("outbox", "status"), ("relay",), ("dead", "list")):
+            status, out, err = run(*command, self.memory())
+            self.assertEqual((status, out), (2, ""), command)
+            self.assertTrue(err.endswith("there is no section 'outbox'\n"), err)
+
+    def test_a_database_without_the_tables_is_1(self):
+        for command in (("relay",), ("dead", "count")):
+            status, _, err = run(*command, self.config)
+            self.assertEqual(status, 1, command)
+            self.assertTrue(err.startswith("action-triggers: "), err)
+
+    def test_once_sends_everything_and_ends(self):
+        self.install()
+        for i in range(3):
+            self.insert(body=str(i))
+        status, out, err = run("relay", self.config, "--once")
+        self.assertEqual((status, err), (0, ""))
+        self.assertEqual(out.splitlines()[0], "outbox: this process sends shard 0 of the outbox from now on")
+        self.assertEqual(self.rows(), [])
+
+    def test_the_relay_runs_for_a_file_whose_applications_only_write(self):
+        self.config = self.written(relay=False)
+        self.install()
+        self.insert()
+        self.assertEqual(run("relay", self.config, "--once")[0], 0)
+        self.assertEqual(self.rows(), [])
+
+    def test_signals_end_it_with_0(self):
+        self.install()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            relay = self.relay()
+            self.insert()
+            self.wait_until_empty()
+            relay.send_signal(number)
+            out, err = relay.communicate(timeout=30)
+            self.assertEqual((relay.returncode, err), (0, ""))
+            self.assertEqual(out, "outbox: this process does not send shard 0 of the outbox any more\n")
+
+    def test_a_hang_up_reloads_the_configuration(self):
+        self.install()
+        relay = self.relay()
+        self.insert("later")
+        self.written(brokers=("m", "later"))
+        relay.send_signal(signal.SIGHUP)
+        self.wait_until_empty()
+        relay.terminate()
+        _, err = relay.communicate(timeout=30)
+        self.assertEqual(relay.returncode, 0)
+        self.assertIn("was reloaded", err)
+
+    def test_a_hang_up_with_another_outbox_changes_nothing(self):
+        self.install()
+        relay = self.relay()
+        self.written(brokers=("m", "later"), batch=7)
+        relay.send_signal(signal.SIGHUP)
+        while "not reloaded" not in (line := relay.stderr.readline()):
+            self.assertNotEqual(line, "")
+        relay.terminate()
+        relay.communicate(timeout=30)
+        self.assertEqual(relay.returncode, 0)
+
+    def dead_letters(self, count=3):
+        self.install()
+        for i in range(count):
+            self.insert(body=f"body {i}", headers="{}")
+        self.assertEqual(run("relay", self.config, "--once")[0], 0)
+        self.assertEqual(self.rows(), [])
+
+    def test_dead_letters_are_listed_counted_and_shown(self):
+        self.dead_letters()
+        status, out, err = run("dead", "list", self.config)
+        self.assertEqual((status, err), (0, ""))
+        self.assertEqual(len(out.splitlines()), 3)
+        self.assertIn("invalid_argument: The column 'headers' must be a list of pairs", out)
+        self.assertEqual(run("dead", "count", self.config), (0, "3 dead letters\n", ""))
+        self.assertEqual(run("dead", "count", self.config, "--destination", "nobody")[1], "0 dead letters\n")
+        self.assertEqual(run("dead", "list", self.config, "--limit", "1")[1].splitlines()[1],
+                         "… 1 of 3; --limit shows more")
+        letters = json.loads(run("dead", "list", self.config, "--json")[1])
+        self.assertEqual([letter["body"] for letter in letters], ["body 0", "body 1", "body 2"])
+        found = json.loads(run("dead", "show", self.config, "--id", str(letters[1]["id"]))[1])
+        self.assertEqual(found, letters[1])
+        self.assertEqual((found["destination"], found["status"]), ("m", "invalid_argument"))
+        self.assertEqual(run("dead", "show", self.config, "--id", "999")[0], 1)
+        self.assertEqual(run("dead", "show", self.config)[0], 2)
+
+    def test_dead_letters_are_exported(self):
+        self.dead_letters(2)
+        self.sql("UPDATE action_triggers_dead_letters SET body = x'ff00' WHERE body = 'body 1'")
+        lines = run("dead", "export", self.config)[1].splitlines()
+        self.assertEqual(json.loads(lines[0])["body"], "body 0")
+        self.assertEqual(json.loads(lines[1])["body_hex"], "ff00")
+
+    def test_dead_letters_are_sent_again(self):
+        self.dead_letters()
+        self.assertEqual(run("dead", "replay", self.config, "--dry-run"), (0, "3 would be replayed\n", ""))
+        self.assertEqual(run("dead", "replay", self.config, "--limit", "1"), (0, "1 replayed\n", ""))
+        self.assertEqual(self.rows(), ["m"])
+        self.assertEqual(run("dead", "replay", self.config, "--json", "--rate", "1000"), (0, '{"replayed":2}\n', ""))
+        self.assertEqual(self.rows(), ["m"] * 3)
+        self.assertEqual(run("dead", "count", self.config)[1], "0 dead letters\n")
+
+    def test_dead_letters_are_dropped(self):
+        self.dead_letters()
+        self.assertEqual(run("dead", "drop", self.config)[0], 2)
+        self.assertEqual(run("dead", "drop", self.config, "--all", "--dry-run")[1], "3 would be dropped\n")
+        self.assertEqual(run("dead", "drop", self.config, "--match", "nothing like it")[1], "0 dropped\n")
+        self.assertEqual(run("dead", "drop", self.config, "--status", "invalid_argument")[1], "3 dropped\n")
+        self.assertEqual(run("dead", "list", self.config)[1], "no dead letters\n")
+
+
 class ImportDat(Case):
     """Triggers that the package itself stored, see dat/make_dump.py."""
     dat = os.path.join(os.path.dirname(__file__), "dat")
@@ -845,7 +1080,7 @@ class Manual(Case):
 
     def test_it_has_every_option(self):
         page = run("man")[1].replace("\\", "")
-        for command in ("check", "ping", "fire", "emit", "explain", "import-dat", "man"):
+        for command in ("check", "ping", "fire", "emit", "explain", "outbox", "relay", "dead", "import-dat", "man"):
             self.assertIn(f".SS {command}\n", page)
             section = page.split(f".SS {command}\n")[1].split(".SS ")[0]
             for option in re.findall("--[a-z-]+", run(command, "--help")[1]):
@@ -909,6 +1144,8 @@ class Completion(Case):
         self.line_after("action-triggers emit three.json ord", "action-triggers emit three.json order.imported ")
         self.line_after("action-triggers explain three.json ord", "action-triggers explain three.json order.imported ")
         self.line_after("action-triggers imp", "action-triggers import-dat ")
+        self.line_after("action-triggers outbox sch", "action-triggers outbox schema ")
+        self.line_after("action-triggers dead re", "action-triggers dead replay ")
         self.line_after("action-triggers ping two.json --only m", "action-triggers ping two.json --only mails ")
 
     def test_nothing_is_done_where_nothing_is_known(self):

@@ -16,6 +16,7 @@ namespace at = action_triggers;
 using at::testing::BodyIs;
 using at::testing::BodyIsJson;
 using at::testing::ContentTypeIs;
+using at::testing::FromTrigger;
 using at::testing::HasCode;
 using at::testing::HeaderIs;
 using at::testing::KeyIs;
@@ -154,6 +155,30 @@ TEST(TriggerPage, AnAuditOfEverything) {
 TEST(TriggerPage, EventsAsATopicExchange) {
   auto fixture = fixture_of("topic-exchange.json");
   EXPECT_THAT(fixture.emitted("order.42.paid", "{}"), ElementsAre(Sent("events", RoutingKeyIs("order.42.paid"))));
+}
+
+TEST(TriggerPage, AFunctionForWhatDataCannotSay) {
+  auto fixture = fixture_of("kitchens.json");
+  at::TriggerDispatcher& dispatcher = fixture.dispatcher();
+  dispatcher.on("order.placed", [](const at::Event& event) -> std::vector<at::AddressedMessage> {
+    const nlohmann::json order = nlohmann::json::parse(event.payload);  // what it throws is reported
+    const int cups = order.at("cups").get<int>();
+    if (cups == 0) return {};  // nothing is sent
+
+    at::Message message = event.copy();  // payload, key, headers and id, to be changed
+    message.headers.push_back(at::Header::integer("litres", (cups + 3) / 4));
+    return {{"kitchen_" + order.at("city").get<std::string>(), message}};
+  });
+  EXPECT_THAT(fixture.emitted("order.placed", R"({"city": "berlin", "cups": 9})"),
+              ElementsAre(Sent("audit"), Sent("kitchen_berlin", HeaderIs("litres", "3"), FromTrigger("order.placed"))));
+  EXPECT_THAT(fixture.emitted("order.placed", R"({"city": "paris", "cups": 1})"),
+              ElementsAre(Sent("audit"), NotSent("kitchen_paris", HasCode(at::StatusCode::not_found))));
+  EXPECT_THAT(fixture.emitted("order.placed", "no JSON"),
+              ElementsAre(Sent("audit"), NotSent("", HasCode(at::StatusCode::invalid_argument))));
+  EXPECT_THAT(fixture.emitted("order.placed", R"({"cups": 0})"), ElementsAre(Sent("audit")));
+  EXPECT_EQ(dispatcher.stats().triggers.at("order.placed").filtered, 1U);
+  EXPECT_TRUE(dispatcher.off("order.placed"));
+  EXPECT_THAT(fixture.emitted("order.placed", "{}"), ElementsAre(Sent("audit")));
 }
 
 /// The cells of a row of a table, without the backticks around them.

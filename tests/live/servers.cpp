@@ -193,21 +193,37 @@ void create_topics(const std::vector<std::string>& topics, int partitions, const
   await_leaders(topics, partitions, bootstrap);
 }
 
-int rabbitmq_connections_of(const std::string& user_or_name) {
-  std::istringstream lines(Servers::rabbitmqctl("-q list_connections user client_properties --no-table-headers"));
-  int count = 0;
-  for (std::string line; std::getline(lines, line);) count += line.find(user_or_name) != std::string::npos ? 1 : 0;
-  return count;
+std::set<std::string> rabbitmq_connections(const std::string& user_or_name) {
+  std::istringstream lines(Servers::rabbitmqctl("-q list_connections pid user client_properties --no-table-headers"));
+  std::set<std::string> connections;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find(user_or_name) != std::string::npos) connections.insert(line.substr(0, line.find('\t')));
+  }
+  return connections;
 }
 
-int connections_to(const std::string& server) {
+int rabbitmq_connections_of(const std::string& user_or_name) {
+  return static_cast<int>(rabbitmq_connections(user_or_name).size());
+}
+
+std::set<std::string> sockets_to(const std::string& server) {
   const std::string port = server.substr(server.rfind(':') + 1);
   std::istringstream lines(run("ss -Htnp state established dport = :" + port));
-  int count = 0;
+  std::set<std::string> sockets;
   const std::string us = "pid=" + std::to_string(getpid()) + ",";
-  for (std::string line; std::getline(lines, line);) count += line.find(us) != std::string::npos ? 1 : 0;
-  return count;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find(us) == std::string::npos) continue;
+    std::istringstream words(line);
+    std::string unread;
+    std::string unsent;
+    std::string local;
+    words >> unread >> unsent >> local;
+    sockets.insert(local);
+  }
+  return sockets;
 }
+
+int connections_to(const std::string& server) { return static_cast<int>(sockets_to(server).size()); }
 
 std::string unique(const std::string& prefix) {
   static const auto run_id = std::chrono::system_clock::now().time_since_epoch().count();

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,9 +58,13 @@ void await_leaders(const std::vector<std::string>& topics, int partitions, const
 /// One replica each. Returns when they can be written to.
 void create_topics(const std::vector<std::string>& topics, int partitions, const std::string& bootstrap = {});
 
-/// How many connections the private RabbitMQ has of this user, or with this connection_name: asked of the broker.
+/// The connections that the private RabbitMQ has of this user, or with this in their connection_name: asked of the
+/// broker, which has a word of its own for each.
+std::set<std::string> rabbitmq_connections(const std::string& user_or_name);
 int rabbitmq_connections_of(const std::string& user_or_name);
-/// Established connections of this process to the port of `server` (host:port): asked of the kernel.
+/// Established connections of this process to the port of `server` (host:port), by their local address: asked of the
+/// kernel.
+std::set<std::string> sockets_to(const std::string& server);
 int connections_to(const std::string& server);
 
 /// A name that no other test or run uses.

@@ -109,6 +109,7 @@ TEST(FieldDefaultsTest, OfEveryType) {
       {"overflow", [](const auto& config) { return text_of(config.overflow); }},
       {"max_block_ms",
        [](const auto& config) { return config.max_block.count() == 0 ? std::string() : text_of(config.max_block); }},
+      {"on_dead", [](const auto& config) { return std::string(config.on_dead == OnDead::skip ? "skip" : "stop"); }},
       {"retry.max_attempts",
        [](const auto& config) { return config.retry.max_attempts ? text_of(config.retry.max_attempts) : "unlimited"; }},
       {"retry.initial_backoff_ms", [](const auto& config) { return text_of(config.retry.initial_backoff); }},

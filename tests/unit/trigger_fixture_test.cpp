@@ -149,5 +149,15 @@ TEST(TriggerFixtureFileTest, LoadsTheRealFileWithEverythingThatIsWrong) {
   std::remove(path.c_str());
 }
 
+TEST_F(TriggerFixtureTest, FunctionsForEventsTakePart) {
+  fixture_.dispatcher().on("key", "to_audit", [](const Event& event) -> std::vector<AddressedMessage> {
+    return {{"audit", event.copy()}, {"nowhere", event.copy()}};
+  });
+  EXPECT_THAT(fixture_.emitted("key", Message{.body = "x", .key = "k"}),
+              ElementsAre(Sent("by_key", RoutingKeyIs("k"), FromTrigger("keys")), Sent("queue"),
+                          Sent("audit", BodyIs("x"), KeyIs("k"), FromTrigger("to_audit")),
+                          NotSent("nowhere", HasCode(StatusCode::not_found), FromTrigger("to_audit"))));
+}
+
 }  // namespace
 }  // namespace action_triggers::testing

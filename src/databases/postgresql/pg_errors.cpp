@@ -71,7 +71,7 @@ std::string pg_message(std::string_view text) {
       line += c;
     }
   }
-  while (!line.empty() && line.back() == ' ') line.pop_back();
+  while (line.ends_with(' ') || line.ends_with('.')) line.pop_back();
   return line;
 }
 

@@ -66,7 +66,7 @@ std::optional<milliseconds> optional_milliseconds(const PgResult& result, int ro
 PgOutboxAdmin::PgOutboxAdmin(const OutboxConfig& config, std::chrono::seconds old_transaction)
     : config_(config),
       tables_(config),
-      session_(config.conninfo, "action_triggers outbox", timeouts),
+      session_(config.conninfo, "action_triggers outbox", timeouts, PgUse::anything),
       old_transaction_(old_transaction) {}
 
 PgSession& PgOutboxAdmin::session() {

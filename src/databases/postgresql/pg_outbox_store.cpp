@@ -16,11 +16,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// In a WHERE: the transaction's commit does not wait for the disk. A setting of the session would be somebody else's
-/// session under PgBouncer.
-constexpr const char* without_waiting_for_the_disk =
-    "(SELECT pg_catalog.set_config('synchronous_commit', 'off', true)) IS NOT NULL";
-
 std::string place_of_this_process() {
   std::array<char, 256> host{};
   if (gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';
@@ -67,12 +62,15 @@ std::string bury_statement(const PgTables& tables) {
          " $7::text[], $8::bigint[]) WITH ORDINALITY"
          " AS given (id, status, text, attempts, destination, sent_id, replay_done, number)),\n"
          "gone AS (DELETE FROM " +
-         tables.outbox + " AS rows WHERE shard = $1 AND id = ANY ($9::bigint[]) RETURNING " + of_table +
+         tables.outbox +
+         " AS rows WHERE shard = $1 AND id = ANY ($9::bigint[])"
+         " AND id >= $12 AND id <= $13 RETURNING " +
+         of_table +
          "),\n"
          "kept AS (UPDATE " +
          tables.outbox +
          " AS rows SET done = given.done FROM unnest($10::bigint[], $11::bigint[]) AS given (id, done)"
-         " WHERE rows.shard = $1 AND rows.id = given.id RETURNING " +
+         " WHERE rows.shard = $1 AND rows.id = given.id AND rows.id >= $12 AND rows.id <= $13 RETURNING " +
          of_table + "),\nsource AS (SELECT " + columns + " FROM gone UNION ALL SELECT " + columns +
          " FROM kept)\n"
          "INSERT INTO " +
@@ -109,6 +107,13 @@ PgTimeouts timeouts_for(const OutboxConfig& config) {
 
 void add_lease(PgParams& params, const Lease& lease) { params.add(lease.shard).add(lease.owner).add(lease.epoch); }
 
+/// The least and the greatest of ids, which are not empty: an index is walked through from the one to the other, if the
+/// server thinks that looking up one after the other takes longer.
+void add_bounds(PgParams& params, std::span<const std::int64_t> ids) {
+  const auto [least, greatest] = std::minmax_element(ids.begin(), ids.end());
+  params.add(*least).add(*greatest);
+}
+
 }  // namespace
 
 PgOutboxStore::PgOutboxStore(const OutboxConfig& config) : PgOutboxStore(config, timeouts_for(config)) {}
@@ -116,11 +121,11 @@ PgOutboxStore::PgOutboxStore(const OutboxConfig& config) : PgOutboxStore(config,
 PgOutboxStore::PgOutboxStore(const OutboxConfig& config, PgTimeouts timeouts)
     : config_(config),
       tables_(config),
-      session_(config.conninfo, "action_triggers relay", timeouts),
+      session_(config.conninfo, "action_triggers relay", timeouts, PgUse::by_primary_key),
       place_(place_of_this_process()),
       read_statement_(detail::read_statement(tables_)),
-      remove_statement_("DELETE FROM " + tables_.outbox + " WHERE shard = $1 AND id = ANY ($2) AND " +
-                        without_waiting_for_the_disk),
+      remove_statement_("DELETE FROM " + tables_.outbox +
+                        " WHERE shard = $1 AND id = ANY ($2) AND id >= $3 AND id <= $4"),
       bury_statement_(bury_statement(tables_)) {}
 
 OutboxInfo PgOutboxStore::reopen() {
@@ -158,9 +163,8 @@ bool PgOutboxStore::renew(const Lease& lease, milliseconds duration, const Shard
                                            "UPDATE " + tables_.shards +
                                                " SET expires = clock_timestamp() + $4 * interval '1 ms', low = $5,"
                                                " head = $6, deaths = $7"
-                                               " WHERE shard = $1 AND owner = $2 AND epoch = $3 AND " +
-                                               without_waiting_for_the_disk,
-                                           params);
+                                               " WHERE shard = $1 AND owner = $2 AND epoch = $3",
+                                           params, PgCommit::does_not_wait);
   return result.changed() == 1;
 }
 
@@ -219,7 +223,8 @@ void PgOutboxStore::remove(std::int32_t shard, std::span<const std::int64_t> ids
   if (ids.empty()) return;
   PgParams params;
   params.add(shard).add_array(ids);
-  session_.execute("removing rows", remove_statement_, params);
+  add_bounds(params, ids);
+  session_.execute("removing rows", remove_statement_, params, PgCommit::does_not_wait);
 }
 
 void PgOutboxStore::set_done(std::int32_t shard, std::span<const std::pair<std::int64_t, std::uint64_t>> done) {
@@ -232,12 +237,12 @@ void PgOutboxStore::set_done(std::int32_t shard, std::span<const std::pair<std::
   }
   PgParams params;
   params.add(shard).add_array(ids).add_array(bits);
+  add_bounds(params, ids);
   session_.execute("noting which targets have confirmed",
                    "UPDATE " + tables_.outbox +
                        " AS rows SET done = given.done FROM unnest($2::bigint[], $3::bigint[]) AS given (id, done)"
-                       " WHERE rows.shard = $1 AND rows.id = given.id AND " +
-                       without_waiting_for_the_disk,
-                   params);
+                       " WHERE rows.shard = $1 AND rows.id = given.id AND rows.id >= $4 AND rows.id <= $5",
+                   params, PgCommit::does_not_wait);
 }
 
 void PgOutboxStore::bury(std::int32_t shard, std::span<const DeadRow> rows) {
@@ -274,6 +279,7 @@ void PgOutboxStore::bury(std::int32_t shard, std::span<const DeadRow> rows) {
   params.add(shard).add_array(letters.ids).add_array(letters.statuses).add_array(letters.texts);
   params.add_array(letters.attempts).add_array(letters.destinations).add_array(letters.message_ids);
   params.add_array(letters.replay_done).add_array(gone).add_array(kept).add_array(done);
+  add_bounds(params, letters.ids);
   session_.execute("burying rows", bury_statement_, params);
 }
 

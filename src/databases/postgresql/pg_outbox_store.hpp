@@ -12,7 +12,7 @@
 namespace action_triggers::detail {
 
 /// Every call is one statement, and with it one transaction; the clock is the database's. What is removed is not waited
-/// for on the disk (synchronous_commit is off for it): a removal that a crash undoes is a duplicate with the same id.
+/// for on the disk: a removal that a crash undoes is a duplicate with the same id.
 class PgOutboxStore final : public OutboxStore {
  public:
   explicit PgOutboxStore(const OutboxConfig& config);

@@ -36,6 +36,11 @@ bool wait_for(int fd, short events, steady_clock::time_point deadline) {
 
 bool is_for_another_try(std::string_view sqlstate) { return sqlstate == "40001" || sqlstate == "40P01"; }
 
+/// What holds until the end of the transaction.
+std::string setting(std::string_view name, std::string_view value) {
+  return "set_config('" + std::string(name) + "', '" + std::string(value) + "', true)";
+}
+
 class StatementError : public StoreError {
  public:
   StatementError(const std::string& text, std::string sqlstate) : StoreError(text), sqlstate_(std::move(sqlstate)) {}
@@ -47,8 +52,16 @@ class StatementError : public StoreError {
 
 }  // namespace
 
-PgSession::PgSession(Secret conninfo, std::string application_name, PgTimeouts timeouts)
-    : conninfo_(std::move(conninfo)), application_name_(std::move(application_name)), timeouts_(timeouts) {}
+PgSession::PgSession(Secret conninfo, std::string application_name, PgTimeouts timeouts, PgUse use)
+    : conninfo_(std::move(conninfo)), application_name_(std::move(application_name)), timeouts_(timeouts) {
+  settings_ = "SELECT " + setting("statement_timeout", std::to_string(timeouts.statement.count()));
+  if (use == PgUse::by_primary_key) {
+    for (const char* way : {"seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin"}) {
+      settings_ += ", " + setting("enable_" + std::string(way), "off");
+    }
+  }
+  settings_in_memory_ = settings_ + ", " + setting("synchronous_commit", "off");
+}
 
 void PgSession::connect() {
   connection_.reset();
@@ -105,7 +118,7 @@ void PgSession::throw_lost(std::string_view tried) {
 }
 
 void PgSession::throw_late(std::string_view tried) {
-  // Or the server would go on waiting, and take one of its connections with it.
+  // The server has its own timeout, and did not say so. Unless it has gone, it would go on waiting.
   if (PGcancel* cancel = PQgetCancel(connection_.get()); cancel != nullptr) {
     std::array<char, 256> error{};
     PQcancel(cancel, error.data(), static_cast<int>(error.size()));
@@ -128,45 +141,76 @@ void PgSession::send_and_receive(std::string_view tried, Deadline deadline) {
   }
 }
 
-PgResult PgSession::result_until(std::string_view tried, Deadline deadline) {
-  PgResult last(nullptr);
-  std::string error;
-  std::string sqlstate;
-  while (true) {
-    send_and_receive(tried, deadline);
-    PGresult* const result = PQgetResult(connection_.get());
-    if (result == nullptr) break;
-    last = PgResult(result);
-    const ExecStatusType status = PQresultStatus(result);
-    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && error.empty()) {
-      error = PQresultErrorMessage(result);
-      sqlstate = pg_sqlstate(result);
-    }
+/// Later than the server's own timeout, whose error says more.
+PgSession::Deadline PgSession::deadline() const {
+  return steady_clock::now() + timeouts_.statement + std::max<milliseconds>(timeouts_.statement / 4, milliseconds{500});
+}
+
+void PgSession::take_result(PGresult* result, Outcome& outcome) {
+  PgResult taken(result);
+  switch (PQresultStatus(result)) {
+    case PGRES_TUPLES_OK:
+    case PGRES_COMMAND_OK:
+      outcome.last = std::move(taken);
+      return;
+    case PGRES_PIPELINE_SYNC:
+    case PGRES_PIPELINE_ABORTED:  // after one that failed
+      return;
+    default:
+      break;
   }
+  if (!outcome.error.empty()) return;
+  outcome.error = PQresultErrorMessage(result);
+  outcome.sqlstate = pg_sqlstate(result);
+}
+
+PgResult PgSession::finish(std::string_view tried, Outcome outcome) {
   read_notifications();
   if (PQstatus(connection_.get()) == CONNECTION_BAD) {
-    if (error.empty()) throw_lost(tried);
+    if (outcome.error.empty()) throw_lost(tried);
     connection_.reset();
   }
-  if (!error.empty()) throw StatementError(pg_error_text(tried, sqlstate, error), sqlstate);
-  return last;
+  if (!outcome.error.empty()) {
+    throw StatementError(pg_error_text(tried, outcome.sqlstate, outcome.error), outcome.sqlstate);
+  }
+  return std::move(outcome.last);
 }
 
-PgResult PgSession::execute_once(std::string_view tried, const std::string& statement, const PgParams& params) {
+PgResult PgSession::execute_once(std::string_view tried, const std::string& statement, const PgParams& params,
+                                 PgCommit commit) {
   require_open(tried);
-  const Deadline deadline = steady_clock::now() + timeouts_.statement;
+  const Deadline end = deadline();
+  PGconn* const connection = connection_.get();
+  const std::string& settings = commit == PgCommit::does_not_wait ? settings_in_memory_ : settings_;
   const int in_binary = 1;
-  if (PQsendQueryParams(connection_.get(), statement.c_str(), params.size(), params.types(), params.values(),
-                        params.lengths(), params.formats(), in_binary) == 0) {
+  // What is sent up to a sync is one transaction.
+  if (PQenterPipelineMode(connection) == 0 ||
+      PQsendQueryParams(connection, settings.c_str(), 0, nullptr, nullptr, nullptr, nullptr, in_binary) == 0 ||
+      PQsendQueryParams(connection, statement.c_str(), params.size(), params.types(), params.values(), params.lengths(),
+                        params.formats(), in_binary) == 0 ||
+      PQpipelineSync(connection) == 0) {
     throw_lost(tried);
   }
-  return result_until(tried, deadline);
+  Outcome outcome;
+  for (bool is_synchronised = false; !is_synchronised;) {
+    send_and_receive(tried, end);
+    PGresult* const result = PQgetResult(connection);  // null: the end of one of the two
+    if (result == nullptr) {
+      if (PQstatus(connection) == CONNECTION_BAD) break;
+      continue;
+    }
+    is_synchronised = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+    take_result(result, outcome);
+  }
+  PQexitPipelineMode(connection);
+  return finish(tried, std::move(outcome));
 }
 
-PgResult PgSession::execute(std::string_view tried, const std::string& statement, const PgParams& params) {
+PgResult PgSession::execute(std::string_view tried, const std::string& statement, const PgParams& params,
+                            PgCommit commit) {
   for (int number = 1;; ++number) {
     try {
-      return execute_once(tried, statement, params);
+      return execute_once(tried, statement, params, commit);
     } catch (const StatementError& error) {
       if (number == tries || !is_open() || !is_for_another_try(error.sqlstate())) throw;
     }
@@ -175,9 +219,16 @@ PgResult PgSession::execute(std::string_view tried, const std::string& statement
 
 void PgSession::run_script(std::string_view tried, const std::string& script) {
   require_open(tried);
-  const Deadline deadline = steady_clock::now() + timeouts_.statement;
+  const Deadline end = deadline();
   if (PQsendQuery(connection_.get(), script.c_str()) == 0) throw_lost(tried);
-  result_until(tried, deadline);
+  Outcome outcome;
+  while (true) {
+    send_and_receive(tried, end);
+    PGresult* const result = PQgetResult(connection_.get());
+    if (result == nullptr) break;
+    take_result(result, outcome);
+  }
+  finish(tried, std::move(outcome));
 }
 
 void PgSession::read_notifications() {

@@ -8,7 +8,6 @@
 #include <thread>
 
 #include "databases/sqlite/sqlite_errors.hpp"
-#include "outbox/outbox_store.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -27,12 +26,34 @@ void require_local(const std::string& path, const SqliteOptions& options) {
                    "), where SQLite's locks do not keep processes apart: put it on a local disk, or use PostgreSQL.");
 }
 
+std::string file_of(sqlite3* db) {
+  const char* name = sqlite3_db_filename(db, "main");
+  return name == nullptr ? "" : name;
+}
+
 }  // namespace
 
 std::uint32_t busy_pause_us(std::uint32_t random) noexcept { return 50 + random % 101; }
 
+SqliteHandle::SqliteHandle(sqlite3* db) : db_(db), path_(file_of(db)) {}
+
+bool SqliteHandle::is_in_transaction() const noexcept { return sqlite3_get_autocommit(db_) == 0; }
+
+void SqliteHandle::execute(const std::string& sql, std::string_view doing) {
+  const int done = sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
+  if (done != SQLITE_OK) fail(done, doing);
+}
+
+void SqliteHandle::fail(int code, std::string_view doing) const {
+  // Of what SQLite did not say itself it has no text: db_readonly() is a question.
+  sqlite3* said_it = db_ != nullptr && (sqlite3_errcode(db_) & 0xFF) == (code & 0xFF) ? db_ : nullptr;
+  // The application's connection may not have extended codes on.
+  const int exact = said_it == nullptr ? code : sqlite3_extended_errcode(db_);
+  throw SqliteError(exact, sqlite_error_text(said_it, exact, doing, path_));
+}
+
 SqliteConnection::SqliteConnection(const std::string& path, const SqliteOptions& options)
-    : path_(path), busy_limit_(options.busy_limit), random_(std::random_device{}()) {
+    : SqliteHandle(path), busy_limit_(options.busy_limit), random_(std::random_device{}()) {
   require_plain_path(path);
   identity_ = identity_of(path);
   if (!identity_) {
@@ -62,7 +83,7 @@ void SqliteConnection::open(const SqliteOptions& options) {
     throw StoreError("This SQLite library was built without threads (SQLITE_THREADSAFE=0): use another one.");
   }
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
-  const int opened = sqlite3_open_v2(path_.c_str(), &db_, flags, options.vfs);
+  const int opened = sqlite3_open_v2(path().c_str(), &db_, flags, options.vfs);
   if (opened != SQLITE_OK) fail(opened, "Opening the database");
   sqlite3_extended_result_codes(db_, 1);
   sqlite3_busy_handler(db_, &SqliteConnection::on_busy, this);
@@ -92,22 +113,11 @@ int SqliteConnection::on_busy(void* self, int tries) noexcept {
   return 1;
 }
 
-void SqliteConnection::execute(const std::string& sql, std::string_view doing) {
-  const int done = sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
-  if (done != SQLITE_OK) fail(done, doing);
-}
-
-bool SqliteConnection::is_at_its_path() const { return identity_of(path_) == identity_; }
-
-void SqliteConnection::fail(int code, std::string_view doing) const {
-  // Of what SQLite did not say itself it has no text: db_readonly() is a question.
-  sqlite3* said_it = db_ != nullptr && (sqlite3_errcode(db_) & 0xFF) == (code & 0xFF) ? db_ : nullptr;
-  throw StoreError(sqlite_error_text(said_it, code, doing, path_));
-}
+bool SqliteConnection::is_at_its_path() const { return identity_of(path()) == identity_; }
 
 // ---------------------------------------------------------------------------------------------------------- statements
 
-SqliteStatement::SqliteStatement(SqliteConnection& connection, const std::string& sql, std::string_view doing)
+SqliteStatement::SqliteStatement(SqliteHandle& connection, const std::string& sql, std::string_view doing)
     : connection_(connection), doing_(doing) {
   check(sqlite3_prepare_v3(connection.get(), sql.c_str(), static_cast<int>(sql.size()) + 1, SQLITE_PREPARE_PERSISTENT,
                            &statement_, nullptr));
@@ -194,7 +204,7 @@ SqliteWriting::SqliteWriting(SqliteConnection& connection, std::string_view doin
 
 SqliteWriting::~SqliteWriting() {
   // After some errors SQLite has rolled back by itself.
-  if (sqlite3_get_autocommit(connection_.get()) == 0) {
+  if (connection_.is_in_transaction()) {
     sqlite3_exec(connection_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
   }
 }
@@ -206,7 +216,7 @@ SqliteReading::SqliteReading(SqliteConnection& connection, std::string_view doin
 }
 
 SqliteReading::~SqliteReading() {
-  if (sqlite3_get_autocommit(connection_.get()) == 0) {
+  if (connection_.is_in_transaction()) {
     sqlite3_exec(connection_.get(), "COMMIT", nullptr, nullptr, nullptr);
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A connection of the outbox's own to the application's database, and its statements. All of it throws StoreError.
+/// Connections to the application's database, and their statements. All of it throws StoreError.
 #pragma once
 
 #include <unistd.h>
@@ -9,8 +9,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "databases/sqlite/sqlite_file.hpp"
+#include "outbox/outbox_store.hpp"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -29,8 +31,45 @@ struct SqliteOptions {
 /// number.
 std::uint32_t busy_pause_us(std::uint32_t random) noexcept;
 
-/// Threads: one at a time. What is left of it in a child of fork() is not touched there.
-class SqliteConnection {
+/// StoreError with what SQLite returned.
+class SqliteError : public StoreError {
+ public:
+  SqliteError(int code, const std::string& text) : StoreError(text), code_(code) {}
+  [[nodiscard]] int code() const noexcept { return code_; }  // an extended one, where there is one
+
+ private:
+  const int code_;
+};
+
+/// A connection, whoever owns it. Threads: one at a time.
+class SqliteHandle {
+ public:
+  /// Of the application.
+  explicit SqliteHandle(sqlite3* db);
+
+  [[nodiscard]] sqlite3* get() const noexcept { return db_; }
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  /// False in a child of fork(): what the parent has open must not be touched there.
+  [[nodiscard]] bool is_ours() const noexcept { return process_ == ::getpid(); }
+  /// False after some errors, too: SQLite rolls back by itself then.
+  [[nodiscard]] bool is_in_transaction() const noexcept;
+
+  /// Statements without parameters and results.
+  void execute(const std::string& sql, std::string_view doing);
+  [[noreturn]] void fail(int code, std::string_view doing) const;
+
+ protected:
+  explicit SqliteHandle(std::string path) : path_(std::move(path)) {}
+
+  sqlite3* db_ = nullptr;
+
+ private:
+  const std::string path_;
+  const pid_t process_ = ::getpid();
+};
+
+/// One of the outbox's own. What is left of it in a child of fork() is not touched there.
+class SqliteConnection : public SqliteHandle {
  public:
   /// Opens a file that exists and can be written.
   SqliteConnection(const std::string& path, const SqliteOptions& options);
@@ -38,18 +77,9 @@ class SqliteConnection {
   SqliteConnection(const SqliteConnection&) = delete;
   SqliteConnection& operator=(const SqliteConnection&) = delete;
 
-  [[nodiscard]] sqlite3* get() const noexcept { return db_; }
-  [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] bool is_wal() const noexcept { return is_wal_; }
-
-  /// False in a child of fork(): what the parent has open must not be touched there.
-  [[nodiscard]] bool is_ours() const noexcept { return process_ == ::getpid(); }
-
-  /// Statements without parameters and results.
-  void execute(const std::string& sql, std::string_view doing);
   /// False: somebody has put another file in its place, or removed it.
   [[nodiscard]] bool is_at_its_path() const;
-  [[noreturn]] void fail(int code, std::string_view doing) const;
 
  private:
   void open(const SqliteOptions& options);
@@ -57,11 +87,8 @@ class SqliteConnection {
   void close() noexcept;
   static int on_busy(void* self, int tries) noexcept;
 
-  const std::string path_;
   const std::chrono::milliseconds busy_limit_;
-  const pid_t process_ = ::getpid();
   std::optional<FileIdentity> identity_;
-  sqlite3* db_ = nullptr;
   bool is_wal_ = false;
   std::uint32_t random_;
   std::chrono::steady_clock::time_point busy_since_{};
@@ -71,7 +98,7 @@ class SqliteConnection {
 /// holds a lock and keeps the log from being reused, so use() resets it at the end of a scope.
 class SqliteStatement {
  public:
-  SqliteStatement(SqliteConnection& connection, const std::string& sql, std::string_view doing);
+  SqliteStatement(SqliteHandle& connection, const std::string& sql, std::string_view doing);
   ~SqliteStatement();
   SqliteStatement(const SqliteStatement&) = delete;
   SqliteStatement& operator=(const SqliteStatement&) = delete;
@@ -111,7 +138,7 @@ class SqliteStatement {
   void reset() noexcept;
   void check(int code) const;
 
-  SqliteConnection& connection_;
+  SqliteHandle& connection_;
   const std::string doing_;
   sqlite3_stmt* statement_ = nullptr;
 };

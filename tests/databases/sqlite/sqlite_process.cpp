@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "databases/sqlite/sqlite_store.hpp"
-#include "support/faulty_vfs.hpp"
-#include "support/sqlite_database.hpp"
+#include "faulty_vfs.hpp"
+#include "sqlite_database.hpp"
 
 namespace action_triggers::tests {
 namespace {

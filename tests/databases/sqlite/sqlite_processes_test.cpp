@@ -4,14 +4,18 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <map>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
-#include "support/sqlite_database.hpp"
+#include "databases/sqlite/sqlite_store.hpp"
+#include "sqlite_database.hpp"
 
 extern char** environ;
 
@@ -84,6 +88,42 @@ TEST_P(SqliteProcessesTest, TwoWriteAndOneRelays) {
   const SqliteSession application(path);
   EXPECT_EQ(application.number("SELECT count(*) FROM action_triggers_outbox"), 0);
   EXPECT_EQ(application.number("SELECT count(*) FROM action_triggers_dead_letters"), 2 * rows / 10);
+}
+
+/// An application that writes without a pause leaves gaps of microseconds between its transactions. With SQLite's own
+/// busy handler, which sleeps up to 100 ms, the relay's turn comes after thousands of them; with ours after a hundred.
+TEST_P(SqliteProcessesTest, ARelayGetsItsTurnBesideAnApplicationWithoutPauses) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("shop.db");
+  make_database(path, GetParam());
+  constexpr int turns = 20;
+  std::atomic<int> commits = 0;
+  std::atomic<bool> stop = false;
+  std::thread application([&] {
+    const SqliteSession session(path);
+    session.execute("CREATE TABLE work (text)");
+    while (!stop) {
+      session.execute("BEGIN IMMEDIATE");
+      for (int row = 0; row < 50; ++row) session.execute("INSERT INTO work VALUES ('something to do')");
+      session.insert("orders", "body");
+      session.execute("COMMIT");
+      ++commits;
+      commits.notify_one();
+    }
+  });
+  SqliteOutboxStore store(tests::sqlite_config(path), {.busy_limit = std::chrono::minutes(2)});
+  store.reopen();
+  int during = 0;
+  for (std::int64_t id = 1; id <= turns; ++id) {
+    const int before = commits;
+    commits.wait(before);  // it is at work, and has its turn as well
+    store.remove(0, std::vector<std::int64_t>{id});
+    during += commits - before;
+  }
+  stop = true;
+  application.join();
+  RecordProperty("commits", during);
+  EXPECT_LT(during, turns * 1000) << "commits of the application during " << turns << " of the relay";
 }
 
 /// Kills a relay before each change that it makes to its files, and the one that comes after it once more, before the

@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "support/sqlite_database.hpp"
+#include "sqlite_database.hpp"
 
 namespace action_triggers::detail {
 namespace {

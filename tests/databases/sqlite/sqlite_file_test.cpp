@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "support/sqlite_database.hpp"
+#include "sqlite_database.hpp"
 
 namespace action_triggers::detail {
 namespace {

@@ -2,7 +2,6 @@
 /// A real database in a folder of its own, with the outbox's tables, and the application's connection to it.
 #pragma once
 
-#include <gtest/gtest.h>
 #include <sqlite3.h>
 
 #include <cstdint>
@@ -45,6 +44,7 @@ class SqliteSession {
     const int opened = sqlite3_open_v2(path.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs);
     if (opened != SQLITE_OK) throw std::runtime_error("cannot open " + path);
     sqlite3_busy_timeout(db_, 20'000);
+    execute("PRAGMA synchronous=OFF");  // faster; tests of what that means set it
   }
   ~SqliteSession() { sqlite3_close_v2(db_); }
   SqliteSession(const SqliteSession&) = delete;

@@ -10,9 +10,9 @@
 #include <fstream>
 
 #include "databases/sqlite/sqlite_store.hpp"
+#include "faulty_vfs.hpp"
+#include "sqlite_database.hpp"
 #include "support/child_process.hpp"
-#include "support/faulty_vfs.hpp"
-#include "support/sqlite_database.hpp"
 
 namespace action_triggers::detail {
 namespace {

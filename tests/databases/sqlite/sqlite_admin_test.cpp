@@ -8,7 +8,7 @@
 
 #include "databases/sqlite/sqlite_driver.hpp"
 #include "databases/sqlite/sqlite_store.hpp"
-#include "support/sqlite_database.hpp"
+#include "sqlite_database.hpp"
 
 namespace action_triggers::detail {
 namespace {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/wake_fd.hpp"
+#include "sqlite_database.hpp"
 #include "support/child_process.hpp"
-#include "support/sqlite_database.hpp"
 
 namespace action_triggers::detail {
 namespace {

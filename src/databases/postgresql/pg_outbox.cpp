@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT
+// The application's side: its connection, its transaction.
+#include <libpq-events.h>
+#include <libpq-fe.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "action_triggers/postgresql.hpp"
+#include "databases/postgresql/pg_errors.hpp"
+#include "databases/postgresql/pg_tables.hpp"
+#include "databases/postgresql/pg_values.hpp"
+#include "databases/postgresql/postgresql_driver.hpp"
+#include "outbox/outbox_row.hpp"
+
+namespace action_triggers {
+namespace {
+
+using detail::NewRow;
+using detail::PgParams;
+using detail::PgResult;
+using detail::PgType;
+
+// Of one INSERT.
+constexpr std::size_t most_rows = 10'000;
+constexpr std::size_t most_bytes = 64U << 20;
+
+PgError error_of(const char* tried, const PGconn* connection, const PGresult* result) {
+  const std::string sqlstate = detail::pg_sqlstate(result);
+  const char* message = result == nullptr ? "" : PQresultErrorMessage(result);
+  if (*message == '\0') message = PQerrorMessage(connection);
+  return {detail::pg_error_text(tried, sqlstate, message), sqlstate};
+}
+
+std::size_t bytes_of(const NewRow& row) {
+  std::size_t bytes = row.target.size() + row.body.size();
+  for (const auto* text : {&row.key, &row.message_id, &row.content_type, &row.headers, &row.properties}) {
+    if (*text) bytes += (*text)->size();
+  }
+  return bytes;
+}
+
+/// Texts travel as bytes, whatever the connection's client_encoding is.
+std::string insert_of_many(const detail::OutboxConfig& config) {
+  const auto text = [](const std::string& column) { return "convert_from(" + column + ", 'UTF8')"; };
+  return "INSERT INTO " + detail::PgTables(config).outbox +
+         " (target, body, key, message_id, content_type, headers, properties) SELECT " + text("target") +
+         ", body, key, " + text("message_id") + ", " + text("content_type") + ", " + text("headers") + "::json, " +
+         text("properties") +
+         "::json FROM unnest($1, $2, $3, $4, $5, $6, $7) AS message (target, body, key, message_id, content_type,"
+         " headers, properties) RETURNING pg_current_xact_id()::text";
+}
+
+std::string savepoint_name(std::uint64_t number) { return "action_triggers_" + std::to_string(number); }
+
+}  // namespace
+
+PgOutbox::PgOutbox(TriggerDispatcher& dispatcher) : Outbox(dispatcher, detail::postgresql_driver()) {}
+
+PgError::PgError(const std::string& text, std::string sqlstate)
+    : std::runtime_error(text), sqlstate_(std::move(sqlstate)) {}
+
+PgCommitUnknown::PgCommitUnknown(const std::string& text, std::string transaction_id)
+    : PgError(text, "08007"), transaction_id_(std::move(transaction_id)) {}
+
+PgCommitUnknown::Outcome PgCommitUnknown::ask(pg_conn* connection) const {
+  if (transaction_id_.empty()) return Outcome::unknown;
+  const char* const id = transaction_id_.c_str();
+  const PgResult result(
+      PQexecParams(connection, "SELECT pg_xact_status($1::xid8)", 1, nullptr, &id, nullptr, nullptr, 0));
+  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) {
+    throw error_of("asking whether a transaction has committed", connection, result.get());
+  }
+  const std::string status = result.text(0, 0);
+  if (status == "committed") return Outcome::committed;
+  if (status == "aborted") return Outcome::rolled_back;
+  return status == "in progress" ? Outcome::in_progress : Outcome::unknown;
+}
+
+/// libpq keeps for the connection which PgTransaction it has, and says when it is closed.
+class PgTransaction::Events {
+ public:
+  static PgTransaction* current(const PGconn* connection) {
+    return static_cast<PgTransaction*>(PQinstanceData(connection, procedure));
+  }
+
+  static void set(PGconn* connection, PgTransaction* transaction) {
+    if (PQsetInstanceData(connection, procedure, transaction) != 0) return;
+    // Not known to the connection yet.
+    if (PQregisterEventProc(connection, procedure, "action_triggers transaction", nullptr) == 0) throw std::bad_alloc();
+    PQsetInstanceData(connection, procedure, transaction);
+  }
+
+ private:
+  static int procedure(PGEventId id, void* info, void* /*unused*/) {
+    if (id != PGEVT_CONNDESTROY) return 1;
+    if (PgTransaction* const transaction = current(static_cast<PGEventConnDestroy*>(info)->conn)) {
+      transaction->connection_ = nullptr;
+      transaction->end();
+    }
+    return 1;
+  }
+};
+
+PgTransaction::PgTransaction(PgOutbox& outbox, pg_conn* connection)
+    : OutboxTransaction(outbox), connection_(connection) {
+  if (Events::current(connection) != nullptr) {
+    throw std::logic_error("There is a PgTransaction on this connection already: use that one, and its savepoints.");
+  }
+  begin();
+  try {
+    Events::set(connection, this);
+  } catch (...) {
+    rollback();
+    throw;
+  }
+}
+
+PgTransaction::~PgTransaction() {
+  rollback();
+  if (connection_ != nullptr) Events::set(connection_, nullptr);
+}
+
+void PgTransaction::begin() {
+  switch (PQtransactionStatus(connection_)) {
+    case PQTRANS_IDLE:
+      execute("BEGIN", "beginning a transaction");
+      break;
+    case PQTRANS_INTRANS:
+      break;
+    case PQTRANS_ACTIVE:
+      throw std::logic_error("A command is under way on the connection: read its results first.");
+    case PQTRANS_INERROR:
+      throw PgError("The connection's transaction has failed: roll it back first.", "25P02");
+    case PQTRANS_UNKNOWN:
+      throw error_of("beginning a transaction", connection_, nullptr);
+  }
+  is_open_ = true;
+}
+
+void PgTransaction::execute(const std::string& statement, const char* tried) {
+  const PgResult result(PQexec(connection_, statement.c_str()));
+  if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) throw error_of(tried, connection_, result.get());
+}
+
+void PgTransaction::require_open() const {
+  if (connection_ == nullptr) throw PgError("The connection was closed: its transaction is rolled back.", "08003");
+  if (!is_open_) throw std::logic_error("The PgTransaction has ended: a new one needs a new object.");
+  if (PQtransactionStatus(connection_) != PQTRANS_IDLE) return;
+  throw PgError(
+      "The transaction was ended by other means: its " + std::to_string(size()) + " messages are not written.",
+      "25P01");
+}
+
+void PgTransaction::write_messages() {
+  for (std::size_t from = 0; from < rows().size();) {
+    std::size_t to = from;
+    for (std::size_t bytes = 0; to < rows().size() && to - from < most_rows && bytes < most_bytes; ++to) {
+      bytes += bytes_of(rows()[to]);
+    }
+    write_messages(from, to);
+    from = to;
+  }
+}
+
+void PgTransaction::write_messages(std::size_t from, std::size_t to) {
+  std::vector<const std::string*> columns[7];  // NOLINT(modernize-avoid-c-arrays)
+  for (std::size_t i = from; i < to; ++i) {
+    const NewRow& row = rows()[i];
+    const auto pointer = [](const std::optional<std::string>& text) { return text ? &*text : nullptr; };
+    std::size_t column = 0;
+    for (const std::string* value : {&row.target, &row.body, pointer(row.key), pointer(row.message_id),
+                                     pointer(row.content_type), pointer(row.headers), pointer(row.properties)}) {
+      columns[column++].push_back(value);
+    }
+  }
+  PgParams params;
+  for (const auto& column : columns) params.add_array(column, PgType::bytes);
+  const PgResult result(PQexecParams(connection_, insert_of_many(config()).c_str(), params.size(), params.types(),
+                                     params.values(), params.lengths(), params.formats(), 0));
+  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) throw error_of("writing messages", connection_, result.get());
+  transaction_id_ = result.text(0, 0);
+}
+
+void PgTransaction::write() {
+  require_open();
+  write_messages();
+  clear();
+  is_open_ = false;  // it is the other layer's
+}
+
+void PgTransaction::commit() {
+  require_open();
+  write_messages();
+  const bool has_messages = size() > 0;
+  if (PQsendQuery(connection_, "COMMIT") == 0) throw error_of("committing", connection_, nullptr);
+  PgResult last(nullptr);
+  while (PGresult* const result = PQgetResult(connection_)) last = PgResult(result);
+  finish_commit(last.get());
+  end();
+  if (!has_messages) return;
+  outbox().committed();
+  tell_others();
+}
+
+void PgTransaction::finish_commit(pg_result* result) {
+  if (PQstatus(connection_) == CONNECTION_BAD) {
+    std::string id = std::exchange(transaction_id_, {});
+    end();
+    throw PgCommitUnknown("The connection was lost in COMMIT, and the transaction may have committed: " +
+                              detail::pg_message(PQerrorMessage(connection_)),
+                          std::move(id));
+  }
+  if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+    const PgError error = error_of("committing", connection_, result);
+    end();  // the server has rolled back
+    throw error;
+  }
+  if (std::string_view(PQcmdStatus(result)) != "COMMIT") {
+    end();
+    throw PgError("An earlier statement of the transaction has failed: it is rolled back, and nothing is sent.",
+                  "25P02");
+  }
+}
+
+/// Outside the transaction, without waiting for the disk; at most one in 20 ms, since who was told reads again soon.
+void PgTransaction::tell_others() noexcept {
+  if (config().notify != detail::OutboxNotify::after_commit) return;
+  using std::chrono::steady_clock;
+  static std::atomic<steady_clock::rep> last_told{steady_clock::time_point::min().time_since_epoch().count()};
+  const auto now = steady_clock::now().time_since_epoch();
+  steady_clock::rep last = last_told.load(std::memory_order_relaxed);
+  if (last > (now - std::chrono::milliseconds(20)).count()) return;
+  if (!last_told.compare_exchange_strong(last, now.count(), std::memory_order_relaxed)) return;
+  PQclear(PQexec(connection_,
+                 "SELECT set_config('synchronous_commit', 'off', true),"
+                 " pg_notify('action_triggers_outbox', '')"));
+}
+
+void PgTransaction::rollback() noexcept {
+  if (!is_open_) return;
+  if (connection_ != nullptr && PQtransactionStatus(connection_) != PQTRANS_IDLE) {
+    PQclear(PQexec(connection_, "ROLLBACK"));  // fails only with the connection, and with that the transaction
+  }
+  end();
+}
+
+void PgTransaction::end() noexcept {
+  is_open_ = false;
+  clear();
+}
+
+PgTransaction::Savepoint PgTransaction::savepoint() {
+  require_open();
+  Savepoint made;
+  made.number = ++savepoints_;
+  made.messages = size();
+  execute("SAVEPOINT " + savepoint_name(made.number), "making a savepoint");
+  return made;
+}
+
+void PgTransaction::rollback_to(const Savepoint& savepoint) {
+  require_open();
+  execute("ROLLBACK TO SAVEPOINT " + savepoint_name(savepoint.number), "rolling back to a savepoint");
+  keep(std::min(savepoint.messages, size()));
+}
+
+void PgTransaction::release(const Savepoint& savepoint) {
+  require_open();
+  execute("RELEASE SAVEPOINT " + savepoint_name(savepoint.number), "releasing a savepoint");
+}
+
+}  // namespace action_triggers

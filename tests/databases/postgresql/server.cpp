@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+#include "databases/postgresql/server.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <sstream>
+#include <stdexcept>
+
+#include "databases/postgresql/pg_outbox_admin.hpp"
+
+namespace action_triggers::tests {
+namespace {
+
+const std::string servers = ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers";
+bool started_here = false;
+
+std::string run(const std::string& command) {
+  FILE* pipe = popen((command + " 2>&1").c_str(), "r");
+  if (pipe == nullptr) throw std::runtime_error("cannot run: " + command);
+  std::string output;
+  std::array<char, 4096> buffer{};
+  for (std::size_t n = 0; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) output.append(buffer.data(), n);
+  if (pclose(pipe) != 0) throw std::runtime_error(command + " failed:\n" + output);
+  return output;
+}
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr) throw std::runtime_error(std::string(name) + " is not set; are the servers running?");
+  return value;
+}
+
+void read_environment() {
+  std::istringstream lines(run("bash -c 'eval \"$(" + servers + " env)\" && env'"));
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t equals = line.find('=');
+    if (line.starts_with("AT_") && equals != std::string::npos) {
+      setenv(line.substr(0, equals).c_str(), line.substr(equals + 1).c_str(), 1);
+    }
+  }
+}
+
+std::string unique_schema() {
+  static int calls = 0;
+  return "at_" + std::to_string(getpid()) + "_" + std::to_string(++calls);
+}
+
+}  // namespace
+
+void PgServer::start() {
+  const std::string status = run(servers + " status || true");
+  started_here = status.find("postgresql not started") != std::string::npos;
+  if (status.find("postgresql ready") == std::string::npos || status.find("pgbouncer ready") == std::string::npos) {
+    run(servers + " start postgresql pgbouncer");
+  }
+  read_environment();
+}
+
+void PgServer::stop() {
+  if (started_here) run(servers + " stop postgresql pgbouncer");
+}
+
+void PgServer::restart(bool crash) {
+  if (crash) kill(std::stoi(environment("AT_POSTGRESQL_PID")), SIGKILL);
+  run(servers + " restart postgresql");
+  read_environment();
+}
+
+std::string PgServer::conninfo() { return environment("AT_POSTGRESQL_CONNINFO"); }
+std::string PgServer::bouncer_conninfo() { return environment("AT_PGBOUNCER_CONNINFO"); }
+
+Sql::Sql(const std::string& conninfo) : connection_(PQconnectdb(conninfo.c_str()), PQfinish) {
+  if (PQstatus(get()) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(get()));
+  PQsetNoticeProcessor(
+      get(), [](void*, const char*) {}, nullptr);
+}
+
+std::vector<std::string> Sql::rows(const std::string& statement) {
+  const std::unique_ptr<PGresult, void (*)(PGresult*)> result(PQexec(get(), statement.c_str()), PQclear);
+  const ExecStatusType status = PQresultStatus(result.get());
+  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY) {
+    throw std::runtime_error(statement + ": " + PQresultErrorMessage(result.get()));
+  }
+  std::vector<std::string> rows;
+  for (int row = 0; row < PQntuples(result.get()); ++row) {
+    std::string& line = rows.emplace_back();
+    for (int column = 0; column < PQnfields(result.get()); ++column) {
+      if (column > 0) line += '|';
+      line += PQgetvalue(result.get(), row, column);
+    }
+  }
+  return rows;
+}
+
+std::string Sql::operator()(const std::string& statement) {
+  const std::vector<std::string> all = rows(statement);
+  return all.empty() ? "" : all.front();
+}
+
+PgOutboxTest::PgOutboxTest() {
+  config.conninfo = Secret(PgServer::conninfo());
+  config.schema = unique_schema();
+}
+
+PgOutboxTest::~PgOutboxTest() {
+  try {
+    Sql()("DROP SCHEMA IF EXISTS " + config.schema + " CASCADE");
+  } catch (const std::exception& error) {
+    ADD_FAILURE() << error.what();
+  }
+}
+
+void PgOutboxTest::install(std::int32_t shards) {
+  config.shards = shards;
+  detail::PgOutboxAdmin(config).install();
+}
+
+void PgOutboxTest::insert(Sql& session, const std::vector<std::string>& bodies, const std::string& target) {
+  for (const std::string& body : bodies) {
+    session("INSERT INTO " + outbox() + " (target, body) VALUES ('" + target + "', '" + body + "')");
+  }
+}
+
+}  // namespace action_triggers::tests
