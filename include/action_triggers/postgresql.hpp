@@ -117,7 +117,7 @@ class ACTION_TRIGGERS_EXPORT PgTransaction : public OutboxTransaction {
   void tell_others() noexcept;
   void end() noexcept;
 
-  pg_conn* connection_;  // null: it was closed
+  pg_conn* connection_;  // null: it was closed, or the transaction has ended
   bool is_open_ = false;
   std::uint64_t savepoints_ = 0;  // made so far
   std::string transaction_id_;    // once a message was written

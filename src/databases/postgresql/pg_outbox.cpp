@@ -94,13 +94,14 @@ class PgTransaction::Events {
     if (PQregisterEventProc(connection, procedure, "action_triggers transaction", nullptr) == 0) throw std::bad_alloc();
     PQsetInstanceData(connection, procedure, transaction);
   }
+  static void clear(PGconn* connection) noexcept { PQsetInstanceData(connection, procedure, nullptr); }
 
  private:
   static int procedure(PGEventId id, void* info, void* /*unused*/) {
     if (id != PGEVT_CONNDESTROY) return 1;
     if (PgTransaction* const transaction = current(static_cast<PGEventConnDestroy*>(info)->conn)) {
       transaction->connection_ = nullptr;
-      transaction->end();
+      transaction->clear();
     }
     return 1;
   }
@@ -120,10 +121,7 @@ PgTransaction::PgTransaction(PgOutbox& outbox, pg_conn* connection)
   }
 }
 
-PgTransaction::~PgTransaction() {
-  rollback();
-  if (connection_ != nullptr) Events::set(connection_, nullptr);
-}
+PgTransaction::~PgTransaction() { rollback(); }
 
 void PgTransaction::begin() {
   switch (PQtransactionStatus(connection_)) {
@@ -148,8 +146,8 @@ void PgTransaction::execute(const std::string& statement, const char* tried) {
 }
 
 void PgTransaction::require_open() const {
-  if (connection_ == nullptr) throw PgError("The connection was closed: its transaction is rolled back.", "08003");
   if (!is_open_) throw std::logic_error("The PgTransaction has ended: a new one needs a new object.");
+  if (connection_ == nullptr) throw PgError("The connection was closed: its transaction is rolled back.", "08003");
   if (PQtransactionStatus(connection_) != PQTRANS_IDLE) return;
   throw PgError(
       "The transaction was ended by other means: its " + std::to_string(size()) + " messages are not written.",
@@ -189,8 +187,7 @@ void PgTransaction::write_messages(std::size_t from, std::size_t to) {
 void PgTransaction::write() {
   require_open();
   write_messages();
-  clear();
-  is_open_ = false;  // it is the other layer's
+  end();  // it is the other layer's
 }
 
 void PgTransaction::commit() {
@@ -201,19 +198,20 @@ void PgTransaction::commit() {
   PgResult last(nullptr);
   while (PGresult* const result = PQgetResult(connection_)) last = PgResult(result);
   finish_commit(last.get());
+  if (has_messages) {
+    outbox().committed();
+    tell_others();
+  }
   end();
-  if (!has_messages) return;
-  outbox().committed();
-  tell_others();
 }
 
 void PgTransaction::finish_commit(pg_result* result) {
   if (PQstatus(connection_) == CONNECTION_BAD) {
-    std::string id = std::exchange(transaction_id_, {});
+    const PgCommitUnknown error("The connection was lost in COMMIT, and the transaction may have committed: " +
+                                    detail::pg_message(PQerrorMessage(connection_)),
+                                transaction_id_);
     end();
-    throw PgCommitUnknown("The connection was lost in COMMIT, and the transaction may have committed: " +
-                              detail::pg_message(PQerrorMessage(connection_)),
-                          std::move(id));
+    throw error;
   }
   if (PQresultStatus(result) != PGRES_COMMAND_OK) {
     const PgError error = error_of("committing", connection_, result);
@@ -252,6 +250,8 @@ void PgTransaction::rollback() noexcept {
 void PgTransaction::end() noexcept {
   is_open_ = false;
   clear();
+  if (connection_ != nullptr) Events::clear(connection_);
+  connection_ = nullptr;
 }
 
 PgTransaction::Savepoint PgTransaction::savepoint() {

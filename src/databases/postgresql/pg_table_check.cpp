@@ -101,7 +101,8 @@ struct FoundTable {
   bool exists = false;
   bool is_logged = false;
   bool has_rights = false;
-  bool has_key = false;  // a primary key of (shard, id)
+  bool has_key = false;      // a primary key of (shard, id)
+  bool has_trigger = false;  // that chooses the shard, in all sessions
   std::map<std::string, FoundColumn> columns;
 };
 
@@ -115,6 +116,7 @@ FoundTable look_at(PgSession& session, Table table, const OutboxConfig& config, 
                    WHERE needed <> '' AND NOT has_table_privilege(class.oid, needed)),
        EXISTS (SELECT FROM pg_index WHERE indrelid = class.oid AND indisprimary AND indnkeyatts = 2
                  AND pg_get_indexdef(indexrelid, 1, true) = 'shard' AND pg_get_indexdef(indexrelid, 2, true) = 'id'),
+       EXISTS (SELECT FROM pg_trigger WHERE tgrelid = class.oid AND tgname = 'action_triggers_shard' AND tgenabled = 'A'),
        attname::text, format_type(atttypid, atttypmod), attnotnull, attidentity <> '' OR attgenerated <> ''
 FROM pg_class AS class LEFT JOIN pg_attribute ON attrelid = class.oid AND attnum > 0 AND NOT attisdropped
 WHERE class.oid = to_regclass($1) AND class.relkind IN ('r', 'p'))",
@@ -125,8 +127,9 @@ WHERE class.oid = to_regclass($1) AND class.relkind IN ('r', 'p'))",
     found.is_logged = result.boolean(row, 0);
     found.has_rights = result.boolean(row, 1);
     found.has_key = result.boolean(row, 2);
-    if (result.is_null(row, 3)) continue;
-    found.columns[result.text(row, 3)] = {result.text(row, 4), result.boolean(row, 5), result.boolean(row, 6)};
+    found.has_trigger = result.boolean(row, 3);
+    if (result.is_null(row, 4)) continue;
+    found.columns[result.text(row, 4)] = {result.text(row, 5), result.boolean(row, 6), result.boolean(row, 7)};
   }
   return found;
 }
@@ -189,11 +192,9 @@ void check_table(Table table, PgSession& session, const OutboxConfig& config, co
     problems.add(name + " has no primary key (shard, id), without which reading is slow: ALTER TABLE " + name +
                  " ADD PRIMARY KEY (shard, id)");
   }
-  const auto shard = found.columns.find("shard");
-  if (config.shards > 1 && shard != found.columns.end() && !shard->second.is_generated) {
-    problems.add(name + ".shard is not computed from target and key, as it is with outbox.shards = " +
-                 std::to_string(config.shards) + ": set outbox.shards to 1, or, when the outbox is empty, drop its" +
-                 " tables and " + std::string(install));
+  if (config.shards > 1 && !found.has_trigger) {
+    problems.add(name + " has no trigger action_triggers_shard, enabled always, which chooses one of " +
+                 std::to_string(config.shards) + " shards: " + std::string(install));
   }
 }
 

@@ -6,25 +6,30 @@
 namespace action_triggers::detail {
 namespace {
 
-/// Runs one statement unless a query finds something: for what has no IF NOT EXISTS.
-std::string create_unless(const std::string& query, const std::string& statement) {
-  return "DO " + quoted_text("BEGIN IF NOT EXISTS (" + query + ") THEN " + statement + "; END IF; END") + ";\n\n";
+/// Runs statements unless a query finds something: for what has no IF NOT EXISTS.
+std::string create_unless(const std::string& query, const std::string& statements) {
+  return "DO " + quoted_text("BEGIN IF NOT EXISTS (" + query + ") THEN " + statements + "; END IF; END") + ";\n\n";
 }
 
-/// Where the order of one key has to hold, all that have it belong to one shard. hashtextextended() gives the same on
-/// all machines; what its result may change with, a major version, restores the rows and computes them anew. A function
-/// that exists stays: with another number, the rows of one key would be in two shards.
-std::string create_shard_function(const PgTables& tables, std::int32_t shards) {
+/// Where the order of one key has to hold, all that have it belong to one shard. A trigger, since a generated column
+/// takes three times as long (its expression is planned for each statement). hashtextextended() gives the same on all
+/// machines. An outbox that has another number of shards stays as it is: the rows of one key would be in two.
+std::string create_shard_trigger(const PgTables& tables, std::int32_t shards) {
+  const std::string number = std::to_string(shards);
+  // Whatever the writer's search_path is.
   const std::string body =
-      "SELECT (((pg_catalog.hashtextextended($1, 0)"
-      " # pg_catalog.hashtextextended(pg_catalog.encode(coalesce($2, ''::bytea), 'hex'), 1))"
-      " & 9223372036854775807) % " +
-      std::to_string(shards) + ")::integer";
-  const std::string signature = tables.shard_function + "(text, bytea)";
-  return create_unless("SELECT WHERE pg_catalog.to_regprocedure(" + quoted_text(signature) + ") IS NOT NULL",
-                       "CREATE FUNCTION " + tables.shard_function +
-                           "(target text, key bytea) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS " +
-                           quoted_text(body));
+      "BEGIN NEW.shard := (pg_catalog.hashtextextended(NEW.target, 0)"
+      " OPERATOR(pg_catalog.#) pg_catalog.hashtextextended(pg_catalog.encode(coalesce(NEW.key, ''), 'hex'), 1)"
+      " OPERATOR(pg_catalog.&) 9223372036854775807) OPERATOR(pg_catalog.%) " +
+      number + "; RETURN NEW; END";
+  return create_unless("SELECT FROM pg_catalog.pg_trigger WHERE tgname = 'action_triggers_shard' AND tgrelid = " +
+                           quoted_text(tables.outbox) + "::regclass UNION ALL SELECT WHERE (SELECT count(*) FROM " +
+                           tables.shards + ") <> " + number,
+                       "CREATE OR REPLACE FUNCTION " + tables.shard_function +
+                           "() RETURNS trigger LANGUAGE plpgsql AS " + quoted_text(body) +
+                           "; CREATE TRIGGER action_triggers_shard BEFORE INSERT ON " + tables.outbox +
+                           " FOR EACH ROW EXECUTE FUNCTION " + tables.shard_function + "(); ALTER TABLE " +
+                           tables.outbox + " ENABLE ALWAYS TRIGGER action_triggers_shard");
 }
 
 std::string create_schema(const PgTables& tables, const std::string& name) {
@@ -34,13 +39,10 @@ std::string create_schema(const PgTables& tables, const std::string& name) {
                        "CREATE SCHEMA " + tables.schema);
 }
 
-std::string create_outbox(const PgTables& tables, std::int32_t shards) {
-  const std::string shard =
-      shards == 1 ? "DEFAULT 0" : "GENERATED ALWAYS AS (" + tables.shard_function + "(target, key)) STORED";
+std::string create_outbox(const PgTables& tables) {
   return "CREATE TABLE IF NOT EXISTS " + tables.outbox + R"( (
   id           bigint GENERATED ALWAYS AS IDENTITY (CACHE 1),  -- the order within a shard
-  shard        integer NOT NULL )" +
-         shard + R"(,
+  shard        integer NOT NULL DEFAULT 0,
   target       text NOT NULL,   -- a destination's name, or "event:" and an event's
   body         bytea NOT NULL,
   key          bytea,
@@ -133,9 +135,9 @@ std::string pg_schema(const OutboxConfig& config) {
   text +=
       "SELECT pg_advisory_xact_lock(hashtextextended(" + quoted_text("action_triggers " + tables.outbox) + ", 0));\n\n";
   text += create_schema(tables, config.schema);
-  if (config.shards > 1) text += create_shard_function(tables, config.shards);
-  return text + create_outbox(tables, config.shards) + create_shards(tables, config.shards) +
-         create_dead_letters(tables);
+  text += create_outbox(tables) + create_shards(tables, config.shards);
+  if (config.shards > 1) text += create_shard_trigger(tables, config.shards);
+  return text + create_dead_letters(tables);
 }
 
 std::string pg_insert_statement(const OutboxConfig& config) {

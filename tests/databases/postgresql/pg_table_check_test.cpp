@@ -51,6 +51,11 @@ TEST_F(PgTableCheckTest, WhatIsInstalledIsRight) {
   config.schema += "_4";
   install(4);
   EXPECT_THAT(problems(), IsEmpty());
+  sql("ALTER TABLE " + outbox() + " ENABLE TRIGGER action_triggers_shard");
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("no trigger action_triggers_shard, enabled always")));
+  sql("DROP TRIGGER action_triggers_shard ON " + outbox());
+  install(4);
+  EXPECT_THAT(problems(), IsEmpty());
   sql("DROP SCHEMA " + config.schema + " CASCADE");
 }
 

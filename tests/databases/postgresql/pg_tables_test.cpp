@@ -101,6 +101,31 @@ TEST_F(PgTablesTest, AKeyIsAlwaysInOneShard) {
   sql("INSERT INTO " + outbox() + " (target, body, key) VALUES ('orders', 'x', '\\x00ff')");  // any bytes
 }
 
+TEST_F(PgTablesTest, TheShardIsChosenInEverySessionWhateverIsGiven) {
+  install(4);
+  sql("CREATE FUNCTION " + config.schema +
+      ".wrong(bigint, integer) RETURNS bigint LANGUAGE sql AS 'SELECT 77::bigint'");
+  sql("CREATE OPERATOR " + config.schema + ".% (LEFTARG = bigint, RIGHTARG = integer, FUNCTION = " + config.schema +
+      ".wrong)");
+  const std::string insertion =
+      "INSERT INTO " + outbox() + " (target, body, key, shard) VALUES ('orders', 'x', 'k', 99)";
+  sql(insertion);
+  sql("SET session_replication_role = replica");
+  sql(insertion);
+  sql("SET search_path = " + config.schema + ", pg_catalog");
+  sql(insertion);
+  EXPECT_EQ(sql("SELECT count(DISTINCT shard), max(shard) < 4 FROM " + outbox()), "1|t");
+}
+
+TEST_F(PgTablesTest, OneShardStaysOneShard) {
+  install(1);
+  install(4);
+  sql("INSERT INTO " + outbox() +
+      " (target, body, key) SELECT 'orders', 'x', ('key ' || i)::bytea"
+      " FROM generate_series(1, 100) AS i");
+  EXPECT_THAT(sql.rows("SELECT DISTINCT shard FROM " + outbox()), ElementsAre("0"));
+}
+
 TEST_F(PgTablesTest, TheNumberOfShardsStaysWhatItWas) {
   install(2);
   sql("INSERT INTO " + outbox() + " (target, body, key) VALUES ('orders', 'x', 'k')");
