@@ -35,6 +35,9 @@ class CaptureWork {
   std::vector<std::string> uninstall();
   std::vector<CaptureFinding> check();
 
+  /// Whose triggers are there, in this definition or another.
+  [[nodiscard]] std::vector<std::string> installed_captures() const;
+
  private:
   struct Wanted {
     const TableCapture* capture;
@@ -45,7 +48,6 @@ class CaptureWork {
   bool is_meant(const std::string& name) const;
   Wanted wanted(const TableCapture& capture) const;
   std::string remove_sql(const std::vector<std::string>& names) const;
-  std::vector<std::string> installed_captures() const;
   std::vector<std::string> problems_of(const Wanted& wanted) const;
   void require_outbox() const;
 

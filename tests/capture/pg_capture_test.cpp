@@ -321,6 +321,54 @@ TEST_F(PgTablesTest, PartitionsAreCaptured) {
   EXPECT_THROW(install(R"({"orders": {"table": "orders", "level": "statement"}})"), StoreError);
 }
 
+TEST_F(PgTablesTest, CascadesComeBeforeWhatTheyFollowFrom) {
+  sql("CREATE TABLE orders (id int PRIMARY KEY)");
+  sql("CREATE TABLE items (id int PRIMARY KEY, ordered int REFERENCES orders ON DELETE CASCADE)");
+  install(R"({"orders": {"table": "orders"}, "items": {"table": "items"}})");
+  sql("INSERT INTO orders VALUES (1)");
+  sql("INSERT INTO items VALUES (10, 1)");
+  events();
+  sql("DELETE FROM orders");
+  EXPECT_THAT(events(), ElementsAre(HasSubstr("items.delete"), HasSubstr("orders.delete")));
+}
+
+TEST_F(PgTablesTest, SomeThingsAreNotSeen) {  // docs/capture.md says so
+  sql("CREATE TABLE orders (id int PRIMARY KEY)");
+  sql("CREATE TABLE heirs () INHERITS (orders)");
+  sql("CREATE TABLE many (id int PRIMARY KEY) PARTITION BY LIST (id); CREATE TABLE one PARTITION OF many FOR VALUES IN "
+      "(1)");
+  install(R"({"orders": {"table": "orders"}, "many": {"table": "many"}})");
+  sql("INSERT INTO heirs VALUES (1)");
+  sql("TRUNCATE one");
+  EXPECT_THAT(events(), IsEmpty());
+}
+
+TEST_F(PgTablesTest, InstallingWaitsForWritersNotForLong) {
+  sql("CREATE TABLE orders (id int PRIMARY KEY)");
+  tests::Sql other;
+  other("BEGIN; INSERT INTO " + config.schema + ".orders VALUES (1)");
+  try {
+    install(orders);
+    FAIL() << "it does not wait";
+  } catch (const StoreError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("lock timeout"));
+  }
+  other("COMMIT");
+  EXPECT_THAT(check(orders), ElementsAre("orders: It is not installed."));
+  EXPECT_THAT(install(orders), SizeIs(1));
+}
+
+TEST_F(PgTablesTest, CatchingFailuresCostsNoTransactionId) {
+  sql("CREATE TABLE orders (id int PRIMARY KEY, n int)");
+  install(orders);
+  sql("BEGIN; INSERT INTO orders VALUES (1); UPDATE orders SET n = 1; UPDATE orders SET id = 2; DELETE FROM orders");
+  EXPECT_EQ(sql("SELECT count(*), count(DISTINCT xmin::text), min(xmin::text) = (txid_current() % "
+                "(2^32)::bigint)::text FROM " +
+                outbox()),
+            "5|1|t");
+  sql("COMMIT");
+}
+
 TEST_F(PgTablesTest, TruncateIsAnEventOrRefusedOrNothing) {
   sql("CREATE TABLE orders (id int PRIMARY KEY)");
   install(R"({"orders": {"table": "orders", "truncate": "refuse"}})");

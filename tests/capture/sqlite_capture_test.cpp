@@ -17,8 +17,8 @@
 #include "capture/capture_work.hpp"
 #include "capture/captured_events.hpp"
 #include "databases/sqlite/sqlite_capture.hpp"
+#include "databases/sqlite/sqlite_database.hpp"
 #include "outbox/outbox_store.hpp"
-#include "support/sqlite_database.hpp"
 
 namespace action_triggers::detail {
 namespace {

@@ -15,7 +15,7 @@ namespace {
 constexpr PgTimeouts timeouts{.connect = std::chrono::seconds(10), .statement = std::chrono::minutes(2)};
 
 // Whoever waits for a lock makes others wait behind him: not for long.
-constexpr std::string_view patience = "SET LOCAL lock_timeout = '10s';\n";
+constexpr std::string_view patience = "SET LOCAL lock_timeout = '5s';\n";
 
 constexpr std::string_view table_sql = R"(
 SELECT c.oid::bigint, c.relkind::text,
@@ -44,7 +44,7 @@ ORDER BY t.tgname)";
 class PgCapture : public CaptureDatabase {
  public:
   explicit PgCapture(const OutboxConfig& config)
-      : schema_(config.schema), session_(config.conninfo, "action-triggers capture", timeouts) {
+      : schema_(config.schema), session_(config.conninfo, "action_triggers capture", timeouts, PgUse::anything) {
     session_.connect();
   }
 
