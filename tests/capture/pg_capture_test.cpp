@@ -321,7 +321,7 @@ TEST_F(PgTablesTest, PartitionsAreCaptured) {
   EXPECT_THROW(install(R"({"orders": {"table": "orders", "level": "statement"}})"), StoreError);
 }
 
-TEST_F(PgTablesTest, CascadesComeBeforeWhatTheyFollowFrom) {
+TEST_F(PgTablesTest, CascadesComeAfterWhatTheyFollowFrom) {
   sql("CREATE TABLE orders (id int PRIMARY KEY)");
   sql("CREATE TABLE items (id int PRIMARY KEY, ordered int REFERENCES orders ON DELETE CASCADE)");
   install(R"({"orders": {"table": "orders"}, "items": {"table": "items"}})");
@@ -329,7 +329,7 @@ TEST_F(PgTablesTest, CascadesComeBeforeWhatTheyFollowFrom) {
   sql("INSERT INTO items VALUES (10, 1)");
   events();
   sql("DELETE FROM orders");
-  EXPECT_THAT(events(), ElementsAre(HasSubstr("items.delete"), HasSubstr("orders.delete")));
+  EXPECT_THAT(events(), ElementsAre(HasSubstr("orders.delete"), HasSubstr("items.delete")));
 }
 
 TEST_F(PgTablesTest, SomeThingsAreNotSeen) {  // docs/capture.md says so
@@ -356,6 +356,17 @@ TEST_F(PgTablesTest, InstallingWaitsForWritersNotForLong) {
   other("COMMIT");
   EXPECT_THAT(check(orders), ElementsAre("orders: It is not installed."));
   EXPECT_THAT(install(orders), SizeIs(1));
+}
+
+TEST_F(PgTablesTest, AnOutboxWithShardsChoosesThemByTheKey) {
+  sql("DROP TABLE " + outbox() + ", " + shards() + ", " + dead_letters());
+  PgOutboxTest::install(4);
+  sql("CREATE TABLE orders (id int PRIMARY KEY, n int)");
+  install(orders);
+  sql("INSERT INTO orders SELECT n FROM generate_series(1, 40) AS n");
+  sql("UPDATE orders SET n = 1");
+  EXPECT_EQ(sql("SELECT count(DISTINCT shard) FROM " + outbox() + " WHERE target = 'event:orders.insert'"), "4");
+  EXPECT_THAT(events(), SizeIs(80));
 }
 
 TEST_F(PgTablesTest, CatchingFailuresCostsNoTransactionId) {

@@ -204,6 +204,16 @@ TEST_F(PgMigrationTest, WhatCannotBeSaidIsSaidToBeSo) {
   }
 }
 
+TEST_F(PgMigrationTest, OfAStatementNothingIsLeftAndThatIsSaid) {
+  const std::string section = R"({"orders": {"table": "orders", "level": "statement", "columns": ["id", "note"]}})";
+  install(section);
+  sql("ALTER TABLE orders DROP COLUMN note");
+  sql("INSERT INTO orders VALUES (1), (2)");
+  EXPECT_THAT(events(), ElementsAre(R"(orders.insert -: null -> null error="column n.note does not exist")"));
+  EXPECT_EQ(sql("SELECT count(*) FROM orders"), "2");
+  EXPECT_THAT(check(section), ElementsAre(HasSubstr("has no column 'note'")));
+}
+
 TEST_F(PgMigrationTest, AStatementThatIsCancelledIsCancelled) {
   sql("CREATE TYPE odd AS ENUM ('a')");
   sql("CREATE FUNCTION slow(odd) RETURNS json LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN null; END'");
