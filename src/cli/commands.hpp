@@ -93,6 +93,15 @@ struct DeadOptions {
 };
 ExitCode dead(const DeadOptions& options);
 
+struct CaptureOptions {
+  std::string action;  // sql, install, uninstall, check
+  std::string file;
+  std::vector<std::string> names;  // empty: all
+  bool uninstall = false;          // of sql
+  bool json = false;
+};
+ExitCode capture(const CaptureOptions& options);
+
 struct ImportDatOptions {
   std::string file;      // "-": standard input
   std::string settings;  // ACTION_TRIGGERS of the Django project as JSON; empty: none

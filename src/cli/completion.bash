@@ -15,7 +15,7 @@ _action_triggers() {
     mapfile -t offered < <("$command" ${verb:+"$verb"} --help 2>/dev/null | grep -oE -- '(^|[ ,])--[a-z-]+' | tr -d ' ,')
   elif [[ -z $verb ]]; then
     mapfile -t offered < <("$command" --help 2>/dev/null | sed -nE '/^subcommands:/I,$s/^  ([a-z-]+) .*/\1/p')
-  elif [[ ($verb == outbox || $verb == dead) && $before == "$verb" ]]; then
+  elif [[ ($verb == outbox || $verb == dead || $verb == capture) && $before == "$verb" ]]; then
     mapfile -t offered < <("$command" "$verb" --help 2>/dev/null | sed -nE 's/^  ACTION .*\{([a-z,]+)\}.*/\1/p' | tr , '\n')
   elif [[ -n $file && ($before == --only || ($verb == fire && $before == "$file")) ]]; then
     mapfile -t offered < <("$command" check --json --allow-unknown-resolvers "$file" 2>/dev/null |

@@ -6,8 +6,9 @@
 /// one that cannot be read, or has no broker of that name, is wrong_usage (load.cpp). check: the worst of its files.
 /// ping: failure if one broker failed. fire and emit: failure unless every message was confirmed and standard input
 /// could be read; an event that no trigger sends anywhere is success, as it is for emit() itself, and said. explain:
-/// failure if a message cannot be made. outbox verify: failure if the tables are not as they should be; outbox, relay
-/// and dead: failure without their database, wrong_usage if the file has no outbox. import-dat: failure if the dump is
+/// failure if a message cannot be made. outbox verify, capture check: failure if the tables or SQL triggers are not as
+/// they should be; outbox, relay, dead and capture: failure without their database, wrong_usage if the file has no such
+/// section. import-dat: failure if the dump is
 /// none; what has no equivalent is a warning. Signals: fire and emit end with 128 + signal, in good order at the first
 /// (early_end.cpp) and at once at the second (interrupts.cpp); so does relay, but with success, and dead replay with
 /// failure. The others leave them to the system.

@@ -27,6 +27,7 @@ struct CommandLine {
   OutboxOptions outbox_options;
   RelayOptions relay_options;
   DeadOptions dead_options;
+  CaptureOptions capture_options;
   std::string body;
   std::string from_stdin;
   ExitCode exit_code = ExitCode::success;
@@ -201,6 +202,22 @@ void add_dead(CLI::App& app, CommandLine& line) {
   command->callback([&line] { line.exit_code = dead(line.dead_options); });
 }
 
+void add_capture(CLI::App& app, CommandLine& line) {
+  CaptureOptions& options = line.capture_options;
+  CLI::App* command = app.add_subcommand("capture",
+                                         "The SQL triggers that make events of changed rows: prints the SQL that makes "
+                                         "them, runs it, removes them, or looks "
+                                         "whether they are as the configuration says");
+  command->add_option("ACTION", options.action, "What to do")
+      ->required()
+      ->check(CLI::IsMember({"sql", "install", "uninstall", "check"}));
+  command->add_option("FILE", options.file, "The configuration; - for standard input")->required();
+  command->add_option("NAME", options.names, "Entries of its section 'capture' (default: all)");
+  command->add_flag("--uninstall", options.uninstall, "Of sql: the SQL that removes them");
+  command->add_flag("--json", options.json, "Print JSON");
+  command->callback([&line] { line.exit_code = capture(line.capture_options); });
+}
+
 void add_man(CLI::App& app) {
   app.add_subcommand("man", "Prints the manual page; action-triggers man | man -l - shows it")->callback([&app] {
     std::cout << man_page(app);
@@ -252,6 +269,7 @@ ExitCode run(int argc, char** argv) {
   add_outbox(app, line);
   add_relay(app, line);
   add_dead(app, line);
+  add_capture(app, line);
   add_import_dat(app, line);
   add_man(app);
   try {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The one list of a configuration file's sections.
+#include "capture/capture_section.hpp"
 #include "config/broker_loader.hpp"
 #include "config/root_section.hpp"
 #include "config/settings_loader.hpp"
@@ -14,6 +15,7 @@ std::vector<RootSection> root_sections() {
       brokers_section(),
       triggers_section(),
       outbox_section(),
+      capture_section(),
   };
 }
 

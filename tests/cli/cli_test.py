@@ -51,10 +51,10 @@ class Usage(Case):
     def test_help_names_every_command_and_the_exit_status(self):
         status, out, _ = run("--help")
         self.assertEqual(status, 0)
-        for word in ("check", "ping", "fire", "emit", "explain", "outbox", "relay", "dead", "import-dat", "man",
+        for word in ("check", "ping", "fire", "emit", "explain", "outbox", "relay", "dead", "capture", "import-dat", "man",
                      "Exit status"):
             self.assertIn(word, out)
-        for command in ("check", "ping", "fire", "emit", "explain", "outbox", "dead"):
+        for command in ("check", "ping", "fire", "emit", "explain", "outbox", "dead", "capture"):
             status, out, _ = run(command, "--help")
             self.assertEqual(status, 0)
             self.assertIn("--json", out)
@@ -76,7 +76,7 @@ class Usage(Case):
                           ("emit", good, "e", "--payload", "/missing"), ("emit", "-", "e"), ("emit", "-", "e", "--payload", "-"),
                           ("explain", good, "--body", "x"), ("explain", good, "e", "--payload", "/missing"),
                           ("outbox", "schema"), ("outbox", "nothing", good), ("relay",), ("relay", "/missing"),
-                          ("dead", "list"), ("dead", "nothing", good), ("dead", "list", good, "--limit", "0"),
+                          ("capture", "sql"), ("capture", "nothing", good), ("dead", "list"), ("dead", "nothing", good), ("dead", "list", good, "--limit", "0"),
                           ("import-dat",), ("import-dat", "/missing")):
             status, _, err = run(*arguments)
             self.assertEqual(status, 2, arguments)
@@ -749,8 +749,8 @@ mail  {path}:21
                          (0, "3000 emitted, 3000 messages, 3000 confirmed\n", ""))
 
 
-class Outbox(Case):
-    """The outbox in a file of SQLite, and a broker in the command's own process."""
+class OutboxCase(Case):
+    """With an outbox in a file of SQLite, and a broker in the command's own process."""
 
     def setUp(self):
         super().setUp()
@@ -791,6 +791,10 @@ class Outbox(Case):
             self.assertLess(time.monotonic(), end)
             time.sleep(0.01)
 
+
+class Outbox(OutboxCase):
+    """Its tables, its relay and its dead letters."""
+
     def test_the_schema_is_printed_and_nothing_is_made(self):
         status, out, err = run("outbox", "schema", self.config)
         self.assertEqual((status, err), (0, ""))
@@ -821,7 +825,7 @@ class Outbox(Case):
         self.assertEqual(found["shards"][0]["rows"], 2)
 
     def test_a_file_without_an_outbox_is_2(self):
-        for command in (("outbox", "status"), ("relay",), ("dead", "list")):
+        for command in (("outbox", "status"), ("relay",), ("dead", "list"), ("capture", "check")):
             status, out, err = run(*command, self.memory())
             self.assertEqual((status, out), (2, ""), command)
             self.assertTrue(err.endswith("there is no section 'outbox'\n"), err)
@@ -930,6 +934,77 @@ class Outbox(Case):
         self.assertEqual(run("dead", "drop", self.config, "--match", "nothing like it")[1], "0 dropped\n")
         self.assertEqual(run("dead", "drop", self.config, "--status", "invalid_argument")[1], "3 dropped\n")
         self.assertEqual(run("dead", "list", self.config)[1], "no dead letters\n")
+
+
+class Capture(OutboxCase):
+    """SQL triggers in a file of SQLite."""
+
+    def written(self, brokers=("m",), **outbox):
+        return self.file({"brokers": {name: {"broker_type": "memory"} for name in brokers},
+                          "outbox": {"type": "sqlite", "path": self.database, **outbox},
+                          "capture": {"orders": {"table": "orders"}, "items": {"table": "items", "old": "changed"}}})
+
+    def setUp(self):
+        super().setUp()
+        self.install()
+        self.sql("CREATE TABLE orders (id INTEGER PRIMARY KEY, note TEXT)")
+        self.sql("CREATE TABLE items (id INTEGER PRIMARY KEY, n INT)")
+
+    def test_what_is_printed_can_be_run(self):
+        status, out, err = run("capture", "sql", self.config)
+        self.assertEqual((status, err), (0, ""))
+        self.assertEqual(self.sql("SELECT name FROM sqlite_master WHERE type = 'trigger'"), [])
+        connection = sqlite3.connect(self.database)
+        connection.executescript(out)
+        connection.close()
+        self.assertEqual(run("capture", "check", self.config),
+                         (0, "orders: as the configuration says\nitems: as the configuration says\n", ""))
+        status, out, err = run("capture", "sql", self.config, "orders", "--uninstall")
+        self.assertEqual((status, err), (0, ""))
+        connection = sqlite3.connect(self.database)
+        connection.executescript(out)
+        connection.close()
+        self.assertEqual(run("capture", "check", self.config),
+                         (1, "orders: It is not installed.\nitems: as the configuration says\n", ""))
+
+    def test_install_and_uninstall(self):
+        self.assertEqual(run("capture", "install", self.config), (0, "orders: installed\nitems: installed\n", ""))
+        self.assertEqual(run("capture", "install", self.config), (0, "nothing to do\n", ""))
+        self.sql("INSERT INTO orders VALUES (1, 'a')")
+        self.assertEqual(self.rows(), ["event:orders.insert"])
+        self.sql("ALTER TABLE orders ADD COLUMN more TEXT")
+        status, out, _ = run("capture", "check", self.config, "--json")
+        self.assertEqual(status, 1)
+        self.assertIn("stale", json.loads(out)["captures"][0]["problems"][0])
+        self.assertEqual(json.loads(run("capture", "install", self.config, "--json")[1]), {"ok": True, "changed": ["orders"]})
+        self.assertEqual(run("capture", "uninstall", self.config, "items"), (0, "items: uninstalled\n", ""))
+        self.assertEqual(run("capture", "uninstall", self.config), (0, "orders: uninstalled\n", ""))
+        self.assertEqual(run("capture", "uninstall", self.config), (0, "nothing to do\n", ""))
+
+    def test_an_event_goes_its_way(self):
+        self.assertEqual(run("capture", "install", self.config)[0], 0)
+        self.sql("INSERT INTO orders VALUES (1, 'a')")
+        status, _, err = run("relay", self.config, "--once")
+        self.assertEqual(status, 0, err)
+        self.assertEqual(self.rows(), [])
+
+    def test_a_name_that_there_is_not_is_2(self):
+        status, out, err = run("capture", "check", self.config, "order")
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("there is no capture 'order'. Did you mean 'orders'?", err)
+
+    def test_a_table_that_there_is_not_is_1(self):
+        self.sql("DROP TABLE items")
+        status, out, err = run("capture", "install", self.config)
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("capture.items: there is no table items.", err)
+        self.assertEqual(self.sql("SELECT name FROM sqlite_master WHERE type = 'trigger'"), [])
+
+    def test_a_file_without_captures_is_2(self):
+        path = self.file({"brokers": {}, "outbox": {"type": "sqlite", "path": self.database}}, "without.json")
+        status, _, err = run("capture", "check", path)
+        self.assertEqual(status, 2)
+        self.assertIn("there is no section 'capture'", err)
 
 
 class ImportDat(Case):
@@ -1080,7 +1155,7 @@ class Manual(Case):
 
     def test_it_has_every_option(self):
         page = run("man")[1].replace("\\", "")
-        for command in ("check", "ping", "fire", "emit", "explain", "outbox", "relay", "dead", "import-dat", "man"):
+        for command in ("check", "ping", "fire", "emit", "explain", "outbox", "relay", "dead", "capture", "import-dat", "man"):
             self.assertIn(f".SS {command}\n", page)
             section = page.split(f".SS {command}\n")[1].split(".SS ")[0]
             for option in re.findall("--[a-z-]+", run(command, "--help")[1]):
@@ -1145,6 +1220,7 @@ class Completion(Case):
         self.line_after("action-triggers explain three.json ord", "action-triggers explain three.json order.imported ")
         self.line_after("action-triggers imp", "action-triggers import-dat ")
         self.line_after("action-triggers outbox sch", "action-triggers outbox schema ")
+        self.line_after("action-triggers capture uni", "action-triggers capture uninstall ")
         self.line_after("action-triggers dead re", "action-triggers dead replay ")
         self.line_after("action-triggers ping two.json --only m", "action-triggers ping two.json --only mails ")
 

@@ -12,6 +12,7 @@
 
 #include "action_triggers/broker_registry.hpp"
 #include "action_triggers/status.hpp"
+#include "capture/capture_section.hpp"
 #include "config/field_table.hpp"
 #include "outbox/outbox_section.hpp"
 #include "triggers/trigger_fields.hpp"
@@ -56,6 +57,7 @@ TEST(ReferencePageTest, HasTheLoadersTables) {
     check_table("configuration.md", type, registry.find(type)->fields());
   }
   check_table("configuration.md", "outbox", outbox_fields());
+  check_table("capture.md", "capture", capture_fields());
   check_table("triggers.md", "trigger", pointers_to(trigger_fields()));
   check_table("triggers.md", "target", pointers_to(target_fields()));
 }

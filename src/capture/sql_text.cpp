@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include "capture/sql_text.hpp"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "triggers/json_escape.hpp"
+
+namespace action_triggers::detail {
+namespace {
+
+std::string quoted(std::string_view text, char quote) {
+  std::string result(1, quote);
+  for (const char c : text) {
+    if (c == quote) result += c;
+    result += c;
+  }
+  return result + quote;
+}
+
+}  // namespace
+
+std::string sql_name(std::string_view name) { return quoted(name, '"'); }
+
+std::string sql_text(std::string_view text) { return quoted(text, '\''); }
+
+std::string pg_text(std::string_view text) {
+  if (text.find('\\') == std::string_view::npos) return sql_text(text);
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '\\') escaped += c;
+    escaped += c;
+  }
+  return "E" + sql_text(escaped);
+}
+
+std::string json_text_of(std::string_view text) {
+  std::string result = "\"";
+  append_escaped(result, text);
+  return result + '"';
+}
+
+std::string filled(std::string_view text, const std::vector<std::pair<std::string_view, std::string>>& values) {
+  std::string result;
+  while (!text.empty()) {
+    const std::size_t begin = text.find('@');
+    result.append(text.substr(0, begin));
+    if (begin == std::string_view::npos) break;
+    const std::size_t end = text.find('@', begin + 1);
+    const std::string_view name = text.substr(begin + 1, end - begin - 1);
+    const auto value = std::find_if(values.begin(), values.end(), [&](const auto& one) { return one.first == name; });
+    if (value != values.end()) result.append(value->second);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return result;
+}
+
+}  // namespace action_triggers::detail

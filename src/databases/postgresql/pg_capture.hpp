@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+/// What capture asks of PostgreSQL.
+#pragma once
+
+#include <memory>
+
+#include "action_triggers/export.hpp"
+#include "capture/capture_database.hpp"
+#include "outbox/outbox_config.hpp"
+
+namespace action_triggers::detail {
+
+/// Connects. Throws StoreError.
+ACTION_TRIGGERS_EXPORT std::unique_ptr<CaptureDatabase> open_pg_capture(const OutboxConfig& config);
+
+}  // namespace action_triggers::detail
