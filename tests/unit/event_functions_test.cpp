@@ -286,7 +286,7 @@ TEST_F(EventFunctionsTest, ComeAndGoWhileThreadsEmit) {
 }
 
 TEST_F(EventFunctionsTest, InACommitScopeItsMessagesWaitForTheCommit) {
-  make({"a"});
+  make();
   dispatcher_->on("e", pass_on_to_a);
   CommitScope scope(*dispatcher_);
   scope.emit("e", "rolled back");
