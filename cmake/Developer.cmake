@@ -12,7 +12,7 @@ function(action_triggers_developer_flags target)
 endfunction()
 
 if(ACTION_TRIGGERS_SANITIZE)
-  add_compile_options(-fsanitize=${ACTION_TRIGGERS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g)
+  add_compile_options(-fsanitize=${ACTION_TRIGGERS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${ACTION_TRIGGERS_SANITIZE})
 endif()
 # What makes a bug that corrupts memory end the process rather than run an attacker's code. Sanitizers find more, and do
