@@ -78,9 +78,9 @@ class ACTION_TRIGGERS_EXPORT SqliteTransaction : public OutboxTransaction {
   class Savepoint {
    private:
     friend class SqliteTransaction;
-    std::uint64_t number = 0;
-    std::size_t messages = 0;
-    std::size_t written = 0;
+    std::uint64_t number_ = 0;
+    std::size_t messages_ = 0;
+    std::size_t written_ = 0;
   };
   [[nodiscard]] Savepoint savepoint();
   /// Undoes what was done since, and drops the messages since; the savepoint stays. Throws std::runtime_error if it is

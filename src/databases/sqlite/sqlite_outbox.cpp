@@ -88,22 +88,22 @@ void SqliteTransaction::end() noexcept {
 SqliteTransaction::Savepoint SqliteTransaction::savepoint() {
   transaction_->require_open();
   Savepoint made;
-  made.number = transaction_->savepoint();
-  made.messages = size();
-  made.written = written_;
+  made.number_ = transaction_->savepoint();
+  made.messages_ = size();
+  made.written_ = written_;
   return made;
 }
 
 void SqliteTransaction::rollback_to(const Savepoint& savepoint) {
   transaction_->require_open();
-  transaction_->rollback_to(savepoint.number);
-  keep(savepoint.messages);
-  written_ = savepoint.written;
+  transaction_->rollback_to(savepoint.number_);
+  keep(savepoint.messages_);
+  written_ = savepoint.written_;
 }
 
 void SqliteTransaction::release(const Savepoint& savepoint) {
   transaction_->require_open();
-  transaction_->release(savepoint.number);
+  transaction_->release(savepoint.number_);
 }
 
 }  // namespace action_triggers
