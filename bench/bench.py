@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Measures action_triggers beside the raw client libraries and other clients, and writes docs/performance.md's table.
 
-machine.py says on what, measure.py, bursts.py, costs.py and triggers.py run the programs, goals.py says what is to be
-reached, report.py draws. Run it through scripts/bench, which builds the programs and starts the servers.
+machine.py says on what, measure.py, bursts.py, costs.py, triggers.py and scopes.py run the programs, goals.py says what is
+to be reached, report.py draws. Run it through scripts/bench, which builds the programs and starts the servers.
 """
 
 import argparse
@@ -16,10 +16,11 @@ import costs
 import machine
 import measure
 import report
+import scopes
 import triggers
 
 
-WITHOUT_SERVERS = {"destinations", "memory", "build", "bursts", "costs", "triggers"}
+WITHOUT_SERVERS = {"destinations", "memory", "build", "bursts", "costs", "triggers", "scopes"}
 
 
 def parts_of(bench, options):
@@ -38,7 +39,7 @@ def parts_of(bench, options):
              "rabbitmq": bench.rabbitmq_throughput, "latency": bench.latency, "idle": bench.idle,
              "memory": bench.memory, "build": bench.build_costs, "peers": lambda: bench.peers(options.peers),
              "bursts": lambda: bursts.run(bench, options.large), "costs": lambda: costs.run(bench),
-             "triggers": lambda: triggers.run(bench, options.event_ruler),
+             "triggers": lambda: triggers.run(bench, options.event_ruler), "scopes": lambda: scopes.run(bench),
              "curves": lambda: (bench.curves(), bench.in_flight())}
     unknown = sorted(set(options.only or []) - set(parts))
     if unknown:

@@ -58,6 +58,10 @@ GOALS = {(work, unit): (better, goal) for work, unit, better, goal in (
     ("10,000 triggers of one name, 2 match ÷ those 2 alone", "ns CPU/event", LOWER, 1.5),
     ("10,000 triggers of as many names, 2 match ÷ those 2 alone", "ns CPU/event", LOWER, 1.5),
     ("100 conditions on an event of 900 B, against event-ruler", "events/s", HIGHER, 3),
+    ("`fire()` in a scope ÷ `fire()`", "ns CPU/message", LOWER, 1.3),
+    ("`commit()` of 100 messages to one destination", "µs CPU", LOWER, 10),
+    ("`commit()` of 100 messages to ten destinations in turn", "µs CPU", LOWER, 10),
+    ("`rollback()` of 100 messages that nobody waits for", "µs CPU", LOWER, None),
     ("`reload()` of 1,000 destinations without change", "ms", LOWER, 20),
     ("the longest `fire()` meanwhile, less that without a reload", "ms", LOWER, 1),
 )}

@@ -2,7 +2,7 @@
 """Runs the measuring programs beside the raw client libraries and other clients, and keeps what they say.
 
 Every ratio is ours divided by theirs: the same work, on the same servers, in alternating runs (A B A B …), medians. What
-theirs can do in two ways is measured in both, and the better one counts. bursts.py, costs.py and triggers.py
+theirs can do in two ways is measured in both, and the better one counts. bursts.py, costs.py, triggers.py and scopes.py
 measure the rest.
 """
 

@@ -10,13 +10,14 @@
 ///     if (!delivery.wait().status.ok()) { … }                                     // or a callback
 ///
 /// The headers, in reading order: config.hpp (with kafka.hpp, rabbitmq.hpp, memory.hpp), message.hpp,
-/// trigger_dispatcher.hpp, delivery.hpp, status.hpp, stats.hpp, callback_scope.hpp; broker.hpp and broker_registry.hpp
-/// to add a broker; testing/ to test; json.hpp and async.hpp are optional.
+/// trigger_dispatcher.hpp, delivery.hpp, status.hpp, stats.hpp, callback_scope.hpp, commit_scope.hpp; broker.hpp and
+/// broker_registry.hpp to add a broker; testing/ to test; json.hpp and async.hpp are optional.
 #pragma once
 
 #include "action_triggers/broker.hpp"
 #include "action_triggers/broker_registry.hpp"
 #include "action_triggers/callback_scope.hpp"
+#include "action_triggers/commit_scope.hpp"
 #include "action_triggers/config.hpp"
 #include "action_triggers/delivery.hpp"
 #include "action_triggers/kafka.hpp"

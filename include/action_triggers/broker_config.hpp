@@ -84,6 +84,10 @@ struct ACTION_TRIGGERS_EXPORT BrokerConfig {
   /// compare it, never print it. Empty (in a configuration made by hand): only the same object counts as equal.
   std::string source;
 
+  /// Of a derived destination: what the target of a trigger adds, as text, by which a reload knows its successor. The
+  /// loader makes it. May contain credentials: compare it, never print it.
+  std::string derived_by;
+
   /// Destinations with an equal broker_type and an equal, non-empty connection_key share one lane and one connection.
   /// The loader makes it from the resolved conn_details unless the type's parser has set it. May contain credentials:
   /// compare it, never print it. Empty (in a configuration made by hand): a connection of its own.

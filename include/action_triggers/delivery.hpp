@@ -95,8 +95,9 @@ class ACTION_TRIGGERS_EXPORT Delivery {
 
   /// Blocks until the outcome is known, at the latest at the message's deadline (`params.timeout_secs`).
   /// The reference is valid as long as this object or a copy of it lives.
-  /// Throws std::logic_error in a callback on a lane's thread of the same dispatcher, where waiting could never end,
-  /// unless done().
+  /// What an open CommitScope holds has none before that ends; on the thread that fired it there this throws
+  /// std::logic_error. Throws std::logic_error in a callback on a lane's thread of the same dispatcher, where waiting
+  /// could never end, unless done().
   const DeliveryReport& wait() const&;
   DeliveryReport wait() &&;  ///< By value: `const auto& report = dispatcher.fire(…).wait();` must not dangle.
 

@@ -39,8 +39,9 @@ class FailureCallback {
 
 /// What these functions use must outlive the dispatcher: its destructor still calls them.
 struct DispatcherOptions {
-  /// Called for every report that is not ok, fire-and-forget ones included. Runs where callbacks run. A function with a
-  /// second parameter also gets the message, as a view that is valid during the call; copy() keeps it:
+  /// Called for every report that is neither ok nor rolled_back, fire-and-forget ones included. Runs where callbacks
+  /// run. A function with a second parameter also gets the message, as a view that is valid during the call; copy()
+  /// keeps it:
   ///
   ///     options.on_failure = [&](const at::DeliveryReport& report, const at::MessageView& message) {
   ///       dead_letters.save(report, message.copy());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The outbox in an application's PostgreSQL database. Link action_triggers::postgresql; docs/outbox.md says what is
-/// promised.
+/// The outbox in an application's PostgreSQL database, and commit scopes that follow its transactions. Link
+/// action_triggers::postgresql; docs/outbox.md says what is promised.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +10,7 @@
 
 #include "action_triggers/export.hpp"
 #include "action_triggers/outbox.hpp"
+#include "action_triggers/pg_scope.hpp"
 
 struct pg_conn;    // libpq's PGconn
 struct pg_result;  // libpq's PGresult
@@ -94,8 +95,8 @@ class ACTION_TRIGGERS_EXPORT PgTransaction : public OutboxTransaction {
   class Savepoint {
    private:
     friend class PgTransaction;
-    std::uint64_t number = 0;
-    std::size_t messages = 0;
+    std::uint64_t number_ = 0;
+    std::size_t messages_ = 0;
   };
   [[nodiscard]] Savepoint savepoint();
   /// Undoes what was done since, and drops the messages since; the savepoint stays. A transaction of which a statement

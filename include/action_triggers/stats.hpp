@@ -32,13 +32,15 @@ ACTION_TRIGGERS_EXPORT std::ostream& operator<<(std::ostream& out, ConnectionSta
 
 /// One destination since the dispatcher was made. Counts of messages unless said otherwise.
 struct BrokerStats {
-  std::uint64_t fired = 0;                                   ///< Every fire() at it, refused ones included.
+  /// Every fire() at it, refused ones included; what a CommitScope holds counts when it ends.
+  std::uint64_t fired = 0;
   std::uint64_t delivered = 0;                               ///< Reported ok.
-  std::uint64_t failed = 0;                                  ///< Reported not ok.
+  std::uint64_t failed = 0;                                  ///< Reported neither ok nor rolled_back.
   std::array<std::uint64_t, status_code_count> by_status{};  ///< Index: StatusCode.
   std::uint64_t retried = 0;                                 ///< Handed to the client library again.
   std::uint64_t late_outcomes = 0;  ///< The outcome arrived after the deadline had been reported.
-  std::uint64_t queued = 0;         ///< Not yet reported, or still held by the client library: what capacity counts.
+  /// Not yet reported, or still held by the client library or by an open CommitScope: what capacity counts.
+  std::uint64_t queued = 0;
   std::uint64_t queued_bytes = 0;
   std::uint64_t in_flight = 0;  ///< Of those, handed to the client library.
   ConnectionState state = ConnectionState::connecting;
@@ -55,7 +57,7 @@ struct TriggerStats {
   std::uint64_t matched = 0;   ///< Events of which it sent something, or tried to.
   std::uint64_t filtered = 0;  ///< Events that its `when`, or the `when` of each of its targets, left out.
   std::uint64_t sent = 0;      ///< Messages reported ok.
-  std::uint64_t failed = 0;    ///< Messages reported not ok, those that could not be made of their event included.
+  std::uint64_t failed = 0;    ///< Messages reported neither ok nor rolled_back; also those that could not be made.
   std::string last_error;      ///< The latest failure; empty if none.
 };
 
@@ -96,7 +98,12 @@ struct CloseReport {
   /// Not reported yet when close() returned, because a callback or the client library holds up the lane. They will be.
   std::size_t unfinished = 0;
 
-  [[nodiscard]] bool complete() const noexcept { return failed == 0 && abandoned == 0 && unfinished == 0; }
+  /// Held by open CommitScopes, and in none of the numbers above: reported when these end.
+  std::size_t in_open_scopes = 0;
+
+  [[nodiscard]] bool complete() const noexcept {
+    return failed == 0 && abandoned == 0 && unfinished == 0 && in_open_scopes == 0;
+  }
 };
 
 }  // namespace action_triggers

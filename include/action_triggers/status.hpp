@@ -59,9 +59,13 @@ enum class StatusCode : std::uint8_t {
 
   /// A bug, or an error of the client library that fits nothing above.
   internal,
+
+  /// Fired in a CommitScope that was rolled back: no broker has seen the message. What the application asked for, and
+  /// so no failure: on_failure does not hear of it. Never set by a Broker.
+  rolled_back,
 };
 
-inline constexpr std::size_t status_code_count = 13;
+inline constexpr std::size_t status_code_count = 14;
 
 /// The code's name as written above: "ok", "timed_out", …
 ACTION_TRIGGERS_EXPORT std::string_view to_string(StatusCode code) noexcept;

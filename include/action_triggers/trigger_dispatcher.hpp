@@ -27,6 +27,7 @@
 namespace action_triggers {
 
 class BrokerRegistry;
+class CommitScope;
 class ConfigWatcher;
 namespace detail {
 class DispatcherAccess;
@@ -40,6 +41,8 @@ class DispatcherAccess;
 ///
 /// In a child of fork() the dispatcher is dead: fire() reports `closed`, flush() is false, close() and the destructor
 /// return at once, and the parent's connections are left alone.
+///
+/// What belongs to a transaction is fired in a CommitScope (commit_scope.hpp).
 ///
 /// Callbacks run on the lane's thread (or DispatcherOptions::executor), outside all locks; exceptions in them are
 /// caught and counted. They run until the destructor is done, which reports what is left: all that a callback,
@@ -151,7 +154,8 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   bool off(std::string_view name);
 
   /// Waits until everything fired before the call has its outcome and its callbacks have run (or were handed to the
-  /// executor). False: `timeout` came first. In a callback: throws std::logic_error.
+  /// executor); open CommitScopes are not waited for. False: `timeout` came first. In a callback: throws
+  /// std::logic_error.
   template <class Rep, class Period>
   bool flush(std::chrono::duration<Rep, Period> timeout) {
     return flush_within(saturated(timeout));
@@ -173,8 +177,8 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   }
 
   /// Refuses further fires (they report `closed`), waits up to `timeout` for what is under way, then reports the rest
-  /// as `closed`. Returns `timeout` + 2 s later at most. A second call counts only what is unfinished. In a callback:
-  /// throws std::logic_error.
+  /// as `closed`; open CommitScopes are counted, not waited for. Returns `timeout` + 2 s later at most. A second call
+  /// counts only what is unfinished. In a callback: throws std::logic_error.
   template <class Rep, class Period>
   CloseReport close(std::chrono::duration<Rep, Period> timeout) {
     return close_within(saturated(timeout));
@@ -203,6 +207,7 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   [[nodiscard]] Stats stats() const;
 
  private:
+  friend class CommitScope;
   friend class ConfigWatcher;
   friend class detail::DispatcherAccess;
   /// The same; `files`: what the configuration was read from, as far as it could be.
@@ -220,7 +225,7 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   bool connected_within(std::string_view destination, std::chrono::nanoseconds timeout);
 
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace action_triggers

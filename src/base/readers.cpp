@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <mutex>
+#include <new>
 #include <thread>
 
 namespace action_triggers::detail {
@@ -42,7 +43,9 @@ Reader* take_one_that_is_free() noexcept {
 }
 
 Reader* make_one() {
+  static std::atomic<std::uint32_t> last_number{0};
   auto* const made = new Reader;
+  made->number = last_number.fetch_add(1, std::memory_order_relaxed) + 1;
   made->next = all_readers.load(std::memory_order_relaxed);
   while (!all_readers.compare_exchange_weak(made->next, made, std::memory_order_acq_rel)) {
   }
@@ -63,6 +66,16 @@ Reader& make_reader_of_thread() {
     [[maybe_unused]] static thread_local const GiveBack at_the_end;
   }
   return reader;
+}
+
+void make_ready_to_read() noexcept {
+  while (reader_of_thread == nullptr) {
+    try {
+      make_reader_of_thread();
+    } catch (const std::bad_alloc&) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
 }
 
 bool is_reading() noexcept {

@@ -20,6 +20,7 @@ struct alignas(64) Reader {
   std::atomic<std::uint64_t> count{0};
   std::atomic<bool> taken{true};  // by a thread; false: another one may have it
   Reader* next = nullptr;
+  std::uint32_t number = 0;  // not 0, and no other one's
 };
 
 extern constinit thread_local Reader* reader_of_thread;
@@ -54,6 +55,14 @@ class ReadSection {
   Reader& reader_;
   bool is_outer_ = false;
 };
+
+/// A number that tells the calling thread from all others that run; 0: it has never read.
+[[nodiscard]] inline std::uint32_t this_thread() noexcept {
+  return reader_of_thread == nullptr ? 0 : reader_of_thread->number;
+}
+
+/// Afterwards a section of this thread throws nothing. For who cannot say that there is no memory: waits for some.
+void make_ready_to_read() noexcept;
 
 /// Whether the calling thread is inside a section.
 [[nodiscard]] bool is_reading() noexcept;

@@ -307,10 +307,11 @@ std::shared_ptr<const BrokerConfig> derive_broker(LoadContext& context, const st
   const std::size_t warnings_before = findings.warnings.size();
   BrokerReader reader(context, name, entry, pointer);
   reader.keep_values();
-  std::shared_ptr<const BrokerConfig> broker = reader.read_config();
+  std::unique_ptr<BrokerConfig> broker = reader.read_config();
+  if (broker != nullptr) broker->derived_by = canonical_text(more);
   findings.warnings.resize(warnings_before);  // its base has had them
   if (is_incomplete) context.completed.insert(name);
-  return findings.problems.size() == problems_before ? broker : nullptr;
+  return findings.problems.size() == problems_before ? std::move(broker) : nullptr;
 }
 
 RootSection brokers_section() {

@@ -10,7 +10,7 @@ std::string_view to_string(StatusCode code) noexcept {
   static constexpr std::array<std::string_view, status_code_count> names{
       "ok",        "invalid_argument", "not_found",       "unroutable",        "rejected",
       "too_large", "queue_full",       "unauthenticated", "permission_denied", "unavailable",
-      "timed_out", "closed",           "internal"};
+      "timed_out", "closed",           "internal",        "rolled_back"};
   const auto index = static_cast<std::size_t>(code);
   return index < names.size() ? names[index] : "unknown";
 }

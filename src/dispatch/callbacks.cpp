@@ -34,7 +34,7 @@ void Callbacks::log(LogLevel level, std::string_view component, std::string_view
 bool Callbacks::hears_failures() const noexcept { return options.on_failure && !in_on_failure; }
 
 void Callbacks::run(Record& record, const DeliveryReport& report) noexcept {
-  const bool failure = !report.status.ok() && hears_failures();
+  const bool failure = is_failure(report.status.code()) && hears_failures();
   if (!record.callback && !failure) return;
   if (options.executor) {
     try {

@@ -12,6 +12,11 @@
 
 namespace action_triggers::detail {
 
+/// Whether it is one for on_failure and for what counts failures: a rollback is what the application asked for.
+constexpr bool is_failure(StatusCode code) noexcept {
+  return code != StatusCode::ok && code != StatusCode::rolled_back;
+}
+
 /// Shared by all lanes of a dispatcher, and by tasks on the executor: lives as long as the last of them.
 class Callbacks : public std::enable_shared_from_this<Callbacks> {
  public:

@@ -5,6 +5,9 @@
 /// report, so that a callback may fire; but what the broker still holds beyond its outcome (a deadline came first) when
 /// it is reported and the broker has completed it, whichever comes last: LaneCore::reported() or released_by_broker().
 /// A fire() that finds no memory for its record gives back its own (Dispatcher::fire()).
+///
+/// What open commit scopes hold is counted apart: it takes room from others, and a lane that closes or a destination
+/// that goes does not wait for it. At commit it moves over, unless the capacity is closed.
 #pragma once
 
 #include <algorithm>
@@ -29,16 +32,42 @@ class Capacity {
   /// the newer ones.
   Answer reserve(std::size_t bytes, bool slack) noexcept {
     if (bytes > max_bytes_) return Answer::too_large;
-    const unsigned factor = slack ? 2 : 1;
     // Not added first and taken back: what is refused would count for a moment.
     std::uint64_t before = used_.load(std::memory_order_relaxed);
     do {
       if ((before & closed_bit) != 0) return Answer::closed;
-      if (messages_in(before) >= factor * max_messages_ || bytes_in(before) + bytes > factor * max_bytes_) {
-        return Answer::full;
-      }
+      if (!has_room(before + scoped_.load(std::memory_order_relaxed), bytes, slack)) return Answer::full;
     } while (!used_.compare_exchange_weak(before, before + one_message + bytes, std::memory_order_seq_cst));
     return Answer::reserved;
+  }
+
+  /// Any thread. The same for a message that an open commit scope holds. Where threads reserve inside and outside of
+  /// scopes at the same moment, the limits may be exceeded by a message for each of these threads.
+  Answer reserve_in_scope(std::size_t bytes, bool slack) noexcept {
+    if (bytes > max_bytes_) return Answer::too_large;
+    std::uint64_t before = scoped_.load(std::memory_order_relaxed);
+    do {
+      const std::uint64_t used = used_.load(std::memory_order_relaxed);
+      if ((used & closed_bit) != 0) return Answer::closed;
+      if (!has_room(used + before, bytes, slack)) return Answer::full;
+    } while (!scoped_.compare_exchange_weak(before, before + one_message + bytes, std::memory_order_seq_cst));
+    return Answer::reserved;
+  }
+
+  /// Any thread. For messages that were reserved in a scope, here or at a destination that this one succeeds: whatever
+  /// the limits, since a commit does not fail. Release them there. False: closed.
+  bool take_from_scope(std::uint64_t messages, std::uint64_t bytes) noexcept {
+    std::uint64_t before = used_.load(std::memory_order_relaxed);
+    do {
+      if ((before & closed_bit) != 0) return false;
+    } while (!used_.compare_exchange_weak(before, before + messages * one_message + bytes, std::memory_order_seq_cst));
+    return true;
+  }
+
+  /// Any thread.
+  void release_in_scope(std::uint64_t messages, std::uint64_t bytes) noexcept {
+    scoped_.fetch_sub(messages * one_message + bytes, std::memory_order_seq_cst);
+    if (waiting_.load(std::memory_order_seq_cst) != 0) wake_if_enough();
   }
 
   /// Any thread.
@@ -53,7 +82,7 @@ class Capacity {
     waiting_.fetch_add(1, std::memory_order_seq_cst);
     const std::uint32_t seen = released_.load(std::memory_order_seq_cst);
     const std::uint64_t before = used_.load(std::memory_order_seq_cst);
-    const std::uint64_t messages = messages_in(before);
+    const std::uint64_t messages = messages_in(before) + messages_in_scopes();
     wake_at_.store(messages - std::min(messages, std::max<std::uint64_t>(messages / 8, 1)), std::memory_order_seq_cst);
     const TimePoint latest = std::min(deadline, std::chrono::steady_clock::now() + longest_wait);
     if (messages != 0 && (before & closed_bit) == 0) futex_wait(released_, seen, latest);
@@ -69,6 +98,13 @@ class Capacity {
 
   [[nodiscard]] std::uint64_t messages() const noexcept { return messages_in(used_.load(std::memory_order_seq_cst)); }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_in(used_.load(std::memory_order_relaxed)); }
+  /// What is not in the two above.
+  [[nodiscard]] std::uint64_t messages_in_scopes() const noexcept {
+    return messages_in(scoped_.load(std::memory_order_seq_cst));
+  }
+  [[nodiscard]] std::uint64_t bytes_in_scopes() const noexcept {
+    return bytes_in(scoped_.load(std::memory_order_relaxed));
+  }
 
  private:
   // closed: 1 bit | messages: 25 bits | bytes: 38 bits. The loader keeps the limits far enough below for `slack`.
@@ -78,8 +114,12 @@ class Capacity {
   static std::uint64_t messages_in(std::uint64_t used) noexcept { return (used & ~closed_bit) / one_message; }
   static std::uint64_t bytes_in(std::uint64_t used) noexcept { return used & (one_message - 1); }
 
+  [[nodiscard]] bool has_room(std::uint64_t used, std::size_t bytes, bool slack) const noexcept {
+    const unsigned factor = slack ? 2 : 1;
+    return messages_in(used) < factor * max_messages_ && bytes_in(used) + bytes <= factor * max_bytes_;
+  }
   void wake_if_enough() noexcept {
-    if (messages() <= wake_at_.load(std::memory_order_seq_cst)) wake();
+    if (messages() + messages_in_scopes() <= wake_at_.load(std::memory_order_seq_cst)) wake();
   }
   void wake() noexcept {
     released_.fetch_add(1, std::memory_order_seq_cst);
@@ -87,6 +127,7 @@ class Capacity {
   }
 
   std::atomic<std::uint64_t> used_{0};
+  std::atomic<std::uint64_t> scoped_{0};  // the same for open commit scopes
   const std::size_t max_messages_;
   const std::size_t max_bytes_;
   std::atomic<std::uint32_t> waiting_{0};   // threads in wait()

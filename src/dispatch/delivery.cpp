@@ -28,7 +28,9 @@ bool Delivery::done() const {
 /// In a callback on a lane's thread.
 void Delivery::refuse_to_wait(const char* what) const {
   const detail::ReadSection reading;  // as long as the outcome is not known, the destination is there
-  if (!done()) detail::refuse_on_lane_thread_of(record_->dest().lane->callbacks(), what);
+  if (done()) return;
+  const detail::Lane* const lane = record_->shared_dest().lane;  // nullptr: a scope is about to say `rolled_back`
+  if (lane != nullptr) detail::refuse_on_lane_thread_of(lane->callbacks(), what);
 }
 
 DeliveryReport Delivery::wait() && { return static_cast<const Delivery&>(*this).wait(); }
@@ -36,6 +38,10 @@ DeliveryReport Delivery::wait() && { return static_cast<const Delivery&>(*this).
 const DeliveryReport& Delivery::wait() const& {
   if (!done()) {
     refuse_to_wait("Delivery::wait");
+    if (record_->scope_thread.load(std::memory_order_relaxed) == detail::this_thread()) {
+      throw std::logic_error(
+          "Delivery::wait for a message of this thread's own commit scope could never end: commit or roll back before");
+    }
     record_->wait_until(TimePoint::max());
   }
   return *record_->report;

@@ -105,6 +105,7 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   const std::string name;
   const Overflow overflow;
   const bool findable;
+  std::atomic<bool> is_replaced{false};  // it was removed, or another one has its name: set before that one is found
   Lane* lane = nullptr;
 
   // What fire() writes.

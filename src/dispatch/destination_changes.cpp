@@ -242,6 +242,7 @@ std::unique_ptr<const DestinationTable> Dispatcher::publish(Change& change,
   removed_.insert(removed_.end(), change.leaving.begin(), change.leaving.end());
   destinations_ = std::move(change.after);
   auto old = std::exchange(owned_table_, std::move(change.table));
+  for (const auto& one : removed_) one->is_replaced.store(true, std::memory_order_relaxed);
   table_.store(owned_table_.get(), std::memory_order_seq_cst);
   if (swap) swap();
   if (closed_) {  // close() came meanwhile
@@ -272,11 +273,12 @@ void Dispatcher::free_what_is_gone() {
   {
     const std::lock_guard lock(mutex_);
     for (const auto& one : removed_) {
-      if (one->is_gone.load(std::memory_order_acquire)) gone.push_back(one);
+      // A commit scope that holds a message of it still looks at it.
+      if (one->is_gone.load(std::memory_order_acquire) && one->capacity.messages_in_scopes() == 0) gone.push_back(one);
     }
     if (gone.empty()) return;
     for (const auto& one : gone) add_counts(past_[one->name], *one);
-    std::erase_if(removed_, [](const auto& one) { return one->is_gone.load(std::memory_order_acquire); });
+    std::erase_if(removed_, [&](const auto& one) { return std::find(gone.begin(), gone.end(), one) != gone.end(); });
     const auto is_used = [&](const auto& lane) {
       return std::any_of(removed_.begin(), removed_.end(), [&](const auto& one) { return one->lane == lane.get(); });
     };

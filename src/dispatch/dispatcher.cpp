@@ -26,6 +26,15 @@ std::string no_such_destination(std::string_view name) {
   return "no destination is named '" + std::string(name) + "' in the configuration";
 }
 
+std::string text_of_full(const Destination& destination) {
+  const Capacity& capacity = destination.capacity;
+  const std::uint64_t in_scopes = capacity.messages_in_scopes();
+  return "'" + destination.name + "' holds " + std::to_string(capacity.messages() + in_scopes) + " messages (" +
+         std::to_string(capacity.bytes() + capacity.bytes_in_scopes()) + " bytes) without an outcome" +
+         (in_scopes > 0 ? ", " + std::to_string(in_scopes) + " of them in open commit scopes" : "") +
+         "; the broker is too slow or away, or raise params.max_queued_messages / max_queued_bytes";
+}
+
 TimePoint later(std::chrono::nanoseconds timeout) {
   return Clock::now() + std::clamp<std::chrono::nanoseconds>(timeout, std::chrono::nanoseconds::zero(), longest_wait);
 }
@@ -61,7 +70,10 @@ Dispatcher::Dispatcher(const Configs& configs, const BrokerRegistry& registry, D
   }
 }
 
-Dispatcher::~Dispatcher() {
+Dispatcher::~Dispatcher() { shut_down(); }
+
+void Dispatcher::shut_down() {
+  if (std::exchange(is_shut_down_, true)) return;
   if (is_in_child()) {
     // Not even destroyed: their threads are the parent's, and what they were doing at the fork is half done here.
     static_cast<void>(new (std::nothrow) std::vector<LaneEntry>(std::move(lanes_)));
@@ -94,12 +106,21 @@ Destination* Dispatcher::of(const BrokerConfig& config) const {
 
 // --------------------------------------------------------------------------------------------------------------- fire
 
-inline Capacity::Answer Dispatcher::reserve(Destination& destination, std::size_t bytes) const {
+namespace {
+
+inline Capacity::Answer reserve_now(Destination& destination, std::size_t bytes, bool in_scope) noexcept {
+  const bool slack = destination.overflow == Overflow::drop_oldest;
+  return in_scope ? destination.capacity.reserve_in_scope(bytes, slack) : destination.capacity.reserve(bytes, slack);
+}
+
+}  // namespace
+
+inline Capacity::Answer Dispatcher::reserve(Destination& destination, std::size_t bytes, bool in_scope) const {
   if (is_in_child()) return Capacity::Answer::closed;
   if (bytes > largest_message) return Capacity::Answer::too_large;
-  const Capacity::Answer answer = destination.capacity.reserve(bytes, destination.overflow == Overflow::drop_oldest);
+  const Capacity::Answer answer = reserve_now(destination, bytes, in_scope);
   if (answer != Capacity::Answer::full || destination.overflow != Overflow::block) return answer;
-  return block(destination, bytes);
+  return block(destination, bytes, in_scope);
 }
 
 Delivery Dispatcher::fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback) {
@@ -135,7 +156,8 @@ Delivery Dispatcher::fire(std::string_view name, const MessageParts& parts, Deli
 Delivery Dispatcher::fire(Destination& destination, const MessageParts& parts, DeliveryCallback&& callback,
                           FireOrigin& origin) {
   const std::size_t bytes = Payload::counted_bytes(parts);
-  const Capacity::Answer answer = reserve(destination, bytes);
+  const bool in_scope = origin.scope != nullptr;
+  const Capacity::Answer answer = reserve(destination, bytes, in_scope);
   if (answer != Capacity::Answer::reserved) return refuse(destination, answer, parts, std::move(callback), origin);
   Record* record = nullptr;
   try {
@@ -146,7 +168,7 @@ Delivery Dispatcher::fire(Destination& destination, const MessageParts& parts, D
       record = Record::make(destination, parts, bytes, id, std::move(callback));
     }
   } catch (...) {
-    destination.capacity.release(1, bytes);
+    in_scope ? destination.capacity.release_in_scope(1, bytes) : destination.capacity.release(1, bytes);
     throw;
   }
   if (origin.shared && origin.first == nullptr) {
@@ -155,7 +177,12 @@ Delivery Dispatcher::fire(Destination& destination, const MessageParts& parts, D
   }
   record->observer = origin.observer;
   Delivery delivery = record->handle();
-  destination.lane->push(*record);
+  if (in_scope) {
+    record->scope_thread.store(this_thread(), std::memory_order_relaxed);
+    origin.scope->push_newest(*record);
+  } else {
+    destination.lane->push(*record);
+  }
   return delivery;
 }
 
@@ -179,6 +206,12 @@ Capacity::Answer Dispatcher::offer(Destination& destination, const MessageParts&
   return answer;
 }
 
+Delivery Dispatcher::fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback,
+                          RecordList& scope) {
+  FireOrigin origin{.scope = &scope};
+  return fire(name, parts, std::move(callback), origin);
+}
+
 std::string Dispatcher::why_unknown(std::string_view name) const {
   const std::lock_guard lock(mutex_);
   const auto incomplete = incomplete_.find(name);
@@ -195,13 +228,13 @@ Delivery Dispatcher::refuse_unknown(std::string_view name, const MessageParts& p
 }
 
 /// Waits for capacity, but not on a lane's thread of this dispatcher, which would have to release some meanwhile.
-Capacity::Answer Dispatcher::block(Destination& destination, std::size_t bytes) const {
+Capacity::Answer Dispatcher::block(Destination& destination, std::size_t bytes, bool in_scope) const {
   Capacity::Answer answer = Capacity::Answer::full;
   if (on_lane_thread_of(*callbacks_)) return answer;
   const TimePoint deadline = later(std::min<std::chrono::milliseconds>(destination.config->max_block, longest_wait));
   while (answer == Capacity::Answer::full && Clock::now() < deadline) {
     destination.capacity.wait(deadline);
-    answer = destination.capacity.reserve(bytes, false);
+    answer = reserve_now(destination, bytes, in_scope);
   }
   return answer;
 }
@@ -225,10 +258,7 @@ Delivery Dispatcher::refuse(Destination& destination, Capacity::Answer answer, c
       return with(StatusCode::too_large, "a message of " + std::to_string(bytes) + " bytes can never fit '" + name +
                                              "'; raise params.max_queued_bytes");
     default:
-      return with(StatusCode::queue_full, "'" + name + "' holds " + std::to_string(destination.capacity.messages()) +
-                                              " messages (" + std::to_string(destination.capacity.bytes()) +
-                                              " bytes) without an outcome; the broker is too slow or away, or raise "
-                                              "params.max_queued_messages / max_queued_bytes");
+      return with(StatusCode::queue_full, text_of_full(destination));
   }
 }
 
@@ -340,6 +370,7 @@ CloseReport Dispatcher::end(std::chrono::nanoseconds timeout) {
     for (const auto& lane : all) lane->begin_close(deadline);
   }
   CloseReport report;
+  for (const auto& destination : destinations) report.in_open_scopes += destination->capacity.messages_in_scopes();
   for (const auto& lane : all) {
     if (!on_lane_thread_of(*callbacks_)) lane->wait_until_ended(is_first ? deadline + grace_after_close : deadline);
     if (is_first) {

@@ -20,6 +20,7 @@
 #include "dispatch/callbacks.hpp"
 #include "dispatch/destination_table.hpp"
 #include "dispatch/lane.hpp"
+#include "dispatch/record.hpp"
 
 namespace action_triggers::detail {
 
@@ -31,6 +32,8 @@ struct FireOrigin {
   /// for them is `first`, and must be kept (by its Delivery) as long as this is used.
   bool shared = false;
   const Record* first = nullptr;
+  /// The messages of an open commit scope, which this one joins instead of going to its lane. nullptr: it is sent.
+  RecordList* scope = nullptr;
 };
 
 /// What a configuration has beside the destinations that can be fired at by name.
@@ -51,7 +54,11 @@ class Dispatcher {
   /// std::system_error if a thread cannot be started.
   Dispatcher(const Configs& configs, const BrokerRegistry& registry, DispatcherOptions options,
              MoreDestinations more = {});
+  /// shut_down(), if that has not been called.
   ~Dispatcher();
+  /// What a destructor does for those that use it: closes, and ends the threads. Afterwards it is closed, and can be
+  /// asked as before. Once.
+  void shut_down();
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
@@ -74,6 +81,14 @@ class Dispatcher {
   /// record, and the observer is not called. Inside a ReadSection. Throws std::bad_alloc, and then there is none
   /// either.
   Capacity::Answer offer(Destination& destination, const MessageParts& parts, OutcomeObserver& observer);
+  /// For a commit scope, see FireOrigin::scope.
+  Delivery fire(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback, RecordList& scope);
+  /// Sends what a scope holds: to each lane as one chain, in the order of firing. What a destination holds that was
+  /// replaced goes to the one that has its place now. Of what cannot be sent any more the outcome is `closed`; then
+  /// callbacks run in here. In a child of fork() nothing is sent or reported. `messages` is empty afterwards.
+  void commit(RecordList& messages) noexcept;
+  /// The outcome of what a scope holds is `rolled_back`; callbacks run in here. `why`: the status' text.
+  void roll_back(RecordList& messages, std::string_view why) noexcept;
   /// A fire that its caller refuses: `status` is its outcome.
   Delivery refuse(Destination& destination, const MessageParts& parts, DeliveryCallback&& callback,
                   const FireOrigin& origin, Status status) {
@@ -120,14 +135,17 @@ class Dispatcher {
   struct Change;
 
   [[nodiscard]] bool is_in_child() const noexcept;
-  [[nodiscard]] Capacity::Answer reserve(Destination& destination, std::size_t bytes) const;
-  Capacity::Answer block(Destination& destination, std::size_t bytes) const;
+  [[nodiscard]] Capacity::Answer reserve(Destination& destination, std::size_t bytes, bool in_scope = false) const;
+  Capacity::Answer block(Destination& destination, std::size_t bytes, bool in_scope) const;
   Delivery refuse_unknown(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback,
                           const FireOrigin& origin);
   Delivery refuse(Destination& destination, Capacity::Answer answer, const MessageParts& parts,
                   DeliveryCallback&& callback, const FireOrigin& origin);
   Delivery refuse(Destination* destination, std::string_view name, const MessageParts& parts,
                   DeliveryCallback&& callback, const FireOrigin& origin, Status status);
+  Destination* take_from_scope(Destination& destination, std::uint64_t messages, std::uint64_t bytes) noexcept;
+  [[nodiscard]] Destination* successor_of(const Destination& destination) const noexcept;
+  void end_in_scope(RecordList& messages, StatusCode code, std::string_view why) noexcept;
   std::shared_ptr<Lane> make_lane(Lane::Destinations destinations, const BrokerRegistry& registry) const;
   void carry_out(Change& change, const BrokerRegistry& registry, TimePoint deadline, const std::function<void()>& swap);
   void prepare(Change& change, TimePoint deadline);
@@ -156,6 +174,7 @@ class Dispatcher {
   Lane::Destinations removed_;                                  // as long as their lanes have to do with them
   std::map<std::string, BrokerStats, std::less<>> past_;        // what those have counted that are freed
   bool closed_ = false;
+  bool is_shut_down_ = false;
 };
 
 }  // namespace action_triggers::detail

@@ -101,8 +101,8 @@ void Lane::start() {
   thread_ = Thread(thread_name_, [self = shared_from_this()] { self->run(); });
 }
 
-void Lane::push(Record& record) noexcept {
-  queue_.push(&record);
+void Lane::push(Record& first, Record& last) noexcept {
+  queue_.push(&first, &last);
   // Both this load and push()'s exchange are sequentially consistent, as are their counterparts in sleep(): either this
   // sees that the lane sleeps, or the lane sees the message before it does.
   if (asleep_.load(std::memory_order_seq_cst) && asleep_.exchange(false, std::memory_order_seq_cst)) wake_up_->wake();

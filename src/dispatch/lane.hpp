@@ -34,7 +34,9 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void start();
 
   /// Any thread.
-  void push(Record& record) noexcept;
+  void push(Record& record) noexcept { push(record, record); }
+  /// Several at once, linked as MpscQueue wants it.
+  void push(Record& first, Record& last) noexcept;
   /// False: the lane has ended, everything has its outcome; the command is still the caller's.
   bool push(LaneCommand& command);
   /// The wall clock as of the lane's last turn; of now if the lane sleeps. For ids.

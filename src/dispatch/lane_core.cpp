@@ -386,7 +386,7 @@ void LaneCore::count_for_close(const Record& record) {
   if (record.result.code == StatusCode::ok) {
     close_counts_.delivered.add(1);
   } else if (record.result.code == StatusCode::closed) {
-    record.dest().counters.abandoned_at_close.add(1);
+    if (!record.durable) record.dest().counters.abandoned_at_close.add(1);  // it is still in its outbox
   } else {
     close_counts_.failed.add(1);
   }

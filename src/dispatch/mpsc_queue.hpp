@@ -22,10 +22,13 @@ class MpscQueue {
 
   /// Any thread. Wait-free. The exchange is sequentially consistent: a producer that afterwards reads (seq_cst) that
   /// the consumer is awake can rely on the consumer's next empty() to see this push.
-  void push(QueueNode* node) noexcept {
-    node->next_in_queue.store(nullptr, std::memory_order_relaxed);
-    QueueNode* previous = newest_.exchange(node, std::memory_order_seq_cst);
-    previous->next_in_queue.store(node, std::memory_order_release);
+  void push(QueueNode* node) noexcept { push(node, node); }
+
+  /// Several at once, with nothing of other producers in between: `first` to `last` are linked already.
+  void push(QueueNode* first, QueueNode* last) noexcept {
+    last->next_in_queue.store(nullptr, std::memory_order_relaxed);
+    QueueNode* previous = newest_.exchange(last, std::memory_order_seq_cst);
+    previous->next_in_queue.store(first, std::memory_order_release);
   }
 
   /// Consumer only. nullptr: empty, or the next producer is between its exchange and its link (then empty() is false).

@@ -36,6 +36,13 @@ Destination& Record::dest() const noexcept {
   return const_cast<Destination&>(static_cast<const Destination&>(*destination_));  // as the constructor got it
 }
 
+Destination& Record::shared_dest() const noexcept {
+  const DestinationRef* const now = std::atomic_ref(const_cast<Record*>(this)->destination_).load();
+  return const_cast<Destination&>(static_cast<const Destination&>(*now));
+}
+
+void Record::send_to(Destination& destination) noexcept { std::atomic_ref(destination_).store(&destination); }
+
 Record::~Record() = default;
 
 Record* Record::make(Destination& destination, const MessageParts& parts, std::size_t counted_bytes,

@@ -41,6 +41,9 @@ struct Record final : OutboundMessage, QueueNode {
   /// Makes `report` visible to Deliveries, and wakes whoever waits. Once.
   void set_done() noexcept;
   [[nodiscard]] bool done() const noexcept { return state.load(std::memory_order_acquire) == is_done; }
+  /// Somebody holds a Delivery, or gave a callback. Nobody can come to hold a Delivery anew: with only the lane's
+  /// reference left, nobody will look.
+  [[nodiscard]] bool is_awaited() const noexcept { return callback || references.load(std::memory_order_acquire) > 1; }
   /// Waits for set_done() until `deadline`; false: it came first.
   bool wait_until(TimePoint deadline) noexcept;
 
@@ -48,6 +51,10 @@ struct Record final : OutboundMessage, QueueNode {
   void count_attempt(int change) noexcept;
 
   [[nodiscard]] Destination& dest() const noexcept;
+  /// The same on a thread that shares the record, since send_to() may be called meanwhile.
+  [[nodiscard]] Destination& shared_dest() const noexcept;
+  /// Another destination instead. Of a record in a commit scope only: no lane has it yet.
+  void send_to(Destination& destination) noexcept;
 
   /// Until the outcome is decided; the lane's only, which fills it: the thread that fires does not touch these lines.
   struct Queued {
@@ -69,13 +76,16 @@ struct Record final : OutboundMessage, QueueNode {
   };
 
   // The lane's only. (Small ones first: they lie in the padding of what is before.)
-  bool in_flight = false;         // the broker holds it
-  bool waits_apart = false;       // in DestinationQueue's list of refused messages, not in the order
-  bool resolved = false;          // its outcome is decided: `result` instead of `queued`
-  bool reported = false;          // and has been reported
+  bool in_flight : 1 = false;     // the broker holds it
+  bool waits_apart : 1 = false;   // in DestinationQueue's list of refused messages, not in the order
+  bool resolved : 1 = false;      // its outcome is decided: `result` instead of `queued`
+  bool reported : 1 = false;      // and has been reported
   bool holds_capacity = true;     // until it is released
   bool may_have_arrived = false;  // by an earlier attempt
   bool durable = false;           // of an outbox, see durable.hpp; has an observer. Unchanged once it is fired
+
+  // Shared. The thread whose open commit scope has the record, as this_thread() (base/readers.hpp) says; 0: none.
+  std::atomic<std::uint32_t> scope_thread{0};
 
   const DeliveryCallback callback;
   OutcomeObserver* observer = nullptr;  // the relay's; outlives the record
@@ -88,8 +98,8 @@ struct Record final : OutboundMessage, QueueNode {
   std::uint32_t flush_group = 0;           // the lane's only
   std::unique_ptr<DeliveryReport> report;  // written before set_done(), if somebody may look at it afterwards
 
-  // The lane's only.
-  Record* older = nullptr;  // neighbours in the destination's list
+  // The lane's only, and before that its commit scope's.
+  Record* older = nullptr;  // neighbours in the destination's list, or in the scope's
   Record* newer = nullptr;
   union {
     Queued queued;
@@ -107,6 +117,7 @@ class RecordList {
  public:
   [[nodiscard]] bool empty() const noexcept { return oldest_ == nullptr; }
   [[nodiscard]] Record* oldest() const noexcept { return oldest_; }
+  [[nodiscard]] Record* newest() const noexcept { return newest_; }
 
   void push_newest(Record& record) noexcept { insert_before(nullptr, record); }
   /// nullptr: as the newest.

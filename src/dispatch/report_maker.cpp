@@ -35,8 +35,7 @@ DeliveryReport& keep_report(Record& record) {
 
 bool ReportMaker::needs_report(const Record& record) const noexcept {
   if (record.durable && record.result.code == StatusCode::closed) return false;  // it is still in its outbox
-  return record.callback || record.references.load(std::memory_order_acquire) > 1 ||
-         (on_failure_is_set_ && record.result.code != StatusCode::ok);
+  return record.is_awaited() || (on_failure_is_set_ && record.result.code != StatusCode::ok);
 }
 
 void ReportMaker::keep_text(Record& record, Status&& status) const noexcept {

@@ -14,8 +14,7 @@ class ReportMaker {
   ReportMaker(bool on_failure_is_set, bool reports_outlive_calls)
       : on_failure_is_set_(on_failure_is_set), reports_outlive_calls_(reports_outlive_calls) {}
 
-  /// Somebody holds a Delivery, or gave a callback. Nobody can come to hold a Delivery anew: with only the lane's
-  /// reference left, nobody will look.
+  /// Record::is_awaited(), or on_failure will look.
   [[nodiscard]] bool needs_report(const Record& record) const noexcept;
 
   /// Keeps the text of a failure for the report. Without memory there will be a report without it.

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "dispatch/callbacks.hpp"
 #include "dispatch/destination.hpp"
 #include "dispatch/lane.hpp"
 
@@ -16,11 +17,11 @@ void add_counts(BrokerStats& stats, const Destination& destination) {
     const std::uint64_t outcomes = counters.outcomes[code].get() + refused;
     stats.by_status[code] += outcomes;
     refused_in_fire += refused;
-    if (code != 0) stats.failed += outcomes;
+    if (is_failure(static_cast<StatusCode>(code))) stats.failed += outcomes;
   }
   stats.delivered = stats.by_status[0];
-  stats.queued += destination.capacity.messages();
-  stats.queued_bytes += destination.capacity.bytes();
+  stats.queued += destination.capacity.messages() + destination.capacity.messages_in_scopes();
+  stats.queued_bytes += destination.capacity.bytes() + destination.capacity.bytes_in_scopes();
   stats.fired += refused_in_fire + destination.accepted();  // after the outcomes, which it is never less than
   stats.in_flight += counters.in_flight.get();
   stats.retried += counters.retried.get();

@@ -225,7 +225,7 @@ void DispatcherOutlet::heard_of(const Offer& offer, TimePoint now) {
 
 std::string DispatcherOutlet::why_held(std::uint32_t number, TimePoint now) const {
   const Entry& entry = entries_[number];
-  if (entry.is_unknown) return "no destination is named '" + entry.name + "' in the configuration";
+  if (entry.is_unknown) return access_.dispatcher().why_unknown(entry.name);
   if (entry.in_flight == 0 || now - entry.last_progress < patience) return {};
   const Destination* const destination = access_.dispatcher().find(entry.name);
   if (destination == nullptr) return "the broker has confirmed nothing for a while";

@@ -356,6 +356,7 @@ void Relay::publish(bool is_idle) {
   TimePoint empty_at = TimePoint::max();
   now_.shards.clear();
   now_.in_hand = 0;
+  now_.sent = outlet_.sent();
   for (const auto& shard : shards_) {
     now_.in_hand += shard->core.held().size();
     if (!shard->core.lease()) continue;
@@ -367,7 +368,6 @@ void Relay::publish(bool is_idle) {
     log_held(held);
     now_.held = std::move(held);
     now_.oldest_age = oldest_age();
-    now_.sent = outlet_.sent();
     published_at_ = now;
   }
   const std::lock_guard lock(mutex_);

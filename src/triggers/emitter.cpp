@@ -92,12 +92,13 @@ class Emitter::ScratchOfThread {
 class Emitter::Sending {
  public:
   Sending(Dispatcher& dispatcher, Scratch& scratch, std::string_view name, const MessageParts& parts,
-          const DeliveryCallback& callback, Emission& emission)
+          const DeliveryCallback& callback, RecordList* scope, Emission& emission)
       : dispatcher_(dispatcher),
         scratch_(scratch),
         name_(name),
         parts_(parts),
         callback_(callback),
+        scope_(scope),
         emission_(emission) {}
 
   /// To all targets of one trigger. `alone`: the event goes to no other target at all.
@@ -123,7 +124,7 @@ class Emitter::Sending {
   void send(const EventFunctions::Function& function) {
     EventView& view = event();
     std::vector<AddressedMessage> messages;
-    FireOrigin origin{.observer = function.counters, .id = &id_};
+    FireOrigin origin{.observer = function.counters, .id = &id_, .scope = scope_};
     const auto fail = [&](const std::string& why) {
       function.counters->count_matched();
       emission_.add(dispatcher_.refuse(
@@ -186,7 +187,7 @@ class Emitter::Sending {
     if (!has_id_) {
       make_id(trigger_->targets.front().destination->lane->unix_ms());
     }
-    return {.observer = trigger_->counters, .id = &id_};
+    return {.observer = trigger_->counters, .id = &id_, .scope = scope_};
   }
 
   void make_id(std::uint64_t unix_ms) {
@@ -216,6 +217,7 @@ class Emitter::Sending {
   const std::string_view name_;
   const MessageParts& parts_;
   const DeliveryCallback& callback_;
+  RecordList* const scope_;
   Emission& emission_;
 
   const TriggerTable::Trigger* trigger_ = nullptr;
@@ -288,7 +290,8 @@ Emitter::Table Emitter::swap(Table table) noexcept {
   return old;
 }
 
-Emission Emitter::emit(std::string_view event, const MessageParts& parts, const DeliveryCallback& callback) {
+Emission Emitter::emit(std::string_view event, const MessageParts& parts, const DeliveryCallback& callback,
+                       RecordList* scope) {
   Emission emission;
   const ReadSection reading;
   const ScratchOfThread scratch;
@@ -301,7 +304,7 @@ Emission Emitter::emit(std::string_view event, const MessageParts& parts, const 
     count_unmatched(event);
     return emission;
   }
-  Sending sending(*dispatcher_, *scratch, event, parts, callback, emission);
+  Sending sending(*dispatcher_, *scratch, event, parts, callback, scope, emission);
   const bool alone = found.size() == 1 && table.trigger(found.front()).targets.size() == 1;
   for (const std::uint32_t index : found) sending.send(table.trigger(index), alone);
   if (is_called) {

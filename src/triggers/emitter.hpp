@@ -101,7 +101,9 @@ class Emitter {
   /// See TriggerDispatcher.
   void on(std::string_view pattern, std::string_view name, EventFunction function);
   bool off(std::string_view name) { return functions_.remove(name); }
-  Emission emit(std::string_view event, const MessageParts& parts, const DeliveryCallback& callback);
+  /// See TriggerDispatcher::emit(). `scope`: see FireOrigin.
+  Emission emit(std::string_view event, const MessageParts& parts, const DeliveryCallback& callback,
+                RecordList* scope = nullptr);
 
   /// For who finds an event's targets himself (event_targets.hpp). Valid inside a ReadSection.
   [[nodiscard]] const TriggerTable& table() const noexcept { return *table_.load(std::memory_order_seq_cst); }

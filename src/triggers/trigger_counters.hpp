@@ -25,6 +25,7 @@ class TriggerCounters final : public OutcomeObserver {
   void count_filtered(std::uint64_t events = 1) noexcept { filtered_.fetch_add(events, std::memory_order_relaxed); }
 
   void resolved(const Record& record, StatusCode code, Persistence /*persistence*/) noexcept override {
+    if (code == StatusCode::rolled_back) return;
     (code == StatusCode::ok ? sent_ : failed_).fetch_add(1, std::memory_order_relaxed);
     if (code != StatusCode::ok) keep_error(record, code);
   }

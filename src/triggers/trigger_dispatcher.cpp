@@ -9,11 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "action_triggers/broker_registry.hpp"
-#include "dispatch/dispatcher.hpp"
 #include "triggers/dispatcher_access.hpp"
-#include "triggers/emitter.hpp"
 #include "triggers/trigger_config.hpp"
+#include "triggers/trigger_dispatcher_impl.hpp"
 
 namespace action_triggers {
 namespace {
@@ -40,58 +38,36 @@ std::string text_of(const ReloadReport& report) {
 
 }  // namespace
 
-class TriggerDispatcher::Impl {
- public:
-  Impl(Config&& config, const BrokerRegistry& with_registry, DispatcherOptions options)
-      : registry(with_registry), dispatcher(config.brokers, registry, std::move(options), more_destinations(config)) {
-    emitter.bind(dispatcher, config.shared_section<detail::TriggersConfig>());
-    log_warnings(config);
-    set_config(std::move(config));
+TriggerDispatcher::Impl::Impl(Config&& config, const BrokerRegistry& with_registry, DispatcherOptions options)
+    : registry(with_registry), dispatcher(config.brokers, registry, std::move(options), more_destinations(config)) {
+  emitter.bind(dispatcher, config.shared_section<detail::TriggersConfig>());
+  log_warnings(config);
+  set_config(std::move(config));
+}
+
+std::shared_ptr<const Config> TriggerDispatcher::Impl::config() const {
+  const std::lock_guard lock(mutex_);
+  return config_;
+}
+
+void TriggerDispatcher::Impl::set_config(Config&& config) {
+  auto next = std::make_shared<const Config>(std::move(config));
+  const std::lock_guard lock(mutex_);
+  config_ = std::move(next);
+}
+
+void TriggerDispatcher::Impl::attach(detail::Companion* companion) {
+  const std::lock_guard lock(companion_mutex_);
+  if (companion != nullptr && companion_ != nullptr) throw std::logic_error("the dispatcher has an outbox already");
+  companion_ = companion;
+}
+
+void TriggerDispatcher::Impl::log_warnings(const Config& config) {
+  for (const ConfigProblem& warning : config.warnings) {
+    dispatcher.callbacks().log(LogLevel::warning, "config",
+                               warning.broker.empty() ? warning.text : warning.broker + ": " + warning.text);
   }
-
-  ReloadReport reload(Config&& config, std::chrono::nanoseconds drain);
-  /// Counts what `load_and_reload` throws as a reload that failed.
-  template <class LoadAndReload>
-  ReloadReport counted(LoadAndReload&& load_and_reload);
-  void add_to(Stats& stats) const;
-
-  [[nodiscard]] std::shared_ptr<const Config> config() const {
-    const std::lock_guard lock(mutex_);
-    return config_;
-  }
-  void attach(detail::Companion* companion) {
-    const std::lock_guard lock(companion_mutex_);
-    if (companion != nullptr && companion_ != nullptr) throw std::logic_error("the dispatcher has an outbox already");
-    companion_ = companion;
-  }
-
-  const BrokerRegistry registry;
-  detail::Emitter emitter;  // lasts longer than the lanes, which tell its triggers of outcomes
-  detail::Dispatcher dispatcher;
-
- private:
-  void log_warnings(const Config& config) {
-    for (const ConfigProblem& warning : config.warnings) {
-      dispatcher.callbacks().log(LogLevel::warning, "config",
-                                 warning.broker.empty() ? warning.text : warning.broker + ": " + warning.text);
-    }
-  }
-
-  void set_config(Config&& config) {
-    auto next = std::make_shared<const Config>(std::move(config));
-    const std::lock_guard lock(mutex_);
-    config_ = std::move(next);
-  }
-
-  mutable std::mutex companion_mutex_;  // held while it is called
-  detail::Companion* companion_ = nullptr;
-
-  mutable std::mutex mutex_;
-  std::shared_ptr<const Config> config_;  // under mutex_
-  std::uint64_t reloads_ = 0;             // under mutex_, as is what follows
-  std::uint64_t failed_reloads_ = 0;
-  std::string last_reload_error_;
-};
+}
 
 ReloadReport TriggerDispatcher::Impl::reload(Config&& config, std::chrono::nanoseconds drain) {
   const auto with_companion = [this](const auto& call) {
@@ -157,14 +133,20 @@ TriggerDispatcher::TriggerDispatcher(Config config)
     : TriggerDispatcher(std::move(config), BrokerRegistry::builtin(), DispatcherOptions()) {}
 
 TriggerDispatcher::TriggerDispatcher(Config config, const BrokerRegistry& registry, DispatcherOptions options)
-    : impl_(std::make_unique<Impl>(std::move(config), registry, std::move(options))) {}
+    : impl_(std::make_shared<Impl>(std::move(config), registry, std::move(options))) {}
 
 TriggerDispatcher::TriggerDispatcher(Config config, DispatcherOptions options)
     : TriggerDispatcher(std::move(config), BrokerRegistry::builtin(), std::move(options)) {}
 
 TriggerDispatcher::TriggerDispatcher(TriggerDispatcher&&) noexcept = default;
-TriggerDispatcher& TriggerDispatcher::operator=(TriggerDispatcher&&) noexcept = default;
-TriggerDispatcher::~TriggerDispatcher() = default;
+TriggerDispatcher& TriggerDispatcher::operator=(TriggerDispatcher&& other) noexcept {
+  TriggerDispatcher taken(std::move(other));
+  std::swap(impl_, taken.impl_);  // the one before ends with `taken`
+  return *this;
+}
+TriggerDispatcher::~TriggerDispatcher() {
+  if (impl_ != nullptr) impl_->dispatcher.shut_down();  // open commit scopes may share it
+}
 
 Delivery TriggerDispatcher::fire(std::string_view broker, const Message& message) {
   return impl_->dispatcher.fire(broker, {message.body, &message}, {});

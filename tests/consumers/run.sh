@@ -28,20 +28,23 @@ case $how in
     [ "$how" = package-shared ] && shared=ON
     install_library "-DBUILD_SHARED_LIBS=$shared"
     rm -rf "$work/library"  # the package must stand alone
-    configure -S "$here/package" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix"
+    configure -S "$here/package" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" -DDATABASES=postgresql
     build "$work/build"
     "$work/build/consumer"
     "$work/build/consumer_tests"
+    "$work/build/consumer_postgresql" >/dev/null
     if [ "$how" = package-shared ]; then
-      library=$(find "$work/prefix" -name 'libaction_triggers.so')
-      [[ $(readelf -d "$library") == *'SONAME'*'libaction_triggers.so.0.1'* ]] || { echo "wrong SONAME"; exit 1; }
-      # Hardened: relocations are read-only once loaded, the stack is protected, and not executable.
-      [[ $(readelf -dW "$library") == *BIND_NOW* || $(readelf -dW "$library") == *'Flags: NOW'* ]] || { echo "not BIND_NOW"; exit 1; }
-      [[ $(readelf -lW "$library") == *GNU_RELRO* ]] || { echo "no RELRO"; exit 1; }
-      [[ $(readelf -lW "$library" | grep GNU_STACK) != *E* ]] || { echo "the stack is executable"; exit 1; }
-      [[ $(nm -D --undefined-only "$library") == *__stack_chk_fail* ]] || { echo "no stack protection"; exit 1; }
-      # Internals are hidden.
-      if nm -DC --defined-only "$library" | grep -E 'action_triggers::detail::(Lane|SectionReader)::'; then exit 1; fi
+      for name in action_triggers action_triggers_postgresql; do
+        library=$(find "$work/prefix" -name "lib$name.so")
+        [[ $(readelf -d "$library") == *"SONAME"*"lib$name.so.0.1"* ]] || { echo "wrong SONAME"; exit 1; }
+        # Hardened: relocations are read-only once loaded, the stack is protected, and not executable.
+        [[ $(readelf -dW "$library") == *BIND_NOW* || $(readelf -dW "$library") == *'Flags: NOW'* ]] || { echo "not BIND_NOW"; exit 1; }
+        [[ $(readelf -lW "$library") == *GNU_RELRO* ]] || { echo "no RELRO"; exit 1; }
+        [[ $(readelf -lW "$library" | grep GNU_STACK) != *E* ]] || { echo "the stack is executable"; exit 1; }
+        [[ $(nm -D --undefined-only "$library") == *__stack_chk_fail* ]] || { echo "no stack protection"; exit 1; }
+        # Internals are hidden.
+        if nm -DC --defined-only "$library" | grep -E 'action_triggers::detail::(Lane|SectionReader|PgSession)::'; then exit 1; fi
+      done
     fi
     # … and by pkg-config, without CMake: as docs/install.md says. Also when the installed tree has been moved.
     mv "$work/prefix" "$work/moved"
@@ -50,6 +53,9 @@ case $how in
     export PKG_CONFIG_PATH LD_LIBRARY_PATH
     (cp "$here/main.cpp" "$work/app.cpp" && cd "$work" && bash -ec "$(pkg_config_command)")
     "$work/app"
+    read -ra flags < <(pkg-config --cflags --libs action_triggers_postgresql)
+    g++ "$here/postgresql.cpp" "${flags[@]}" -o "$work/app"
+    "$work/app" >/dev/null
     # Whoever uses the shared library needs no client library's packages.
     if [ "$how" = package-shared ] && [ -n "$(pkg-config --print-requires --print-requires-private action_triggers)" ]; then
       echo "the shared library asks for more packages"
@@ -63,11 +69,12 @@ case $how in
     ;;
   no-backends)
     # As on a machine without the client libraries: whoever includes their headers fails.
-    for header in librdkafka/rdkafka.h amqp.h rabbitmq-c/amqp.h openssl/ssl.h; do
+    for header in librdkafka/rdkafka.h amqp.h rabbitmq-c/amqp.h openssl/ssl.h libpq-fe.h; do
       mkdir -p "$(dirname "$work/absent/$header")"
       echo "#error \"a build without backends needs no $header\"" >"$work/absent/$header"
     done
-    CXXFLAGS="-I$work/absent" install_library -DACTION_TRIGGERS_WITH_KAFKA=OFF -DACTION_TRIGGERS_WITH_RABBITMQ=OFF
+    CXXFLAGS="-I$work/absent" install_library -DACTION_TRIGGERS_WITH_KAFKA=OFF -DACTION_TRIGGERS_WITH_RABBITMQ=OFF \
+      -DACTION_TRIGGERS_WITH_POSTGRESQL=OFF
     configure -S "$here/package" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix"
     build "$work/build"
     "$work/build/consumer"
@@ -83,9 +90,11 @@ case $how in
       tr -s ' \n' ' ' <"$work/why.log" | grep -q "$pattern" || { cat "$work/why.log"; echo "it does not say: $pattern"; exit 1; }
     }
     expect_message "there is no component 'tseting'" -DCOMPONENT=tseting
+    expect_message "installed without the component 'postgresql'" -DDATABASES=postgresql
     expect_message "needs GoogleTest and GoogleMock, which are not found" -DCMAKE_DISABLE_FIND_PACKAGE_GTest=ON
     rm -rf "$work/prefix"
-    install_library -DACTION_TRIGGERS_WITH_KAFKA=OFF -DACTION_TRIGGERS_WITH_RABBITMQ=OFF -DACTION_TRIGGERS_BUILD_TESTING=OFF
+    install_library -DACTION_TRIGGERS_WITH_KAFKA=OFF -DACTION_TRIGGERS_WITH_RABBITMQ=OFF -DACTION_TRIGGERS_WITH_POSTGRESQL=OFF \
+      -DACTION_TRIGGERS_BUILD_TESTING=OFF
     expect_message "installed without the component 'testing'"
     ;;
   *)

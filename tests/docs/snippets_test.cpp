@@ -15,6 +15,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -339,6 +340,48 @@ TEST(Snippets, ScriptedFaults) {
   EXPECT_EQ(broker->messages("orders").size(), 2U);
   EXPECT_EQ(broker->messages("orders")[0].id, broker->messages("orders")[1].id);
 }
+
+// ---------------------------------------------------------------------------------------------------- model-hooks.md
+
+/// Stands for any database.
+struct Transaction {
+  explicit Transaction(bool fails = false) : fails_(fails) {}
+  void insert_order(int) {}
+  void commit() {
+    if (fails_) throw std::runtime_error("a deferred constraint");
+  }
+  bool fails_;
+};
+
+void place(at::TriggerDispatcher& dispatcher, Transaction& transaction) {
+  at::CommitScope scope(dispatcher);  // its destructor rolls back
+  transaction.insert_order(42);
+  scope.fire("orders", "order 42");
+  transaction.commit();
+  scope.commit();
+}
+
+TEST(Snippets, CommitScopes) {
+  at::TriggerDispatcher dispatcher(one_memory_broker());
+  at::InMemoryBroker::named()->clear();
+  Transaction fails(true);
+  EXPECT_THROW(place(dispatcher, fails), std::runtime_error);
+  ASSERT_TRUE(dispatcher.flush(5s));
+  EXPECT_EQ(at::InMemoryBroker::named()->size(), 0U);
+  Transaction succeeds;
+  place(dispatcher, succeeds);
+  ASSERT_TRUE(dispatcher.flush(5s));
+  EXPECT_EQ(at::InMemoryBroker::named()->size(), 1U);
+
+  at::CommitScope scope(dispatcher);
+  const auto before = scope.savepoint();  // beside SAVEPOINT
+  const at::Delivery mail = scope.fire("orders", "…");
+  scope.rollback_to(before);         // beside ROLLBACK TO
+  std::cerr << mail.wait() << '\n';  // rolled_back
+  EXPECT_THAT(mail.wait(), at::testing::HasCode(at::StatusCode::rolled_back));
+}
+
+// ------------------------------------------------------------------------------------------------------------- others
 
 TEST(Snippets, JsonPayloads) {
   at::TriggerDispatcher dispatcher(one_memory_broker());

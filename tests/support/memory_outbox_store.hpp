@@ -160,11 +160,15 @@ class MemoryOutboxStore final : public detail::OutboxStore {
     result.lease_is_held = is_held(request.lease);
     if (!result.lease_is_held) return result;
     std::size_t bytes = 0;
-    for (const auto& [id, row] : outbox_.rows_) {
-      if (!is_asked_for(request, row)) continue;
-      if (result.rows.size() == request.limit || bytes >= request.most_bytes) return result;
-      result.rows.push_back(row);
-      bytes += row.body.size();
+    for (const detail::IdRange& range : request.ids) {
+      for (auto at = outbox_.rows_.lower_bound(range.first); at != outbox_.rows_.end() && at->first <= range.last;
+           ++at) {
+        const detail::OutboxRow& row = at->second;
+        if (!is_asked_for(request, row)) continue;
+        if (result.rows.size() == request.limit || bytes >= request.most_bytes) return result;
+        result.rows.push_back(row);
+        bytes += row.body.size();
+      }
     }
     result.is_complete = true;
     return result;
@@ -219,11 +223,8 @@ class MemoryOutboxStore final : public detail::OutboxStore {
     return shard.owner == lease.owner && shard.epoch == lease.epoch && std::chrono::steady_clock::now() < shard.expires;
   }
   static bool is_asked_for(const detail::ReadRequest& request, const detail::OutboxRow& row) {
-    const auto& ids = request.ids;
     const auto& targets = request.targets;
     return row.shard == request.lease.shard &&
-           std::any_of(ids.begin(), ids.end(),
-                       [&](const auto& range) { return range.first <= row.id && row.id <= range.last; }) &&
            (targets.empty() || std::find(targets.begin(), targets.end(), row.target) != targets.end());
   }
 

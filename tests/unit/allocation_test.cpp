@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "action_triggers/broker_registry.hpp"
+#include "action_triggers/commit_scope.hpp"
 #include "action_triggers/memory.hpp"
 #include "action_triggers/testing/in_memory_broker.hpp"
 #include "action_triggers/testing/matchers.hpp"
@@ -280,6 +281,74 @@ TEST(AllocationTest, OnceWarmNothingIsAllocatedToSelectTriggers) {
   };
   EXPECT_GT(allocated_by_one(), 0U);
   EXPECT_EQ(allocated_by_one(), 0U);
+}
+
+TEST(AllocationTest, InAScopeAFireOrAnEventThatThrowsLeavesNothing) {
+  auto memory = std::make_shared<InMemoryBroker>();
+  const BrokerRegistry registry = tests::registry_of(memory->maker());
+  TriggerDispatcher dispatcher(parse_config(
+                                   R"({"brokers": {"a": {"broker_type": "subject"}, "b": {"broker_type": "subject"}},
+              "triggers": {"t": {"events": ["e"], "targets": ["a", "b", "a", "b", "a", "b"]}}})",
+                                   registry),
+                               registry);
+  int dropped = 0;
+  const DeliveryCallback callback = [&dropped, more = std::string(100, 'x')](const DeliveryReport& report) {
+    if (!report.status.ok()) ++dropped;
+  };
+  CommitScope scope(dispatcher);
+  const std::string body(5'000, 'x');  // each record is malloc's
+  EXPECT_GE(until_it_succeeds([&] { scope.fire("a", body, callback); }), 1);
+  EXPECT_EQ(scope.size(), 1U);
+  EXPECT_GE(until_it_succeeds([&] {
+              const int allowed = std::exchange(allocations_left, -1);
+              ASSERT_EQ(scope.size(), 1U);
+              ASSERT_EQ(dispatcher.stats().brokers.at("a").queued, 1U);
+              allocations_left = allowed;
+              try {
+                scope.emit("e", body, DeliveryCallback());
+              } catch (const std::bad_alloc&) {
+                allocations_left = -1;
+                throw;
+              }
+            }),
+            1);
+  EXPECT_EQ(scope.size(), 7U);
+  EXPECT_EQ(dropped, 0);
+  EXPECT_GE(until_it_succeeds([&] { static_cast<void>(scope.savepoint()); }), 1);
+  scope.commit();
+  ASSERT_TRUE(dispatcher.flush(10s));
+  EXPECT_EQ(memory->size(), 7U);
+}
+
+TEST(AllocationTest, ACommitAllocatesNothing) {
+  auto memory = std::make_shared<InMemoryBroker>();
+  TriggerDispatcher dispatcher(tests::config_of({"a", "b"}), tests::registry_of(memory->maker()));
+  CommitScope scope(dispatcher);
+  std::vector<Delivery> deliveries;
+  for (int i = 0; i < 100; ++i) deliveries.push_back(scope.fire(i % 2 == 0 ? "a" : "b", "x"));
+  allocations_left = 0;
+  scope.commit();
+  allocations_left = -1;
+  for (const Delivery& delivery : deliveries) EXPECT_TRUE(delivery.wait().status.ok());
+  scope.fire("a", "fire and forget");
+  allocations_left = 0;
+  scope.rollback();
+  allocations_left = -1;
+}
+
+TEST(AllocationTest, ARollbackWithoutMemoryForItsReportsWaitsForSome) {
+  auto memory = std::make_shared<InMemoryBroker>();
+  TriggerDispatcher dispatcher(tests::config_of({"a"}), tests::registry_of(memory->maker()));
+  CommitScope scope(dispatcher);
+  std::vector<Delivery> deliveries;
+  for (int i = 0; i < 10; ++i) deliveries.push_back(scope.fire("a", "x"));
+  const unsigned failed_before = failures;
+  every = 1;
+  std::thread rolling_back([&] { scope.rollback(); });
+  while (failures < failed_before + 3) std::this_thread::yield();
+  every = 0;
+  rolling_back.join();
+  for (const Delivery& delivery : deliveries) EXPECT_EQ(delivery.wait().status.code(), StatusCode::rolled_back);
 }
 
 TEST(AllocationTest, ALaneWithoutMemoryReportsLaterAndLosesNothing) {

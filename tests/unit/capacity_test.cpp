@@ -44,6 +44,29 @@ TEST(CapacityTest, CountsMessagesAndBytes) {
   EXPECT_EQ(capacity.bytes(), 0U);
 }
 
+TEST(CapacityTest, ScopesTakeRoomAndAreCountedApart) {
+  Capacity capacity(3, 100);
+  EXPECT_EQ(capacity.reserve(10, false), Answer::reserved);
+  EXPECT_EQ(capacity.reserve_in_scope(101, false), Answer::too_large);
+  EXPECT_EQ(capacity.reserve_in_scope(91, false), Answer::full) << "bytes";
+  EXPECT_EQ(capacity.reserve_in_scope(20, false), Answer::reserved);
+  EXPECT_EQ(capacity.reserve_in_scope(20, false), Answer::reserved);
+  EXPECT_EQ(capacity.reserve_in_scope(0, false), Answer::full) << "messages";
+  EXPECT_EQ(capacity.reserve(0, false), Answer::full);
+  EXPECT_EQ(capacity.messages(), 1U);
+  EXPECT_EQ(capacity.bytes(), 10U);
+  EXPECT_EQ(capacity.messages_in_scopes(), 2U);
+  EXPECT_EQ(capacity.bytes_in_scopes(), 40U);
+  EXPECT_TRUE(capacity.take_from_scope(1, 20));  // beyond the limit until it is released there
+  capacity.release_in_scope(1, 20);
+  EXPECT_EQ(capacity.messages(), 2U);
+  capacity.close();
+  EXPECT_EQ(capacity.reserve_in_scope(0, false), Answer::closed);
+  EXPECT_FALSE(capacity.take_from_scope(1, 20));
+  EXPECT_EQ(capacity.messages_in_scopes(), 1U);
+  EXPECT_EQ(capacity.messages(), 2U);
+}
+
 TEST(CapacityTest, WhatCanNeverFitIsTooLarge) {
   Capacity capacity(2, 100);
   EXPECT_EQ(capacity.reserve(101, false), Answer::too_large);

@@ -262,6 +262,7 @@ TEST_F(DurableTest, CloseLeavesItToItsOutbox) {
   EXPECT_THAT(listener_.heard, ElementsAre("1 closed"));
   EXPECT_THAT(listener_.gone, ElementsAre("1"));
   EXPECT_THAT(reports_, IsEmpty()) << "nothing has failed";
+  EXPECT_EQ(destination_->counters.abandoned_at_close.get(), 0U) << "nothing is lost";
 }
 
 TEST_F(DurableTest, ALateConfirmationIsHeard) {

@@ -51,6 +51,20 @@ TEST(MpscQueueTest, ComesOutInTheOrderOfPushing) {
   EXPECT_TRUE(queue.empty());
 }
 
+TEST(MpscQueueTest, AChainComesOutAsOne) {
+  MpscQueue queue;
+  auto nodes = numbered(5);
+  nodes[1].next_in_queue.store(&nodes[2], std::memory_order_relaxed);
+  nodes[2].next_in_queue.store(&nodes[3], std::memory_order_relaxed);
+  nodes[3].next_in_queue.store(&nodes[0], std::memory_order_relaxed);  // of an earlier use
+  queue.push(&nodes[0]);
+  queue.push(&nodes[1], &nodes[3]);
+  queue.push(&nodes[4]);
+  for (Numbered& node : nodes) ASSERT_EQ(queue.pop(), &node);
+  EXPECT_EQ(queue.pop(), nullptr);
+  EXPECT_TRUE(queue.empty());
+}
+
 TEST(MpscQueueTest, RunsEmptyAndFillsAgain) {
   MpscQueue queue;
   auto nodes = numbered(7);

@@ -79,7 +79,7 @@ void Declarations::closed_connection(const Status& why, TimePoint now) {
   }
   const auto suspect =
       std::find_if(asked.begin(), asked.end(), [this](Subject each) { return entry(each).is_suspect; });
-  if (suspect != asked.end()) asked = {*suspect};  // there is one at a time
+  if (suspect != asked.end()) asked.assign(1, Subject(*suspect));  // there is one at a time
   for (const Subject each : asked) entry(each).is_suspect = true;
   if (asked.size() != 1) return;
   Entry& cause = entry(asked.front());

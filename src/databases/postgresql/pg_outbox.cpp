@@ -257,21 +257,21 @@ void PgTransaction::end() noexcept {
 PgTransaction::Savepoint PgTransaction::savepoint() {
   require_open();
   Savepoint made;
-  made.number = ++savepoints_;
-  made.messages = size();
-  execute("SAVEPOINT " + savepoint_name(made.number), "making a savepoint");
+  made.number_ = ++savepoints_;
+  made.messages_ = size();
+  execute("SAVEPOINT " + savepoint_name(made.number_), "making a savepoint");
   return made;
 }
 
 void PgTransaction::rollback_to(const Savepoint& savepoint) {
   require_open();
-  execute("ROLLBACK TO SAVEPOINT " + savepoint_name(savepoint.number), "rolling back to a savepoint");
-  keep(std::min(savepoint.messages, size()));
+  execute("ROLLBACK TO SAVEPOINT " + savepoint_name(savepoint.number_), "rolling back to a savepoint");
+  keep(std::min(savepoint.messages_, size()));
 }
 
 void PgTransaction::release(const Savepoint& savepoint) {
   require_open();
-  execute("RELEASE SAVEPOINT " + savepoint_name(savepoint.number), "releasing a savepoint");
+  execute("RELEASE SAVEPOINT " + savepoint_name(savepoint.number_), "releasing a savepoint");
 }
 
 }  // namespace action_triggers

@@ -158,6 +158,7 @@ std::vector<DeadLetter> PgOutboxAdmin::dead(const DeadFilter& filter) {
           tables_.dead_letters + " WHERE " + std::string(matches) + " ORDER BY id LIMIT $8",
       params_of(filter));
   std::vector<DeadLetter> letters;
+  letters.reserve(static_cast<std::size_t>(result.rows()));
   for (int row = 0; row < result.rows(); ++row) letters.push_back(letter_from(result, row));
   return letters;
 }
