@@ -11,9 +11,9 @@ demo:  ## the orders example on a real Kafka and a real RabbitMQ (EMBEDDED=1: wi
 test:  ## every test, on real servers
 	@scripts/test
 
-bench:  ## measured beside the raw clients (WRITE=1: into docs/performance.md; SLOW=1; BASELINE=commit: beside that commit)
+bench:  ## measured beside the raw clients (WRITE=1: into docs/performance.md; SLOW=1; COUNTS=1; BASELINE=commit: beside that commit)
 	@scripts/bench $(if $(BASELINE),--baseline $(BASELINE)) $(if $(QUICK),--quick) $(if $(WRITE),--write) \
-	  $(if $(SLOW),--slow) $(if $(LARGE),--large) $(if $(ONLY),--only $(ONLY))
+	  $(if $(SLOW),--slow) $(if $(LARGE),--large) $(if $(COUNTS),--counts) $(if $(ONLY),--only $(ONLY))
 
 soak:  ## what takes too long for every day: 100,000 simulated schedules, ten minutes of overload
 	@scripts/soak

@@ -88,7 +88,9 @@ class ACTION_TRIGGERS_EXPORT Delivery {
     std::swap(record_, other.record_);
     return *this;
   }
-  ~Delivery();
+  ~Delivery() {
+    if (record_ != nullptr) release();
+  }
 
   /// Whether the outcome is known. Never blocks.
   [[nodiscard]] bool done() const;
@@ -117,6 +119,7 @@ class ACTION_TRIGGERS_EXPORT Delivery {
   explicit Delivery(detail::Record* record) noexcept : record_(record) {}
   [[nodiscard]] const DeliveryReport* wait_at_most(std::chrono::nanoseconds timeout) const;
   void refuse_to_wait(const char* what) const;
+  void release() noexcept;
 
   detail::Record* record_ = nullptr;
 };

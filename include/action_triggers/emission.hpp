@@ -71,7 +71,14 @@ class ACTION_TRIGGERS_EXPORT Emission {
 
  private:
   friend class detail::Emitter;
-  void add(Delivery&& delivery);
+  void add(Delivery&& delivery) {
+    if (size_ < few) {
+      first_[size_] = std::move(delivery);
+    } else {
+      more_.push_back(std::move(delivery));
+    }
+    ++size_;
+  }
   [[nodiscard]] bool wait_at_most(std::chrono::nanoseconds timeout) const;
 
   static constexpr std::size_t few = 4;  // so many need no allocation

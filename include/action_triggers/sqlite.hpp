@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The outbox in an application's SQLite database. Link action_triggers::sqlite; docs/outbox.md says what is promised.
+/// The outbox in an application's SQLite database, and commit scopes that are one with its transactions. Link
+/// action_triggers::sqlite; docs/outbox.md says what is promised.
 ///
 /// The application and this library must use the same SQLite library: two copies of it in one process (one linked
 /// statically, one not) undo each other's locks.
@@ -7,17 +8,23 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
 
 #include "action_triggers/export.hpp"
 #include "action_triggers/outbox.hpp"
+#include "action_triggers/sqlite_scope.hpp"
 
 struct sqlite3;
 
 namespace action_triggers {
 
 class TriggerDispatcher;
+
+namespace detail {
+class ApplicationTransaction;
+}
 
 /// The outbox of a dispatcher whose configuration has `"outbox": {"type": "sqlite", "path": …}`. The relay has a
 /// connection of its own.
@@ -71,9 +78,9 @@ class ACTION_TRIGGERS_EXPORT SqliteTransaction : public OutboxTransaction {
   class Savepoint {
    private:
     friend class SqliteTransaction;
-    std::uint64_t number = 0;
-    std::size_t messages = 0;
-    std::size_t written = 0;
+    std::uint64_t number_ = 0;
+    std::size_t messages_ = 0;
+    std::size_t written_ = 0;
   };
   [[nodiscard]] Savepoint savepoint();
   /// Undoes what was done since, and drops the messages since; the savepoint stays. Throws std::runtime_error if it is
@@ -83,15 +90,11 @@ class ACTION_TRIGGERS_EXPORT SqliteTransaction : public OutboxTransaction {
   void release(const Savepoint& savepoint);
 
  private:
-  void begin();
-  void require_open() const;
   void write_messages();
   void end() noexcept;
 
-  sqlite3* const db_;
-  bool is_open_ = false;
-  std::uint64_t savepoints_ = 0;  // made so far
-  std::size_t written_ = 0;       // messages that the table has, after a commit() that found it busy
+  const std::unique_ptr<detail::ApplicationTransaction> transaction_;
+  std::size_t written_ = 0;  // messages that the table has, after a commit() that found it busy
 };
 
 }  // namespace action_triggers

@@ -16,9 +16,7 @@ Delivery::Delivery(const Delivery& other) noexcept : record_(other.record_) {
   if (record_ != nullptr) record_->add_reference();
 }
 
-Delivery::~Delivery() {
-  if (record_ != nullptr) record_->drop_reference();
-}
+void Delivery::release() noexcept { record_->drop_reference(); }
 
 bool Delivery::done() const {
   if (record_ == nullptr) throw std::logic_error("this Delivery belongs to no fire");

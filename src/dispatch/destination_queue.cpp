@@ -46,7 +46,9 @@ void DestinationQueue::fill_batch(std::vector<const OutboundMessage*>& batch, st
   Record* next = next_unsent_;
   for (; next != nullptr && batch.size() < most; next = next->newer) {
     if (next->in_flight) continue;
+    __builtin_prefetch(next->newer);  // comes while this one's payload does
     next->in_flight = true;
+    next->write_id();
     next->count_attempt(+1);
     batch.push_back(next);
   }

@@ -27,7 +27,7 @@ inline bool has_used_up_attempts(Record& record, const Status& why) noexcept {
   if (!record.durable) return record.dest().config->retry.is_used_up(record.attempt());
   if (why.code() != StatusCode::rejected && why.code() != StatusCode::internal) return false;
   const std::uint32_t most = record.observer->most_rejections();
-  return ++record.queued.rejections >= most && most != 0;
+  return ++record.rejections >= most && most != 0;
 }
 
 /// The same of one that there was no connection for.

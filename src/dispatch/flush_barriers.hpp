@@ -33,11 +33,12 @@ class FlushBarriers {
     if (groups_.back().barriers != nullptr) {
       try {
         groups_.emplace_back();
+        ++newest_;
       } catch (const std::bad_alloc&) {
       }
     }
     ++groups_.back().open;
-    return first_ + static_cast<std::uint32_t>(groups_.size() - 1);
+    return newest_;
   }
   /// A message of this group has been reported.
   void leave(std::uint32_t group) noexcept {
@@ -65,7 +66,8 @@ class FlushBarriers {
   }
 
   std::deque<Group> groups_{1};
-  std::uint32_t first_ = 0;  // the number of groups_.front()
+  std::uint32_t first_ = 0;   // the number of groups_.front()
+  std::uint32_t newest_ = 0;  // that of groups_.back()
 };
 
 }  // namespace action_triggers::detail

@@ -15,17 +15,18 @@
 namespace action_triggers::detail {
 namespace {
 
-/// The firing thread wrote the record on another core: its lines come while the lane admits the one before. But not the
-/// one with the link to the next record, which that thread may be about to write.
+/// The firing thread wrote the record on another core: what admit() touches comes while the lane admits the one before.
+/// But not the line with the link to the next record, which that thread may be about to write.
 void prefetch(const QueueNode* record) noexcept {
   constexpr std::uintptr_t line = 64;
+  constexpr std::uintptr_t touched = 80;  // from the link on: Record has what belongs to it first
   const auto link = reinterpret_cast<std::uintptr_t>(&record->next_in_queue);
-  for (std::uintptr_t at = (link / line + 1) * line; at < link + sizeof(Record) + sizeof(Payload); at += line) {
+  for (std::uintptr_t at = (link / line + 1) * line; at < link + touched; at += line) {
     __builtin_prefetch(reinterpret_cast<const void*>(at));
   }
 }
 
-constexpr int most_admitted_per_turn = 4096;
+constexpr int most_admitted_per_turn = 512;  // as many as it can send: what waits longer has left the caches
 // After a message the lane stays awake for so long: an application that fires again and again does not pay for a wake
 // each time (docs/decisions/0012).
 constexpr std::chrono::microseconds idle_grace{150};
@@ -235,31 +236,38 @@ int Lane::admit_queued() {
 }
 
 void Lane::sleep(bool messages_may_follow) {
-  WaitRequest request = core_.wait_request();
+  const WaitRequest request = core_.wait_request();
   if (messages_may_follow) {
-    request.at = std::min(request.at, Clock::now() + idle_grace);
-  } else {
-    asleep_.store(true, std::memory_order_seq_cst);
-    if (!queue_.empty()) {
-      asleep_.store(false, std::memory_order_relaxed);
+    const TimePoint grace_ends = Clock::now() + idle_grace;
+    if (request.at <= grace_ends) {
+      wait(request, request.at);
       return;
     }
+    if (wait(request, grace_ends) || !queue_.empty()) return;
+    // Nothing has come: a turn would find nothing to do.
   }
+  asleep_.store(true, std::memory_order_seq_cst);
+  if (queue_.empty()) wait(request, request.at);
+  asleep_.store(false, std::memory_order_seq_cst);
+}
+
+/// For what the broker waits for, or a wake-up, until `latest` at most. False: nothing came.
+bool Lane::wait(const WaitRequest& request, TimePoint latest) {
   pollfd fds[2] = {{.fd = wake_up_->fd(), .events = POLLIN, .revents = 0},
                    {.fd = request.fd, .events = POLLIN, .revents = 0}};
   if (request.writable) fds[1].events |= POLLOUT;
   timespec timeout{};
-  const timespec* wait = nullptr;
-  if (request.at != TimePoint::max()) {
+  const timespec* time = nullptr;
+  if (latest != TimePoint::max()) {
     const TimePoint now = Clock::now();
-    const auto left = request.at > now ? request.at - now : Clock::duration::zero();
+    const auto left = latest > now ? latest - now : Clock::duration::zero();
     timeout.tv_sec = std::chrono::duration_cast<std::chrono::seconds>(left).count();
     timeout.tv_nsec = std::chrono::duration_cast<std::chrono::nanoseconds>(left % std::chrono::seconds(1)).count();
-    wait = &timeout;
+    time = &timeout;
   }
-  ::ppoll(fds, request.fd >= 0 ? 2 : 1, wait, nullptr);  // whatever it says, the next turn looks for itself
-  asleep_.store(false, std::memory_order_seq_cst);
+  const bool something_came = ::ppoll(fds, request.fd >= 0 ? 2 : 1, time, nullptr) != 0;  // the turn looks what
   if ((fds[0].revents & POLLIN) != 0) wake_up_->clear();
+  return something_came;
 }
 
 }  // namespace action_triggers::detail

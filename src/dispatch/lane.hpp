@@ -74,6 +74,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void run();
   [[nodiscard]] int admit_queued();
   void sleep(bool messages_may_follow);
+  bool wait(const WaitRequest& request, TimePoint latest);
   void forget(Destination& destination);
 
   const std::shared_ptr<Callbacks> callbacks_;

@@ -12,8 +12,10 @@
 namespace action_triggers::detail {
 namespace {
 
-constexpr std::size_t batch_size = 256;      // offered to the broker at once, of one destination
-constexpr std::size_t most_per_step = 4096;  // then it is the broker's turn to read
+constexpr std::size_t batch_size = 256;  // offered to the broker at once, of one destination
+// Then it is the broker's turn to read. As many as stay in the processor's caches from being admitted to being sent,
+// and from being completed to being reported: what a lane does with a message it does in several passes.
+constexpr std::size_t most_per_step = 512;
 constexpr std::chrono::milliseconds broker_close_time{1'500};
 constexpr std::chrono::milliseconds memory_pause{10};
 
@@ -91,10 +93,7 @@ void LaneCore::finish_removals() {
 
 void LaneCore::admit(Record& record) {
   Destination& destination = record.dest();
-  record.write_id();
   record.queued.sequence = next_sequence_++;
-  record.queued.failures = 0;
-  record.queued.rejections = 0;
   record.flush_group = flushes_.join();
   destination.counters.admitted.add(1);
   destination.counters.held.add(1);
@@ -316,6 +315,7 @@ void LaneCore::resolve(Record& record, Outcome&& outcome) {
   destination.queue.remove(record);
   if (!record.durable) destination.deadlines->remove(record);
   --queued_total_;
+  record.write_id();  // it may never have been offered
   record.resolved = true;
   if (record.in_flight) expired_in_flight_.push_newest(record);
   if (!outcome.status.ok() && (record.in_flight || record.may_have_arrived)) {

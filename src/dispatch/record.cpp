@@ -24,7 +24,8 @@ void free_payload(Payload& payload) noexcept {
 }  // namespace
 
 static_assert(sizeof(Record) % alignof(Payload) == 0);
-static_assert(sizeof(Record) + sizeof(Payload) + MessageId::text_size + 256 <= smallest_block);
+// With a body of 256 bytes, 64 bytes or 1 KiB a message takes a block of 512, 320 or 1,280 bytes.
+static_assert(sizeof(Record) + sizeof(Payload) + MessageId::text_size <= 256 - 24);
 
 Record::Record(const Destination& destination, Payload& payload, DeliveryCallback&& to_call) noexcept
     : callback(std::move(to_call)) {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "action_triggers/clock.hpp"
 #include "action_triggers/delivery.hpp"
@@ -47,7 +48,11 @@ struct Record final : OutboundMessage, QueueNode {
   /// Waits for set_done() until `deadline`; false: it came first.
   bool wait_until(TimePoint deadline) noexcept;
 
-  void write_id() noexcept { payload().write_id(); }
+  /// The id's text, before anybody asks for it: the broker in send(), or who reports the outcome. Not when the message
+  /// is admitted, which need not touch the payload. By the thread that has the payload to itself (Payload::write_id()).
+  void write_id() noexcept {
+    if (!std::exchange(id_is_written, true)) payload().write_id();
+  }
   void count_attempt(int change) noexcept;
 
   [[nodiscard]] Destination& dest() const noexcept;
@@ -56,15 +61,14 @@ struct Record final : OutboundMessage, QueueNode {
   /// Another destination instead. Of a record in a commit scope only: no lane has it yet.
   void send_to(Destination& destination) noexcept;
 
-  /// Until the outcome is decided; the lane's only, which fills it: the thread that fires does not touch these lines.
+  /// Until the outcome is decided; the lane's only, which fills it. In the order of use: what admitting and resolving
+  /// touch comes first, what only refused messages need last.
   struct Queued {
-    Record* due_before;  // neighbours in the DeadlineList
-    Record* due_after;
     TimePoint deadline;
-    TimePoint retry_at;        // while it waits apart from the others
-    std::uint64_t sequence;    // its place in the order of firing
-    std::uint32_t failures;    // how often an attempt has failed
-    std::uint32_t rejections;  // of a durable one: those that count against its observer's limit
+    std::uint64_t sequence;  // its place in the order of firing
+    Record* due_before;      // neighbours in the DeadlineList
+    Record* due_after;
+    TimePoint retry_at;  // while it waits apart from the others
   };
   /// Afterwards.
   struct Result {
@@ -75,36 +79,39 @@ struct Record final : OutboundMessage, QueueNode {
     Persistence persistence;
   };
 
+  // In the order of use, since a long queue is far from the processor's caches: admitting a message touches what comes
+  // first, up to `queued`; handing it to the broker less than that and the payload; what follows is its report's.
+
   // The lane's only. (Small ones first: they lie in the padding of what is before.)
-  bool in_flight : 1 = false;     // the broker holds it
-  bool waits_apart : 1 = false;   // in DestinationQueue's list of refused messages, not in the order
-  bool resolved : 1 = false;      // its outcome is decided: `result` instead of `queued`
-  bool reported : 1 = false;      // and has been reported
-  bool holds_capacity = true;     // until it is released
-  bool may_have_arrived = false;  // by an earlier attempt
-  bool durable = false;           // of an outbox, see durable.hpp; has an observer. Unchanged once it is fired
+  bool in_flight : 1 = false;         // the broker holds it
+  bool waits_apart : 1 = false;       // in DestinationQueue's list of refused messages, not in the order
+  bool resolved : 1 = false;          // its outcome is decided: `result` instead of `queued`
+  bool reported : 1 = false;          // and has been reported
+  bool may_have_arrived : 1 = false;  // by an earlier attempt
+  bool durable : 1 = false;           // of an outbox, see durable.hpp; has an observer. Unchanged once it is fired
+  bool holds_capacity = true;         // until it is released
+  bool id_is_written = false;         // see write_id()
+  std::uint16_t failures = 0;         // how often an attempt has failed; begins anew after 65,535
+  std::uint16_t rejections = 0;       // of a durable one: those that count against its observer's limit
 
-  // Shared. The thread whose open commit scope has the record, as this_thread() (base/readers.hpp) says; 0: none.
-  std::atomic<std::uint32_t> scope_thread{0};
-
-  const DeliveryCallback callback;
-  OutcomeObserver* observer = nullptr;  // the relay's; outlives the record
-  std::uint32_t capacity_bytes = 0;     // what was reserved of the destination's capacity
-
-  // Shared.
-  std::atomic<std::uint32_t> references{2};
-  std::atomic<std::uint32_t> state{is_pending};  // what waiting threads sleep on
-
-  std::uint32_t flush_group = 0;           // the lane's only
-  std::unique_ptr<DeliveryReport> report;  // written before set_done(), if somebody may look at it afterwards
-
-  // The lane's only, and before that its commit scope's.
-  Record* older = nullptr;  // neighbours in the destination's list, or in the scope's
+  Record* older = nullptr;  // neighbours in the destination's list; before, in that of a commit scope
   Record* newer = nullptr;
+  std::uint32_t capacity_bytes = 0;  // what was reserved of the destination's capacity; fire()'s word
+  std::uint32_t flush_group = 0;
   union {
     Queued queued;
     Result result;
   };
+
+  // Shared.
+  std::atomic<std::uint32_t> references{2};
+  std::atomic<std::uint32_t> state{is_pending};  // what waiting threads sleep on
+  // The thread whose open commit scope has the record, as this_thread() (base/readers.hpp) says; 0: none.
+  std::atomic<std::uint32_t> scope_thread{0};
+
+  const DeliveryCallback callback;
+  OutcomeObserver* observer = nullptr;     // the relay's; outlives the record
+  std::unique_ptr<DeliveryReport> report;  // written before set_done(), if somebody may look at it afterwards
 
  private:
   Record(const Destination& destination, Payload& payload, DeliveryCallback&& to_call) noexcept;

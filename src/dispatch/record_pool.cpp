@@ -23,19 +23,34 @@ namespace action_triggers::detail {
 namespace {
 
 constexpr bool pooled = ACTION_TRIGGERS_POOL != 0;
-// Blocks are powers of two less what makes glibc's malloc round them up to 16 bytes below that power.
-constexpr std::size_t smallest = 512;
+// Four sizes for each doubling: of a block a message leaves a fifth unused at most, which would be memory that a long
+// queue has to fetch page by page. Less what makes glibc's malloc round them up to 16 bytes below that size: blocks
+// that lie a power of two apart would take turns in a few places of the processor's caches.
+constexpr std::size_t smallest = 256;
 constexpr std::size_t malloc_overhead = 24;
-constexpr std::size_t sizes = 4;
-constexpr std::size_t largest = (smallest << (sizes - 1)) - malloc_overhead;
+constexpr std::size_t steps = 4;
+constexpr std::size_t doublings = 4;
+constexpr std::size_t sizes = 1 + steps * doublings;
+constexpr std::size_t largest = (smallest << doublings) - malloc_overhead;
 constexpr std::size_t batch_blocks = 32;
 constexpr std::size_t most_kept_bytes = 32UL << 20U;
 
 constexpr std::size_t size_index(std::size_t bytes) noexcept {
   const std::size_t wanted = bytes + malloc_overhead;
-  return wanted <= smallest ? 0 : static_cast<std::size_t>(std::bit_width(wanted - 1) - std::bit_width(smallest - 1));
+  if (wanted <= smallest) return 0;
+  const auto doubling = static_cast<std::size_t>(std::bit_width(wanted - 1) - std::bit_width(smallest));
+  constexpr auto step_bits = static_cast<std::size_t>(std::countr_zero(smallest / steps));
+  return 1 + steps * doubling + ((wanted - 1 - (smallest << doubling)) >> (step_bits + doubling));  // not divided
 }
-constexpr std::size_t block_bytes(std::size_t index) noexcept { return (smallest << index) - malloc_overhead; }
+constexpr std::size_t block_bytes(std::size_t index) noexcept {
+  if (index == 0) return smallest - malloc_overhead;
+  const std::size_t doubling = (index - 1) / steps;
+  return (smallest << doubling) + ((index - 1) % steps + 1) * ((smallest / steps) << doubling) - malloc_overhead;
+}
+static_assert(block_bytes(size_index(1)) == 232 && block_bytes(size_index(233)) == 296);
+static_assert(block_bytes(size_index(488)) == 488 && block_bytes(size_index(489)) == 616);
+static_assert(block_bytes(size_index(1'256)) == 1'256 && block_bytes(size_index(largest)) == largest);
+static_assert(size_index(largest) == sizes - 1);
 
 /// A free block. The first of a batch links to the next batch.
 struct Block {

@@ -2,17 +2,14 @@
 /// Memory for records. They are made by the threads that fire and freed by lanes, which is what malloc is worst at:
 /// here freed blocks go back to the firing threads in batches.
 ///
-/// Blocks are kept in sizes up to 4 KiB, in a cache of each thread and in a depot that all threads share; at most
-/// 32 MiB in all. What is larger, and what there is no room to keep, is malloc's.
+/// Blocks are kept in sizes of 256 bytes to 4 KiB, four for each doubling, in a cache of each thread and in a depot
+/// that all threads share; at most 32 MiB in all. What is larger, and what there is no room to keep, is malloc's.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 namespace action_triggers::detail {
-
-/// What the smallest blocks hold.
-constexpr std::size_t smallest_block = 512 - 24;
 
 /// What allocate_record() would answer.
 std::uint8_t size_class_of(std::size_t bytes) noexcept;

@@ -26,14 +26,14 @@ void send_again_later(Record& record, const Status& why, TimePoint now, Backoff&
     destination.last_refusal = why.to_string();
     destination.set_last_error(destination.last_refusal);
   });
-  ++record.queued.failures;
+  ++record.failures;
   destination.queue.send_again(record);
   if (destination.paused) return;
-  const TimePoint until = now + backoff.after(destination.config->retry, record.queued.failures);
+  const TimePoint until = now + backoff.after(destination.config->retry, record.failures);
   const bool others_are_taken =  // or are to be tried, at last
       destination.none_taken_since == TimePoint::max() ||
       (now - destination.none_taken_since >= order_patience && !record.durable);
-  if (why.code() != StatusCode::unavailable && record.queued.failures > 1 && others_are_taken &&
+  if (why.code() != StatusCode::unavailable && record.failures > 1 && others_are_taken &&
       destination.queue.may_wait_apart()) {
     destination.queue.wait_apart(record, on_grid(until));
   } else {

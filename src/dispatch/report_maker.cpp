@@ -12,10 +12,18 @@ namespace action_triggers::detail {
 namespace {
 
 void fill(DeliveryReport& report, const Record& record) {
+  // A report that is used again mostly has the same names as before.
+  const auto name = [](std::string& place, std::string_view text) {
+    if (place != text) place = text;
+  };
   report.message_id = record.id();
-  report.broker = record.dest().name;
-  report.trigger = record.observer != nullptr ? record.observer->trigger() : std::string_view();
-  report.status = record.result.code == StatusCode::ok ? Status() : Status(record.result.code, no_memory);
+  name(report.broker, record.dest().name);
+  name(report.trigger, record.observer != nullptr ? record.observer->trigger() : std::string_view());
+  if (record.result.code != StatusCode::ok) {
+    report.status = Status(record.result.code, no_memory);
+  } else if (!report.status.ok()) {
+    report.status = Status();
+  }
   report.persistence = record.result.persistence;
   report.attempts = record.attempt();
   report.latency = record.result.latency;

@@ -14,11 +14,12 @@ void GapList::add(IdRange missing, const Horizon& snapshot, TimePoint now) {
     missing.first = std::max(missing.first, gaps_.back().ids.last + 1);
   }
   if (missing.first > missing.last) return;
-  gaps_.push_back({missing, snapshot.next, now, now, now + first_pause, first_pause, false, false, false});
+  gaps_.push_back({missing, snapshot.next, now, now, now + first_pause, first_pause, false, false, false, false});
   while (gaps_.size() > most_ranges) join_nearest();
 }
 
 std::vector<IdRange> GapList::due(TimePoint now) {
+  asked_at_ = now;
   std::vector<IdRange> ranges;
   for (Gap& gap : gaps_) {
     gap.is_asked = gap.due <= now;
@@ -28,11 +29,11 @@ std::vector<IdRange> GapList::due(TimePoint now) {
 }
 
 std::vector<IdRange> GapList::open(TimePoint now) {
+  asked_at_ = now;
   std::vector<IdRange> ranges;
   for (Gap& gap : gaps_) {
     const std::uint64_t width = static_cast<std::uint64_t>(gap.ids.last) - static_cast<std::uint64_t>(gap.ids.first);
-    const bool may_be_filled = !gap.is_past_horizon || now - gap.seen_at < shortest_open;
-    gap.is_asked = !gap.is_joined && width < widest_open && may_be_filled;
+    gap.is_asked = !gap.is_joined && width < widest_open && !gap.is_past_horizon;
     if (gap.is_asked) ranges.push_back(gap.ids);
   }
   return ranges;
@@ -55,7 +56,7 @@ void GapList::judge(const ReadResult& result, TimePoint now, bool is_along) {
     }
     Gap rest = gap;
     gap.ids.last = std::min(gap.ids.last, read_to);
-    gap.is_past_horizon = gap.is_past_horizon || result.horizon.oldest_open >= gap.seen_at_transaction;
+    look_at_horizon(gap, result.horizon);
     if (!is_along) {
       gap.pause = std::min(gap.pause * 2, longest_pause);
       gap.due = now + gap.pause;
@@ -68,6 +69,15 @@ void GapList::judge(const ReadResult& result, TimePoint now, bool is_along) {
   }
   gaps_ = std::move(kept);
   while (gaps_.size() > most_ranges) join_nearest();
+}
+
+void GapList::look_at_horizon(Gap& gap, const Horizon& horizon) const {
+  if (gap.has_numbers) {
+    gap.is_past_horizon = gap.is_past_horizon || horizon.oldest_open >= gap.transactions_before;
+  } else if (asked_at_ - gap.seen_at >= number_comes_within) {
+    gap.has_numbers = true;
+    gap.transactions_before = std::max(gap.transactions_before, horizon.next);
+  }
 }
 
 /// The rows that have come take their ids out of the range.
@@ -106,11 +116,12 @@ void GapList::join_nearest() {
   Gap& gap = gaps_[best];
   const Gap& next = gaps_[best + 1];
   gap.ids.last = next.ids.last;
-  gap.seen_at_transaction = std::max(gap.seen_at_transaction, next.seen_at_transaction);
+  gap.transactions_before = std::max(gap.transactions_before, next.transactions_before);
   gap.seen_at = std::max(gap.seen_at, next.seen_at);
   gap.first_seen_at = std::min(gap.first_seen_at, next.first_seen_at);
   gap.due = std::min(gap.due, next.due);
   gap.pause = std::min(gap.pause, next.pause);
+  gap.has_numbers = gap.has_numbers && next.has_numbers;
   gap.is_past_horizon = gap.is_past_horizon && next.is_past_horizon;
   gap.is_joined = gap.is_joined || next.is_joined || least > 1;
   gaps_.erase(gaps_.begin() + static_cast<std::ptrdiff_t>(best) + 1);

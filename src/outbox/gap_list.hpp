@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// The ids that a reading has passed over without seeing a row: somebody may hold one in a transaction that commits
-/// later. Each range is read again, soon at first, until no transaction is open any more that was when it was seen, and
-/// five seconds have passed (a transaction takes its id a moment before its own number).
+/// later. Each range is read again, soon at first, until no transaction is open any more that was open when it was
+/// seen. A transaction takes its id a moment before its own number, by which snapshots know it: so those count that had
+/// numbers a tenth of a second later, and a range lives for five seconds at least.
 ///
 /// That keeps rows from being lost. For their order, the reading of new rows reads open ranges in the same snapshot: a
 /// row whose writer knew of a late one is never seen without it.
@@ -27,7 +28,7 @@ class GapList {
   static constexpr std::chrono::milliseconds first_pause{4};
   static constexpr std::chrono::milliseconds longest_pause{1'000};
   static constexpr std::chrono::seconds shortest_life{5};
-  static constexpr std::chrono::milliseconds shortest_open{250};
+  static constexpr std::chrono::milliseconds number_comes_within{100};
   static constexpr std::uint64_t widest_open = 4'096;  // ids: a reading has to step over what was removed among them
 
   /// No row of these ids was in the snapshot. They are greater than all that were added before.
@@ -49,21 +50,24 @@ class GapList {
  private:
   struct Gap {
     IdRange ids;
-    std::uint64_t seen_at_transaction = 0;  // those from it on had not begun
+    std::uint64_t transactions_before = 0;  // those that may have taken an id of it; right when has_numbers
     TimePoint first_seen_at;                // of those joined
     TimePoint seen_at;                      // the last of those joined
     TimePoint due;
     std::chrono::milliseconds pause{};
     bool is_asked = false;
     bool is_joined = false;
+    bool has_numbers = false;
     bool is_past_horizon = false;
   };
 
+  void look_at_horizon(Gap& gap, const Horizon& horizon) const;
   void judge(const ReadResult& result, TimePoint now, bool is_along);
   void keep_what_is_missing(const Gap& gap, const ReadResult& result, std::vector<Gap>& kept) const;
   void join_nearest();
 
   std::vector<Gap> gaps_;  // ascending, apart from each other
+  TimePoint asked_at_;     // before the snapshot was taken
 };
 
 }  // namespace action_triggers::detail

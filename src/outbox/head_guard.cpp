@@ -15,7 +15,10 @@ void HeadGuard::begin(const ShardNotes& inherited, std::size_t batch) {
 }
 
 bool HeadGuard::may_send(std::int64_t first) {
-  if (!is_careful_ || noted_head_ == first) return true;
+  if (!is_careful_) return true;
+  const bool is_suspect = first == inherited_.head && window_ > 1;
+  if (is_suspect) window_ = 1;  // alone, or it is blamed for one behind it
+  if (noted_head_ == first && !is_suspect) return true;
   head_ = first;
   wants_notes_ = true;
   return false;

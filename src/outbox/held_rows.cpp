@@ -27,6 +27,12 @@ std::uint64_t HeldRow::bits() const {
   return all;
 }
 
+std::uint64_t HeldRow::mask_of_others(std::size_t bit) const {
+  std::uint64_t all = 0;
+  for (std::size_t one = 0; one < states.size(); ++one) all |= bit_mask(one);
+  return all & ~bit_mask(bit);
+}
+
 HeldRow* HeldRows::find(std::int64_t id) {
   const auto row = rows_.find(id);
   return row == rows_.end() ? nullptr : &row->second;
@@ -166,6 +172,7 @@ std::vector<DeadRow> HeldRows::burials() {
     }
     dead.row.is_whole = !dead.bit || row->settled + 1 == row->states.size();
     dead.row.done = dead.bit ? done_word(row->fingerprint, row->bits() | bit_mask(*dead.bit)) : 0;
+    dead.row.replay_done = dead.bit ? done_word(row->fingerprint, row->mask_of_others(*dead.bit)) : 0;
     rows.push_back(dead.row);
     burying_.push_back(std::move(dead));
   }

@@ -49,6 +49,8 @@ struct HeldRow {
   /// Nothing will happen to it without the table.
   [[nodiscard]] bool is_idle() const { return in_flight == 0 && dead == 0 && !is_leaving; }
   [[nodiscard]] std::uint64_t bits() const;
+  /// All bits but this one.
+  [[nodiscard]] std::uint64_t mask_of_others(std::size_t bit) const;
 };
 
 class HeldRows {

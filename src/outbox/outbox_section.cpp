@@ -172,7 +172,7 @@ std::vector<OutboxField> make_relay_fields() {
       OutboxType::postgresql,
       custom_field<OutboxConfig>(in_outbox, "notify", "str", "`off` or `after_commit`", "off",
                                  "after_commit: who has committed tells the relays of other processes.", read_notify)));
-  fields.push_back({integer_field<OutboxConfig>(in_outbox, "max_attempts", &OutboxConfig::max_attempts, 0, 1'000'000,
+  fields.push_back({integer_field<OutboxConfig>(in_outbox, "max_attempts", &OutboxConfig::max_attempts, 0, 65'535,
                                                 number_text(defaults.max_attempts),
                                                 "So many failed attempts make a message a dead letter; 0: no limit."),
                     {}});

@@ -71,6 +71,8 @@ std::optional<RelayAction> RelayCore::keep_lease(TimePoint now) {
 }
 
 std::optional<RelayAction> RelayCore::write_back(TimePoint now) {
+  // At once before it ends, and as long as it may die of the next row: what has arrived is not to be sent again.
+  const bool at_once = is_stopping_ || guard_.is_careful();
   if (lease_ && rows_.has_dead()) {
     auto burials = rows_.burials();
     if (!burials.empty()) {
@@ -78,7 +80,7 @@ std::optional<RelayAction> RelayCore::write_back(TimePoint now) {
       return BuryRows{std::move(burials)};
     }
   }
-  if (rows_.removals_due(now) <= now || is_stopping_) {
+  if (rows_.removals_due(now) <= now || at_once) {
     std::vector<std::int64_t> ids = rows_.removals();
     asked_rows_ = ids.size();
     if (!ids.empty()) {
@@ -86,8 +88,8 @@ std::optional<RelayAction> RelayCore::write_back(TimePoint now) {
       return RemoveRows{std::move(ids)};
     }
   }
-  if (lease_ && (rows_.done_due(now) <= now || is_stopping_)) {
-    auto words = rows_.done_words(now, is_stopping_);
+  if (lease_ && (rows_.done_due(now) <= now || at_once)) {
+    auto words = rows_.done_words(now, at_once);
     if (!words.empty()) {
       asked_ = Asked::done;
       return SetDone{std::move(words)};
@@ -130,6 +132,7 @@ bool RelayCore::answers(Asked asked) {
 void RelayCore::store_failed(TimePoint now) {
   if (asked_ == Asked::nothing) return;
   if (asked_ == Asked::read) repeat_reading();
+  if (asked_ == Asked::acquire) ++own_ends_;  // it may be ours, and we do not know it
   asked_ = Asked::nothing;
   is_open_ = false;
   ++failures_;
@@ -147,9 +150,8 @@ void RelayCore::acquired(TimePoint now, const std::optional<std::pair<Lease, Sha
   acquire_at_ = now + settings_.poll_max;
   if (!lease) return;
   ShardNotes notes = lease->second;
-  if (lease->first.epoch == last_epoch_ + 1 && notes.deaths > 0) --notes.deaths;  // it was us, and we are alive
+  notes.deaths -= std::min(notes.deaths, own_ends_);
   lease_ = lease->first;
-  last_epoch_ = lease_->epoch;
   lease_until_ = asked_at_ + settings_.lease;
   renew_at_ = asked_at_ + settings_.lease / 3;
   begin_epoch(notes, now);
@@ -161,6 +163,7 @@ void RelayCore::renewed(TimePoint now, bool is_held) {
   lease_until_ = asked_at_ + settings_.lease;
   renew_at_ = asked_at_ + settings_.lease / 3;
   guard_.noted(asked_notes_);
+  own_ends_ = 0;  // and that is noted
 }
 
 void RelayCore::released(TimePoint) {
@@ -189,7 +192,9 @@ void RelayCore::begin_epoch(const ShardNotes& notes, TimePoint now) {
   for (auto& [number, flow] : flows_) flow.start_anew();
   gaps_.clear();
   guard_.begin(notes, settings_.batch);
-  position_ = notes.low;
+  low_ = position_ = notes.low;
+  // Whoever may die of a row looks for it from the lowest id on, carefully.
+  if (guard_.is_careful()) position_ = std::numeric_limits<std::int64_t>::min();
   sweep_.begin(position_, now);
   poll_at_ = now;
   poll_pause_ = settings_.poll_min;
@@ -198,6 +203,7 @@ void RelayCore::begin_epoch(const ShardNotes& notes, TimePoint now) {
 
 void RelayCore::lose_lease(TimePoint now) {
   lease_.reset();
+  ++own_ends_;
   rows_.lost_lease();
   guard_ = HeadGuard();
   acquire_at_ = now + settings_.poll_max;

@@ -124,6 +124,7 @@ class RelayCore {
   void end_waiting_for_room(TimePoint now);
   void repeat_reading();
   void read_common(TimePoint now, const ReadResult& result);
+  bool take_new_row(TimePoint now, const OutboxRow& row, const Horizon& snapshot);
   void read_late(TimePoint now, const ReadResult& result);
   void read_behind(TimePoint now, const ReadResult& result);
   void read_stopped(TimePoint now, const ReadResult& result);
@@ -160,8 +161,8 @@ class RelayCore {
   bool is_finished_ = false;
 
   std::optional<Lease> lease_;
-  std::int64_t last_epoch_ = std::numeric_limits<std::int64_t>::min();  // of our last lease
-  TimePoint lease_until_;  // on our clock, from before it was asked for: never later than the database's
+  std::int32_t own_ends_ = 0;  // how often a lease of ours ended, and we live: the table counts them as deaths
+  TimePoint lease_until_;      // on our clock, from before it was asked for: never later than the database's
   TimePoint renew_at_;
   TimePoint acquire_at_ = TimePoint::min();
 
@@ -174,6 +175,7 @@ class RelayCore {
   HeadGuard guard_;
 
   std::int64_t position_ = 0;  // the common reading has taken all rows up to it that it saw
+  std::int64_t low_ = 0;       // ShardNotes::low at the takeover: what is missing up to it has left
   bool is_hinted_ = false;
   TimePoint poll_at_ = TimePoint::min();
   std::chrono::milliseconds poll_pause_;

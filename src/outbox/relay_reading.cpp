@@ -127,22 +127,30 @@ void RelayCore::read_common(TimePoint now, const ReadResult& result) {
   gaps_.read_along(result, now);
   bool is_full = false;
   for (const OutboxRow& row : result.rows) {
-    if (row.id <= position_) {
-      offer(now, row);
-      continue;
-    }
-    if (row.id - 1 > position_) gaps_.add({position_ + 1, row.id - 1}, result.horizon, now);
-    position_ = row.id - 1;
-    is_full = offer(now, row) == Offer::full;
+    is_full = !take_new_row(now, row, result.horizon);
     if (is_full) break;
-    position_ = row.id;
   }
   if (result.rows.empty()) {
+    position_ = std::max(position_, low_);
     guard_.relax();
   } else {
     guard_.sent(now);
   }
   set_poll(now, result, is_full);
+}
+
+/// False: the common reading waits before this row.
+bool RelayCore::take_new_row(TimePoint now, const OutboxRow& row, const Horizon& snapshot) {
+  if (row.id <= position_) {
+    offer(now, row);
+    return true;
+  }
+  const std::int64_t before = std::max(position_, low_);
+  if (row.id - 1 > before) gaps_.add({before + 1, row.id - 1}, snapshot, now);
+  position_ = row.id - 1;
+  if (offer(now, row) == Offer::full) return false;
+  position_ = row.id;
+  return true;
 }
 
 void RelayCore::set_poll(TimePoint now, const ReadResult& result, bool is_full) {

@@ -3,15 +3,6 @@
 
 namespace action_triggers {
 
-void Emission::add(Delivery&& delivery) {
-  if (size_ < few) {
-    first_[size_] = std::move(delivery);
-  } else {
-    more_.push_back(std::move(delivery));
-  }
-  ++size_;
-}
-
 bool Emission::done() const {
   for (std::size_t i = 0; i < size_; ++i) {
     if (!(*this)[i].done()) return false;

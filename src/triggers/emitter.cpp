@@ -61,7 +61,7 @@ void TriggerTable::add(const TriggerConfig& trigger, const FindDestination& find
 /// What one emit() uses and a later one on the same thread uses again.
 struct Emitter::Scratch {
   TriggerSelection::Search search;
-  std::vector<std::uint32_t> functions;  // that the event's name concerns
+  std::vector<std::uint32_t> functions;  // memory for those that the event's name concerns
   TargetMessage made;
   const Message nothing{};  // beside a body that came alone
 };
@@ -88,7 +88,7 @@ class Emitter::ScratchOfThread {
   std::unique_ptr<Scratch> scratch_;
 };
 
-/// One event on its way to its targets.
+/// One event on its way to its targets. What most events do not need is not inlined, so that the rest stays small.
 class Emitter::Sending {
  public:
   Sending(Dispatcher& dispatcher, Scratch& scratch, std::string_view name, const MessageParts& parts,
@@ -121,7 +121,7 @@ class Emitter::Sending {
   }
 
   /// What a function makes of it.
-  void send(const EventFunctions::Function& function) {
+  [[gnu::noinline]] void send(const EventFunctions::Function& function) {
     EventView& view = event();
     std::vector<AddressedMessage> messages;
     FireOrigin origin{.observer = function.counters, .id = &id_, .scope = scope_};
@@ -159,14 +159,16 @@ class Emitter::Sending {
       if (!matched) return refuse(target, index, "when", event().json_error());
       if (!*matched) return;
     }
-    if (config.passes_on()) {
-      FireOrigin origin = origin_of();
-      origin.shared = !alone;
-      origin.first = first_;
-      emission_.add(dispatcher_.fire(*target.destination, parts_, DeliveryCallback(callback_), origin));
-      first_ = origin.first;
-      return;
-    }
+    if (!config.passes_on()) return send_shaped(target, index);
+    FireOrigin origin = origin_of();
+    origin.shared = !alone;
+    origin.first = first_;
+    emission_.add(dispatcher_.fire(*target.destination, parts_, DeliveryCallback(callback_), origin));
+    first_ = origin.first;
+  }
+
+  [[gnu::noinline]] void send_shaped(const TriggerTable::Target& target, std::size_t index) {
+    const TargetConfig& config = *target.config;
     TargetMessage& made = scratch_.made;
     const Message& given = parts_.rest != nullptr ? *parts_.rest : scratch_.nothing;
     if (const char* const field = make_target_message(config, event(), given, made)) {
@@ -177,28 +179,29 @@ class Emitter::Sending {
     emission_.add(dispatcher_.fire(*target.destination, parts, DeliveryCallback(callback_), origin));
   }
 
-  void refuse(const TriggerTable::Target& target, std::size_t index, const char* field, const std::string& why) {
+  [[gnu::noinline]] void refuse(const TriggerTable::Target& target, std::size_t index, const char* field,
+                                const std::string& why) {
     emission_.add(
         dispatcher_.refuse(*target.destination, parts_, DeliveryCallback(callback_), origin_of(),
                            {StatusCode::invalid_argument, cannot_be_made(*trigger_->config, index, field, why)}));
   }
 
   FireOrigin origin_of() {
-    if (!has_id_) {
-      make_id(trigger_->targets.front().destination->lane->unix_ms());
-    }
+    make_id();
     return {.observer = trigger_->counters, .id = &id_, .scope = scope_};
   }
 
-  void make_id(std::uint64_t unix_ms) {
-    id_ = next_message_id(unix_ms);
+  void make_id() {
+    if (has_id_) return;
+    id_ = next_message_id(trigger_ != nullptr ? trigger_->targets.front().destination->lane->unix_ms()
+                                              : coarse_unix_ms());
     has_id_ = true;
   }
 
   /// For conditions and templates: made when the first of them asks.
-  EventView& event() {
+  [[gnu::noinline]] EventView& event() {
     if (event_) return *event_;
-    if (!has_id_) make_id(coarse_unix_ms());
+    make_id();
     std::string_view id;
     if (Payload::has_own_id(parts_)) {
       id = parts_.rest->id;
@@ -298,17 +301,17 @@ Emission Emitter::emit(std::string_view event, const MessageParts& parts, const 
   const TriggerTable& table = *table_.load(std::memory_order_seq_cst);
   const std::span<const std::uint32_t> found = table.find(event, parts.body, scratch->search);
   const EventFunctions::Table* const functions = functions_.table();
-  if (functions != nullptr) functions->patterns.find(event, scratch->functions);
-  const bool is_called = functions != nullptr && !scratch->functions.empty();
-  if (scratch->search.buckets.empty() && !is_called) {
+  std::span<const std::uint32_t> called;
+  if (functions != nullptr) called = functions->patterns.find(event, scratch->functions);
+  if (scratch->search.buckets.empty() && called.empty()) {
     count_unmatched(event);
     return emission;
   }
   Sending sending(*dispatcher_, *scratch, event, parts, callback, scope, emission);
   const bool alone = found.size() == 1 && table.trigger(found.front()).targets.size() == 1;
   for (const std::uint32_t index : found) sending.send(table.trigger(index), alone);
-  if (is_called) {
-    for (const std::uint32_t index : scratch->functions) sending.send(*functions->functions[index]);
+  if (functions != nullptr) {
+    for (const std::uint32_t index : called) sending.send(*functions->functions[index]);
   }
   return emission;
 }

@@ -73,29 +73,26 @@ void EventTable::step(Search& search, std::string_view word) const {
   std::swap(search.reached, search.next);
 }
 
-void EventTable::find(std::string_view event, std::vector<std::uint32_t>& into) const {
-  into.clear();
+std::span<const std::uint32_t> EventTable::find_among_patterns(const Name* name, std::string_view event,
+                                                               std::vector<std::uint32_t>& memory) const {
+  memory.clear();
   const auto take = [&](const std::vector<std::uint32_t>& indexes) {
-    into.insert(into.end(), indexes.begin(), indexes.end());
+    memory.insert(memory.end(), indexes.begin(), indexes.end());
   };
-  const Name* const name = names_.find(hash_of(event), [&](const Name& one) { return one.text == event; });
   if (name != nullptr) take(name->indexes);
-  if (!nodes_.empty()) {
-    Search& search = search_of_this_thread();
-    if (search.seen.size() < nodes_.size()) search.seen.resize(nodes_.size());
-    ++search.number;
-    search.any_words.clear();
-    search.next.clear();
-    enter(search, 0);
-    std::swap(search.reached, search.next);
-    EventWords words(event);
-    while (const auto word = words.next()) step(search, *word);
-    for (const std::uint32_t node : search.reached) take(nodes_[node].indexes);
-    for (const std::uint32_t node : search.any_words) take(nodes_[node].indexes);
-  }
-  if (into.size() < 2) return;
-  std::sort(into.begin(), into.end());
-  into.erase(std::unique(into.begin(), into.end()), into.end());
+  Search& search = search_of_this_thread();
+  if (search.seen.size() < nodes_.size()) search.seen.resize(nodes_.size());
+  ++search.number;
+  search.any_words.clear();
+  search.next.clear();
+  enter(search, 0);
+  std::swap(search.reached, search.next);
+  EventWords words(event);
+  while (const auto word = words.next()) step(search, *word);
+  for (const std::uint32_t node : search.reached) take(nodes_[node].indexes);
+  for (const std::uint32_t node : search.any_words) take(nodes_[node].indexes);
+  std::sort(memory.begin(), memory.end());
+  return memory;
 }
 
 }  // namespace action_triggers::detail

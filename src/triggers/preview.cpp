@@ -79,10 +79,9 @@ class Preview {
 
   Decision decide(const TriggerConfig& trigger) {
     EventTable patterns;
-    for (const std::string& pattern : trigger.events) patterns.add(pattern, 0);
-    std::vector<std::uint32_t> found;
-    patterns.find(name_, found);
-    if (found.empty()) {
+    for (std::uint32_t i = 0; i < trigger.events.size(); ++i) patterns.add(trigger.events[i], i);
+    std::vector<std::uint32_t> memory;
+    if (patterns.find(name_, memory).empty()) {
       return {PreviewOutcome::event, "No pattern of the trigger matches '" + std::string(name_) + "'."};
     }
     if (!trigger.active) return {PreviewOutcome::inactive, "The trigger is not active."};

@@ -74,15 +74,15 @@ TriggerSelection::TriggerSelection(const std::vector<const TriggerConfig*>& trig
       const auto [place, is_new] = bucket_of_pattern.emplace(pattern, static_cast<std::uint32_t>(buckets_.size()));
       if (is_new) {
         patterns_.add(pattern, place->second);
-        buckets_.emplace_back();
+        buckets_.push_back(std::make_unique<Bucket>());
       }
-      std::vector<std::uint32_t>& all = buckets_[place->second].triggers;
+      std::vector<std::uint32_t>& all = buckets_[place->second]->triggers;
       if (all.empty() || all.back() != index) all.push_back(index);  // a pattern may be listed twice
     }
   }
-  for (Bucket& bucket : buckets_) {
-    make_selectors(bucket, triggers);
-    bucket.triggers = {};
+  for (const auto& bucket : buckets_) {
+    make_selectors(*bucket, triggers);
+    bucket->triggers = {};
   }
 }
 
@@ -120,18 +120,11 @@ void TriggerSelection::make_selectors(Bucket& bucket, const std::vector<const Tr
   }
 }
 
-std::span<const std::uint32_t> TriggerSelection::find(std::string_view event, std::string_view payload,
-                                                      Search& search) const {
-  search.is_json.reset();
-  patterns_.find(event, search.buckets);
-  if (search.buckets.size() == 1) {
-    const Bucket& bucket = buckets_[search.buckets.front()];
-    if (bucket.selectors.empty()) return bucket.always;
-  }
+std::span<const std::uint32_t> TriggerSelection::find_in_buckets(std::string_view payload, Search& search) const {
   std::vector<std::uint32_t>& found = search.triggers;
   found.clear();
   for (const std::uint32_t number : search.buckets) {
-    const Bucket& bucket = buckets_[number];
+    const Bucket& bucket = *buckets_[number];
     found.insert(found.end(), bucket.always.begin(), bucket.always.end());
     if (bucket.selectors.empty()) continue;
     if (!search.is_json) search.is_json = search.json.read(payload);

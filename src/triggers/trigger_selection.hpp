@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -32,17 +31,26 @@ class TriggerSelection {
 
   /// One event. Used again, it allocates nothing.
   struct Search {
-    PayloadJson json{};                     // of the payload, if somebody has looked into it
-    std::optional<bool> is_json{};          // what reading it said; nothing: nobody has looked
-    std::vector<std::uint32_t> buckets{};   // of the patterns that match; empty: no trigger is for this name
-    std::vector<std::uint32_t> triggers{};  // used by find()
-    std::string text{};                     // used by find()
+    PayloadJson json{};                        // of the payload, if somebody has looked into it
+    std::optional<bool> is_json{};             // what reading it said; nothing: nobody has looked
+    std::span<const std::uint32_t> buckets{};  // of the patterns that match; empty: no trigger is for this name
+    std::vector<std::uint32_t> patterns{};     // used by find()
+    std::vector<std::uint32_t> triggers{};     // used by find()
+    std::string text{};                        // used by find()
   };
 
   /// The candidates, ascending, each once; valid until the search is used again. No trigger is left out that matches,
   /// or whose `when` cannot be evaluated because the payload is not JSON. The payload is looked into only if the `when`
   /// of a trigger of this name does so as well.
-  std::span<const std::uint32_t> find(std::string_view event, std::string_view payload, Search& search) const;
+  std::span<const std::uint32_t> find(std::string_view event, std::string_view payload, Search& search) const {
+    search.is_json.reset();
+    search.buckets = patterns_.find(event, search.patterns);
+    if (search.buckets.size() == 1) {
+      const Bucket& bucket = *buckets_[search.buckets.front()];
+      if (bucket.selectors.empty()) return bucket.always;
+    }
+    return find_in_buckets(payload, search);
+  }
 
   /// How many events had a name that this trigger is for, but did not make it a candidate.
   [[nodiscard]] std::uint64_t left_out(std::uint32_t trigger) const noexcept;
@@ -61,13 +69,14 @@ class TriggerSelection {
   };
   struct Keys;
 
+  std::span<const std::uint32_t> find_in_buckets(std::string_view payload, Search& search) const;
   void make_selectors(Bucket& bucket, const std::vector<const TriggerConfig*>& triggers);
   static void select(const Selector& selector, Search& search);
   static void select_strings(const Selector& selector, const PayloadJson::Value& value, std::size_t most,
                              Search& search);
 
   EventTable patterns_;  // lead to buckets
-  std::deque<Bucket> buckets_;
+  std::vector<std::unique_ptr<Bucket>> buckets_;
   // Of each trigger that a selector has: its bucket, and how often it was a candidate.
   std::vector<const Bucket*> bucket_of_;
   std::unique_ptr<std::atomic<std::uint64_t>[]> selected_;

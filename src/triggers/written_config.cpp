@@ -236,7 +236,7 @@ std::vector<WrittenSetting> WrittenConfig::settings_of_target(const Node& of_tar
   more.kind = Node::Kind::object;
   if (const Node* const params = of_target.find("params")) more = *params;
   for (const Member& member : of_target.members) {
-    if (member.key == timeout_key) more.members.push_back(member);
+    if (member.key == timeout_key && !member.value.is(Node::Kind::null)) more.members.push_back(member);
   }
   WrittenSetting like;
   like.section = "params";

@@ -5,6 +5,7 @@
 import os
 import pathlib
 import sys
+import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
@@ -12,6 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
 os.environ.update({"AT_RABBITMQ_HOST": "localhost", "AT_RABBITMQ_PORT": "1", "AT_KAFKA_BOOTSTRAP": "localhost:2"})
 
 import baseline  # noqa: E402
+import counts  # noqa: E402
 import machine  # noqa: E402
 import measure  # noqa: E402
 import report  # noqa: E402
@@ -116,6 +118,53 @@ class Baseline(unittest.TestCase):
         self.assertEqual(baseline.verdict(before, same, LOWER), "the same")
         self.assertEqual(baseline.verdict(before, worse, LOWER), "**worse**")
         self.assertEqual(baseline.verdict(before, worse, HIGHER), "better")
+
+
+PROFILE = """version: 1
+positions: line
+events: Ir Dr Dw I1mr D1mr D1mw ILmr DLmr DLmw
+
+ob=(1) /bin/action_triggers_bench_ours
+fl=(1) ???
+fn=(1) action_triggers::detail::LaneCore::admit(action_triggers::detail::Record&)
+0 10 4 3 1 2 1 0 1
+cob=(2) /lib/librdkafka.so.1
+cfn=(2) rd_kafka_produceva
+calls=1 0
+0 1000 400 300 90 80 70 60 50 40
++3 5
+ob=(2)
+fn=(2)
+0 7 0 0 0 0 0 0 2 1
+"""
+ADMIT = ("/bin/action_triggers_bench_ours",
+         "action_triggers::detail::LaneCore::admit(action_triggers::detail::Record&)")
+PRODUCE = ("/lib/librdkafka.so.1", "rd_kafka_produceva")
+
+
+class Counts(unittest.TestCase):
+    def setUp(self):
+        with tempfile.TemporaryDirectory() as folder:
+            profile = pathlib.Path(folder) / "profile-01"
+            profile.write_text(PROFILE, encoding="utf-8")
+            self.found = counts.functions_of(profile)
+
+    def test_are_of_each_function_without_what_it_calls(self):
+        self.assertEqual(set(self.found), {ADMIT, PRODUCE})
+        self.assertEqual(self.found[ADMIT], {"instructions": 15, "D1": 3, "LL": 1})
+
+    def test_know_a_function_by_the_number_that_it_had_where_it_was_called(self):
+        self.assertEqual(self.found[PRODUCE], {"instructions": 7, "D1": 0, "LL": 3})
+
+    def test_tell_ours_from_the_client_librarys(self):
+        self.assertEqual(counts.owner(*ADMIT), "ours")
+        self.assertEqual(counts.owner(*PRODUCE), "client library")
+        self.assertEqual(counts.owner("/lib/libc.so.6", "malloc"), "other libraries")
+
+    def test_find_the_lane_by_what_it_does(self):
+        self.assertEqual(counts.role_of(self.found, True), "who fires")
+        self.assertEqual(counts.role_of(self.found, False), "the client library's threads")
+        self.assertEqual(counts.role_of({("", "action_triggers::detail::Lane::run()"): None}, False), "the lane")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A line with any bytes as an event's name, and further ones as patterns in one table: found is what matches by
 // definition.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -59,8 +60,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     table.add(pattern, index);
     if (matches_by_definition(pattern, words_of(name))) expected.push_back(index);
   }
-  std::vector<std::uint32_t> found;
-  table.find(name, found);
-  if (found != expected) std::abort();
+  std::vector<std::uint32_t> memory;
+  const auto found = table.find(name, memory);
+  if (!std::equal(found.begin(), found.end(), expected.begin(), expected.end())) std::abort();
   return 0;
 }

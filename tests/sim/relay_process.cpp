@@ -32,10 +32,7 @@ void RelayProcess::kill(const char* why) {
   if (!is_alive_) return;
   world_.note(name() + " is killed: " + why);
   is_alive_ = false;
-  for (const auto& [id, destination] : sent_) {
-    if (world_.database.table.count(id) > 0) world_.ledger.excuse(id, destination);
-  }
-  for (const std::int64_t id : in_its_hands()) ++world_.ledger.rows[id].deaths;
+  lost_its_lease(true);
 }
 
 void RelayProcess::pause(TimePoint until) {
@@ -59,11 +56,15 @@ void RelayProcess::reload(std::size_t version) {
   for (const auto& [id, row] : world_.database.table) {
     if (row.target.rfind(event_prefix, 0) == 0) world_.ledger.excuse_all(id);
   }
+  close_lanes();
+  core_.configuration_changed(world_.now);
+  wake();
+}
+
+void RelayProcess::close_lanes() {
   for (auto& [destination, lane] : lanes_) {
     if (world_.chance(50)) close_lane(destination);
   }
-  core_.configuration_changed(world_.now);
-  wake();
 }
 
 void RelayProcess::committed() {
@@ -71,16 +72,12 @@ void RelayProcess::committed() {
   wake();
 }
 
-std::set<std::int64_t> RelayProcess::in_its_hands() const {
-  std::set<std::int64_t> ids;
-  for (const auto& [id, destination] : sent_) {
-    if (world_.database.table.count(id) > 0) ids.insert(id);
-  }
-  return ids;
+void RelayProcess::count_death() {
+  for (const std::int64_t id : ever_sent_) ++world_.ledger.rows[id].deaths;
 }
 
-void RelayProcess::was_replaced() {
-  for (const std::int64_t id : in_its_hands()) ++world_.ledger.rows[id].deaths;
+void RelayProcess::lost_its_lease(bool to_another) {
+  if (to_another) count_death();
   for (const auto& [id, destination] : sent_) {
     if (world_.database.table.count(id) > 0) world_.ledger.excuse(id, destination);
   }
@@ -123,12 +120,14 @@ bool RelayProcess::send(const OutboxRow& row, std::uint32_t bit, std::uint32_t d
     const bool was_taken_back = world_.now < world_.crashed_at + settings_.lease;  // read with it before the crash
     if (!was_late_ && !was_taken_back) world_.violation("sent without the lease: " + Ledger::name(row.id, destination));
     world_.ledger.excuse(row.id, destination);
+    ++known->second.deaths;
   }
   world_.note(name() + " sends " + Ledger::name(row.id, destination));
   Lane& lane = lanes_[destination];
   if (lane.queue.size() >= settings_.room.rows) world_.violation("more in flight than there is room for");
   lane.queue.push_back({row.id, bit});
   sent_.insert({row.id, destination});
+  ever_sent_.insert(row.id);
   if (known->second.is_poison) dies_ = true;
   take_turn(destination);
   return true;
@@ -158,10 +157,8 @@ void RelayProcess::turn() {
   check_bounds();
   if (std::holds_alternative<RelayFinished>(action)) {
     world_.note(name() + " ends");
-    if (!in_its_hands().empty() && world_.is_quiet) world_.violation("ended with rows in its hands");
-    for (const auto& [id, destination] : sent_) {
-      if (world_.database.table.count(id) > 0) world_.ledger.excuse(id, destination);
-    }
+    if (!core_.held().empty()) world_.violation("ended with rows in its hands");
+    lost_its_lease(false);
     is_alive_ = false;
     return;
   }
@@ -173,7 +170,9 @@ void RelayProcess::turn() {
     });
     return;
   }
-  call([this, action] { return effect_of(action); });
+  // Nobody can tell a lease that its owner does not know of from one that it died of.
+  const bool may_lose_answer = !std::holds_alternative<AcquireLease>(action);
+  call([this, action] { return effect_of(action); }, may_lose_answer);
 }
 
 void RelayProcess::hand_over_outcomes() {
@@ -184,10 +183,10 @@ void RelayProcess::hand_over_outcomes() {
 }
 
 /// The effect comes some time after it was asked for, and the answer some time after that. Both may fail to come.
-void RelayProcess::call(std::function<std::function<void()>()> effect) {
+void RelayProcess::call(std::function<std::function<void()>()> effect, bool may_lose_answer) {
   is_busy_ = true;
   const bool fails_before = !world_.is_quiet && world_.chance(world_.calls_fail);
-  const bool fails_after = !world_.is_quiet && world_.chance(world_.calls_fail);
+  const bool fails_after = may_lose_answer && !world_.is_quiet && world_.chance(world_.calls_fail);
   const auto way = world_.chance(90) ? world_.up_to(300us) : world_.up_to(50ms);
   // A request that is on its way arrives, whether or not its process lives.
   world_.after(way, [self = shared_from_this(), effect = std::move(effect), fails_before, fails_after] {
@@ -231,15 +230,16 @@ std::function<void()> RelayProcess::effect_of(const RelayAction& action) {
     return [this] { core_.released(world_.now); };
   }
   if (const auto* one = std::get_if<ReadRows>(&action)) {
-    // Somebody may stop it between the look at its clock and what it sends then.
+    // Somebody may stop it before it has the answer, or between the look at its clock and what it sends then.
     return [this, result = database.read(one->request)] {
       const TimePoint looked = world_.now;
       if (!world_.is_quiet && world_.calls_fail > 0 && world_.chance(2)) {
-        was_late_ = is_busy_ = true;
+        is_busy_ = true;
+        was_late_ = world_.chance(50);
         paused_until_ = std::max(paused_until_, world_.now + world_.up_to(2 * settings_.lease));
         return later(paused_until_, [this, result, looked] {
           is_busy_ = false;
-          core_.read_done(looked, result);
+          core_.read_done(was_late_ ? looked : world_.now, result);
           if (dies_) return kill("of a poisoned message");
           wake();
         });
@@ -284,7 +284,7 @@ void RelayProcess::lane_turn(std::uint32_t destination) {
   if (world_.brokers[destination].down_until > world_.now) return take_turn(destination);
   if (!world_.is_quiet && world_.chance(world_.reconnects)) reconnect(destination);
   if (lane.queue.front().has_arrived && lane.queue.front().confirmed_at <= world_.now) {
-    tell(destination, StatusCode::ok);
+    tell_of_first(lane.queue, destination, StatusCode::ok);
   } else {
     deliver(destination);
   }
@@ -301,7 +301,7 @@ bool RelayProcess::deliver(std::uint32_t destination) {
   if (row.bad_for.count(destination) > 0) {
     if (next != lane.queue.begin()) return false;
     world_.ledger.rows[next->row].at[destination].was_dead = true;
-    tell(destination, StatusCode::too_large);
+    tell_of_first(lane.queue, destination, StatusCode::too_large);
     return true;
   }
   next->has_arrived = true;
@@ -311,10 +311,9 @@ bool RelayProcess::deliver(std::uint32_t destination) {
   return true;
 }
 
-void RelayProcess::tell(std::uint32_t destination, StatusCode code) {
-  Lane& lane = lanes_[destination];
-  const Sent sent = lane.queue.front();
-  lane.queue.pop_front();
+void RelayProcess::tell_of_first(std::deque<Sent>& queue, std::uint32_t destination, StatusCode code) {
+  const Sent sent = queue.front();
+  queue.pop_front();
   world_.note(name() + " hears " + std::string(to_string(code)) + " of " + Ledger::name(sent.row, destination));
   LedgerRow& row = world_.ledger.rows[sent.row];
   if (code == StatusCode::ok) row.at[destination].is_told = true;
@@ -324,8 +323,19 @@ void RelayProcess::tell(std::uint32_t destination, StatusCode code) {
   wake();
 }
 
+/// The relay hears of it row by row, and there may be a new lane already.
 void RelayProcess::close_lane(std::uint32_t destination) {
-  while (!lanes_[destination].queue.empty()) tell(destination, StatusCode::closed);
+  Lane& lane = lanes_[destination];
+  lane.closing.insert(lane.closing.end(), lane.queue.begin(), lane.queue.end());
+  lane.queue.clear();
+  closing_turn(destination);
+}
+
+void RelayProcess::closing_turn(std::uint32_t destination) {
+  Lane& lane = lanes_[destination];
+  if (lane.closing.empty()) return;
+  tell_of_first(lane.closing, destination, StatusCode::closed);
+  later(world_.now + world_.up_to(world_.chance(80) ? 1ms : 100ms), [this, destination] { closing_turn(destination); });
 }
 
 /// What was not confirmed is sent again, from the oldest on.

@@ -27,14 +27,14 @@ class RelayProcess final : public std::enable_shared_from_this<RelayProcess>, pr
   /// Cleanly; what is in flight after `patience` is closed.
   void stop(std::chrono::microseconds patience);
   void reload(std::size_t version);
+  /// Some of its destinations are replaced: what they hold is closed.
+  void close_lanes();
   void committed();
 
   [[nodiscard]] bool is_alive() const { return is_alive_; }
   [[nodiscard]] const std::string& name() const { return settings_.owner; }
-  /// What it has sent, and is still in the table.
-  [[nodiscard]] std::set<std::int64_t> in_its_hands() const;
-  /// Somebody else has its shard: what it has in its hands will be sent twice.
-  void was_replaced();
+  /// What it has in its hands may be sent twice.
+  void lost_its_lease(bool to_another);
 
  private:
   struct Sent {
@@ -45,6 +45,7 @@ class RelayProcess final : public std::enable_shared_from_this<RelayProcess>, pr
   };
   struct Lane {
     std::deque<Sent> queue;
+    std::deque<Sent> closing;  // of the lane before this one
     bool has_turn = false;
   };
   struct Told {
@@ -64,7 +65,7 @@ class RelayProcess final : public std::enable_shared_from_this<RelayProcess>, pr
   void turn();
   void hand_over_outcomes();
   void carry_out(const detail::RelayAction& action);
-  void call(std::function<std::function<void()>()> effect);
+  void call(std::function<std::function<void()>()> effect, bool may_lose_answer);
   std::function<void()> effect_of(const detail::RelayAction& action);
   std::function<void()> acquire(const detail::AcquireLease& action);
   void check_bounds();
@@ -73,8 +74,10 @@ class RelayProcess final : public std::enable_shared_from_this<RelayProcess>, pr
   void take_turn(std::uint32_t destination);
   void lane_turn(std::uint32_t destination);
   bool deliver(std::uint32_t destination);
-  void tell(std::uint32_t destination, StatusCode code);
+  void tell_of_first(std::deque<Sent>& queue, std::uint32_t destination, StatusCode code);
   void close_lane(std::uint32_t destination);
+  void closing_turn(std::uint32_t destination);
+  void count_death();
   void reconnect(std::uint32_t destination);
 
   RelayWorld& world_;
@@ -85,6 +88,7 @@ class RelayProcess final : public std::enable_shared_from_this<RelayProcess>, pr
   std::deque<Told> told_;
   std::set<std::pair<std::int64_t, std::uint32_t>>
       sent_;  // row and destination; not told of yet, or still in the table
+  std::set<std::int64_t> ever_sent_;
   bool is_alive_ = true;
   bool dies_ = false;  // of what it has just sent
   bool is_busy_ = false;

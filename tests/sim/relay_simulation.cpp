@@ -99,7 +99,7 @@ void RelaySimulation::choose_configuration() {
 }
 
 void RelaySimulation::choose_settings() {
-  settings_.lease = std::chrono::milliseconds(500 + world_.below(10'000));
+  settings_.lease = std::chrono::milliseconds(2'000 + world_.below(8'000));
   settings_.batch = 1 + world_.below(world_.chance(50) ? 8 : 40);
   settings_.room.rows = std::max<std::size_t>(1, world_.chance(70) ? 2 * settings_.batch : world_.below(20));
   settings_.room.bytes = world_.chance(70) ? 16U << 20 : 200 + world_.below(3'000);
@@ -135,7 +135,7 @@ void RelaySimulation::begin_transaction() {
   for (std::uint64_t i = 0; i < rows; ++i) {
     world_.after(at, [this, writing] { write_row(writing); });
     if (i == 0) {
-      const auto window = world_.chance(10) ? world_.up_to(std::min<std::chrono::microseconds>(most, 200ms)) : 0us;
+      const auto window = world_.chance(10) ? world_.up_to(std::min<std::chrono::microseconds>(most, 100ms)) : 0us;
       world_.after(window, [this, writing] { world_.database.get_number(writing->transaction); });
       at += window;
     }
@@ -159,7 +159,11 @@ void RelaySimulation::write_row(const std::shared_ptr<Writing>& writing) {
   }
   known.key = row.target.rfind("event:", 0) == 0 ? "event" : "";
   known.key += "k" + std::to_string(world_.below(keys_));
-  if (world_.chance(95)) row.key = known.key;
+  if (world_.chance(95)) {
+    row.key = known.key;
+  } else {
+    known.key = "none";
+  }
   row.body.assign(world_.below(300), 'b');
   known.target = row.target;
   known.taken = world_.now;
@@ -223,7 +227,7 @@ void RelaySimulation::hurt_process() {
     case 2:
       return process.stop(world_.up_to(world_.chance(50) ? 100ms : 3s));
     case 3:
-      if (!world_.has_reloads) return;
+      if (!world_.has_reloads) return process.close_lanes();
       world_.version = world_.below(world_.ledger.versions.size());
       return process.reload(world_.version);
   }
@@ -265,6 +269,7 @@ void RelaySimulation::calm_down() {
     broker.down_until = std::min(broker.down_until, world_.now);
     broker.pace = std::min<std::chrono::microseconds>(broker.pace, 10ms);
   }
+  is_bad_ = is_poison_ = 0;
   for (auto& [id, row] : world_.ledger.rows) row.bad_for.clear();
   check_settled();
 }
@@ -274,7 +279,7 @@ void RelaySimulation::check_settled() {
   for (std::size_t place = 0; place < processes_.size(); ++place) {
     if (!processes_[place]->is_alive()) start_process(place);
   }
-  if (rows_left_ > 0 || !world_.database.table.empty()) world_.after(1s, [this] { check_settled(); });
+  world_.after(1s, [this] { check_settled(); });
 }
 
 RelaySimulationResult RelaySimulation::run() {
@@ -289,7 +294,7 @@ RelaySimulationResult RelaySimulation::run() {
   world_.acquired = [this](const std::string& owner) {
     ++owners_;
     for (const auto& process : processes_) {
-      if (process->is_alive() && process->name() != owner) process->was_replaced();
+      if (process->is_alive()) process->lost_its_lease(process->name() != owner);
     }
   };
   for (std::size_t place = 0; place < processes_.size(); ++place) start_process(place);

@@ -243,11 +243,10 @@ TEST(AllocationTest, OnceWarmNothingIsAllocatedToFindATriggerAndToMatchItsCondit
     "lines": {"sku": [{"wildcard": "*A*B*C"}], "count": [{"anything-but": [0, 1]}]},
     "$or": [{"vip": [true]}, {"note": [{"exists": false}]}], "$not": {"test": [true]}})");
   detail::PayloadJson json;
-  std::vector<std::uint32_t> found;
+  std::vector<std::uint32_t> memory;
   const auto allocated_by_one = [&] {
     const std::size_t before = allocated;
-    table.find("order.a-rather-long-word.paid", found);
-    EXPECT_EQ(found.size(), 3U);
+    EXPECT_EQ(table.find("order.a-rather-long-word.paid", memory).size(), 3U);
     EXPECT_TRUE(json.read(R"({"status": "a text that no std::string holds in itself", "total": 100.00000000000000000001,
       "customer": {"mail": "ann.from.example.inc@example.org", "name": "Ann from Example, Inc."},
       "lines": [{"sku": "1A2B3D"}, {"sku": "1A2B3C, and long enough not to be short, C", "count": 2}], "vip": true})"));

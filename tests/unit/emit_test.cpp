@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "action_triggers/action_triggers.hpp"
+#include "support/bodies.hpp"
 #include "support/registries.hpp"
 
 namespace action_triggers {
@@ -33,11 +34,7 @@ class EmitTest : public ::testing::Test {
     dispatcher_ = std::make_unique<TriggerDispatcher>(std::move(config), registry_, std::move(options));
   }
   std::vector<Message> at(std::string_view broker) { return memory_->messages(broker); }
-  std::vector<std::string> bodies_at(std::string_view broker) {
-    std::vector<std::string> bodies;
-    for (const Message& message : at(broker)) bodies.push_back(message.body);
-    return bodies;
-  }
+  std::vector<std::string> bodies_at(std::string_view broker) { return tests::bodies_at(*memory_, broker); }
 
   const std::shared_ptr<InMemoryBroker> memory_ = std::make_shared<InMemoryBroker>();
   const BrokerRegistry registry_ = tests::registry_of(memory_->maker());

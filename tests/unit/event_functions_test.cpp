@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "action_triggers/action_triggers.hpp"
+#include "action_triggers/commit_scope.hpp"
+#include "support/bodies.hpp"
 #include "support/gate.hpp"
 #include "support/registries.hpp"
 #include "support/waiting_call.hpp"
@@ -38,11 +40,7 @@ class EventFunctionsTest : public ::testing::Test {
   void make(const std::string& triggers = "{}", DispatcherOptions options = {}) {
     dispatcher_ = std::make_unique<TriggerDispatcher>(config_of(triggers), registry_, std::move(options));
   }
-  std::vector<std::string> bodies_at(std::string_view broker) {
-    std::vector<std::string> bodies;
-    for (const Message& message : memory_->messages(broker)) bodies.push_back(message.body);
-    return bodies;
-  }
+  std::vector<std::string> bodies_at(std::string_view broker) { return tests::bodies_at(*memory_, broker); }
 
   const std::shared_ptr<InMemoryBroker> memory_ = std::make_shared<InMemoryBroker>();
   const BrokerRegistry registry_ = tests::registry_of(memory_->maker());
@@ -285,6 +283,22 @@ TEST_F(EventFunctionsTest, ComeAndGoWhileThreadsEmit) {
   const Stats stats = dispatcher_->stats();
   EXPECT_GT(stats.triggers.at("f").filtered, 0U);
   EXPECT_EQ(stats.triggers.at("g").matched, stats.triggers.at("g").sent);
+}
+
+TEST_F(EventFunctionsTest, InACommitScopeItsMessagesWaitForTheCommit) {
+  make({"a"});
+  dispatcher_->on("e", pass_on_to_a);
+  CommitScope scope(*dispatcher_);
+  scope.emit("e", "rolled back");
+  scope.rollback();
+  scope.emit("e", "committed");
+  EXPECT_EQ(scope.size(), 1U);
+  EXPECT_TRUE(dispatcher_->flush(1min));
+  EXPECT_EQ(memory_->size(), 0U);
+  scope.commit();
+  EXPECT_TRUE(dispatcher_->flush(1min));
+  ASSERT_EQ(memory_->size(), 1U);
+  EXPECT_EQ(memory_->messages("a").front().body, "committed");
 }
 
 }  // namespace

@@ -201,6 +201,38 @@ TEST(KafkaBrokerTest, CompletesAHundredThousandExactlyOnce) {
   }
 }
 
+/// Most of them come back together: of one partition, while the cluster answers late.
+void send_many(MockCluster& cluster, KafkaLane& lane) {
+  cluster.set_round_trip(200ms);
+  lane.connect();
+  for (int i = 0; i < 5'000; ++i) lane.add(message_of("x", "key"));
+}
+
+TEST(KafkaBrokerTest, ReportsThatComeTogetherAreServedInSeveralPolls) {
+  MockCluster cluster;
+  KafkaLane lane({config_for(cluster.bootstrap())});
+  send_many(cluster, lane);
+  std::size_t most = 0;
+  ASSERT_TRUE(lane.run_until([&, before = std::size_t{0}]() mutable {
+    most = std::max(most, lane.completed - before);
+    before = lane.completed;
+    return lane.completed == lane.messages.size();
+  })) << lane.completed;
+  EXPECT_LE(most, 512U);
+  for (const auto& message : lane.messages) ASSERT_THAT(message->outcomes, SizeIs(1));
+}
+
+TEST(KafkaBrokerTest, ReportsThatWaitForTheNextPollAreServedByClose) {
+  MockCluster cluster;
+  KafkaLane lane({config_for(cluster.bootstrap())});
+  send_many(cluster, lane);
+  ASSERT_TRUE(lane.run_until([&, before = std::size_t{0}]() mutable {
+    return lane.completed - std::exchange(before, lane.completed) == 512;  // the limit: there are more
+  })) << lane.completed;
+  lane.broker->close(lane, 2s);
+  for (const auto& message : lane.messages) ASSERT_THAT(message->outcomes, SizeIs(1));
+}
+
 TEST(KafkaBrokerTest, KeepsTheOrderOfAKey) {
   MockCluster cluster(3);
   KafkaLane lane({config_for(cluster.bootstrap())});

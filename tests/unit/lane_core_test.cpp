@@ -467,6 +467,24 @@ TEST_F(LaneCoreTest, TheDeadlineIsKeptToTheMillisecond) {
   EXPECT_THAT(reports_[0].outcome.status.message(), AllOf(HasSubstr("0.25 s"), HasSubstr("confirmation")));
 }
 
+TEST_F(LaneCoreTest, AMessageThatWasNeverOfferedIsReportedWithItsId) {
+  make({"a"}, [](BrokerConfig& config) {
+    config.max_in_flight = 1;
+    config.timeout = 250ms;
+  });
+  fire("1");
+  fire("2");
+  step();
+  ASSERT_EQ(sent_of("2"), 0U);
+  step(250ms);
+  ASSERT_EQ(reports_.size(), 2U);
+  for (const Report& report : reports_) {
+    EXPECT_THAT(report.id, ::testing::MatchesRegex("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"));
+    EXPECT_EQ(report.outcome.message_id, report.id);
+  }
+  EXPECT_NE(reports_[0].id, reports_[1].id);
+}
+
 TEST_F(LaneCoreTest, WhatTimesOutAtTheClientSaysWhatTheBrokerKnowsOfIt) {
   make({"a"}, [](BrokerConfig& config) { config.timeout = 10s; });
   fire("1");

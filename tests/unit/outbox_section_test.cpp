@@ -177,7 +177,7 @@ INSTANTIATE_TEST_SUITE_P(
             "NoBatch", with(R"("batch": 0)"), {"/outbox/batch The field 'batch' must be between 1 and 100000, not 0."}},
         Case{"FewerAttemptsThanNone",
              with(R"("max_attempts": -1)"),
-             {"/outbox/max_attempts The field 'max_attempts' must be between 0 and 1000000, not -1."}},
+             {"/outbox/max_attempts The field 'max_attempts' must be between 0 and 65535, not -1."}},
         Case{"APollThatIsANumber", with(R"("poll_ms": 20)"), {poll_is_a_pair}},
         Case{"APollOfThree", with(R"("poll_ms": [1, 2, 3])"), {poll_is_a_pair}},
         Case{"APollTheWrongWayRound", with(R"("poll_ms": [100, 20])"), {poll_is_a_pair}},

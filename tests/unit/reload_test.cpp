@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "action_triggers/action_triggers.hpp"
+#include "support/bodies.hpp"
 #include "support/registries.hpp"
 #include "unit/config_support.hpp"
 
@@ -39,11 +40,7 @@ class ReloadTest : public ::testing::Test {
   void make(const std::string& brokers, const std::string& triggers = "{}") {
     dispatcher_ = std::make_unique<TriggerDispatcher>(config_of(brokers, triggers), registry_);
   }
-  std::vector<std::string> bodies_at(std::string_view name) {
-    std::vector<std::string> bodies;
-    for (const Message& message : memory_->messages(name)) bodies.push_back(message.body);
-    return bodies;
-  }
+  std::vector<std::string> bodies_at(std::string_view name) { return tests::bodies_at(*memory_, name); }
 
   const std::shared_ptr<InMemoryBroker> memory_ = std::make_shared<InMemoryBroker>();
   const BrokerRegistry registry_ = tests::registry_of(memory_->maker());

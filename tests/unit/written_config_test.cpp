@@ -35,7 +35,8 @@ const char* const file = R"({
       "targets": [
         "mails",
         {"broker": "bare", "timeout_secs": 5, "when": {"a": [1]}, "key": "${UNSET_VARIABLE:-x}-{{ /id }}",
-         "headers": {"b": "a\"${file:/p}\n$${kept}"}, "params": {"retry": {"max_attempts": "${UNSET_VARIABLE:-3}"}}}
+         "headers": {"b": "a\"${file:/p}\n$${kept}"}, "params": {"retry": {"max_attempts": "${UNSET_VARIABLE:-3}"}}},
+        {"broker": "bare", "timeout_secs": null}
       ]
     }
   }
@@ -69,7 +70,7 @@ TEST_F(WrittenConfigTest, KnowsWhereThingsStand) {
   EXPECT_EQ(written_.line_of_broker("none"), 0U);
   EXPECT_EQ(written_.line_of_trigger("paid"), 12U);
   EXPECT_EQ(written_.line_of_target("paid", 1), 17U);
-  EXPECT_EQ(written_.line_of_target("paid", 2), 0U);
+  EXPECT_EQ(written_.line_of_target("paid", 3), 0U);
 }
 
 TEST_F(WrittenConfigTest, ShowsConditionsAsTheyAreWritten) {
@@ -91,6 +92,7 @@ TEST_F(WrittenConfigTest, SaysWhereSettingsComeFromAndHidesSecrets) {
       ElementsAre("params.retry.max_attempts=*** 18 target the default of ${UNSET_VARIABLE:-…}, which is not set",
                   "params.timeout_secs=5 17 target"));
   EXPECT_THAT(of_bare, Not(Contains(HasSubstr("timeout_secs=`"))));
+  EXPECT_THAT(settings("bare", "paid", 2), Not(Contains(HasSubstr("target")))) << "null is no timeout of its own";
   EXPECT_THAT(settings("none", "paid", 0), IsEmpty());
 }
 

@@ -56,11 +56,12 @@ class KafkaBroker final : public Broker {
   using Topic = KafkaDestinations::Topic;
 
   void serve_events(BrokerEvents& events);
-  void serve_reports(rd_kafka_event_t* event, BrokerEvents& events);
+  std::size_t serve_reports(std::size_t most, BrokerEvents& events);
+  void serve_report(const rd_kafka_message_t& report, BrokerEvents& events);
   void serve_error(rd_kafka_resp_err_t error, std::string text, BrokerEvents& events);
   enum class Offered : std::uint8_t { taken, completed, client_full, client_ended };
   Offered offer(Topic& topic, const OutboundMessage& message, std::int64_t timestamp, BrokerEvents& events);
-  void complete(Topic& topic, const OutboundMessage& message, Outcome outcome, BrokerEvents& events);
+  void complete(Topic& topic, const OutboundMessage& message, Outcome&& outcome, BrokerEvents& events);
   void send_parts(Topic& topic, BrokerEvents& events);
   void complete_held(const Status& why, BrokerEvents& events);
   void watch_connection(BrokerEvents& events);
@@ -75,6 +76,7 @@ class KafkaBroker final : public Broker {
   KafkaLargeMessages large_;
   std::optional<Status> given_up_;  // why the client was given up; until its last report is served it stays
   bool connected_now_ = false;      // connect() was called after the last poll()
+  KafkaEvent reports_;              // of many messages; those that poll() has not served yet
   bool more_events_ = false;
   TimePoint last_poll_;
 };

@@ -66,6 +66,11 @@ KafkaDestinations::Topic& KafkaDestinations::topic_of(const OutboundMessage& mes
   return topics_[targets_[message.destination_index()].topic];
 }
 
+KafkaDestinations::Found KafkaDestinations::find(const OutboundMessage& message) {
+  const Target& target = targets_[message.destination_index()];
+  return {*target.config, topics_[target.topic]};
+}
+
 Status KafkaDestinations::make_handle(Topic& topic, KafkaProducer& producer) const {
   return topic.handle ? Status() : producer.make_topic(topic.name, longest_timeout(topic), topic.handle);
 }

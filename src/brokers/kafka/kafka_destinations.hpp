@@ -45,6 +45,11 @@ class KafkaDestinations {
 
   [[nodiscard]] const KafkaConfig& config_of(const OutboundMessage& message) const;
   [[nodiscard]] Topic& topic_of(const OutboundMessage& message);
+  struct Found {
+    const KafkaConfig& config;
+    Topic& topic;
+  };
+  [[nodiscard]] Found find(const OutboundMessage& message);
   [[nodiscard]] std::vector<Topic>& topics() { return topics_; }
 
   /// Makes the topic's handle if there is none.

@@ -19,7 +19,7 @@ void KafkaLargeMessages::count_in(const OutboundMessage& message) {
 }
 
 void KafkaLargeMessages::count_out(const OutboundMessage& message) {
-  if (is_large(message) && in_client_ > 0) --in_client_;
+  if (in_client_ > 0 && is_large(message)) --in_client_;  // mostly none: then the message need not be looked at
 }
 
 bool KafkaLargeMessages::may_go(const OutboundMessage& message) const { return !are_apart_ || !is_large(message); }

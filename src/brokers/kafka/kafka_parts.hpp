@@ -35,6 +35,10 @@ class KafkaParts {
   [[nodiscard]] bool may_have_arrived(const OutboundMessage& message) {
     return !doubtful_.empty() && doubtful_.erase(&message) > 0;
   }
+  /// The message leaves, and it is known that it was written.
+  void forget(const OutboundMessage& message) {
+    if (!doubtful_.empty()) doubtful_.erase(&message);
+  }
   /// True the first time that it is asked.
   [[nodiscard]] bool is_first_time() { return !std::exchange(was_divided_, true); }
 

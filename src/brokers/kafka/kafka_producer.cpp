@@ -93,7 +93,7 @@ Status KafkaProducer::make_topic(const std::string& name, std::chrono::milliseco
 KafkaError KafkaProducer::produce(const KafkaConfig& config, rd_kafka_topic_t* topic, const OutboundMessage& message,
                                   std::int64_t timestamp) {
   KafkaHeaders headers = header_lists_.make(config, message);
-  std::array<rd_kafka_vu_t, 7> arguments{};
+  std::array<rd_kafka_vu_t, 7> arguments;  // half a kilobyte, of which the first `count` are set and read
   std::size_t count = 0;
   const auto add = [&](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {
     arguments[count].vtype = type;

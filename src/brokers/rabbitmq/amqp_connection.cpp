@@ -151,14 +151,17 @@ std::size_t AmqpConnection::write_to_tls(std::string_view bytes) {
 // Reading
 
 void AmqpConnection::read_frames(const FrameHandler& on_frame) {
-  // Where much arrives, its frames tell, without a system call.
-  bool heard_something =
-      heartbeat_ > heartbeat_.zero() && Clock::now() - last_heard_ > heartbeat_ * 0.25 && has_input();
+  // What is not there is not read: that would be two system calls. But what TLS has read and not handed on yet does not
+  // show on the socket; there, where much arrives, its frames tell that something was heard.
+  const auto is_late = [&] {
+    return heartbeat_ > heartbeat_.zero() && Clock::now() - last_heard_ > heartbeat_ * 0.25;
+  };
+  bool heard_something = (ssl_ == nullptr || is_late()) && has_input();
   write();
-  more_to_read_ = true;
+  more_to_read_ = heard_something || holds_input();
   std::vector<amqp_channel_t> touched;
   const timeval no_wait{};
-  for (int i = 0; i < most_frames_per_read && error_.ok(); ++i) {
+  for (int i = 0; i < most_frames_per_read && more_to_read_ && error_.ok(); ++i) {
     amqp_frame_t frame{};
     errno = 0;
     const int result = amqp_simple_wait_frame_noblock(handle_.get(), &frame, &no_wait);
@@ -173,10 +176,15 @@ void AmqpConnection::read_frames(const FrameHandler& on_frame) {
     heard_something = true;
     if (!handle_close(frame)) on_frame(frame);
     if (touched.empty() || touched.back() != frame.channel) touched.push_back(frame.channel);
+    more_to_read_ = holds_input();  // otherwise the socket says when there is more
   }
   // Not amqp_maybe_release_buffers(): that one walks every channel.
   for (const amqp_channel_t channel : touched) amqp_maybe_release_buffers_on_channel(handle_.get(), channel);
   keep_alive(heard_something);
+}
+
+bool AmqpConnection::holds_input() const {
+  return ssl_ != nullptr || amqp_data_in_buffer(handle_.get()) || amqp_frames_enqueued(handle_.get());
 }
 
 bool AmqpConnection::has_input() const {

@@ -81,6 +81,8 @@ class AmqpConnection {
   void write();
   [[nodiscard]] std::size_t write_to_socket(std::string_view bytes);
   [[nodiscard]] std::size_t write_to_tls(std::string_view bytes);
+  /// Something may have been read from the socket that is no frame yet.
+  [[nodiscard]] bool holds_input() const;
   [[nodiscard]] bool has_input() const;
   void keep_alive(bool heard_something);
   [[nodiscard]] bool handle_close(const amqp_frame_t& frame);

@@ -35,6 +35,10 @@ std::string file_of(sqlite3* db) {
 
 std::uint32_t busy_pause_us(std::uint32_t random) noexcept { return 50 + random % 101; }
 
+bool SqliteError::may_be_repeated() const noexcept {
+  return (code_ & 0xFF) == SQLITE_BUSY && code_ != SQLITE_BUSY_SNAPSHOT;
+}
+
 SqliteHandle::SqliteHandle(sqlite3* db) : db_(db), path_(file_of(db)) {}
 
 bool SqliteHandle::is_in_transaction() const noexcept { return sqlite3_get_autocommit(db_) == 0; }

@@ -31,11 +31,12 @@ struct SqliteOptions {
 /// number.
 std::uint32_t busy_pause_us(std::uint32_t random) noexcept;
 
-/// StoreError with what SQLite returned.
+/// StoreError with the extended code of SQLite.
 class SqliteError : public StoreError {
  public:
   SqliteError(int code, const std::string& text) : StoreError(text), code_(code) {}
-  [[nodiscard]] int code() const noexcept { return code_; }  // an extended one, where there is one
+  /// Another connection has the lock. (Not: a snapshot that others have overtaken, which stays so.)
+  [[nodiscard]] bool may_be_repeated() const noexcept;
 
  private:
   const int code_;

@@ -6,6 +6,7 @@
 //   until it has
 //                                                    UNTIL lines; those that end in 0 are buried. KILL: the change to
 //                                                    its files before which it dies by SIGKILL, 0: none
+//   sqlite_process order DATABASE COUNT KILL         COUNT transactions that insert an order, and fire its number
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -17,6 +18,9 @@
 #include <string>
 #include <vector>
 
+#include "action_triggers/config.hpp"
+#include "action_triggers/sqlite.hpp"
+#include "action_triggers/trigger_dispatcher.hpp"
 #include "databases/sqlite/sqlite_store.hpp"
 #include "faulty_vfs.hpp"
 #include "sqlite_database.hpp"
@@ -106,10 +110,29 @@ void relay_rows(const std::string& path, const std::string& ledger_path, int unt
   store.release(lease, notes);
 }
 
+/// Leaves its rows to somebody else's relay.
+void take_orders(const std::string& path, int count, std::uint64_t kill_before) {
+  FaultyVfs vfs;
+  const SqliteSession application(path, FaultyVfs::name());
+  TriggerDispatcher dispatcher(parse_config(R"({"brokers": {"orders": {"broker_type": "memory"}},
+      "outbox": {"type": "sqlite", "relay": false, "path": ")" +
+                                            path + R"("}})"));
+  SqliteOutbox outbox(dispatcher);
+  vfs.kill_before(kill_before == 0 ? 0 : vfs.changes() + kill_before);
+  for (int order = 1; order <= count; ++order) {
+    SqliteTransaction transaction(outbox, application.get());
+    application.execute("INSERT INTO orders DEFAULT VALUES");
+    transaction.fire("orders", std::to_string(sqlite3_last_insert_rowid(application.get())));
+    transaction.commit();
+  }
+}
+
 int run(const std::vector<std::string>& arguments) {
   ::alarm(120);
   if (arguments.at(0) == "write") {
     write_rows(arguments.at(1), arguments.at(2), std::stoi(arguments.at(3)));
+  } else if (arguments.at(0) == "order") {
+    take_orders(arguments.at(1), std::stoi(arguments.at(2)), std::stoull(arguments.at(3)));
   } else {
     relay_rows(arguments.at(1), arguments.at(2), std::stoi(arguments.at(3)), std::stoull(arguments.at(4)));
   }

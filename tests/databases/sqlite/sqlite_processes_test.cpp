@@ -162,5 +162,26 @@ TEST_P(SqliteProcessesTest, NothingIsLostByAKillAtAnyMoment) {
   EXPECT_GT(kills, 20);
 }
 
+TEST_P(SqliteProcessesTest, AnApplicationThatIsKilledLeavesBothOrNothing) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("shop.db");
+  make_database(path, GetParam());
+  SqliteSession(path).execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)");
+  int status = killed;
+  int kills = 0;
+  for (int kill_before = 1; status == killed; ++kill_before) {
+    status = Process({"order", path, "3", std::to_string(kill_before)}).wait();
+    if (status == killed) ++kills;
+    ASSERT_TRUE(status == 0 || status == killed) << status;
+    const SqliteSession application(path);
+    ASSERT_EQ(application.column("SELECT id FROM orders ORDER BY id"),
+              application.column("SELECT CAST(body AS TEXT) FROM action_triggers_outbox ORDER BY id"))
+        << "killed before change " << kill_before;
+    ASSERT_EQ(application.text("PRAGMA integrity_check"), "ok");
+  }
+  EXPECT_EQ(status, 0);
+  EXPECT_GT(kills, 5);
+}
+
 }  // namespace
 }  // namespace action_triggers::detail

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#include "outbox/head_guard.hpp"
+
+#include <gtest/gtest.h>
+
+namespace action_triggers::detail {
+namespace {
+
+using namespace std::chrono_literals;
+
+const TimePoint now = TimePoint(1h);
+
+ShardNotes inherited(std::int64_t head, std::int32_t deaths) { return {0, head, deaths}; }
+
+TEST(HeadGuardTest, IsCarefulOnlyAfterADeath) {
+  HeadGuard guard;
+  guard.begin({}, 100);
+  EXPECT_FALSE(guard.is_careful());
+  EXPECT_EQ(guard.limit(), 100U);
+  EXPECT_TRUE(guard.may_send(1));
+  guard.begin(inherited(1, 1), 100);
+  EXPECT_TRUE(guard.is_careful());
+  EXPECT_EQ(guard.limit(), 1U);
+}
+
+TEST(HeadGuardTest, TheHeadIsNotedBeforeItIsSent) {
+  HeadGuard guard;
+  guard.begin(inherited(1, 2), 100);
+  EXPECT_FALSE(guard.may_send(5));
+  EXPECT_TRUE(guard.wants_notes());
+  EXPECT_EQ(guard.notes({}).head, 5);
+  EXPECT_EQ(guard.notes({}).deaths, 0);  // nobody has died of this one
+  guard.noted(guard.notes({}));
+  EXPECT_FALSE(guard.wants_notes());
+  EXPECT_TRUE(guard.may_send(5));
+  EXPECT_FALSE(guard.may_send(1));
+  EXPECT_EQ(guard.notes({}).deaths, 2);
+}
+
+TEST(HeadGuardTest, SendsMoreAndMoreUntilItHasSurvivedABatch) {
+  HeadGuard guard;
+  guard.begin(inherited(1, 1), 4);
+  guard.sent(now);
+  EXPECT_FALSE(guard.has_survived(now + 249ms, 1));
+  EXPECT_TRUE(guard.has_survived(now + 249ms, 0));  // all is back
+  EXPECT_EQ(guard.limit(), 2U);
+  guard.sent(now);
+  EXPECT_EQ(guard.next_due(), now + 250ms);
+  EXPECT_TRUE(guard.has_survived(now + 250ms, 1));
+  EXPECT_FALSE(guard.is_careful());
+  EXPECT_TRUE(guard.wants_notes());
+  EXPECT_EQ(guard.notes(9).deaths, 0);
+  EXPECT_EQ(guard.notes(9).head, 9);
+}
+
+TEST(HeadGuardTest, ASuspectIsSentAloneEvenIfOthersWereSurvived) {
+  HeadGuard guard;
+  guard.begin(inherited(5, 1), 100);
+  for (int i = 0; i < 3; ++i) {
+    guard.sent(now);
+    guard.has_survived(now, 0);
+  }
+  EXPECT_EQ(guard.limit(), 8U);
+  EXPECT_FALSE(guard.may_send(5));
+  EXPECT_EQ(guard.limit(), 1U);
+}
+
+TEST(HeadGuardTest, ThreeDeathsOfOneRowPoisonIt) {
+  HeadGuard guard;
+  guard.begin(inherited(5, 2), 100);
+  EXPECT_FALSE(guard.is_poisoned(5));
+  guard.begin(inherited(5, 3), 100);
+  EXPECT_TRUE(guard.is_poisoned(5));
+  EXPECT_FALSE(guard.is_poisoned(6));
+}
+
+}  // namespace
+}  // namespace action_triggers::detail
