@@ -199,12 +199,13 @@ std::vector<CaptureField> make_fields() {
       "truncate", &TableCapture::truncate,
       {{"event", CaptureTruncate::event}, {"refuse", CaptureTruncate::refuse}, {"ignore", CaptureTruncate::ignore}},
       "What a TRUNCATE of the table is.")));
-  fields.push_back({integer_field<TableCapture>(in_capture, "max_bytes", &TableCapture::max_bytes, least_bytes,
-                                                most_bytes, "no limit", "How large a payload may be.")});
+  fields.push_back(
+      {integer_field<TableCapture>(in_capture, "max_bytes", &TableCapture::max_bytes, least_bytes, most_bytes,
+                                   "no limit", "How many bytes `old` and `new` may have together.")});
   fields.push_back({choice_field<CaptureOversize>(
       "oversize", &TableCapture::oversize,
       {{"key_only", CaptureOversize::key_only}, {"without_old", CaptureOversize::without_old}},
-      "What takes the place of a larger one: the key's columns, or all without `old` if that is small enough.")});
+      "What is left of larger ones: the key's columns, or all of `new` if that is small enough.")});
   fields.push_back(of_postgresql(flag_field<TableCapture>(
       in_capture, "replica", &TableCapture::replica, "false",
       "Also what replication writes here, and sessions with `session_replication_role = replica`.")));

@@ -114,7 +114,7 @@ void read_entries(LoadContext& context, ConfigSection& section) {
   for (const std::string& name : section.keys()) {
     if (context.findings.full()) return;
     ConfigSection entry = section.object(name);
-    if (!section.has(name)) continue;
+    if (!SectionReader::of(section).find(name)->is(Node::Kind::object)) continue;  // which is said
     if (!is_good_name(name)) {
       section.problem(
           name,

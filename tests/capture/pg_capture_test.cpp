@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Capture in PostgreSQL, on a real server: what becomes an event, whoever writes and however.
 #include <algorithm>
+#include <ostream>
 
 #include "capture/pg_capture_fixture.hpp"
 #include "outbox/outbox_store.hpp"
@@ -21,6 +22,8 @@ const std::string orders = R"({"orders": {"table": "orders"}})";
 struct Kind {
   const char* name;
   std::string more;
+
+  friend void PrintTo(const Kind& value, std::ostream* out) { *out << value.name; }
 };
 
 class PgOrdersTest : public tests::PgCaptureTest, public ::testing::WithParamInterface<Kind> {
