@@ -105,6 +105,11 @@ PgParams& PgParams::add(const std::optional<std::string>& value, PgType type) {
   return point_to(static_cast<Oid>(type), nullptr, 0);
 }
 
+PgParams& PgParams::add(const std::string* value, PgType type) {
+  if (value != nullptr) return add(std::string_view(*value), type);
+  return point_to(static_cast<Oid>(type), nullptr, 0);
+}
+
 PgParams& PgParams::add(const std::optional<std::int64_t>& value) {
   if (value) return add(*value);
   return point_to(static_cast<Oid>(PgType::int64), nullptr, 0);

@@ -29,6 +29,7 @@ class PgParams {
   PgParams& add(const std::string& value, PgType type = PgType::text) { return add(std::string_view(value), type); }
   PgParams& add(const std::optional<std::string>& value, PgType type = PgType::text);
   PgParams& add(const std::optional<std::int64_t>& value);
+  PgParams& add(const std::string* value, PgType type);  // a null pointer is NULL
 
   PgParams& add_array(std::span<const std::int64_t> values);
   PgParams& add_null_array(PgType type);
