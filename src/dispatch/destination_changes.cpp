@@ -25,13 +25,13 @@ std::string lane_key(const BrokerConfig& config) {
   return config.broker_type + '\n' + (config.connection_key.empty() ? own : ":" + config.connection_key);
 }
 
-std::unique_ptr<const DestinationTable> table_of(const Lane::Destinations& destinations) {
+std::unique_ptr<const DestinationTable> table_of(const Lane::Destinations& destinations, const void* attached) {
   std::vector<Destination*> all;
   all.reserve(destinations.size());
   for (const auto& destination : destinations) {
     if (destination->findable) all.push_back(destination.get());
   }
-  return std::make_unique<const DestinationTable>(all);
+  return std::make_unique<const DestinationTable>(all, attached);
 }
 
 void check_names(const Dispatcher::Configs& configs) {
@@ -64,6 +64,7 @@ struct Dispatcher::Change {
   std::map<const BrokerConfig*, Destination*> by_config;  // of a reload: whatever there will be
 
   Lane::Destinations after;
+  const void* attached = nullptr;  // to the new table
   std::unique_ptr<const DestinationTable> table;
   std::vector<LaneEntry> new_lanes;
   std::size_t started = 0;    // of them
@@ -82,6 +83,7 @@ Destination& Dispatcher::add(std::shared_ptr<const BrokerConfig> config, const B
   }
   change.coming.push_back(std::make_shared<Destination>(std::move(config)));
   Destination& destination = *change.coming.front();
+  change.attached = table().attached;
   carry_out(change, registry, TimePoint::max(), {});
   return destination;
 }
@@ -97,6 +99,7 @@ bool Dispatcher::remove(std::string_view name, TimePoint deadline) {
     if (found == destinations_.end()) return false;
     change.leaving.push_back(*found);
   }
+  change.attached = table().attached;
   carry_out(change, BrokerRegistry(), deadline, {});
   return true;
 }
@@ -136,13 +139,14 @@ ReloadReport Dispatcher::reload(const Configs& configs, MoreDestinations more, c
   for (const auto& one : change.leaving) {
     if (one->findable && !configs.contains(one->name)) report.removed.push_back(one->name);
   }
-  const auto swap = rebind([&](const BrokerConfig& config) {
+  const Rebound rebound = rebind([&](const BrokerConfig& config) {
     const auto found = change.by_config.find(&config);
     return found == change.by_config.end() ? nullptr : found->second;
   });
+  change.attached = rebound.attached;
   carry_out(change, registry, deadline, [&] {
     incomplete_ = std::move(more.incomplete);
-    swap();
+    rebound.published();
   });
   return report;
 }
@@ -150,7 +154,7 @@ ReloadReport Dispatcher::reload(const Configs& configs, MoreDestinations more, c
 // ------------------------------------------------------------------------------------------------------- in four steps
 
 void Dispatcher::carry_out(Change& change, const BrokerRegistry& registry, TimePoint deadline,
-                           const std::function<void()>& swap) {
+                           const std::function<void()>& published) {
   if (is_reading()) throw std::logic_error("the configuration was changed inside fire() or emit(), by a callback");
   free_what_is_gone();
   try {
@@ -160,7 +164,7 @@ void Dispatcher::carry_out(Change& change, const BrokerRegistry& registry, TimeP
     give_up(change);
     throw;
   }
-  const auto old_table = publish(change, swap);
+  const auto old_table = publish(change, published);
   wait_for_readers();
   let_leave(change, deadline);
 }
@@ -185,7 +189,7 @@ void Dispatcher::prepare(Change& change, TimePoint deadline) {
   std::copy_if(destinations_.begin(), destinations_.end(), std::back_inserter(change.after),
                [&](const auto& one) { return !leaving.contains(one); });
   change.after.insert(change.after.end(), change.coming.begin(), change.coming.end());
-  change.table = table_of(change.after);
+  change.table = table_of(change.after, change.attached);
   removed_.reserve(removed_.size() + change.leaving.size() + change.coming.size());
   ended_lanes_.reserve(ended_lanes_.size() + lanes_.size() + change.coming.size());
   lanes_.reserve(lanes_.size() + change.coming.size());
@@ -236,7 +240,7 @@ void Dispatcher::give_up(Change& change) noexcept {
 }
 
 std::unique_ptr<const DestinationTable> Dispatcher::publish(Change& change,
-                                                            const std::function<void()>& swap) noexcept {
+                                                            const std::function<void()>& published) noexcept {
   const std::lock_guard lock(mutex_);
   for (LaneEntry& entry : change.new_lanes) lanes_.push_back(std::move(entry));
   removed_.insert(removed_.end(), change.leaving.begin(), change.leaving.end());
@@ -244,7 +248,7 @@ std::unique_ptr<const DestinationTable> Dispatcher::publish(Change& change,
   auto old = std::exchange(owned_table_, std::move(change.table));
   for (const auto& one : removed_) one->is_replaced.store(true, std::memory_order_relaxed);
   table_.store(owned_table_.get(), std::memory_order_seq_cst);
-  if (swap) swap();
+  if (published) published();
   if (closed_) {  // close() came meanwhile
     for (const auto& one : change.coming) one->capacity.close();
     for (const LaneEntry& entry : lanes_) entry.lane->begin_close(Clock::now());

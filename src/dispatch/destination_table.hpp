@@ -13,7 +13,8 @@ namespace action_triggers::detail {
 class DestinationTable {
  public:
   /// Their names are different from each other; they outlive this.
-  explicit DestinationTable(const std::vector<Destination*>& destinations = {}) {
+  explicit DestinationTable(const std::vector<Destination*>& destinations = {}, const void* with = nullptr)
+      : attached(with) {
     for (Destination* destination : destinations) table_.add(hash_of(destination->name), destination);
   }
 
@@ -23,6 +24,9 @@ class DestinationTable {
         table_.find(hash_of(name), [&](const Destination* destination) { return destination->name == name; });
     return found == nullptr ? nullptr : *found;
   }
+
+  /// What goes by the same configuration: who finds the one finds the other. It is the triggers; see Emitter.
+  const void* const attached;
 
  private:
   HashTable<Destination*> table_;

@@ -58,7 +58,7 @@ Dispatcher::Dispatcher(const Configs& configs, const BrokerRegistry& registry, D
   for (auto& [key, destinations] : groups) {
     lanes_.push_back({key, make_lane(std::move(destinations), registry)});
   }
-  owned_table_ = table_of(destinations_);
+  owned_table_ = table_of(destinations_, nullptr);
   table_.store(owned_table_.get(), std::memory_order_seq_cst);
   std::size_t started = 0;
   try {
@@ -83,6 +83,12 @@ void Dispatcher::shut_down() {
   end(callbacks_->options.close_timeout);
   for (const LaneEntry& entry : lanes_) entry.lane->join();
   for (const auto& lane : ended_lanes_) lane->join();
+}
+
+void Dispatcher::attach(const void* attached) {
+  const std::lock_guard lock(mutex_);
+  owned_table_ = table_of(destinations_, attached);
+  table_.store(owned_table_.get(), std::memory_order_seq_cst);
 }
 
 bool Dispatcher::is_in_child() const noexcept { return process_ != fork_generation(); }

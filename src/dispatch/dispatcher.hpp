@@ -62,10 +62,12 @@ class Dispatcher {
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
+  /// The destinations by name, and what is attached to them. Valid inside a ReadSection.
+  [[nodiscard]] const DestinationTable& table() const noexcept { return *table_.load(std::memory_order_seq_cst); }
   /// nullptr: there is none. Valid inside a ReadSection, and until somebody removes it.
-  [[nodiscard]] Destination* find(std::string_view name) const noexcept {
-    return table_.load(std::memory_order_seq_cst)->find(name);
-  }
+  [[nodiscard]] Destination* find(std::string_view name) const noexcept { return table().find(name); }
+  /// To the table, for DestinationTable::attached. Before the first fire.
+  void attach(const void* attached);
 
   /// The one that was made of this configuration; nullptr: there is none. Valid as with find().
   [[nodiscard]] Destination* of(const BrokerConfig& config) const;
@@ -109,8 +111,12 @@ class Dispatcher {
 
   /// Gives whatever stands for a destination in what is swapped the one that there will be; nullptr: there is none.
   using FindNew = std::function<Destination*(const BrokerConfig& config)>;
-  /// Prepares what else changes with the destinations, and returns the function that swaps it, which throws nothing.
-  using Rebind = std::function<std::function<void()>(const FindNew& find)>;
+  /// What else changes with the destinations.
+  struct Rebound {
+    const void* attached = nullptr;   // to the new table
+    std::function<void()> published;  // called when fires find the new table; throws nothing
+  };
+  using Rebind = std::function<Rebound(const FindNew& find)>;
   /// Becomes a dispatcher for another configuration. Destinations that are equal stay as they are. What others hold is
   /// delivered as they say, or reported `closed` at `deadline`, and those that take their names wait for that. Returns
   /// when no fire can find what was removed. Throws as the constructor and as `rebind`, std::logic_error in a callback
@@ -147,12 +153,13 @@ class Dispatcher {
   [[nodiscard]] Destination* successor_of(const Destination& destination) const noexcept;
   void end_in_scope(RecordList& messages, StatusCode code, std::string_view why) noexcept;
   std::shared_ptr<Lane> make_lane(Lane::Destinations destinations, const BrokerRegistry& registry) const;
-  void carry_out(Change& change, const BrokerRegistry& registry, TimePoint deadline, const std::function<void()>& swap);
+  void carry_out(Change& change, const BrokerRegistry& registry, TimePoint deadline,
+                 const std::function<void()>& published);
   void prepare(Change& change, TimePoint deadline);
   void make_lanes(Change& change, const BrokerRegistry& registry);
   void give_up(Change& change) noexcept;
   /// Returns the table that was replaced.
-  std::unique_ptr<const DestinationTable> publish(Change& change, const std::function<void()>& swap) noexcept;
+  std::unique_ptr<const DestinationTable> publish(Change& change, const std::function<void()>& published) noexcept;
   void let_leave(Change& change, TimePoint deadline) noexcept;
   void free_what_is_gone();
   [[nodiscard]] std::vector<std::shared_ptr<Lane>> lanes() const;

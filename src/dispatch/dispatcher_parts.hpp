@@ -20,7 +20,7 @@ inline constexpr const char* in_child_text =
 std::string lane_key(const BrokerConfig& config);
 
 /// Of those that can be found by name.
-std::unique_ptr<const DestinationTable> table_of(const Lane::Destinations& destinations);
+std::unique_ptr<const DestinationTable> table_of(const Lane::Destinations& destinations, const void* attached);
 
 /// Throws std::invalid_argument for a name without a configuration, or with one of another name.
 void check_names(const Dispatcher::Configs& configs);

@@ -44,7 +44,8 @@ DispatcherOutlet::DispatcherOutlet(DispatcherAccess access, std::shared_ptr<Offe
     : access_(access), box_(std::move(box)), most_rejections_(most_rejections), reader_(outbox_id) {}
 
 std::uint64_t DispatcherOutlet::begin_turn() {
-  table_ = &access_.emitter().table();
+  destinations_ = &access_.dispatcher().table();
+  table_ = &Emitter::table_of(*destinations_);
   functions_ = access_.emitter().functions();
   read_at_ = found_at_ = nullptr;  // rows stay where they are for a turn only
   return (table_->generation() << 32U) + (functions_ == nullptr ? 0 : functions_->generation);
@@ -144,7 +145,7 @@ RelayDestination DispatcherOutlet::destination(std::uint32_t number) {
 bool DispatcherOutlet::send(const OutboxRow& row, std::uint32_t bit, std::uint32_t number) {
   if (is_event(row)) return send_event(row, bit, number);
   Entry& entry = entries_[number];
-  Destination* const destination = access_.dispatcher().find(entry.name);
+  Destination* const destination = destinations_->find(entry.name);
   entry.is_unknown = destination == nullptr;
   if (destination == nullptr) return false;
   const Offer::Row where{.shard = row.shard, .id = row.id, .bit = bit, .destination = number};
@@ -158,7 +159,7 @@ bool DispatcherOutlet::send_event(const OutboxRow& row, std::uint32_t bit, std::
   EventTargets::Made made = targets_.make(target);
   Destination* destination = target.destination;
   if (destination == nullptr) {
-    destination = access_.dispatcher().find(target.destination_name);
+    destination = destinations_->find(target.destination_name);
     entries_[number].is_unknown = destination == nullptr && made.status.ok();
     if (entries_[number].is_unknown) return false;
   }
@@ -227,7 +228,7 @@ std::string DispatcherOutlet::why_held(std::uint32_t number, TimePoint now) cons
   const Entry& entry = entries_[number];
   if (entry.is_unknown) return access_.dispatcher().why_unknown(entry.name);
   if (entry.in_flight == 0 || now - entry.last_progress < patience) return {};
-  const Destination* const destination = access_.dispatcher().find(entry.name);
+  const Destination* const destination = destinations_->find(entry.name);
   if (destination == nullptr) return "the broker has confirmed nothing for a while";
   std::string why = destination->last_error();
   if (why.empty()) why = destination->lane->connection_error();

@@ -78,7 +78,8 @@ class DispatcherOutlet final : public RelayOutlet {
   const std::shared_ptr<OfferBox> box_;
   const std::uint32_t most_rejections_;
 
-  const TriggerTable* table_ = nullptr;               // of this turn
+  const DestinationTable* destinations_ = nullptr;    // of this turn
+  const TriggerTable* table_ = nullptr;               // that goes with them
   const EventFunctions::Table* functions_ = nullptr;  // of this turn; nullptr: there are none
 
   std::uint64_t sent_ = 0;

@@ -238,7 +238,8 @@ void Emitter::bind(Dispatcher& dispatcher, std::shared_ptr<const TriggersConfig>
   const auto find = [&](const TargetConfig& target) {
     return target.derived != nullptr ? dispatcher.of(*target.derived) : dispatcher.find(target.broker);
   };
-  static_cast<void>(swap(make_table(std::move(config), find)));
+  owned_table_ = make_table(std::move(config), find);
+  dispatcher.attach(owned_table_.get());
 }
 
 Emitter::Table Emitter::make_table(std::shared_ptr<const TriggersConfig> config,
@@ -287,18 +288,14 @@ void Emitter::retire(const TriggerTable* table) noexcept {
 /// Takes no lock: in a child of fork() another thread may have had it.
 Emitter::~Emitter() { delete owned_table_.release(); }
 
-Emitter::Table Emitter::swap(Table table) noexcept {
-  Table old = std::exchange(owned_table_, std::move(table));
-  table_.store(owned_table_.get(), std::memory_order_seq_cst);
-  return old;
-}
+Emitter::Table Emitter::swap(Table table) noexcept { return std::exchange(owned_table_, std::move(table)); }
 
 Emission Emitter::emit(std::string_view event, const MessageParts& parts, const DeliveryCallback& callback,
                        RecordList* scope) {
   Emission emission;
   const ReadSection reading;
   const ScratchOfThread scratch;
-  const TriggerTable& table = *table_.load(std::memory_order_seq_cst);
+  const TriggerTable& table = this->table();
   const std::span<const std::uint32_t> found = table.find(event, parts.body, scratch->search);
   const EventFunctions::Table* const functions = functions_.table();
   std::span<const std::uint32_t> called;

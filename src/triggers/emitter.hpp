@@ -95,7 +95,8 @@ class Emitter {
   using Table = std::unique_ptr<const TriggerTable, RetireTable>;
   /// The triggers of another configuration, which keep what they counted under their names. Throws as TriggerTable.
   Table make_table(std::shared_ptr<const TriggersConfig> config, const TriggerTable::FindDestination& find);
-  /// From now on events go by these. Returns those before: free them when no emit() can be using them any more.
+  /// These were attached to the dispatcher's table: keeps them. Returns those before: free them when no emit() can be
+  /// using them any more.
   Table swap(Table table) noexcept;
 
   /// See TriggerDispatcher.
@@ -106,7 +107,12 @@ class Emitter {
                 RecordList* scope = nullptr);
 
   /// For who finds an event's targets himself (event_targets.hpp). Valid inside a ReadSection.
-  [[nodiscard]] const TriggerTable& table() const noexcept { return *table_.load(std::memory_order_seq_cst); }
+  [[nodiscard]] const TriggerTable& table() const noexcept { return table_of(dispatcher_->table()); }
+  /// The triggers that go with these destinations: found by one look at both, or what a thread sends by a name would
+  /// go by another configuration than the event that it emits next.
+  [[nodiscard]] static const TriggerTable& table_of(const DestinationTable& destinations) noexcept {
+    return *static_cast<const TriggerTable*>(destinations.attached);
+  }
   [[nodiscard]] const EventFunctions::Table* functions() const noexcept { return functions_.table(); }
   /// An event that no trigger is for.
   void count_unmatched(std::string_view event) noexcept;
@@ -122,7 +128,6 @@ class Emitter {
   void retire(const TriggerTable* table) noexcept;
 
   Dispatcher* dispatcher_ = nullptr;
-  std::atomic<const TriggerTable*> table_{nullptr};
   EventFunctions functions_;
 
   std::atomic<std::uint64_t> unmatched_{0};

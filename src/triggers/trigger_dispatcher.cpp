@@ -85,7 +85,7 @@ ReloadReport TriggerDispatcher::Impl::reload(Config&& config, std::chrono::nanos
     };
     auto table = std::make_shared<detail::Emitter::Table>(
         emitter.make_table(config.shared_section<detail::TriggersConfig>(), find_target));
-    return [&old, table, this] { old = emitter.swap(std::move(*table)); };
+    return detail::Dispatcher::Rebound{table->get(), [&old, table, this] { old = emitter.swap(std::move(*table)); }};
   };
   ReloadReport report = dispatcher.reload(config.brokers, more_destinations(config), registry, deadline, rebind);
   log_warnings(config);

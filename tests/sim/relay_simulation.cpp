@@ -11,7 +11,6 @@
 namespace action_triggers::tests {
 namespace {
 
-using detail::OnDead;
 using detail::OutboxRow;
 using detail::RelaySettings;
 using namespace std::chrono_literals;

@@ -20,7 +20,7 @@ namespace action_triggers::tests {
 /// A destination's broker.
 struct SimulatedBroker {
   std::string name;
-  detail::OnDead on_dead = detail::OnDead::skip;
+  OnDead on_dead = OnDead::skip;
   TimePoint down_until = TimePoint::min();
   std::chrono::microseconds pace{100};  // between two messages
   std::chrono::microseconds round_trip{1'000};
