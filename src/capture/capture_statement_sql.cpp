@@ -30,7 +30,7 @@ std::string image_length(std::string_view image) { return "octet_length(" + std:
 /// The payload, or a smaller one if it is larger than it may be.
 std::string limited(const CapturedTable& table, CaptureOp op, const std::string& was, const std::string& became) {
   const TableCapture& capture = table.capture;
-  const std::string whole = pg_payload(capture, op, was, became, "");
+  std::string whole = pg_payload(capture, op, was, became, "");
   if (capture.max_bytes == 0) return whole;
   const std::string most = std::to_string(capture.max_bytes);
   const std::string oversize = "',\"oversize\":true'";

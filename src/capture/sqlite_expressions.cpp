@@ -70,6 +70,7 @@ std::string sqlite_key(const std::vector<std::string>& key, std::string_view row
 
 std::string sqlite_image(const std::vector<std::string>& columns, std::string_view row) {
   std::vector<std::string> pieces;
+  pieces.reserve(columns.size() + 1);
   for (const std::string& name : columns) {
     pieces.push_back(sql_text((pieces.empty() ? "{" : ",") + json_text_of(name) + ":") + " || " +
                      sqlite_json(name, row));
@@ -86,6 +87,7 @@ std::string sqlite_differs(const std::vector<std::string>& columns) {
 
 std::string sqlite_changes(const std::vector<std::string>& columns) {
   std::vector<std::string> pieces;
+  pieces.reserve(columns.size() + 1);
   for (const std::string& name : columns) {
     pieces.push_back("CASE WHEN " + differs(name) + " THEN " + sql_text("," + json_text_of(name) + ":") + " || " +
                      sqlite_json(name, "OLD") + " ELSE '' END");

@@ -70,6 +70,7 @@ class PgCapture : public CaptureDatabase {
     const PgResult found = session_.execute("looking at the SQL triggers", std::string(triggers_sql),
                                             PgParams().add(trigger_prefix).add(schema_));
     std::vector<InstalledTrigger> triggers;
+    triggers.reserve(static_cast<std::size_t>(found.rows()));
     for (int row = 0; row < found.rows(); ++row) {
       triggers.push_back({.name = found.text(row, 0),
                           .table = found.text(row, 1),
@@ -87,6 +88,7 @@ class PgCapture : public CaptureDatabase {
   std::vector<std::string> names(std::string_view sql, std::int64_t table) {
     const PgResult found = session_.execute("looking at the table", std::string(sql), PgParams().add(table));
     std::vector<std::string> names;
+    names.reserve(static_cast<std::size_t>(found.rows()));
     for (int row = 0; row < found.rows(); ++row) names.push_back(found.text(row, 0));
     return names;
   }
