@@ -47,7 +47,7 @@ std::uint64_t DispatcherOutlet::begin_turn() {
   destinations_ = &access_.dispatcher().table();
   table_ = &Emitter::table_of(*destinations_);
   functions_ = access_.emitter().functions();
-  read_at_ = found_at_ = nullptr;  // rows stay where they are for a turn only
+  read_ = found_ = RowInTurn();  // rows stay where they are for a turn only
   return (table_->generation() << 32U) + (functions_ == nullptr ? 0 : functions_->generation);
 }
 
@@ -58,16 +58,16 @@ std::uint32_t DispatcherOutlet::number_of(const std::string& identity, const std
 }
 
 const MessageParts& DispatcherOutlet::parts_of(const OutboxRow& row) {
-  if (read_at_ == &row) return parts_;
-  read_at_ = found_at_ = nullptr;  // targets_ look at the message that the reader has
+  if (read_ == RowInTurn(row)) return parts_;
+  read_ = found_ = RowInTurn();  // targets_ look at the message that the reader has
   parts_ = reader_.read(row);
-  read_at_ = &row;
+  read_ = RowInTurn(row);
   return parts_;
 }
 
 void DispatcherOutlet::find_targets(const OutboxRow& row) {
-  if (found_at_ == &row) return;
-  found_at_ = nullptr;
+  if (found_ == RowInTurn(row)) return;
+  found_ = RowInTurn();
   const MessageParts& parts = parts_of(row);
   targets_.find(*table_, functions_,
                 {.name = event_of(row),
@@ -75,7 +75,7 @@ void DispatcherOutlet::find_targets(const OutboxRow& row) {
                  .time = std::chrono::floor<std::chrono::milliseconds>(row.created_at),
                  .body = parts.body,
                  .message = parts.rest});
-  found_at_ = &row;
+  found_ = RowInTurn(row);
 }
 
 // ------------------------------------------------------------------------------------------------------- where it goes

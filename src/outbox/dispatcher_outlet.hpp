@@ -63,6 +63,15 @@ class DispatcherOutlet final : public RelayOutlet {
     bool is_unknown = false;
   };
 
+  /// A row that the core has in its hands: its place alone does not tell it from the one that was there before.
+  struct RowInTurn {
+    RowInTurn() = default;
+    explicit RowInTurn(const OutboxRow& row) : place(&row), id(row.id) {}
+    friend bool operator==(const RowInTurn&, const RowInTurn&) = default;
+    const OutboxRow* place = nullptr;
+    std::int64_t id = 0;
+  };
+
   std::uint64_t begin_turn();
   std::uint32_t number_of(const std::string& identity, const std::string& name);
   RowTargets targets_of_event(const OutboxRow& row);
@@ -88,9 +97,9 @@ class DispatcherOutlet final : public RelayOutlet {
 
   RowReader reader_;
   MessageParts parts_;
-  const OutboxRow* read_at_ = nullptr;  // what parts_ are of, in this turn
+  RowInTurn read_;  // what parts_ are of, in this turn
   EventTargets targets_;
-  const OutboxRow* found_at_ = nullptr;  // what targets_ are of, in this turn
+  RowInTurn found_;  // what targets_ are of, in this turn
 };
 
 }  // namespace action_triggers::detail

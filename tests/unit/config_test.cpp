@@ -341,16 +341,17 @@ TEST(ConfigErrorTest, ReadsLikeACompilersMessagesAndDumpsInTheReferencesShape) {
   } catch (const ConfigError& error) {
     const std::string path = file.path.string();
     const std::string at = file.path.string() + ":";
-    EXPECT_EQ(
-        error.what(),
-        at + "3:36: b.conn_details.server: The field 'server' must be of type str.\n" +         //
-            at + "4:36: b.params.timeout_secs: The field 'timeout_secs' must be a number.\n" +  //
-            at + "4:58: b.params.max_in_flight: The field 'max_in_flight' must be between 1 and 10000000, not 0.\n" +
-            at + "5:8: c.broker_type: `broker_type` not set for broker c\n" +  //
-            at +
-            "6:2: oops: Unknown field 'oops'. Known: ACTION_BROKERS, ACTION_TRIGGERS, brokers, settings, triggers.");
+    EXPECT_EQ(error.what(),
+              at + "3:36: b.conn_details.server: The field 'server' must be of type str.\n" +         //
+                  at + "4:36: b.params.timeout_secs: The field 'timeout_secs' must be a number.\n" +  //
+                  at +
+                  "4:58: b.params.max_in_flight: The field 'max_in_flight' must be between 1 and 10000000, not 0.\n" +
+                  at + "5:8: c.broker_type: `broker_type` not set for broker c\n" +  //
+                  at +
+                  "6:2: oops: Unknown field 'oops'. Known: ACTION_BROKERS, ACTION_TRIGGERS, brokers, capture, outbox, "
+                  "settings, triggers.");
     EXPECT_EQ(nlohmann::json::parse(error.to_json()), nlohmann::json::parse(R"({
-      "": {"": {"oops": ["Unknown field 'oops'. Known: ACTION_BROKERS, ACTION_TRIGGERS, brokers, settings, triggers."]}},
+      "": {"": {"oops": ["Unknown field 'oops'. Known: ACTION_BROKERS, ACTION_TRIGGERS, brokers, capture, outbox, settings, triggers."]}},
       "b": {"connection_params": {"server": ["The field 'server' must be of type str."]},
             "params": {"timeout_secs": ["The field 'timeout_secs' must be a number."],
                        "max_in_flight": ["The field 'max_in_flight' must be between 1 and 10000000, not 0."]}},
