@@ -432,8 +432,9 @@ Scene with_debug(Scene scene) {
 
 /// A field of the tables that can hold no text of its own: it is one of a few.
 bool is_choice(const Place& place) {
-  static const std::set<std::string> choices{"acks",  "auth_mechanism", "compression_type",  "partitioner",
-                                             "retry", "sasl_mechanism", "security_protocol", "overflow"};
+  static const std::set<std::string> choices{"acks",   "auth_mechanism", "compression_type",  "partitioner",
+                                             "retry",  "sasl_mechanism", "security_protocol", "overflow",
+                                             "on_dead"};
   return choices.contains(place.key);
 }
 
