@@ -12,17 +12,15 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <memory>
-#include <ranges>
 #include <string_view>
 #include <utility>
 
 #include "action_triggers/delivery.hpp"
 #include "action_triggers/emission.hpp"
 #include "action_triggers/export.hpp"
+#include "action_triggers/fire_overloads.hpp"
 #include "action_triggers/message.hpp"
-#include "action_triggers/message_converter.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
 
 namespace action_triggers {
@@ -34,7 +32,7 @@ namespace action_triggers {
 /// is committed after that is reported `closed`. Callbacks and DispatcherOptions must then outlive the scope, too.
 /// Threads: one thread per object, and any number of objects. In a child of fork() it is dead, as its dispatcher is:
 /// fires are reported `closed`, and of what it held at the fork nothing is sent or reported there.
-class ACTION_TRIGGERS_EXPORT CommitScope {
+class ACTION_TRIGGERS_EXPORT CommitScope : public FireOverloads<CommitScope> {
  public:
   /// Throws std::bad_alloc.
   explicit CommitScope(TriggerDispatcher& dispatcher);
@@ -62,59 +60,9 @@ class ACTION_TRIGGERS_EXPORT CommitScope {
   Emission emit(std::string_view event, std::string_view payload);
   Emission emit(std::string_view event, std::string_view payload, DeliveryCallback callback);
 
-  /// fire() and emit() for a payload type that has a MessageConverter.
-  template <ConvertibleToMessage T>
-  Delivery fire(std::string_view destination, const T& payload) {
-    return fire(destination, MessageConverter<T>::to_message(payload));
-  }
-  template <ConvertibleToMessage T>
-  Delivery fire(std::string_view destination, const T& payload, DeliveryCallback callback) {
-    return fire(destination, MessageConverter<T>::to_message(payload), std::move(callback));
-  }
-  template <ConvertibleToMessage T>
-  Emission emit(std::string_view event, const T& payload) {
-    return emit(event, MessageConverter<T>::to_message(payload));
-  }
-  template <ConvertibleToMessage T>
-  Emission emit(std::string_view event, const T& payload, DeliveryCallback callback) {
-    return emit(event, MessageConverter<T>::to_message(payload), std::move(callback));
-  }
-
-  /// The same for bytes.
-  template <ByteSequence T>
-  Delivery fire(std::string_view destination, const T& body) {
-    return fire(destination, as_text(body));
-  }
-  template <ByteSequence T>
-  Delivery fire(std::string_view destination, const T& body, DeliveryCallback callback) {
-    return fire(destination, as_text(body), std::move(callback));
-  }
-  template <ByteSequence T>
-  Emission emit(std::string_view event, const T& payload) {
-    return emit(event, as_text(payload));
-  }
-  template <ByteSequence T>
-  Emission emit(std::string_view event, const T& payload, DeliveryCallback callback) {
-    return emit(event, as_text(payload), std::move(callback));
-  }
-
-  /// These do not compile, for the reason that TriggerDispatcher gives: write the type.
-  template <class... Rest>
-  Delivery fire(std::string_view destination, std::initializer_list<detail::BracesWithoutType>, Rest&&...) = delete;
-  template <class... Rest>
-  Delivery fire(std::string_view destination, std::nullptr_t, Rest&&...) = delete;
-  template <class... Rest>
-  Delivery fire(std::initializer_list<detail::BracesWithoutType>, Rest&&...) = delete;
-  template <class... Rest>
-  Delivery fire(std::nullptr_t, Rest&&...) = delete;
-  template <class... Rest>
-  Emission emit(std::string_view event, std::initializer_list<detail::BracesWithoutType>, Rest&&...) = delete;
-  template <class... Rest>
-  Emission emit(std::string_view event, std::nullptr_t, Rest&&...) = delete;
-  template <class... Rest>
-  Emission emit(std::initializer_list<detail::BracesWithoutType>, Rest&&...) = delete;
-  template <class... Rest>
-  Emission emit(std::nullptr_t, Rest&&...) = delete;
+  /// And for other payloads than these: fire_overloads.hpp.
+  using FireOverloads::emit;
+  using FireOverloads::fire;
 
   /// A place to roll back to, as SQL has it. Of one scope and one transaction.
   class Savepoint {
@@ -149,11 +97,6 @@ class ACTION_TRIGGERS_EXPORT CommitScope {
 
  private:
   class Held;
-  template <class Bytes>
-  static std::string_view as_text(const Bytes& bytes) noexcept {
-    return {reinterpret_cast<const char*>(std::ranges::data(bytes)), std::ranges::size(bytes)};
-  }
-
   const std::unique_ptr<Held> held_;
 };
 

@@ -3,10 +3,7 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
-#include <initializer_list>
 #include <memory>
-#include <ranges>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,8 +16,8 @@
 #include "action_triggers/emission.hpp"
 #include "action_triggers/event.hpp"
 #include "action_triggers/export.hpp"
+#include "action_triggers/fire_overloads.hpp"
 #include "action_triggers/message.hpp"
-#include "action_triggers/message_converter.hpp"
 #include "action_triggers/reload_report.hpp"
 #include "action_triggers/stats.hpp"
 
@@ -49,7 +46,7 @@ class DispatcherAccess;
 /// on_failure, the log callback or the executor uses must outlive the dispatcher, so declare it before; or else see
 /// callback_scope.hpp. Only an outcome that is known at once (no such destination, closed, queue_full) calls back
 /// inside fire().
-class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
+class ACTION_TRIGGERS_EXPORT TriggerDispatcher : public FireOverloads<TriggerDispatcher> {
  public:
   /// Starts one lane per distinct connection and begins to connect. Does not wait for brokers: unreachable ones show in
   /// stats() and in reports. Throws std::runtime_error if a lane's broker cannot be made, std::system_error if a thread
@@ -89,60 +86,9 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   Emission emit(std::string_view event, std::string_view payload);
   Emission emit(std::string_view event, std::string_view payload, DeliveryCallback callback);
 
-  /// fire() and emit() for a payload type that has a MessageConverter.
-  template <ConvertibleToMessage T>
-  Delivery fire(std::string_view destination, const T& payload) {
-    return fire(destination, MessageConverter<T>::to_message(payload));
-  }
-  template <ConvertibleToMessage T>
-  Delivery fire(std::string_view destination, const T& payload, DeliveryCallback callback) {
-    return fire(destination, MessageConverter<T>::to_message(payload), std::move(callback));
-  }
-  template <ConvertibleToMessage T>
-  Emission emit(std::string_view event, const T& payload) {
-    return emit(event, MessageConverter<T>::to_message(payload));
-  }
-  template <ConvertibleToMessage T>
-  Emission emit(std::string_view event, const T& payload, DeliveryCallback callback) {
-    return emit(event, MessageConverter<T>::to_message(payload), std::move(callback));
-  }
-
-  /// These do not compile: write the type. `{{"order", 42}}` would be a std::string of 42 bytes from the address of
-  /// "order", `0` and `nullptr` a string at no address. `{.body = "…"}` and `nlohmann::json{{"order", 42}}` are well.
-  template <class... Rest>
-  Delivery fire(std::string_view destination, std::initializer_list<detail::BracesWithoutType>, Rest&&...) = delete;
-  template <class... Rest>
-  Delivery fire(std::string_view destination, std::nullptr_t, Rest&&...) = delete;
-  template <class... Rest>
-  Delivery fire(std::initializer_list<detail::BracesWithoutType>, Rest&&...) = delete;
-  template <class... Rest>
-  Delivery fire(std::nullptr_t, Rest&&...) = delete;
-  template <class... Rest>
-  Emission emit(std::string_view event, std::initializer_list<detail::BracesWithoutType>, Rest&&...) = delete;
-  template <class... Rest>
-  Emission emit(std::string_view event, std::nullptr_t, Rest&&...) = delete;
-  template <class... Rest>
-  Emission emit(std::initializer_list<detail::BracesWithoutType>, Rest&&...) = delete;
-  template <class... Rest>
-  Emission emit(std::nullptr_t, Rest&&...) = delete;
-
-  /// The same for bytes.
-  template <ByteSequence T>
-  Delivery fire(std::string_view destination, const T& body) {
-    return fire(destination, as_text(body));
-  }
-  template <ByteSequence T>
-  Delivery fire(std::string_view destination, const T& body, DeliveryCallback callback) {
-    return fire(destination, as_text(body), std::move(callback));
-  }
-  template <ByteSequence T>
-  Emission emit(std::string_view event, const T& payload) {
-    return emit(event, as_text(payload));
-  }
-  template <ByteSequence T>
-  Emission emit(std::string_view event, const T& payload, DeliveryCallback callback) {
-    return emit(event, as_text(payload), std::move(callback));
-  }
+  /// And for other payloads than these: fire_overloads.hpp.
+  using FireOverloads::emit;
+  using FireOverloads::fire;
 
   /// A trigger in C++: from now on emit() calls `function` for the events that `pattern` matches, after the triggers of
   /// the configuration, and sends what it returns (event.hpp). `name` is its trigger's in reports and stats().
@@ -214,10 +160,6 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher {
   ReloadReport reload_file(const std::string& path, const ConfigOptions& options, std::vector<std::string>& files);
   [[nodiscard]] std::vector<std::string> files_of(const std::string& path, const ConfigOptions& options) const;
 
-  template <class Bytes>
-  static std::string_view as_text(const Bytes& bytes) noexcept {
-    return {reinterpret_cast<const char*>(std::ranges::data(bytes)), std::ranges::size(bytes)};
-  }
   ReloadReport reload_within(Config config, std::chrono::nanoseconds drain);
   bool flush_within(std::chrono::nanoseconds timeout);
   CloseReport close_within(std::chrono::nanoseconds timeout);
