@@ -152,7 +152,7 @@ constexpr std::uint8_t not_pooled = sizes;
 
 /// nullptr: this thread has none, or none of this size.
 Cache* cache_of(std::uint8_t size_class) noexcept {
-  return size_class == not_pooled || caches_ended ? nullptr : &caches.of_size[size_class];
+  return !pooled || size_class == not_pooled || caches_ended ? nullptr : &caches.of_size[size_class];
 }
 
 }  // namespace
@@ -166,7 +166,7 @@ RecordMemory allocate_record(std::size_t bytes) {
   Cache* const cache = cache_of(index);
   if (cache == nullptr) {
     // A block always has its class's size, whoever makes it: another thread may keep it when it is freed.
-    return {::operator new(pooled&& bytes <= largest ? block_bytes(size_index(bytes)) : bytes), index};
+    return {::operator new((pooled && bytes <= largest) ? block_bytes(size_index(bytes)) : bytes), index};
   }
   if (cache->blocks == nullptr) {
     const bool from_depot = cache->full == nullptr;
