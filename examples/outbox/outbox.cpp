@@ -34,6 +34,7 @@ int main() {
   sqlite3* opened = nullptr;
   if (sqlite3_open("shop.db", &opened) != SQLITE_OK) return 1;
   const std::unique_ptr<sqlite3, decltype(&sqlite3_close)> db(opened, sqlite3_close);
+  sqlite3_busy_timeout(db.get(), 5'000);  // the relay writes to the file, too
   execute(db.get(), "CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY, total INTEGER)");
 
   at::TriggerDispatcher dispatcher(at::load_config("shop.json"));
