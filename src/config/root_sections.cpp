@@ -11,11 +11,7 @@ namespace action_triggers::detail {
 
 std::vector<RootSection> root_sections() {
   return {
-      settings_section(),
-      brokers_section(),
-      triggers_section(),
-      outbox_section(),
-      capture_section(),
+      settings_section(), brokers_section(), triggers_section(), outbox_section(), capture_section(),
   };
 }
 

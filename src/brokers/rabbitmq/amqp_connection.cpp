@@ -153,9 +153,7 @@ std::size_t AmqpConnection::write_to_tls(std::string_view bytes) {
 void AmqpConnection::read_frames(const FrameHandler& on_frame) {
   // What is not there is not read: that would be two system calls. But what TLS has read and not handed on yet does not
   // show on the socket; there, where much arrives, its frames tell that something was heard.
-  const auto is_late = [&] {
-    return heartbeat_ > heartbeat_.zero() && Clock::now() - last_heard_ > heartbeat_ * 0.25;
-  };
+  const auto is_late = [&] { return heartbeat_ > heartbeat_.zero() && Clock::now() - last_heard_ > heartbeat_ * 0.25; };
   bool heard_something = (ssl_ == nullptr || is_late()) && has_input();
   write();
   more_to_read_ = heard_something || holds_input();
