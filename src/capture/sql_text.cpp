@@ -7,32 +7,6 @@
 #include "triggers/json_escape.hpp"
 
 namespace action_triggers::detail {
-namespace {
-
-std::string quoted(std::string_view text, char quote) {
-  std::string result(1, quote);
-  for (const char c : text) {
-    if (c == quote) result += c;
-    result += c;
-  }
-  return result + quote;
-}
-
-}  // namespace
-
-std::string sql_name(std::string_view name) { return quoted(name, '"'); }
-
-std::string sql_text(std::string_view text) { return quoted(text, '\''); }
-
-std::string pg_text(std::string_view text) {
-  if (text.find('\\') == std::string_view::npos) return sql_text(text);
-  std::string escaped;
-  for (const char c : text) {
-    if (c == '\\') escaped += c;
-    escaped += c;
-  }
-  return "E" + sql_text(escaped);
-}
 
 std::string json_text_of(std::string_view text) {
   std::string result = "\"";

@@ -7,14 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/sql_quotes.hpp"
+
 namespace action_triggers::detail {
-
-/// "name", with its quotes doubled: as both databases have it.
-std::string sql_name(std::string_view name);
-
-/// 'text', with its quotes doubled. In PostgreSQL a text with a backslash needs another form, which pg_text() has.
-std::string sql_text(std::string_view text);
-std::string pg_text(std::string_view text);
 
 /// "text", as JSON has it.
 std::string json_text_of(std::string_view text);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "databases/postgresql/pg_tables.hpp"
 
+#include "base/sql_quotes.hpp"
 #include "databases/postgresql/sql_text.hpp"
 
 namespace action_triggers::detail {
@@ -8,7 +9,7 @@ namespace {
 
 /// Runs statements unless a query finds something: for what has no IF NOT EXISTS.
 std::string create_unless(const std::string& query, const std::string& statements) {
-  return "DO " + quoted_text("BEGIN IF NOT EXISTS (" + query + ") THEN " + statements + "; END IF; END") + ";\n\n";
+  return "DO " + pg_text("BEGIN IF NOT EXISTS (" + query + ") THEN " + statements + "; END IF; END") + ";\n\n";
 }
 
 /// Where the order of one key has to hold, all that have it belong to one shard. A trigger, since a generated column
@@ -23,10 +24,10 @@ std::string create_shard_trigger(const PgTables& tables, std::int32_t shards) {
       " OPERATOR(pg_catalog.&) 9223372036854775807) OPERATOR(pg_catalog.%) " +
       number + "; RETURN NEW; END";
   return create_unless("SELECT FROM pg_catalog.pg_trigger WHERE tgname = 'action_triggers_shard' AND tgrelid = " +
-                           quoted_text(tables.outbox) + "::regclass UNION ALL SELECT WHERE (SELECT count(*) FROM " +
+                           pg_text(tables.outbox) + "::regclass UNION ALL SELECT WHERE (SELECT count(*) FROM " +
                            tables.shards + ") <> " + number,
                        "CREATE OR REPLACE FUNCTION " + tables.shard_function +
-                           "() RETURNS trigger LANGUAGE plpgsql AS " + quoted_text(body) +
+                           "() RETURNS trigger LANGUAGE plpgsql AS " + pg_text(body) +
                            "; CREATE TRIGGER action_triggers_shard BEFORE INSERT ON " + tables.outbox +
                            " FOR EACH ROW EXECUTE FUNCTION " + tables.shard_function + "(); ALTER TABLE " +
                            tables.outbox + " ENABLE ALWAYS TRIGGER action_triggers_shard");
@@ -35,7 +36,7 @@ std::string create_shard_trigger(const PgTables& tables, std::int32_t shards) {
 std::string create_schema(const PgTables& tables, const std::string& name) {
   if (name == "public") return {};
   // CREATE SCHEMA IF NOT EXISTS asks for a right that nobody needs if it exists.
-  return create_unless("SELECT FROM pg_catalog.pg_namespace WHERE nspname = " + quoted_text(name),
+  return create_unless("SELECT FROM pg_catalog.pg_namespace WHERE nspname = " + pg_text(name),
                        "CREATE SCHEMA " + tables.schema);
 }
 
@@ -132,8 +133,7 @@ std::string pg_schema(const OutboxConfig& config) {
   std::string text = "-- The outbox of action_triggers, version " + std::to_string(pg_schema_version) +
                      ", for PostgreSQL 13 and later. May be run again. Meant for one transaction.\n\n";
   // Two at once: the second one waits, and finds the tables.
-  text +=
-      "SELECT pg_advisory_xact_lock(hashtextextended(" + quoted_text("action_triggers " + tables.outbox) + ", 0));\n\n";
+  text += "SELECT pg_advisory_xact_lock(hashtextextended(" + pg_text("action_triggers " + tables.outbox) + ", 0));\n\n";
   text += create_schema(tables, config.schema);
   text += create_outbox(tables) + create_shards(tables, config.shards);
   if (config.shards > 1) text += create_shard_trigger(tables, config.shards);

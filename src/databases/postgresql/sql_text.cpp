@@ -3,6 +3,7 @@
 
 #include <cstddef>
 
+#include "base/sql_quotes.hpp"
 #include "config/json_text.hpp"
 #include "outbox/outbox_store.hpp"
 
@@ -30,22 +31,7 @@ std::string quoted_name(std::string_view what, std::string_view name) {
     throw StoreError(std::string(what) + " has " + std::to_string(name.size()) +
                      " bytes; a name in PostgreSQL has at most " + std::to_string(longest_name));
   }
-  std::string quoted = "\"";
-  for (const char c : name) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + '"';
-}
-
-std::string quoted_text(std::string_view text) {
-  const bool has_backslash = text.find('\\') != std::string_view::npos;
-  std::string quoted = has_backslash ? "E'" : "'";
-  for (const char c : text) {
-    if (c == '\'' || c == '\\') quoted += c;
-    quoted += c;
-  }
-  return quoted + '\'';
+  return sql_name(name);
 }
 
 }  // namespace action_triggers::detail

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 
+#include "base/sql_quotes.hpp"
 #include "outbox/outbox_store.hpp"
 
 namespace action_triggers::detail {
@@ -144,18 +145,9 @@ void check_version(SqliteConnection& connection, const OutboxConfig& config, std
 }  // namespace
 
 SqliteNames::SqliteNames(const OutboxConfig& config)
-    : outbox(sqlite_quoted(config.table)),
-      shards(sqlite_quoted(config.shards_table)),
-      dead(sqlite_quoted(config.dead_letters_table)) {}
-
-std::string sqlite_quoted(std::string_view name) {
-  std::string quoted = "\"";
-  for (const char c : name) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + "\"";
-}
+    : outbox(sql_name(config.table)),
+      shards(sql_name(config.shards_table)),
+      dead(sql_name(config.dead_letters_table)) {}
 
 std::string sqlite_schema(const OutboxConfig& config) {
   const SqliteNames names(config);

@@ -22,9 +22,6 @@ struct SqliteNames {
   std::string dead;
 };
 
-/// "na\"me" for na"me.
-std::string sqlite_quoted(std::string_view name);
-
 /// SQL that makes the tables, and changes nothing where they are.
 std::string sqlite_schema(const OutboxConfig& config);
 

@@ -5,14 +5,15 @@
 
 #include <array>
 
+#include "base/sql_quotes.hpp"
 #include "databases/postgresql/server.hpp"
 #include "outbox/outbox_store.hpp"
 
 namespace action_triggers::tests {
 namespace {
 
+using detail::pg_text;
 using detail::quoted_name;
-using detail::quoted_text;
 using detail::storable_text;
 using detail::StoreError;
 using ::testing::HasSubstr;
@@ -35,7 +36,7 @@ TEST(SqlText, TheServerReadsTextsAsTheyWereWhateverItsSettings) {
   Sql sql;
   for (const char* setting : {"on", "off"}) {
     sql("SET standard_conforming_strings = " + std::string(setting));
-    for (const char* text : hostile) EXPECT_EQ(sql("SELECT " + quoted_text(text)), text);
+    for (const char* text : hostile) EXPECT_EQ(sql("SELECT " + pg_text(text)), text);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "base/sql_quotes.hpp"
 #include "sqlite_database.hpp"
 
 namespace action_triggers::detail {
@@ -58,7 +59,7 @@ TEST_F(SqliteSchemaTest, FitsIntoTheApplicationsTransaction) {
 }
 
 TEST_F(SqliteSchemaTest, QuotesNames) {
-  EXPECT_EQ(sqlite_quoted("a\"b"), "\"a\"\"b\"");
+  EXPECT_EQ(sql_name("a\"b"), "\"a\"\"b\"");
   OutboxConfig config = database_.config;
   config.table = "x\"; DROP TABLE action_triggers_shards; --";
   execute(sqlite_schema(config));
