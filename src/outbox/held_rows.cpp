@@ -13,11 +13,7 @@ std::uint64_t bit_mask(std::size_t bit) { return bit < most_done_bits ? std::uin
 
 }  // namespace
 
-std::size_t bytes_of(const OutboxRow& row) {
-  const auto size = [](const std::optional<std::string>& text) { return text ? text->size() : 0; };
-  return 64 + row.target.size() + row.body.size() + size(row.key) + size(row.message_id) + size(row.content_type) +
-         size(row.headers) + size(row.properties);
-}
+std::size_t room_of(const OutboxRow& row) { return 64 + bytes_of(row); }
 
 std::uint64_t HeldRow::bits() const {
   std::uint64_t all = 0;
@@ -49,7 +45,7 @@ std::optional<std::int64_t> HeldRows::lowest() const {
 HeldRow& HeldRows::hold(const OutboxRow& row, const RowTargets& targets, bool with_key) {
   HeldRow& held = rows_[row.id];
   held.id = row.id;
-  held.bytes = bytes_of(row);
+  held.bytes = room_of(row);
   if (with_key) held.key = row.key;
   held.fingerprint = targets.fingerprint;
   held.destinations = targets.destinations;

@@ -26,7 +26,7 @@ namespace action_triggers::detail {
 enum class TargetState : std::uint8_t { unsent, in_flight, dead, settled };  // dead: not buried yet
 
 /// What it counts as in a destination's room.
-std::size_t bytes_of(const OutboxRow& row);
+std::size_t room_of(const OutboxRow& row);
 
 struct HeldRow {
   std::int64_t id = 0;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -23,6 +24,15 @@ struct NewRow {
   std::optional<std::string> headers;     // [["name", "value"], …]
   std::optional<std::string> properties;  // what else a Message has, by its member's name
 };
+
+/// Of all its texts.
+inline std::size_t bytes_of(const NewRow& row) noexcept {
+  std::size_t bytes = row.target.size() + row.body.size();
+  for (const auto* text : {&row.key, &row.message_id, &row.content_type, &row.headers, &row.properties}) {
+    if (*text) bytes += (*text)->size();
+  }
+  return bytes;
+}
 
 /// One that the table has.
 struct OutboxRow : NewRow {

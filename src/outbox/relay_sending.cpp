@@ -105,7 +105,7 @@ RelayCore::Offer RelayCore::offer_to(TimePoint now, const OutboxRow& row, const 
 
 bool RelayCore::send(TimePoint now, const OutboxRow& row, const RowTargets& targets, std::uint32_t bit,
                      DestinationFlow& flow) {
-  const std::size_t bytes = bytes_of(row);
+  const std::size_t bytes = room_of(row);
   if (!flow.has_room(bytes, now)) {
     flow.is_full_for(bytes);
     return false;

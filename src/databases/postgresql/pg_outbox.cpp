@@ -41,14 +41,6 @@ PgError error_of(const char* tried, const PGconn* connection, const PGresult* re
   return {detail::pg_error_text(tried, sqlstate, message), sqlstate};
 }
 
-std::size_t bytes_of(const NewRow& row) {
-  std::size_t bytes = row.target.size() + row.body.size();
-  for (const auto* text : {&row.key, &row.message_id, &row.content_type, &row.headers, &row.properties}) {
-    if (*text) bytes += (*text)->size();
-  }
-  return bytes;
-}
-
 constexpr std::array types_of_columns{PgType::text, PgType::bytes, PgType::bytes, PgType::text,
                                       PgType::text, PgType::json,  PgType::json};
 

@@ -98,12 +98,6 @@ bool is_wanted(std::string_view target, const std::vector<std::string>& targets)
   return targets.empty() || std::find(targets.begin(), targets.end(), target) != targets.end();
 }
 
-std::size_t size_of(const OutboxRow& row) {
-  const auto size = [](const std::optional<std::string>& text) { return text ? text->size() : 0; };
-  return row.target.size() + row.body.size() + size(row.key) + size(row.message_id) + size(row.content_type) +
-         size(row.headers) + size(row.properties);
-}
-
 /// With the tables' names.
 std::string store_sql(const SqliteNames& names, std::string_view sql) {
   std::string text;
@@ -278,7 +272,7 @@ bool SqliteOutboxStore::read_range(Session& session, const ReadRequest& request,
     if (!is_wanted(session.read.bytes(1), request.targets)) continue;
     OutboxRow& row = result.rows.emplace_back();
     read_row(session.read, row);
-    bytes += size_of(row);
+    bytes += bytes_of(row);
     if (result.rows.size() >= request.limit || bytes >= request.most_bytes) return false;
   }
   return true;
