@@ -1,26 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "databases/postgresql/pg_outbox_store.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <deque>
 #include <unordered_map>
 
 #include "databases/postgresql/pg_table_check.hpp"
 #include "databases/postgresql/sql_text.hpp"
+#include "outbox/place.hpp"
 
 namespace action_triggers::detail {
 namespace {
 
 using std::chrono::milliseconds;
-
-std::string place_of_this_process() {
-  std::array<char, 256> host{};
-  if (gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';
-  return std::string(host.data()) + ":" + std::to_string(getpid());
-}
 
 /// One row at least: whether the lease is held, and the horizon. Ranges are gone through one after the other, and their
 /// rows in the order of the primary key, so that the limits end the reading early; nothing is sorted. The sum needs no

@@ -5,12 +5,12 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <vector>
 
 #include "databases/sqlite/sqlite_rows.hpp"
 #include "databases/sqlite/sqlite_schema.hpp"
+#include "outbox/place.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -26,12 +26,6 @@ const std::string read_sql = "SELECT " + std::string(row_columns) + " FROM $O WH
 constexpr milliseconds look_active{5};
 constexpr milliseconds look_idle{25};
 constexpr std::chrono::seconds active_for{1};
-
-std::string place_of_this_process() {
-  std::array<char, 256> host{};
-  if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
-  return std::string(host.data()) + ":" + std::to_string(::getpid());
-}
 
 // $O is the outbox, $S the table of shards, $D the dead letters.
 
