@@ -35,8 +35,6 @@ std::string identity_of(const TargetConfig& target) {
   return target.derived == nullptr ? target.broker : identity_of(*target.derived, false);
 }
 
-Status wrong_row(const std::string& why) { return {StatusCode::invalid_argument, text_for_table(why)}; }
-
 }  // namespace
 
 DispatcherOutlet::DispatcherOutlet(DispatcherAccess access, std::shared_ptr<OfferBox> box, const std::string& outbox_id,
@@ -85,7 +83,7 @@ RowTargets DispatcherOutlet::targets_of(const OutboxRow& row) {
     if (is_event(row)) return targets_of_event(row);
     static_cast<void>(parts_of(row));
   } catch (const RowError& error) {
-    return {.status = wrong_row(error.what()), .destinations = {}};
+    return {.status = {StatusCode::invalid_argument, error.what()}, .destinations = {}};
   }
   const std::string names[] = {row.target};
   return {.status = {}, .destinations = {number_of(row.target, row.target)}, .fingerprint = fingerprint_of(names)};

@@ -4,31 +4,10 @@
 #include <exception>
 #include <utility>
 
-#include "config/json_text.hpp"
 #include "dispatch/record.hpp"
 #include "triggers/trigger_counters.hpp"
 
 namespace action_triggers::detail {
-namespace {
-
-constexpr std::size_t longest_text = 2'000;  // bytes
-
-}  // namespace
-
-std::string text_for_table(std::string_view text) {
-  std::string clean;
-  while (!text.empty()) {
-    const std::size_t length = text.front() == '\0' ? 0 : utf8_length(text);
-    if (clean.size() + length > longest_text) return clean + "…";
-    if (length == 0) {
-      clean += '?';
-    } else {
-      clean += text.substr(0, length);
-    }
-    text.remove_prefix(length == 0 ? 1 : length);
-  }
-  return clean;
-}
 
 void OfferBox::close() noexcept {
   {
@@ -60,7 +39,7 @@ void Offer::resolved(const Record& record, StatusCode code, Persistence persiste
   outcome.attempts = record.attempt();
   if (code != StatusCode::ok && record.report != nullptr) {
     try {
-      outcome.text = text_for_table(record.report->status.message());
+      outcome.text = record.report->status.message();
     } catch (const std::exception&) {
       // Without memory the code has to do.
     }

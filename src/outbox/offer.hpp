@@ -109,7 +109,4 @@ void OfferBox::take_all(const Take& take) {
   }
 }
 
-/// As a database takes it: what is not UTF-8, and NUL characters, are replaced; a long text is cut.
-std::string text_for_table(std::string_view text);
-
 }  // namespace action_triggers::detail

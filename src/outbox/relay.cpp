@@ -4,7 +4,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <limits>
 #include <utility>
@@ -12,12 +11,14 @@
 #include "base/message_id.hpp"
 #include "base/random_seed.hpp"
 #include "dispatch/callbacks.hpp"
+#include "outbox/storable_text.hpp"
 #include "triggers/emitter.hpp"
 
 namespace action_triggers::detail {
 namespace {
 
 constexpr std::chrono::milliseconds longest_sleep{60'000};
+constexpr std::size_t longest_text = 2'000;  // bytes, of a dead letter's reason
 constexpr std::chrono::milliseconds publishing_pause{100};
 constexpr std::size_t most_ages_beyond = 10'000;      // known of rows that are not in hand any more
 constexpr std::chrono::seconds grace_after_close{2};  // for the table to be told, and the shards to be given back
@@ -261,7 +262,7 @@ void Relay::carry_out(Shard& shard, const SetDone& what) {
 void Relay::carry_out(Shard& shard, BuryRows what) {
   for (DeadRow& row : what.rows) {
     row.message_id = derived_message_id(outbox_id_, row.id);
-    row.text = text_for_table(row.text);
+    row.text = storable_text(row.text, longest_text);
   }
   store_->bury(shard.number, what.rows);
   now_.dead += what.rows.size();

@@ -73,12 +73,5 @@ TEST_F(OfferTest, NothingArrivesInAClosedBox) {
   EXPECT_EQ(box_.use_count(), 1) << "nobody has the box any more";
 }
 
-TEST(TextForTableTest, IsUtf8WithoutNulAndNotTooLong) {
-  EXPECT_EQ(text_for_table("plain ä"), "plain ä");
-  EXPECT_EQ(text_for_table(std::string("a\0b\xFF", 4)), "a?b?");
-  const std::string cut = text_for_table(std::string(3'000, 'x'));
-  EXPECT_EQ(cut, std::string(2'000, 'x') + "…");
-}
-
 }  // namespace
 }  // namespace action_triggers::detail

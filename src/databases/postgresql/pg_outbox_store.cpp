@@ -8,6 +8,7 @@
 #include "databases/postgresql/pg_table_check.hpp"
 #include "databases/postgresql/sql_text.hpp"
 #include "outbox/place.hpp"
+#include "outbox/storable_text.hpp"
 
 namespace action_triggers::detail {
 namespace {

@@ -4,7 +4,6 @@
 #include <cstddef>
 
 #include "base/sql_quotes.hpp"
-#include "config/json_text.hpp"
 #include "outbox/outbox_store.hpp"
 
 namespace action_triggers::detail {
@@ -13,16 +12,6 @@ namespace {
 constexpr std::size_t longest_name = 63;  // NAMEDATALEN - 1, unless the server was built otherwise
 
 }  // namespace
-
-std::string storable_text(std::string_view text) {
-  std::string stored;
-  while (!text.empty()) {
-    const std::size_t length = text.front() == '\0' ? 0 : utf8_length(text);
-    stored += length == 0 ? std::string_view("?") : text.substr(0, length);
-    text.remove_prefix(length == 0 ? 1 : length);
-  }
-  return stored;
-}
 
 std::string quoted_name(std::string_view what, std::string_view name) {
   if (name.empty()) throw StoreError(std::string(what) + " is empty");

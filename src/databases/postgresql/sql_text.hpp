@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Names and texts as PostgreSQL takes them.
+/// Names as PostgreSQL takes them.
 #pragma once
 
 #include <string>
@@ -10,8 +10,5 @@ namespace action_triggers::detail {
 /// "name", with its quotes doubled. Throws StoreError for a name that PostgreSQL cannot have: empty, with a NUL, or of
 /// more than 63 bytes (which it would cut off). `what` says which one it is.
 std::string quoted_name(std::string_view what, std::string_view name);
-
-/// The text as PostgreSQL takes it: a NUL, and what is not UTF-8, is a '?'.
-std::string storable_text(std::string_view text);
 
 }  // namespace action_triggers::detail

@@ -14,7 +14,6 @@ namespace {
 
 using detail::pg_text;
 using detail::quoted_name;
-using detail::storable_text;
 using detail::StoreError;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
@@ -48,13 +47,6 @@ TEST(SqlText, NamesThatPostgresqlCannotHaveAreRefused) {
   EXPECT_NO_THROW((void)quoted_name("outbox.table", std::string(63, 'x')));
   EXPECT_THAT([] { (void)quoted_name("outbox.table", std::string_view("a\0b", 3)); },
               ThrowsMessage<StoreError>(HasSubstr("NUL")));
-}
-
-TEST(SqlText, WhatIsNotUtf8IsReplaced) {
-  EXPECT_EQ(storable_text("\xC3\xA4 \xE2\x82\xAC \xF0\x9F\x98\x80"), "\xC3\xA4 \xE2\x82\xAC \xF0\x9F\x98\x80");
-  EXPECT_EQ(storable_text(std::string_view("a\0b", 3)), "a?b");
-  EXPECT_EQ(storable_text("a\xFF\xC3"), "a??");
-  EXPECT_EQ(storable_text("\xED\xA0\x80"), "???");  // half of UTF-16
 }
 
 }  // namespace
