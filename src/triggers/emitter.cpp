@@ -122,22 +122,14 @@ class Emitter::Sending {
 
   /// What a function makes of it.
   [[gnu::noinline]] void send(const EventFunctions::Function& function) {
-    EventView& view = event();
+    make_id();
     std::vector<AddressedMessage> messages;
     FireOrigin origin{.observer = function.counters, .id = &id_, .scope = scope_};
-    const auto fail = [&](const std::string& why) {
+    if (std::string why = function.run(event(), messages); !why.empty()) {
       function.counters->count_matched();
-      emission_.add(dispatcher_.refuse(
-          parts_, DeliveryCallback(callback_), origin,
-          {StatusCode::invalid_argument, "the function '" + function.name + "' has thrown: " + why}));
-    };
-    try {
-      messages = function.call(Event{
-          .name = view.name(), .id = view.id(), .time = view.time(), .payload = view.body(), .message = parts_.rest});
-    } catch (const std::exception& error) {
-      return fail(error.what());
-    } catch (...) {
-      return fail("what is no std::exception");
+      emission_.add(dispatcher_.refuse(parts_, DeliveryCallback(callback_), origin,
+                                       {StatusCode::invalid_argument, std::move(why)}));
+      return;
     }
     for (AddressedMessage& one : messages) {
       if (one.message.id.empty() && Payload::has_own_id(parts_)) one.message.id = parts_.rest->id;

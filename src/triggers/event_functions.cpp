@@ -3,12 +3,30 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <exception>
 #include <stdexcept>
 #include <utility>
 
 #include "base/readers.hpp"
 
 namespace action_triggers::detail {
+
+std::string EventFunctions::Function::run(const EventView& event, std::vector<AddressedMessage>& messages) const {
+  std::string why;
+  try {
+    messages = call(Event{.name = event.name(),
+                          .id = event.id(),
+                          .time = event.time(),
+                          .payload = event.body(),
+                          .message = event.message()});
+    return why;
+  } catch (const std::exception& error) {
+    why = error.what();
+  } catch (...) {
+    why = "what is no std::exception";
+  }
+  return "the function '" + name + "' has thrown: " + why;
+}
 
 EventFunctions::List::const_iterator EventFunctions::find(const List& list, std::string_view name) {
   return std::find_if(list.begin(), list.end(), [&](const auto& one) { return one->name == name; });

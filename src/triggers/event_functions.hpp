@@ -12,6 +12,7 @@
 
 #include "action_triggers/event.hpp"
 #include "triggers/event_table.hpp"
+#include "triggers/event_view.hpp"
 #include "triggers/trigger_counters.hpp"
 
 namespace action_triggers::detail {
@@ -24,6 +25,9 @@ class EventFunctions {
     std::string name;
     EventFunction call;
     TriggerCounters* counters = nullptr;
+
+    /// Calls it: its messages go to `messages`. Returns why it has made none, if it has thrown; else nothing.
+    [[nodiscard]] std::string run(const EventView& event, std::vector<AddressedMessage>& messages) const;
   };
 
   /// Does not change.

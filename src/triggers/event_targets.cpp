@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "triggers/event_targets.hpp"
 
-#include <exception>
 #include <utility>
 
 #include "triggers/holds_for.hpp"
@@ -50,21 +49,17 @@ void EventTargets::add_targets_of(const TriggerTable::Trigger& trigger) {
 void EventTargets::call(const EventFunctions::Function& function) {
   Target one;
   one.counters = function.counters;
-  try {
-    messages_.push_back(function.call(Event{.name = event_->name(),
-                                            .id = event_->id(),
-                                            .time = event_->time(),
-                                            .payload = event_->body(),
-                                            .message = parts_.message}));
-  } catch (const std::exception& error) {
-    one.thrown = "the function '" + function.name + "' has thrown: " + error.what();
-  } catch (...) {
-    one.thrown = "the function '" + function.name + "' has thrown: what is no std::exception";
-  }
+  std::vector<AddressedMessage> made;
+  one.thrown = function.run(*event_, made);
   if (!one.thrown.empty()) {
     targets_.push_back(std::move(one));
     return;
   }
+  if (made.empty()) {
+    filtered_.push_back(function.counters);
+    return;
+  }
+  messages_.push_back(std::move(made));
   for (AddressedMessage& message : messages_.back()) {
     if (message.message.id.empty()) message.message.id = parts_.id;
     one.destination_name = message.destination;
@@ -72,7 +67,6 @@ void EventTargets::call(const EventFunctions::Function& function) {
     targets_.push_back(one);
     ++one.index;
   }
-  if (messages_.back().empty()) filtered_.push_back(function.counters);
 }
 
 EventTargets::Made EventTargets::make(const Target& target) {

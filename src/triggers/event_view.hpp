@@ -37,6 +37,7 @@ class EventView {
   [[nodiscard]] std::string_view id() const noexcept { return parts_.id; }
   [[nodiscard]] std::chrono::sys_time<std::chrono::milliseconds> time() const noexcept { return parts_.time; }
   [[nodiscard]] std::string_view body() const noexcept { return parts_.body; }
+  [[nodiscard]] const Message* message() const noexcept { return parts_.message; }  ///< As EventParts has it.
   /// Empty: it has none.
   [[nodiscard]] std::string_view key() const noexcept {
     return parts_.message == nullptr ? std::string_view() : std::string_view(parts_.message->key);
