@@ -12,6 +12,7 @@
 #include "dispatch/dispatcher_parts.hpp"
 #include "dispatch/flush_request.hpp"
 #include "dispatch/lane_thread.hpp"
+#include "dispatch/later.hpp"
 #include "dispatch/record.hpp"
 #include "dispatch/stats_of.hpp"
 
@@ -20,7 +21,6 @@ namespace {
 
 constexpr std::size_t largest_message = 1UL << 30U;  // beyond every broker's limit; keeps sizes in 32 bits
 constexpr std::chrono::seconds grace_after_close{2};
-constexpr std::chrono::hours longest_wait{24 * 365};  // far below the clock's end: a grace period can still be added
 
 std::string no_such_destination(std::string_view name) {
   return "no destination is named '" + std::string(name) + "' in the configuration";
@@ -33,10 +33,6 @@ std::string text_of_full(const Destination& destination) {
          std::to_string(capacity.bytes() + capacity.bytes_in_scopes()) + " bytes) without an outcome" +
          (in_scopes > 0 ? ", " + std::to_string(in_scopes) + " of them in open commit scopes" : "") +
          "; the broker is too slow or away, or raise params.max_queued_messages / max_queued_bytes";
-}
-
-TimePoint later(std::chrono::nanoseconds timeout) {
-  return Clock::now() + std::clamp<std::chrono::nanoseconds>(timeout, std::chrono::nanoseconds::zero(), longest_wait);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "action_triggers/outbox.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <stdexcept>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "base/message_id.hpp"
 #include "base/readers.hpp"
 #include "dispatch/dispatcher.hpp"
+#include "dispatch/later.hpp"
 #include "outbox/outbox_config.hpp"
 #include "outbox/outbox_driver.hpp"
 #include "outbox/outbox_row.hpp"
@@ -20,12 +20,6 @@
 
 namespace action_triggers {
 namespace {
-
-constexpr std::chrono::hours longest_wait{24 * 365};
-
-TimePoint later(std::chrono::nanoseconds timeout) {
-  return Clock::now() + std::clamp<std::chrono::nanoseconds>(timeout, std::chrono::nanoseconds::zero(), longest_wait);
-}
 
 std::shared_ptr<const detail::OutboxConfig> config_of(const detail::DispatcherAccess& access,
                                                       const detail::OutboxDriver& driver) {
@@ -142,11 +136,11 @@ void Outbox::committed() noexcept {
 }
 
 bool Outbox::empty_within(std::chrono::nanoseconds timeout) {
-  return impl_->relay() != nullptr && impl_->relay()->wait_until_empty(later(timeout));
+  return impl_->relay() != nullptr && impl_->relay()->wait_until_empty(detail::later(timeout));
 }
 
 void Outbox::close_within(std::chrono::nanoseconds timeout) {
-  if (impl_->relay() != nullptr) impl_->relay()->close(later(timeout));
+  if (impl_->relay() != nullptr) impl_->relay()->close(detail::later(timeout));
 }
 
 const detail::OutboxConfig& Outbox::config() const noexcept { return *impl_->config; }
