@@ -2,13 +2,13 @@
 // action-triggers capture sql|install|uninstall|check: the SQL triggers that write changes to the outbox.
 #include <algorithm>
 #include <iostream>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "capture/capture_config.hpp"
+#include "capture/capture_database.hpp"
 #include "capture/capture_work.hpp"
 #include "cli/commands.hpp"
 #include "cli/load.hpp"
@@ -16,12 +16,6 @@
 #include "cli/output.hpp"
 #include "config/problem_line.hpp"
 #include "config/suggestion.hpp"
-#ifdef ACTION_TRIGGERS_WITH_POSTGRESQL
-#include "databases/postgresql/pg_capture.hpp"
-#endif
-#ifdef ACTION_TRIGGERS_WITH_SQLITE
-#include "databases/sqlite/sqlite_capture.hpp"
-#endif
 
 namespace action_triggers::cli {
 namespace {
@@ -30,18 +24,6 @@ using detail::CaptureConfig;
 using detail::CaptureFinding;
 using detail::CaptureWork;
 using detail::printable;
-
-/// The loader has refused what was not built.
-std::unique_ptr<detail::CaptureDatabase> open(const detail::OutboxConfig& outbox) {
-#ifdef ACTION_TRIGGERS_WITH_POSTGRESQL
-  if (outbox.type == detail::OutboxType::postgresql) return detail::open_pg_capture(outbox);
-#endif
-#ifdef ACTION_TRIGGERS_WITH_SQLITE
-  if (outbox.type == detail::OutboxType::sqlite) return detail::open_sqlite_capture(outbox);
-#endif
-  static_cast<void>(outbox);
-  return nullptr;
-}
 
 /// False: one of the names is neither in the file nor in the database, which is said.
 bool are_known(const CaptureOptions& options, const CaptureConfig& config, const CaptureWork& work) {
@@ -99,7 +81,7 @@ ExitCode capture(const CaptureOptions& options) {
     std::cerr << name_of(options.file) << ": there is no section 'capture'\n";
     return ExitCode::wrong_usage;
   }
-  const auto database = open(*of.settings);
+  const auto database = of.driver->capture(*of.settings);
   CaptureWork work(*config, *of.settings, *database, options.names);
   if (!are_known(options, *config, work)) return ExitCode::wrong_usage;
   if (options.action == "sql") {

@@ -16,6 +16,8 @@
 
 namespace action_triggers::detail {
 
+class CaptureDatabase;  // capture/capture_database.hpp
+
 /// `outbox status`, as far as the database knows.
 struct OutboxState {
   struct Shard {
@@ -80,6 +82,7 @@ struct OutboxDriver {
   std::string (*schema)(const OutboxConfig& config);
   std::unique_ptr<OutboxStore> (*store)(const OutboxConfig& config);
   std::unique_ptr<OutboxAdmin> (*admin)(const OutboxConfig& config);
+  std::unique_ptr<CaptureDatabase> (*capture)(const OutboxConfig& config);
   std::string (*insert_statement)(const OutboxConfig& config);  // Outbox::insert_statement()
 };
 

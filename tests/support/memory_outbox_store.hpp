@@ -247,6 +247,7 @@ inline const detail::OutboxDriver& memory_outbox_driver(MemoryOutbox& outbox) {
         return std::make_unique<MemoryOutboxStore>(*memory_outbox_of_driver());
       },
       .admin = [](const detail::OutboxConfig&) -> std::unique_ptr<detail::OutboxAdmin> { return nullptr; },
+      .capture = nullptr,
       .insert_statement = [](const detail::OutboxConfig& config) { return "INSERT INTO " + config.table; }};
   return driver;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "databases/postgresql/postgresql_driver.hpp"
 
+#include "databases/postgresql/pg_capture.hpp"
 #include "databases/postgresql/pg_outbox_admin.hpp"
 #include "databases/postgresql/pg_outbox_store.hpp"
 #include "databases/postgresql/pg_tables.hpp"
@@ -18,6 +19,7 @@ const OutboxDriver& postgresql_driver() {
       .admin = [](const OutboxConfig& config) -> std::unique_ptr<OutboxAdmin> {
         return std::make_unique<PgOutboxAdmin>(config);
       },
+      .capture = open_pg_capture,
       .insert_statement = pg_insert_statement,
   };
   return driver;

@@ -2,6 +2,7 @@
 #include "databases/sqlite/sqlite_driver.hpp"
 
 #include "databases/sqlite/sqlite_admin.hpp"
+#include "databases/sqlite/sqlite_capture.hpp"
 #include "databases/sqlite/sqlite_schema.hpp"
 #include "databases/sqlite/sqlite_store.hpp"
 
@@ -17,6 +18,7 @@ const OutboxDriver& sqlite_driver() noexcept {
                                    .admin = [](const OutboxConfig& config) -> std::unique_ptr<OutboxAdmin> {
                                      return std::make_unique<SqliteOutboxAdmin>(config);
                                    },
+                                   .capture = open_sqlite_capture,
                                    .insert_statement = sqlite_insert};
   return driver;
 }
