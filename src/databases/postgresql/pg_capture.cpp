@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "databases/postgresql/pg_capture.hpp"
 
-#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -11,8 +10,6 @@
 
 namespace action_triggers::detail {
 namespace {
-
-constexpr PgTimeouts timeouts{.connect = std::chrono::seconds(10), .statement = std::chrono::minutes(2)};
 
 // Whoever waits for a lock makes others wait behind him: not for long.
 constexpr std::string_view patience = "SET LOCAL lock_timeout = '5s';\n";
@@ -44,7 +41,8 @@ ORDER BY t.tgname)";
 class PgCapture : public CaptureDatabase {
  public:
   explicit PgCapture(const OutboxConfig& config)
-      : schema_(config.schema), session_(config.conninfo, "action_triggers capture", timeouts, PgUse::anything) {
+      : schema_(config.schema),
+        session_(config.conninfo, "action_triggers capture", pg_command_timeouts, PgUse::anything) {
     session_.connect();
   }
 

@@ -99,9 +99,7 @@ PgCommitUnknown::PgCommitUnknown(const std::string& text, std::string transactio
 
 PgCommitUnknown::Outcome PgCommitUnknown::ask(pg_conn* connection) const {
   if (transaction_id_.empty()) return Outcome::unknown;
-  const char* const id = transaction_id_.c_str();
-  const PgResult result(
-      PQexecParams(connection, "SELECT pg_xact_status($1::xid8)", 1, nullptr, &id, nullptr, nullptr, 0));
+  const PgResult result = detail::pg_transaction_status(connection, transaction_id_);
   if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) {
     throw error_of("asking whether a transaction has committed", connection, result.get());
   }
@@ -270,9 +268,9 @@ void PgTransaction::tell_others() noexcept {
   steady_clock::rep last = last_told.load(std::memory_order_relaxed);
   if (last > (now - std::chrono::milliseconds(20)).count()) return;
   if (!last_told.compare_exchange_strong(last, now.count(), std::memory_order_relaxed)) return;
-  PQclear(PQexec(connection_,
-                 "SELECT set_config('synchronous_commit', 'off', true),"
-                 " pg_notify('action_triggers_outbox', '')"));
+  const std::string statement =
+      "SELECT set_config('synchronous_commit', 'off', true), pg_notify('" + std::string(detail::pg_channel) + "', '')";
+  PQclear(PQexec(connection_, statement.c_str()));
 }
 
 void PgTransaction::rollback() noexcept {

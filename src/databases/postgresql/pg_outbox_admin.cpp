@@ -13,8 +13,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr PgTimeouts timeouts{.connect = std::chrono::seconds(10), .statement = std::chrono::minutes(2)};
-
 constexpr std::string_view matches =
     "($1::text IS NULL OR destination = $1) AND ($2::text IS NULL OR status = $2)"
     " AND ($3::bytea IS NULL OR key = $3) AND ($4::text IS NULL OR position($4 IN text) > 0)"
@@ -66,7 +64,7 @@ std::optional<milliseconds> optional_milliseconds(const PgResult& result, int ro
 PgOutboxAdmin::PgOutboxAdmin(const OutboxConfig& config, std::chrono::seconds old_transaction)
     : config_(config),
       tables_(config),
-      session_(config.conninfo, "action_triggers outbox", timeouts, PgUse::anything),
+      session_(config.conninfo, "action_triggers outbox", pg_command_timeouts, PgUse::anything),
       old_transaction_(old_transaction) {}
 
 PgSession& PgOutboxAdmin::session() {

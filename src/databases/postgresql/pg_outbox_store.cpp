@@ -44,12 +44,13 @@ LEFT JOIN LATERAL (
 /// Rows that are whole leave the outbox; of the others the outbox keeps what is still to be sent. Several dead letters
 /// may be of one row.
 std::string bury_statement(const PgTables& tables) {
-  const std::string columns =
-      "id, shard, target, body, key, message_id, content_type, headers, properties, created_at, replayed";
+  std::string columns;
   std::string of_table;
   for (const char* column : {"id", "shard", "target", "body", "key", "message_id", "content_type", "headers",
                              "properties", "created_at", "replayed"}) {
-    of_table += (of_table.empty() ? "rows." : ", rows.") + std::string(column);
+    const std::string comma = columns.empty() ? "" : ", ";
+    columns += comma + column;
+    of_table += comma + "rows." + column;
   }
   return "WITH letter AS (SELECT * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[],"
          " $7::text[], $8::bigint[]) WITH ORDINALITY"

@@ -6,20 +6,24 @@
 
 #include <algorithm>
 #include <new>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "action_triggers/trigger_dispatcher.hpp"
+#include "databases/postgresql/pg_values.hpp"
 
 namespace action_triggers {
 namespace {
 
-using Result = std::unique_ptr<PGresult, void (*)(PGresult*)>;
+using detail::PgResult;
 
 bool is_lost(const PGconn* connection) { return PQstatus(connection) == CONNECTION_BAD; }
+
+std::string savepoint_command(std::uint64_t number) {
+  return "SAVEPOINT action_triggers_scope_" + std::to_string(number);
+}
 
 }  // namespace
 
@@ -47,7 +51,8 @@ class PgScope::State {
   void look();
   void note_transaction();
   void run(const std::string& statement);
-  [[nodiscard]] std::vector<Known>::iterator find(std::uint64_t number);
+  /// Of one of our savepoints.
+  std::vector<Known>::iterator run_of(const std::string& command, std::uint64_t number);
 
   CommitScope messages;
   PGconn* connection;  // null: closed
@@ -216,14 +221,14 @@ void PgScope::State::look() {
 /// For ask().
 void PgScope::State::note_transaction() {
   if (options.on_unknown != PgScopeOptions::Unknown::ask || !transaction_id.empty()) return;
-  const Result result(PQexec(connection, "SELECT pg_current_xact_id()"), PQclear);
+  const PgResult result(PQexec(connection, "SELECT pg_current_xact_id()"));
   if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) throw std::runtime_error(PQerrorMessage(connection));
-  transaction_id = PQgetvalue(result.get(), 0, 0);
+  transaction_id = result.text(0, 0);
 }
 
 void PgScope::State::run(const std::string& statement) {
   is_ours = true;
-  const Result result(PQexec(connection, statement.c_str()), PQclear);
+  const PgResult result(PQexec(connection, statement.c_str()));
   is_ours = false;
   if (PQresultStatus(result.get()) == PGRES_COMMAND_OK) return;
   const std::string words = PQerrorMessage(connection);
@@ -231,10 +236,12 @@ void PgScope::State::run(const std::string& statement) {
   throw std::runtime_error(statement + ": " + words);
 }
 
-std::vector<PgScope::State::Known>::iterator PgScope::State::find(std::uint64_t number) {
+std::vector<PgScope::State::Known>::iterator PgScope::State::run_of(const std::string& command, std::uint64_t number) {
   const auto found = std::find_if(savepoints.begin(), savepoints.end(),
                                   [number](const Known& known) { return known.number == number; });
   if (found == savepoints.end()) throw std::invalid_argument("the savepoint is not there any more");
+  if (connection == nullptr) throw std::runtime_error("the connection of the PgScope was closed");
+  run(command + savepoint_command(number));
   return found;
 }
 
@@ -289,25 +296,21 @@ PgScope::Savepoint PgScope::savepoint() {
   const std::uint64_t number = ++state.made;
   state.savepoints.reserve(state.savepoints.size() + 1);
   const CommitScope::Savepoint place = state.messages.savepoint();
-  state.run("SAVEPOINT action_triggers_scope_" + std::to_string(number));
+  state.run(savepoint_command(number));
   state.savepoints.push_back({place, number});
   return Savepoint(number);
 }
 
 void PgScope::rollback_to(Savepoint savepoint) {
   State& state = *state_;
-  const auto found = state.find(savepoint.number_);
-  if (state.connection == nullptr) throw std::runtime_error("the connection of the PgScope was closed");
-  state.run("ROLLBACK TO SAVEPOINT action_triggers_scope_" + std::to_string(savepoint.number_));
+  const auto found = state.run_of("ROLLBACK TO ", savepoint.number_);
   state.messages.rollback_to(found->place);
   state.savepoints.erase(found + 1, state.savepoints.end());
 }
 
 void PgScope::release(Savepoint savepoint) {
   State& state = *state_;
-  const auto found = state.find(savepoint.number_);
-  if (state.connection == nullptr) throw std::runtime_error("the connection of the PgScope was closed");
-  state.run("RELEASE SAVEPOINT action_triggers_scope_" + std::to_string(savepoint.number_));
+  const auto found = state.run_of("RELEASE ", savepoint.number_);
   state.messages.release(found->place);
   state.savepoints.erase(found, state.savepoints.end());
 }
@@ -323,11 +326,9 @@ bool PgScope::ask(pg_conn* connection) {
   State& state = *state_;
   state.look();
   if (!state.is_unknown) return true;
-  const char* const id = state.transaction_id.c_str();
-  const Result result(PQexecParams(connection, "SELECT pg_xact_status($1::xid8)", 1, nullptr, &id, nullptr, nullptr, 0),
-                      PQclear);
+  const PgResult result = detail::pg_transaction_status(connection, state.transaction_id);
   if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) throw std::runtime_error(PQerrorMessage(connection));
-  const std::string_view status = PQgetvalue(result.get(), 0, 0);
+  const std::string status = result.text(0, 0);
   if (status == "in progress") return false;
   if (status.empty())
     throw std::runtime_error("the server does not know any more whether the transaction has committed");

@@ -21,6 +21,9 @@ struct PgTimeouts {
   std::chrono::milliseconds connect{10'000};
   std::chrono::milliseconds statement{10'000};
 };
+/// Of somebody who waits for a command's end.
+inline constexpr PgTimeouts pg_command_timeouts{.connect = std::chrono::seconds(10),
+                                                .statement = std::chrono::minutes(2)};
 
 /// How statements that were not told otherwise are planned and committed.
 enum class PgUse : std::uint8_t {

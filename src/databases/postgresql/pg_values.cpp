@@ -180,4 +180,9 @@ std::chrono::sys_time<std::chrono::microseconds> PgResult::time(int row, int col
   return Time{since_2000 + epoch_of_postgresql};
 }
 
+PgResult pg_transaction_status(PGconn* connection, const std::string& transaction_id) {
+  const char* const id = transaction_id.c_str();
+  return PgResult(PQexecParams(connection, "SELECT pg_xact_status($1::xid8)", 1, nullptr, &id, nullptr, nullptr, 0));
+}
+
 }  // namespace action_triggers::detail

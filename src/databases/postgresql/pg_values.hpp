@@ -78,4 +78,7 @@ class PgResult {
   std::unique_ptr<PGresult, void (*)(PGresult*)> result_;
 };
 
+/// Asks the server what it knows of a transaction, an xid8: pg_xact_status(). Look at the result's status.
+PgResult pg_transaction_status(PGconn* connection, const std::string& transaction_id);
+
 }  // namespace action_triggers::detail
