@@ -25,6 +25,9 @@ struct NewRow {
   std::optional<std::string> properties;  // what else a Message has, by its member's name
 };
 
+/// Its columns, in the order of OutboxValues.
+inline constexpr std::string_view new_row_columns = "target, body, key, message_id, content_type, headers, properties";
+
 /// Of all its texts.
 inline std::size_t bytes_of(const NewRow& row) noexcept {
   std::size_t bytes = row.target.size() + row.body.size();

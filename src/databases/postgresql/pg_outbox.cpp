@@ -71,13 +71,10 @@ std::string insert_of_few(const detail::OutboxConfig& config, std::size_t count)
 /// Texts travel as bytes, whatever the connection's client_encoding is.
 std::string insert_of_many(const detail::OutboxConfig& config) {
   const auto text = [](const std::string& column) { return "convert_from(" + column + ", 'UTF8')"; };
-  return "INSERT INTO " + detail::PgTables(config).outbox +
-         " (target, body, key, message_id, content_type, headers, properties) SELECT " + text("target") +
-         ", body, key, " + text("message_id") + ", " + text("content_type") + ", " + text("headers") + "::json, " +
-         text("properties") +
-         "::json FROM unnest($1, $2, $3, $4, $5, $6, $7) AS message (target, body, key, message_id, content_type,"
-         " headers, properties)" +
-         std::string(returning_transaction);
+  const std::string columns = " (" + std::string(detail::new_row_columns) + ")";
+  return "INSERT INTO " + detail::PgTables(config).outbox + columns + " SELECT " + text("target") + ", body, key, " +
+         text("message_id") + ", " + text("content_type") + ", " + text("headers") + "::json, " + text("properties") +
+         "::json FROM unnest($1, $2, $3, $4, $5, $6, $7) AS message" + columns + returning_transaction;
 }
 
 bool takes_utf8(const PGconn* connection) {

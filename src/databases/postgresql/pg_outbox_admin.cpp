@@ -170,20 +170,20 @@ std::uint64_t PgOutboxAdmin::count_dead(const DeadFilter& filter) {
 }
 
 std::uint64_t PgOutboxAdmin::replay(const DeadFilter& filter) {
+  const std::string columns(new_row_columns);
   // Two at once: each takes what the other one has not.
-  const PgResult result = session().execute(
-      "replaying dead letters",
-      "WITH chosen AS (SELECT id FROM " + tables_.dead_letters + " WHERE " + std::string(matches) +
-          " ORDER BY id LIMIT $8 FOR UPDATE SKIP LOCKED),\n"
-          "gone AS (DELETE FROM " +
-          tables_.dead_letters +
-          " AS letters USING chosen WHERE letters.id = chosen.id RETURNING letters.*)\n"
-          "INSERT INTO " +
-          tables_.outbox +
-          " (target, body, key, message_id, content_type, headers, properties, done, replayed)"
-          " SELECT target, body, key, message_id, content_type, headers, properties, done, replayed + 1"
-          " FROM gone ORDER BY id",
-      params_of(filter));
+  const PgResult result =
+      session().execute("replaying dead letters",
+                        "WITH chosen AS (SELECT id FROM " + tables_.dead_letters + " WHERE " + std::string(matches) +
+                            " ORDER BY id LIMIT $8 FOR UPDATE SKIP LOCKED),\n"
+                            "gone AS (DELETE FROM " +
+                            tables_.dead_letters +
+                            " AS letters USING chosen WHERE letters.id = chosen.id RETURNING letters.*)\n"
+                            "INSERT INTO " +
+                            tables_.outbox + " (" + columns + ", done, replayed) SELECT " + columns +
+                            ", done, replayed + 1"
+                            " FROM gone ORDER BY id",
+                        params_of(filter));
   return result.changed();
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/sql_quotes.hpp"
 #include "databases/postgresql/sql_text.hpp"
+#include "outbox/outbox_row.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -141,9 +142,8 @@ std::string pg_schema(const OutboxConfig& config) {
 }
 
 std::string pg_insert_statement(const OutboxConfig& config) {
-  return "INSERT INTO " + PgTables(config).outbox +
-         " (target, body, key, message_id, content_type, headers, properties)"
-         " VALUES ($1, $2, $3, $4, $5, $6, $7)";
+  return "INSERT INTO " + PgTables(config).outbox + " (" + std::string(new_row_columns) +
+         ") VALUES ($1, $2, $3, $4, $5, $6, $7)";
 }
 
 }  // namespace action_triggers::detail

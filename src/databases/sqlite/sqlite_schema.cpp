@@ -9,6 +9,7 @@
 #include <span>
 
 #include "base/sql_quotes.hpp"
+#include "outbox/outbox_row.hpp"
 #include "outbox/outbox_store.hpp"
 
 namespace action_triggers::detail {
@@ -183,8 +184,8 @@ std::string sqlite_schema(const OutboxConfig& config) {
 }
 
 std::string sqlite_insert(const OutboxConfig& config) {
-  return "INSERT INTO " + SqliteNames(config).outbox +
-         " (target, body, key, message_id, content_type, headers, properties) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+  return "INSERT INTO " + SqliteNames(config).outbox + " (" + std::string(new_row_columns) +
+         ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 }
 
 std::vector<std::string> sqlite_problems(SqliteConnection& connection, const OutboxConfig& config) {
