@@ -59,7 +59,7 @@ std::string run(const std::string& command) {
 }
 
 void Servers::start() {
-  started_here = run(scripts + "/servers status || true").find("not started") != std::string::npos;
+  started_here = run(scripts + "/servers env || true").find("nothing was started") != std::string::npos;
   start("rabbitmq kafka");
 }
 
