@@ -19,7 +19,20 @@ namespace {
 
 constinit std::atomic<Reader*> all_readers{nullptr};  // they are never freed: another thread takes what one leaves
 
-bool membarrier(int command) noexcept { return ::syscall(SYS_membarrier, command, 0, 0) == 0; }
+long membarrier(int command) noexcept { return ::syscall(SYS_membarrier, command, 0, 0); }
+
+bool kernel_has_barrier() noexcept {
+  const long commands = membarrier(MEMBARRIER_CMD_QUERY);
+  return commands > 0 && (commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0;
+}
+
+/// The process registers when it first needs it: where it has threads that takes the kernel some 10 ms, which start-up
+/// need not wait for.
+void let_all_threads_pass_a_barrier() noexcept {
+  if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) return;
+  membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+  if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0) membarrier(MEMBARRIER_CMD_GLOBAL);
+}
 
 /// Gives the thread's reader back when the thread ends. What reads later, in destructors that run after this one, takes
 /// another for good.
@@ -56,9 +69,7 @@ Reader* make_one() {
 
 Reader& make_reader_of_thread() {
   static std::once_flag once;
-  std::call_once(once, [] {
-    writer_has_barrier.store(membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED), std::memory_order_relaxed);
-  });
+  std::call_once(once, [] { writer_has_barrier.store(kernel_has_barrier(), std::memory_order_relaxed); });
   Reader* const free = take_one_that_is_free();
   Reader& reader = free != nullptr ? *free : *make_one();
   reader_of_thread = &reader;
@@ -84,7 +95,7 @@ bool is_reading() noexcept {
 
 void wait_for_readers() {
   // What was published before is seen by every section that this does not see.
-  if (writer_has_barrier.load(std::memory_order_relaxed)) membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+  if (writer_has_barrier.load(std::memory_order_relaxed)) let_all_threads_pass_a_barrier();
   for (const Reader* one = all_readers.load(std::memory_order_acquire); one != nullptr; one = one->next) {
     const std::uint64_t seen = one->count.load(std::memory_order_seq_cst);
     if ((seen & 1U) == 0) continue;
