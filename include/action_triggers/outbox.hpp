@@ -7,7 +7,6 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,8 +15,8 @@
 
 #include "action_triggers/clock.hpp"
 #include "action_triggers/export.hpp"
+#include "action_triggers/fire_overloads.hpp"
 #include "action_triggers/message.hpp"
-#include "action_triggers/message_converter.hpp"
 
 namespace action_triggers {
 
@@ -92,7 +91,7 @@ class ACTION_TRIGGERS_EXPORT Outbox {
 /// COMMIT, so that the order of their rows is the order in which changes were made.
 ///
 /// Threads: one thread per object.
-class ACTION_TRIGGERS_EXPORT OutboxTransaction {
+class ACTION_TRIGGERS_EXPORT OutboxTransaction : public PayloadOverloads<OutboxTransaction, std::string, std::string> {
  public:
   OutboxTransaction(const OutboxTransaction&) = delete;
   OutboxTransaction& operator=(const OutboxTransaction&) = delete;
@@ -103,14 +102,9 @@ class ACTION_TRIGGERS_EXPORT OutboxTransaction {
   /// The same for an event.
   std::string emit(std::string_view event, const Message& message);
   std::string emit(std::string_view event, std::string_view payload);
-  template <ConvertibleToMessage T>
-  std::string fire(std::string_view destination, const T& payload) {
-    return fire(destination, MessageConverter<T>::to_message(payload));
-  }
-  template <ConvertibleToMessage T>
-  std::string emit(std::string_view event, const T& payload) {
-    return emit(event, MessageConverter<T>::to_message(payload));
-  }
+  /// And for other payloads than these: fire_overloads.hpp.
+  using PayloadOverloads::emit;
+  using PayloadOverloads::fire;
 
   /// How many are kept.
   [[nodiscard]] std::size_t size() const noexcept;

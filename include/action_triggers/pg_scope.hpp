@@ -5,12 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <utility>
+#include <string_view>
 
 #include "action_triggers/commit_scope.hpp"
 #include "action_triggers/delivery.hpp"
 #include "action_triggers/emission.hpp"
 #include "action_triggers/export.hpp"
+#include "action_triggers/fire_overloads.hpp"
+#include "action_triggers/message.hpp"
 
 struct pg_conn;  // libpq's PGconn
 
@@ -53,7 +55,7 @@ struct PgScopeOptions {
 /// Threads: one at a time, as the connection. Callbacks of messages that are dropped run while the application reads
 /// the statement's result; they must not use the connection. The dispatcher need not outlive it (see CommitScope), and
 /// the connection may be closed before it.
-class ACTION_TRIGGERS_EXPORT PgScope {
+class ACTION_TRIGGERS_EXPORT PgScope : public FireOverloads<PgScope> {
  public:
   /// Throws std::logic_error if the connection has a PgScope, std::bad_alloc.
   PgScope(TriggerDispatcher& dispatcher, pg_conn* connection, PgScopeOptions options = {});
@@ -65,20 +67,16 @@ class ACTION_TRIGGERS_EXPORT PgScope {
   /// As CommitScope::fire() and emit(), with the same arguments. Throws std::logic_error while a command is under way
   /// on the connection, or where PgScopeOptions refuse it; std::runtime_error if the connection is lost, or its
   /// transaction has failed and can only be rolled back.
-  template <class... Arguments>
-  Delivery fire(Arguments&&... arguments) {
-    CommitScope& scope = open();
-    Delivery delivery = scope.fire(std::forward<Arguments>(arguments)...);
-    fired();
-    return delivery;
-  }
-  template <class... Arguments>
-  Emission emit(Arguments&&... arguments) {
-    CommitScope& scope = open();
-    Emission emission = scope.emit(std::forward<Arguments>(arguments)...);
-    fired();
-    return emission;
-  }
+  Delivery fire(std::string_view destination, const Message& message);
+  Delivery fire(std::string_view destination, const Message& message, DeliveryCallback callback);
+  Delivery fire(std::string_view destination, std::string_view body);
+  Delivery fire(std::string_view destination, std::string_view body, DeliveryCallback callback);
+  Emission emit(std::string_view event, const Message& message);
+  Emission emit(std::string_view event, const Message& message, DeliveryCallback callback);
+  Emission emit(std::string_view event, std::string_view payload);
+  Emission emit(std::string_view event, std::string_view payload, DeliveryCallback callback);
+  using FireOverloads::emit;
+  using FireOverloads::fire;
 
   /// A savepoint of the transaction and of the messages, exactly. Throws std::runtime_error with the server's words.
   class Savepoint {
@@ -104,7 +102,8 @@ class ACTION_TRIGGERS_EXPORT PgScope {
  private:
   class State;
   CommitScope& open();
-  void fired() noexcept;
+  template <class Fire>
+  auto inside(Fire fire);
 
   std::shared_ptr<State> state_;
 };

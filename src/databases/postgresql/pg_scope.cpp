@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "action_triggers/trigger_dispatcher.hpp"
@@ -286,8 +287,43 @@ CommitScope& PgScope::open() {
   return state.messages;
 }
 
-void PgScope::fired() noexcept {
+template <class Fire>
+auto PgScope::inside(Fire fire) {
+  auto fired = fire(open());
   if (PQtransactionStatus(state_->connection) == PQTRANS_IDLE) state_->messages.commit();
+  return fired;
+}
+
+Delivery PgScope::fire(std::string_view destination, const Message& message) {
+  return inside([&](CommitScope& scope) { return scope.fire(destination, message); });
+}
+
+Delivery PgScope::fire(std::string_view destination, const Message& message, DeliveryCallback callback) {
+  return inside([&](CommitScope& scope) { return scope.fire(destination, message, std::move(callback)); });
+}
+
+Delivery PgScope::fire(std::string_view destination, std::string_view body) {
+  return inside([&](CommitScope& scope) { return scope.fire(destination, body); });
+}
+
+Delivery PgScope::fire(std::string_view destination, std::string_view body, DeliveryCallback callback) {
+  return inside([&](CommitScope& scope) { return scope.fire(destination, body, std::move(callback)); });
+}
+
+Emission PgScope::emit(std::string_view event, const Message& message) {
+  return inside([&](CommitScope& scope) { return scope.emit(event, message); });
+}
+
+Emission PgScope::emit(std::string_view event, const Message& message, DeliveryCallback callback) {
+  return inside([&](CommitScope& scope) { return scope.emit(event, message, std::move(callback)); });
+}
+
+Emission PgScope::emit(std::string_view event, std::string_view payload) {
+  return inside([&](CommitScope& scope) { return scope.emit(event, payload); });
+}
+
+Emission PgScope::emit(std::string_view event, std::string_view payload, DeliveryCallback callback) {
+  return inside([&](CommitScope& scope) { return scope.emit(event, payload, std::move(callback)); });
 }
 
 PgScope::Savepoint PgScope::savepoint() {

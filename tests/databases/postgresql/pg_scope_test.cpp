@@ -3,8 +3,12 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
+#include <cstddef>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "action_triggers/config.hpp"
 #include "action_triggers/memory.hpp"
@@ -58,6 +62,20 @@ TEST_F(PgScopeTest, SendsAtCommit) {
   EXPECT_EQ(scope->size(), 0U);
   EXPECT_THAT(sent(), ElementsAre("one", "{}"));
   EXPECT_TRUE(delivery.wait().status.ok());
+}
+
+TEST_F(PgScopeTest, TakesWhatADispatcherTakes) {
+  open();
+  (*sql)("BEGIN");
+  scope->fire("orders", {.body = "a message"});
+  scope->fire("orders", std::vector<std::byte>{std::byte{'b'}});
+  scope->emit("order.paid", {.body = "{}"});
+  int reports = 0;
+  scope->fire("orders", "with a callback", [&](const DeliveryReport&) { ++reports; });
+  (*sql)("COMMIT");
+  EXPECT_THAT(sent(), ElementsAre("a message", "b", "{}", "with a callback"));
+  dispatcher->close(1min);
+  EXPECT_EQ(reports, 1);
 }
 
 TEST_F(PgScopeTest, DropsAtRollback) {

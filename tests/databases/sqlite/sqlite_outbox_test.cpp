@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -87,6 +88,23 @@ TEST_F(SqliteOutboxTest, SendsWhatWasCommitted) {
   EXPECT_THAT(written(), IsEmpty());
   EXPECT_EQ(application().text("SELECT state FROM orders"), "paid");
 }
+
+TEST_F(SqliteOutboxTest, TakesWhatADispatcherTakes) {
+  SqliteOutbox& outbox = make();
+  SqliteTransaction transaction(outbox, application().get());
+  transaction.fire("orders", {.body = "a message"});
+  transaction.fire("orders", std::vector<std::byte>{std::byte{'b'}});
+  transaction.emit("order.paid", {.body = "{}"});
+  transaction.commit();
+  EXPECT_THAT(written(), ElementsAre("a message", "b", "{}"));
+}
+
+/// It would be a string of 42 bytes from the address of "order".
+template <class Transaction>
+concept TakesBracesWithoutType = requires(Transaction& transaction) { transaction.fire("orders", {{"order", 42}}); };
+static_assert(!TakesBracesWithoutType<SqliteTransaction>);
+static_assert(!TakesBracesWithoutType<SqliteScope>);
+static_assert(!TakesBracesWithoutType<TriggerDispatcher>);
 
 TEST_F(SqliteOutboxTest, SendsNothingThatWasRolledBack) {
   SqliteOutbox& outbox = make(true);
