@@ -222,27 +222,26 @@ struct Definition {
   std::string level;  // "FOR EACH ROW WHEN (…)", with what else stands before EXECUTE
 };
 
-/// Lines of their own, so that a comment at its end hides nothing.
-std::string condition(const std::string& sql) { return sql.empty() ? "" : "\n    AND (\n" + sql + "\n    )"; }
+std::string after(CaptureOp op) {
+  return op == CaptureOp::insert ? "AFTER INSERT" : op == CaptureOp::update ? "AFTER UPDATE" : "AFTER DELETE";
+}
 
 Definition row_definition(const CapturedTable& table, const std::string& outbox, CaptureOp op) {
   const std::string part(to_string(op));
   std::string when = std::string(pg_not_skipped);
   if (op == CaptureOp::update && follows_table(table)) when += "\n    AND OLD.* OPERATOR(pg_catalog.*<>) NEW.*";
-  when += condition(table.capture.when_of(op));
-  std::string upper = op == CaptureOp::insert ? "INSERT" : op == CaptureOp::update ? "UPDATE" : "DELETE";
+  when += and_condition(table.capture.when_of(op));
   return {.part = part,
           .body = op == CaptureOp::update ? update_function(table, outbox) : one_row_function(table, outbox, op),
-          .event = "AFTER " + upper,
+          .event = after(op),
           .level = "FOR EACH ROW WHEN (" + when + ")"};
 }
 
 Definition statement_definition(const CapturedTable& table, const std::string& outbox, CaptureOp op) {
   const std::string part(to_string(op));
-  const std::string upper = op == CaptureOp::insert ? "INSERT" : op == CaptureOp::update ? "UPDATE" : "DELETE";
   return {.part = part,
           .body = pg_statement_function(table, outbox, op),
-          .event = "AFTER " + upper,
+          .event = after(op),
           .level = pg_transition_tables(op) + "\n  FOR EACH STATEMENT WHEN (" + std::string(pg_not_skipped) + ")"};
 }
 

@@ -77,7 +77,8 @@ class TriggerWriter {
     }
     std::string when = "(" + sqlite_differs(table_.columns);
     if (!table_.key.empty()) when += "\n    OR " + sqlite_differs(table_.key);
-    return trigger("update", "AFTER UPDATE", when + ")" + condition(capture_.when_of(CaptureOp::update)), body, names);
+    return trigger("update", "AFTER UPDATE", when + ")" + and_condition(capture_.when_of(CaptureOp::update)), body,
+                   names);
   }
 
   std::string delete_trigger(std::vector<std::string>& names, bool follows_replace) {
@@ -109,7 +110,7 @@ class TriggerWriter {
     return forget_replaced() + "  INSERT INTO " + replaced_ + " (capture, source, key, was)\n    SELECT " +
            sql_text(capture_.name) + ", " + source_of_alias() + ", " + sqlite_key(table_.key, "OLD") + ", " +
            limited_old(old) + "\n    FROM " + table_as_old() + " WHERE (" + conflicts + ")" +
-           condition(capture_.when_of(CaptureOp::remove)) + ";\n";
+           and_condition(capture_.when_of(CaptureOp::remove)) + ";\n";
   }
 
   std::string limited_old(const Images& old) const {
@@ -172,11 +173,6 @@ class TriggerWriter {
       result.small_became = sqlite_image(table_.key, new_row);
     }
     return result;
-  }
-
-  static std::string condition(const std::string& sql) {
-    return sql.empty() ? ""
-                       : "\n    AND (\n" + sql + "\n    )";  // lines of their own: a comment at its end hides nothing
   }
 
   std::string target(CaptureOp op) const { return sql_text(std::string(event_prefix) + capture_.event_of(op)); }

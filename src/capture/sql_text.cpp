@@ -14,6 +14,8 @@ std::string json_text_of(std::string_view text) {
   return result + '"';
 }
 
+std::string and_condition(const std::string& sql) { return sql.empty() ? "" : "\n    AND (\n" + sql + "\n    )"; }
+
 std::string filled(std::string_view text, const std::vector<std::pair<std::string_view, std::string>>& values) {
   std::string result;
   while (!text.empty()) {

@@ -149,8 +149,7 @@ void HeldRows::forget(HeldRow& row) {
   rows_.erase(row.id);
 }
 
-// -------------------------------------------------------------------------------------------- what the table is to
-// know
+// ------------------------------------------------------------------------------------------- what the table is to know
 
 std::vector<DeadRow> HeldRows::burials() {
   // Those of an action that has failed: once more, and what is whole may have changed.

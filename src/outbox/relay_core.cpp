@@ -22,8 +22,7 @@ RelayCore::RelayCore(RelaySettings settings, RelayOutlet& outlet)
       rows_(settings_.batch),
       poll_pause_(settings_.poll_min) {}
 
-// ----------------------------------------------------------------------------------------------------------- what to
-// do
+// ---------------------------------------------------------------------------------------------------------- what to do
 
 RelayAction RelayCore::next(TimePoint now) {
   if (asked_ == Asked::read) repeat_reading();  // it was not answered
@@ -181,8 +180,7 @@ void RelayCore::buried(TimePoint now) {
   if (answers(Asked::bury)) rows_.buried(now);
 }
 
-// ------------------------------------------------------------------------------------------------------------ the
-// lease
+// ----------------------------------------------------------------------------------------------------------- the lease
 
 /// All that was known of the table is forgotten: others have sent and removed since.
 void RelayCore::begin_epoch(const ShardNotes& notes, TimePoint now) {

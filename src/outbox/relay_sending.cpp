@@ -122,8 +122,7 @@ bool RelayCore::send(TimePoint now, const OutboxRow& row, const RowTargets& targ
   return true;
 }
 
-// -------------------------------------------------------------------------------------------------------------
-// outcomes
+// ------------------------------------------------------------------------------------------------------------ outcomes
 
 void RelayCore::outcome(TimePoint now, std::int64_t row, std::uint32_t bit, const RowOutcome& outcome) {
   HeldRow* const held = rows_.find(row);
