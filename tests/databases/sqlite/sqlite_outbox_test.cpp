@@ -101,7 +101,9 @@ TEST_F(SqliteOutboxTest, TakesWhatADispatcherTakes) {
 
 /// It would be a string of 42 bytes from the address of "order".
 template <class Transaction>
-concept TakesBracesWithoutType = requires(Transaction& transaction) { transaction.fire("orders", {{"order", 42}}); };
+concept TakesBracesWithoutType = requires(Transaction& transaction) {
+  transaction.fire("orders", {{"order", 42}});
+};
 static_assert(!TakesBracesWithoutType<SqliteTransaction>);
 static_assert(!TakesBracesWithoutType<SqliteScope>);
 static_assert(!TakesBracesWithoutType<TriggerDispatcher>);
