@@ -17,6 +17,9 @@ std::string ascii_lower(std::string_view text);
 /// Without the blanks and line ends around it.
 std::string_view trimmed(std::string_view text) noexcept;
 
+/// 'text'. (Not std::quoted, which a call of a function named as it finds, too.)
+std::string in_quotes(std::string_view text);
+
 /// All of the text as a number, or nothing.
 template <class Number>
 std::optional<Number> parse_number(std::string_view text) {

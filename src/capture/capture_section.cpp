@@ -19,8 +19,6 @@ namespace {
 
 constexpr std::size_t longest_capture_name = 32;  // with what SQL triggers need beside it: 63, which is PostgreSQL's
 
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
-
 /// As databases compare names that nobody quotes: what differs in case only would be taken for the same.
 bool is_same_table(const TableName& a, const TableName& b, OutboxType type) {
   if (type == OutboxType::sqlite) return ascii_lower(a.name) == ascii_lower(b.name);
@@ -37,7 +35,7 @@ class EntryReader {
       if (!section_.has(field.key)) {
         if (field.required) section_.missing(field.key);
       } else if (field.is_of_postgresql && outbox_.type != OutboxType::postgresql) {
-        section_.problem(field.key, "The field " + quoted(field.key) + " goes with an outbox in PostgreSQL only.");
+        section_.problem(field.key, "The field " + in_quotes(field.key) + " goes with an outbox in PostgreSQL only.");
       } else {
         field.read(section_, field.key, capture_);
       }
@@ -97,7 +95,7 @@ void warn_of_doubles(ConfigSection& section, const CaptureConfig& config, Outbox
       const TableCapture& other = config.tables[j];
       const bool share_an_op = std::any_of(one.ops.begin(), one.ops.end(), [&](CaptureOp op) { return other.has(op); });
       if (one.table.name.empty() || !share_an_op || !is_same_table(one.table, other.table, type)) continue;
-      section.warning(one.name, "The table of " + quoted(one.name) + " is also that of " + quoted(other.name) +
+      section.warning(one.name, "The table of " + in_quotes(one.name) + " is also that of " + in_quotes(other.name) +
                                     ": a change that both capture is two events.");
     }
   }

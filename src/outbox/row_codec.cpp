@@ -20,8 +20,6 @@ using Value = PayloadJson::Value;
 constexpr std::string_view headers_are_pairs =
     R"(The column 'headers' must be a list of pairs, [["name", "value"], …])";
 
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
-
 // ------------------------------------------------------------------------------------------------------------- writing
 
 [[noreturn]] void refuse_bytes(const std::string& what) {
@@ -52,7 +50,7 @@ bool is_integer(const std::string& value) {
 }
 
 void append_value(std::string& to, const Header& header) {
-  const std::string what = "The value of the header " + quoted(header.name);
+  const std::string what = "The value of the header " + in_quotes(header.name);
   switch (header.type) {
     case HeaderType::text:
       return append_json_string(to, header.value, what);
@@ -107,7 +105,7 @@ std::string properties_text(const Message& message) {
     const Properties& properties = *message.properties;
     for (const TextProperty& property : text_properties) {
       const Text& value = properties.*property.member;
-      if (!value.empty()) append_json_string(add(property.name), value, "The property " + quoted(property.name));
+      if (!value.empty()) append_json_string(add(property.name), value, "The property " + in_quotes(property.name));
     }
     if (properties.timestamp) add("timestamp") += std::to_string(properties.timestamp->time_since_epoch().count());
     if (properties.partition) add("partition") += std::to_string(*properties.partition);
@@ -128,7 +126,7 @@ const std::set<std::string, std::less<>>& property_names() {
 }
 
 [[noreturn]] void refuse_property(std::string_view name, const std::string& wanted) {
-  throw RowError("The property " + quoted(name) + " must be " + wanted + ".");
+  throw RowError("The property " + in_quotes(name) + " must be " + wanted + ".");
 }
 
 template <class Integer>
@@ -144,7 +142,7 @@ Integer integer_of(std::string_view name, const Value& value) {
 
 void read_json(PayloadJson& json, std::string_view text, const char* column) {
   if (json.read(text)) return;
-  throw RowError("The column " + quoted(column) + " is not JSON: " + json.error().text + " (byte " +
+  throw RowError("The column " + in_quotes(column) + " is not JSON: " + json.error().text + " (byte " +
                  std::to_string(json.error().offset + 1) + ")");
 }
 
@@ -234,7 +232,7 @@ void RowReader::add_header(const Value& pair) {
     default:
       break;
   }
-  throw RowError("The value of the header " + quoted(header.name) +
+  throw RowError("The value of the header " + in_quotes(header.name) +
                  " must be a text, an integer, true or false, or a list of these.");
 }
 
@@ -252,7 +250,7 @@ void RowReader::read_properties(std::string_view text) {
 void RowReader::read_property(std::string_view name, const Value& value) {
   using std::chrono::milliseconds;
   if (!property_names().contains(name)) {
-    throw RowError("Unknown property " + quoted(name) + ". " + suggestion(name, property_names()));
+    throw RowError("Unknown property " + in_quotes(name) + ". " + suggestion(name, property_names()));
   }
   if (name == "expiration") {
     message_.expiration = milliseconds(integer_of<std::int64_t>(name, value));
