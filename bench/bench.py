@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Measures action_triggers beside the raw client libraries and other clients, and writes docs/performance.md's table.
 
-machine.py says on what, measure.py, bursts.py, costs.py, triggers.py and scopes.py run the programs, goals.py says what is
-to be reached, report.py draws. Run it through scripts/bench, which builds the programs and starts the servers.
+machine.py says on what, measure.py, bursts.py, costs.py, triggers.py, scopes.py and neighbours.py run the programs, goals.py
+says what is to be reached, report.py draws. Run it through scripts/bench, which builds the programs and starts the servers.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import bursts
 import costs
 import machine
 import measure
+import neighbours
 import report
 import scopes
 import triggers
@@ -40,6 +41,7 @@ def parts_of(bench, options):
              "memory": bench.memory, "build": bench.build_costs, "peers": lambda: bench.peers(options.peers),
              "bursts": lambda: bursts.run(bench, options.large), "costs": lambda: costs.run(bench),
              "triggers": lambda: triggers.run(bench, options.event_ruler), "scopes": lambda: scopes.run(bench),
+             "neighbours": lambda: neighbours.run(bench),
              "curves": lambda: (bench.curves(), bench.in_flight())}
     unknown = sorted(set(options.only or []) - set(parts))
     if unknown:

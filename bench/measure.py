@@ -2,8 +2,8 @@
 """Runs the measuring programs beside the raw client libraries and other clients, and keeps what they say.
 
 Every ratio is ours divided by theirs: the same work, on the same servers, in alternating runs (A B A B …), medians. What
-theirs can do in two ways is measured in both, and the better one counts. bursts.py, costs.py, triggers.py and scopes.py
-measure the rest.
+theirs can do in two ways is measured in both, and the better one counts. bursts.py, costs.py, triggers.py, scopes.py
+and neighbours.py measure the rest.
 """
 
 import json

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""What destinations in trouble cost the healthy ones on their connection to RabbitMQ: from fire to report, the same
+healthy ones first without and then with 1,000 fires a second at those in trouble."""
+
+import contextlib
+import os
+import subprocess
+
+import pika
+
+import measure
+
+PROGRAM = "action_triggers_bench_neighbours"
+
+
+def rabbitmq_eval(expression):
+    subprocess.run([os.environ["AT_RABBITMQCTL"], "-q", "eval", expression], check=True, stdout=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def suspended(queue, **arguments):
+    """A queue whose process does nothing meanwhile: it takes messages and confirms none."""
+    host, port = measure.rabbitmq().split(":")
+    connection = pika.BlockingConnection(pika.ConnectionParameters(host, int(port)))
+    channel = connection.channel()
+    channel.queue_declare(queue, durable=True, arguments=arguments)
+    rabbitmq_eval(f'{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"{queue}">>)), '
+                  'P = case amqqueue:get_pid(Q) of {Name, _} -> whereis(Name); Pid -> Pid end, S = self(), '
+                  'spawn(fun() -> register(bench_suspends, self()), erlang:suspend_process(P), S ! done, '
+                  'receive stop -> ok end end), receive done -> ok after 5000 -> exit("not suspended") end.')
+    try:
+        yield
+    finally:
+        rabbitmq_eval("bench_suspends ! stop.")
+        channel.queue_delete(queue)
+        connection.close()
+
+
+def run(bench):
+    bench.section = "Healthy destinations beside those in trouble"
+    runs = min(bench.runs, 5)
+    seconds = 0.5 if bench.quick else 3
+
+    def compare(trouble, work, names=1, queue="trouble"):
+        found, = bench.alternate(trouble, lambda: measure.program(
+            PROGRAM, work, "--broker", measure.rabbitmq(), "--destination", queue, "--names", names, "--seconds", seconds),
+            runs=runs)
+        for quantile in ("p50", "p99"):
+            bench.row(f"beside {trouble}, fire to report, {quantile} ÷ usual", "ns",
+                      *([one[when][f"{quantile}_ns"] for one in found] for when in ("beside", "usual")))
+    with suspended("trouble"):
+        compare("a queue that confirms nothing", "silent")
+        compare("a queue whose declaration is never answered", "undeclared")
+    with suspended("trouble-quorum", **{"x-queue-type": "quorum"}):
+        compare("a quorum queue that takes nothing", "silent", queue="trouble-quorum")
+    compare("1,000 exchanges that do not exist", "missing", names=1_000)
