@@ -179,6 +179,24 @@ TEST_F(RabbitMqTroubleTest, NorDoesOneThatHadAWideWindow) {
   expect_all_ok(fire_many(dispatcher, "good", 1'000), 15s);
 }
 
+TEST_F(RabbitMqTroubleTest, NorDoesOneThatNeverTookAnything) {
+  // RabbitMQ's channel waits for such a queue at the first message, and meanwhile does nothing for others.
+  with_pika("ch.queue_declare(\"" + bad_ + "\", durable=True, arguments={\"x-queue-type\": \"quorum\"})");
+  TriggerDispatcher dispatcher(
+      config_with(rabbitmq("stuck", queue_named(bad_)) + "," + rabbitmq("good", declared(good_))));
+  ASSERT_THAT(dispatcher.fire("good", "first").wait(), IsOk());
+  const Suspended suspended(bad_);
+  std::vector<Delivery> stuck;
+  std::vector<Delivery> good;
+  for (int i = 0; i < 100; ++i) {
+    stuck.push_back(dispatcher.fire("stuck", std::to_string(i)));
+    good.push_back(dispatcher.fire("good", std::to_string(i)));
+  }
+  expect_all_ok(good, 20s);
+  expect_all_ok(fire_many(dispatcher, "good", 1'000), 4s);
+  EXPECT_FALSE(stuck[0].done());
+}
+
 TEST_F(RabbitMqTroubleTest, ADeclaredQueueThatWasDeletedIsDeclaredAgain) {
   TriggerDispatcher dispatcher(config_with(rabbitmq("b", declared(good_))));
   ASSERT_THAT(dispatcher.fire("b", "first").wait(), IsOk());

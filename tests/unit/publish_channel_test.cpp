@@ -29,7 +29,7 @@ class PublishChannelTest : public ::testing::Test {
   PublishChannelTest() {
     events.time = start;
     channel.opened(start);
-    channel.open_confirmed();
+    channel.open_confirmed(start);
   }
 
   OfferedMessage& message(const Message& content, std::uint32_t destination = 0) {
@@ -431,8 +431,39 @@ TEST_F(PublishChannelTest, AnOpenWithoutAnAnswerIsNoticed) {
   EXPECT_TRUE(channel.has_times());
   EXPECT_FALSE(channel.is_unanswered(now() + 4'999ms));
   EXPECT_TRUE(channel.is_unanswered(now() + 5s));
-  channel.open_confirmed();
+  channel.open_confirmed(now());
   EXPECT_FALSE(channel.is_unanswered(now() + 5s));
+}
+
+TEST_F(PublishChannelTest, ASilentChannelOfSeveralIsNoticed) {
+  publish("a", 0);
+  EXPECT_FALSE(channel.is_held_up(now() + 1h)) << "nobody else waits";
+  publish("b", 1);
+  EXPECT_FALSE(channel.is_held_up(now() + 4'999ms));
+  EXPECT_TRUE(channel.is_held_up(now() + 5s));
+  events.time = start + 4s;
+  publish("c", 1);
+  ASSERT_TRUE(ack(2).ok());
+  EXPECT_FALSE(channel.is_held_up(start + 8s)) << "it has confirmed something";
+  EXPECT_TRUE(channel.is_held_up(start + 9s));
+  ASSERT_TRUE(ack(3).ok());
+  EXPECT_FALSE(channel.is_held_up(start + 1h));
+}
+
+TEST_F(PublishChannelTest, WhoIsHeldUpGoesOnAlone) {
+  publish("a", 0);
+  publish("b", 1);
+  channel.given_up({StatusCode::unavailable, "silent"}, events);
+  EXPECT_EQ(channel.unconfirmed(), 0U);
+  ASSERT_EQ(events.completed.size(), 2U);
+  for (const RecordedEvents::Completed& each : events.completed) {
+    EXPECT_EQ(each.code, StatusCode::unavailable);
+    EXPECT_EQ(each.persistence, Persistence::possibly_persisted);
+  }
+  for (const std::uint32_t destination : {0U, 1U}) {
+    EXPECT_EQ(publishers[destination].offer(message(content_of("again"), destination), /*alone=*/false, now()),
+              Publisher::Decision::new_channel);
+  }
 }
 
 }  // namespace

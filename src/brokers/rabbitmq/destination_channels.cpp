@@ -118,7 +118,8 @@ PublishChannel* DestinationChannels::channel_for(const OutboundMessage& message,
   const std::size_t destination = message.destination_index();
   const Target& target = targets_[destination];
   Publisher& publisher = publishers_[destination];
-  switch (publisher.offer(message, channels_.is_own(*target.channel), now)) {
+  const bool closes = channels_[*target.channel].state() == PublishChannel::State::closing;
+  switch (publisher.offer(message, channels_.is_own(*target.channel) && !closes, now)) {
     case Publisher::Decision::wait:
       return nullptr;
     case Publisher::Decision::new_channel:
@@ -216,14 +217,39 @@ Status DestinationChannels::check_times(const std::function<bool(amqp_channel_t)
     } else if (channel.is_unclosed(now) && channels_.users(i) > 0 && channels_.left() == 0 && !least_used(now)) {
       return {StatusCode::unavailable,
               "the broker does not answer channel.close, and allows no other channel to publish on"};
-    } else if (channel.stalled(now) && channel.over_safe_window() && channels_.is_shared(i)) {
-      for (std::size_t exchange = 0; exchange < channels_.exchanges(); ++exchange) {
-        // Also to see whether the broker still reads.
-        if (channels_.shared(exchange) == i) (void)shared_channel(exchange, now);
-      }
+    } else if (channel.is_held_up(now)) {
+      free_those_held_up(i, events);
+    } else if (channel.stalled(now) && channel.over_safe_window()) {
+      renew_shared(i, now);  // also to see whether the broker still reads
     }
   }
   return {};
+}
+
+/// A channel on which one destination holds up others. If the broker serves another channel meanwhile, it is this one
+/// that waits, and not the broker.
+void DestinationChannels::free_those_held_up(std::size_t channel, BrokerEvents& events) {
+  PublishChannel& held_up = channels_[channel];
+  bool serves_others = false;
+  for (std::size_t i = 0; i < channels_.size(); ++i) {
+    serves_others |= i != channel && channels_[i].answered_at() > held_up.silent_since();
+  }
+  if (!serves_others) {
+    renew_shared(channel, events.now());
+    return;
+  }
+  const Status why(StatusCode::unavailable,
+                   "the broker has confirmed nothing on the channel that several share: " + waiting_on(channel));
+  events.log(LogLevel::warning, why.message());
+  held_up.given_up(why, events);
+  close(held_up, "not confirmed", events.now());
+}
+
+/// Those who share the channel share another one from now on.
+void DestinationChannels::renew_shared(std::size_t channel, TimePoint now) {
+  for (std::size_t exchange = 0; exchange < channels_.exchanges(); ++exchange) {
+    if (channels_.shared(exchange) == channel) (void)shared_channel(exchange, now);
+  }
 }
 
 }  // namespace action_triggers::detail

@@ -3,8 +3,8 @@
 ///
 /// Destinations of an exchange share a channel until there is trouble. If the connection has too few channels,
 /// exchanges share them, too. Who is in trouble goes on alone on a new one, and comes back later; if a channel is not
-/// confirmed, it is left to those who wait there. Nobody moves while something of theirs is unconfirmed, or their order
-/// would be lost.
+/// confirmed, it is left to those who wait there; if nothing is, and several wait, it is given up. Nobody moves while
+/// something of theirs is unconfirmed, or their order would be lost.
 #pragma once
 
 #include <cstddef>
@@ -91,6 +91,8 @@ class DestinationChannels {
   void open(PublishChannel& channel, TimePoint now);
   void close(PublishChannel& channel, std::string_view why, TimePoint now);
   void close_if_idle(std::size_t index, TimePoint now);
+  void free_those_held_up(std::size_t channel, BrokerEvents& events);
+  void renew_shared(std::size_t channel, TimePoint now);
   [[nodiscard]] std::string waiting_on(std::size_t channel) const;
 
   Declarations& declarations_;

@@ -2,7 +2,6 @@
 #include "brokers/rabbitmq/publish_channel.hpp"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "brokers/rabbitmq/declare_methods.hpp"
@@ -13,6 +12,7 @@ namespace {
 
 constexpr std::chrono::milliseconds usual_wait{500};  // for a confirmation
 constexpr std::chrono::seconds open_patience{5};
+constexpr std::chrono::seconds shared_patience{5};  // more than a disk takes
 constexpr std::size_t largest_window = 1'000'000;
 
 std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
@@ -47,18 +47,15 @@ bool PublishChannel::close_confirmed() {
 std::optional<PublishChannel::Cause> PublishChannel::closed_by_broker(const Status& why, Persistence persistence,
                                                                       BrokerEvents& events) {
   state_ = State::closed;
-  std::map<std::size_t, std::size_t> waiting;  // messages by destination
-  std::optional<Cause> last;
-  for (const Unconfirmed& entry : window_) {
-    if (entry.message == nullptr) continue;
-    last = Cause{.destination = entry.message->destination_index(), .routing_key = std::string(entry.routing.key)};
-    ++waiting[last->destination];
-  }
   if (waiting_ == 1 && !why.retryable()) {
+    const auto last =
+        std::find_if(window_.begin(), window_.end(), [](auto& entry) { return entry.message != nullptr; });
+    Cause cause{.destination = last->message->destination_index(), .routing_key = std::string(last->routing.key)};
     fail_unconfirmed(why, persistence, events);
-    publishers_[last->destination].cause_found(events.now());
-    return last;
+    publishers_[cause.destination].cause_found(events.now());
+    return cause;
   }
+  const std::map<std::size_t, std::size_t> waiting = waiting_by_destination();
   fail_unconfirmed({StatusCode::unavailable, "the channel was closed: " + why.message()},
                    Persistence::possibly_persisted, events);
   if (!why.retryable()) {
@@ -67,10 +64,24 @@ std::optional<PublishChannel::Cause> PublishChannel::closed_by_broker(const Stat
   return std::nullopt;
 }
 
+void PublishChannel::given_up(const Status& why, BrokerEvents& events) {
+  const std::map<std::size_t, std::size_t> waiting = waiting_by_destination();
+  lost(why, events);
+  for (const auto& [destination, messages] : waiting) publishers_[destination].suspect(messages, /*others=*/true);
+}
+
 void PublishChannel::lost(const Status& why, BrokerEvents& events) {
   fail_unconfirmed(why, Persistence::possibly_persisted, events);
   return_.reset();
   state_ = State::closed;
+}
+
+std::map<std::size_t, std::size_t> PublishChannel::waiting_by_destination() const {
+  std::map<std::size_t, std::size_t> waiting;
+  for (const Unconfirmed& entry : window_) {
+    if (entry.message != nullptr) ++waiting[entry.message->destination_index()];
+  }
+  return waiting;
 }
 
 void PublishChannel::fail_unconfirmed(const Status& why, Persistence persistence, BrokerEvents& events) {
@@ -85,7 +96,7 @@ void PublishChannel::fail_unconfirmed(const Status& why, Persistence persistence
 // Publishing
 
 void PublishChannel::published(const OutboundMessage& message, const Routing& routing, TimePoint now) {
-  if (window_.empty()) progress_at_ = now;
+  if (window_.empty()) progress_at_ = silent_since_ = now;
   window_.push_back({&message, routing, std::nullopt});
   ++waiting_;
   publishers_[message.destination_index()].published();
@@ -94,6 +105,10 @@ void PublishChannel::published(const OutboundMessage& message, const Routing& ro
 // Time
 
 bool PublishChannel::stalled(TimePoint now) const { return waiting_ > 0 && now - progress_at_ >= usual_wait; }
+
+bool PublishChannel::is_held_up(TimePoint now) const {
+  return waiting_ > 1 && now - silent_since_ >= shared_patience && waiting_by_destination().size() > 1;
+}
 
 bool PublishChannel::is_hopeless(TimePoint now) const { return waiting_ > 0 && now - progress_at_ >= longest_wait; }
 
@@ -113,6 +128,7 @@ Status PublishChannel::confirmed(std::uint64_t tag, bool multiple, Confirmation 
     return protocol_error("the broker confirmed delivery tag " + std::to_string(tag) +
                           ", which is not waiting for a confirmation");
   }
+  silent_since_ = answered_at_ = events.now();
   const std::size_t index = tag - first_tag_;
   for (std::size_t i = multiple ? 0 : index; i <= index; ++i) complete(window_[i], confirmation, events);
   while (!window_.empty() && window_.front().message == nullptr) {

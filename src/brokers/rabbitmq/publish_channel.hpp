@@ -11,6 +11,9 @@
 ///   (publisher.hpp says why). A message that was returned before keeps the return's outcome.
 /// - the broker closes the channel: a channel.close names no message. If exactly one was unconfirmed, it is the cause
 ///   and gets the reason. Otherwise all are `unavailable`, possibly_persisted, and Publisher finds the cause.
+/// - nothing is confirmed for seconds though others' messages are there, too: RabbitMQ's channel waits for one queue (a
+///   quorum queue without a leader, when a channel first publishes there; rabbit_fifo_client) and does nothing for the
+///   others. All are `unavailable`, possibly_persisted, and go on apart.
 /// - the connection is lost: all are `unavailable`, possibly_persisted.
 ///
 /// Which message a return speaks of: it has no delivery tag, and the message's id is the application's, which need not
@@ -28,6 +31,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -80,7 +84,10 @@ class PublishChannel {
   /// channel.open was sent. Nothing may be unconfirmed; delivery tags begin at 1 again.
   void opened(TimePoint now);
   /// channel.open-ok arrived.
-  void open_confirmed() noexcept { open_is_confirmed_ = true; }
+  void open_confirmed(TimePoint now) noexcept {
+    open_is_confirmed_ = true;
+    answered_at_ = now;
+  }
   /// channel.close was sent. Nothing may be unconfirmed.
   void close_sent(TimePoint now);
   /// channel.close-ok arrived. False: it was not waited for, the broker has closed the channel at the same time.
@@ -88,6 +95,9 @@ class PublishChannel {
   /// The broker closed the channel, for the reason `why`. Completes everything unconfirmed; `persistence` is that of
   /// the cause. Returns the cause, if it is known.
   std::optional<Cause> closed_by_broker(const Status& why, Persistence persistence, BrokerEvents& events);
+  /// It holds up one destination for another one (is_held_up()), and is given up. Completes everything unconfirmed;
+  /// each destination goes on alone.
+  void given_up(const Status& why, BrokerEvents& events);
   /// The channel is gone for another reason. Completes everything unconfirmed as possibly persisted.
   void lost(const Status& why, BrokerEvents& events);
 
@@ -111,6 +121,12 @@ class PublishChannel {
   [[nodiscard]] bool over_safe_window() const noexcept { return window_.size() > safe_window; }
   /// The oldest unconfirmed message has waited for so long that it may never be confirmed.
   [[nodiscard]] bool is_hopeless(TimePoint now) const;
+  /// Messages of several destinations wait, and nothing at all was confirmed for longer than any queue should take.
+  [[nodiscard]] bool is_held_up(TimePoint now) const;
+  /// Something waits since then, and nothing was confirmed.
+  [[nodiscard]] TimePoint silent_since() const noexcept { return silent_since_; }
+  /// When the broker last confirmed something on it, or its opening.
+  [[nodiscard]] TimePoint answered_at() const noexcept { return answered_at_; }
   /// Since when it is open.
   [[nodiscard]] TimePoint opened_at() const noexcept { return opened_at_; }
   /// channel.open has had no answer for long: the broker does not read.
@@ -122,7 +138,7 @@ class PublishChannel {
     return waiting_ > 0 || (state_ == State::open && !open_is_confirmed_) || state_ == State::closing;
   }
   /// The broker has said that it takes nothing: time begins to count now.
-  void restart_times(TimePoint now) noexcept { progress_at_ = opened_at_ = close_sent_at_ = now; }
+  void restart_times(TimePoint now) noexcept { progress_at_ = silent_since_ = opened_at_ = close_sent_at_ = now; }
 
   // What the broker answers. A status that is not ok says how the broker has broken the protocol.
 
@@ -157,6 +173,7 @@ class PublishChannel {
   void find_candidates(const amqp_basic_properties_t& properties);
   [[nodiscard]] Status finish_return();
   void complete(Unconfirmed& entry, Confirmation confirmation, BrokerEvents& events);
+  [[nodiscard]] std::map<std::size_t, std::size_t> waiting_by_destination() const;
   void fail_unconfirmed(const Status& why, Persistence persistence, BrokerEvents& events);
 
   const std::uint16_t id_;
@@ -171,6 +188,8 @@ class PublishChannel {
   std::size_t waiting_ = 0;         // entries of window_ that are not completed
   std::size_t limit_ = safe_window;
   TimePoint progress_at_;  // since then window_.front() is the oldest
+  TimePoint silent_since_;
+  TimePoint answered_at_ = TimePoint::min();
   std::optional<Return> return_;
   std::uint64_t last_returned_tag_ = 0;
   std::optional<std::size_t> gone_queue_;

@@ -340,7 +340,7 @@ void RabbitMqBroker::on_publish_method(PublishChannel& channel, const amqp_metho
       on_channel_closed(channel, *static_cast<const amqp_channel_close_t*>(method.decoded), events);
       break;
     case AMQP_CHANNEL_OPEN_OK_METHOD:
-      channel.open_confirmed();
+      channel.open_confirmed(events.now());
       break;
     default:
       break;
