@@ -67,6 +67,9 @@ class OutboxFaultTest : public ::testing::Test {
   /// Holds the ledger against what has arrived.
   void check(const std::string& fault, const std::set<std::string>& held = {});
 
+  /// kill -9 of "rabbitmq" or "kafka", which starts again when so many transactions have committed.
+  void take_away(const std::string& broker, std::uint64_t transactions);
+
   /// So many duplicates more are explained.
   void explain(std::size_t duplicates) { explained_ += duplicates; }
   /// What the owners of so many shards may have sent, and not removed.
