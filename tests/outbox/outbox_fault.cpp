@@ -127,6 +127,14 @@ void OutboxFaultTest::make(const std::string& destination) {
   made_.insert(destination);
 }
 
+bool OutboxFaultTest::eventually(const std::function<bool()>& condition, std::chrono::seconds patience) {
+  const auto supervised = [&] {
+    for (const auto& relay : relays_) relay->supervise();
+    return condition();
+  };
+  return watch_->eventually(supervised, patience);
+}
+
 bool OutboxFaultTest::arrive(std::uint64_t messages) {
   return eventually([this, goal = watch_->count() + messages] { return watch_->count() >= goal; });
 }

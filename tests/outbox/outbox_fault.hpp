@@ -77,9 +77,8 @@ class OutboxFaultTest : public ::testing::Test {
   /// What a server that is killed may forget: it removes rows without waiting for the disk.
   [[nodiscard]] std::size_t lost_removals() const { return window(setting_.shards) + 1'000; }
 
-  bool eventually(const std::function<bool()>& condition, std::chrono::seconds patience = 60s) {
-    return watch_->eventually(condition, patience);
-  }
+  /// Until it holds. Relays are supervised meanwhile.
+  bool eventually(const std::function<bool()>& condition, std::chrono::seconds patience = 60s);
   bool arrive(std::uint64_t messages);
   bool commit(std::uint64_t transactions);
   /// Rows of the outbox, as this condition of SQL has them. None while the database does not answer.

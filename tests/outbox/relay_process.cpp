@@ -72,15 +72,22 @@ void RelayProcess::signal(int number) const {
   if (pid_ <= 0 || ::kill(pid_, number) != 0) throw std::runtime_error("the relay does not run");
 }
 
-void RelayProcess::kill_it() {
+bool RelayProcess::has_failed() {
   int status = 0;
-  if (::waitpid(pid_, &status, WNOHANG) == pid_) {
-    pid_ = 0;
-    throw std::runtime_error("the relay has ended by itself, status " + std::to_string(status) + ":\n" + printed());
-  }
-  signal(SIGKILL);
-  ::waitpid(pid_, &status, 0);
+  if (pid_ <= 0 || ::waitpid(pid_, &status, WNOHANG) != pid_) return false;
   pid_ = 0;
+  if (WIFEXITED(status) && WEXITSTATUS(status) != 0) return true;
+  throw std::runtime_error("the relay has ended by itself, status " + std::to_string(status) + ":\n" + printed());
+}
+
+void RelayProcess::supervise() {
+  if (has_failed()) start();
+}
+
+void RelayProcess::kill_it() {
+  if (has_failed()) return;
+  signal(SIGKILL);
+  ::waitpid(std::exchange(pid_, 0), nullptr, 0);
 }
 
 void RelayProcess::pause() {

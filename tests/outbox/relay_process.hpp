@@ -20,6 +20,9 @@ class RelayProcess {
 
   /// After kill_it() or end_it().
   void start();
+  /// As systemd does by our unit: starts it again if it has failed, which it does if its database is away at its start.
+  /// Throws if it has ended otherwise.
+  void supervise();
   /// kill -9.
   void kill_it();
   /// SIGSTOP; it goes on with `resume()`.
@@ -37,6 +40,7 @@ class RelayProcess {
 
  private:
   void signal(int number) const;
+  bool has_failed();
 
   const std::string file_;
   const std::string log_;
