@@ -36,7 +36,7 @@ TEST_F(BacklogTest, RabbitMqIsDownWhileTheApplicationCommits) {
   const std::uint64_t transactions = many("ACTION_TRIGGERS_OUTBOX_ROWS", 4'000);
   set_up({.batch = 200, .sessions = 8, .pause = 4'000us});
   add_relay();
-  under_load("RabbitMQ down while " + std::to_string(transactions) + " transactions commit", [&] {
+  under_load("RabbitMQ down while " + std::to_string(transactions) + " transactions commit, the relay killed", [&] {
     const std::size_t before = relay().resident_bytes();
     take_away("rabbitmq", transactions);
     EXPECT_LT(relay().resident_bytes(), before + (std::size_t{32} << 20U)) << "rows that wait stay in the table";
@@ -47,13 +47,15 @@ TEST_F(BacklogTest, KafkaIsDownAndRabbitMqGoesOn) {
   const std::uint64_t transactions = many("ACTION_TRIGGERS_OUTBOX_ROWS", 4'000);
   set_up({.batch = 200, .has_kafka = true, .sessions = 8, .pause = 4'000us});
   add_relay();
-  under_load("Kafka down while " + std::to_string(transactions) + " transactions commit, RabbitMQ goes on", [&] {
-    const std::size_t before = relay().resident_bytes();
-    const std::uint64_t goal = watch().count() + transactions / 2;
-    take_away("kafka", transactions);
-    EXPECT_TRUE(eventually([&] { return watch().count() >= goal; }));
-    EXPECT_LT(relay().resident_bytes(), before + (std::size_t{32} << 20U)) << "rows that wait stay in the table";
-  });
+  under_load(
+      "Kafka down while " + std::to_string(transactions) + " transactions commit, the relay killed, RabbitMQ goes on",
+      [&] {
+        const std::size_t before = relay().resident_bytes();
+        const std::uint64_t goal = watch().count() + transactions / 2;
+        take_away("kafka", transactions);
+        EXPECT_TRUE(eventually([&] { return watch().count() >= goal; }));
+        EXPECT_LT(relay().resident_bytes(), before + (std::size_t{32} << 20U)) << "rows that wait stay in the table";
+      });
 }
 
 TEST_F(BacklogTest, ADestinationThatIsNotThereHoldsOnlyItsRows) {

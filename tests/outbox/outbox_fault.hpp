@@ -67,7 +67,8 @@ class OutboxFaultTest : public ::testing::Test {
   /// Holds the ledger against what has arrived.
   void check(const std::string& fault, const std::set<std::string>& held = {});
 
-  /// kill -9 of "rabbitmq" or "kafka", which starts again when so many transactions have committed.
+  /// kill -9 of "rabbitmq" or "kafka", which starts again when so many transactions have committed. The first relay is
+  /// killed, too, at half of them, and starts again at once.
   void take_away(const std::string& broker, std::uint64_t transactions);
 
   /// So many duplicates more are explained.
