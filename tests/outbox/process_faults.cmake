@@ -40,7 +40,7 @@ endfunction()
 
 if(ACTION_TRIGGERS_WITH_SQLITE)
   action_triggers_process_fault_test(sqlite
-    SOURCES sqlite_fault_test.cpp
+    SOURCES sqlite_fault_restore_test.cpp sqlite_fault_test.cpp
     LIBRARIES action_triggers_sqlite_objects action_triggers_objects nlohmann_json::nlohmann_json
       ${ACTION_TRIGGERS_CLIENT_LIBRARIES} GTest::gmock_main)
   gtest_discover_tests(action_triggers_sqlite_fault_tests TEST_PREFIX sqlite. PROPERTIES TIMEOUT 300 LABELS faults)
