@@ -27,7 +27,7 @@ function(action_triggers_process_fault_test database)
   string(TOUPPER ${database} upper)
   set(program action_triggers_${database}_fault_tests)
   action_triggers_test(${program}
-    SOURCES child_program.cpp committed_ledger.cpp dead_letter_kill_test.cpp outbox_world.cpp statement_kill_test.cpp
+    SOURCES child_program.cpp committed_ledger.cpp dead_letter_kill_test.cpp old_schema_test.cpp outbox_world.cpp statement_kill_test.cpp
       ${database}_under_test.cpp ${arg_SOURCES}
     LIBRARIES PkgConfig::ACTION_TRIGGERS_${upper} GTest::gmock ${arg_LIBRARIES})
   target_include_directories(${program} PRIVATE .. ../../src)
