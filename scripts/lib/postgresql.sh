@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034,SC2154
 # PostgreSQL, the newest that Debian's packages have installed here: a cluster of its own, which keeps its promises (it
-# waits for the disk). scripts/servers says what each part is for.
+# waits for the disk), and a replica that streams from it. scripts/servers says what each part is for.
 
 title_postgresql=PostgreSQL
-servers_postgresql=(postgresql)
+servers_postgresql=(postgresql postgresql-2)
 stop_signal_postgresql=INT # ends sessions; TERM would wait for them
 help_postgresql='PostgreSQL (user postgres, password right, database postgres):
   postgresql                one server
+  postgresql-2              a streaming replica of it, which reads only until it is promoted
   AT_POSTGRESQL_CONNINFO (a URI)  AT_POSTGRESQL_PORT  AT_POSTGRESQL_PID'
 
 postgresql_bin() { printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1; }
@@ -35,18 +36,22 @@ unprivileged_folder() { # server
 }
 
 configure_postgresql() { # server
-  local dir=$run/$1 port folder
+  local dir=$run/$1 port folder first
   if [ -e "$dir/ports" ]; then return 0; fi
+  if [ "$1" != postgresql ]; then
+    need postgresql
+    # shellcheck disable=SC1091
+    source "$run/postgresql/ports"
+    first=$port
+  fi
   free_port port
   unprivileged_folder "$1"
   folder=$(realpath "$dir/data")
-  echo right >"$folder/password"
-  # In a folder that this user can be in, and without waiting for the disk this once.
-  (cd "$folder" && "${unprivileged[@]}" "$(postgresql_bin)/initdb" -D "$folder/cluster" -U postgres -A scram-sha-256 \
-    --pwfile="$folder/password" --encoding=UTF8 --locale=C.UTF-8 --no-sync) >"$dir/initdb.log" 2>&1 || {
-    cat "$dir/initdb.log" >&2
-    fail "initdb failed"
-  }
+  if [ "$1" = postgresql ]; then
+    new_postgresql "$folder" "$dir/initdb.log"
+  else
+    copy_of_postgresql "$folder" "$first" "$dir/basebackup.log"
+  fi
   "${unprivileged[@]}" tee -a "$folder/cluster/postgresql.conf" >/dev/null <<TEXT
 listen_addresses = '127.0.0.1'
 port = $port
@@ -55,6 +60,25 @@ max_connections = 100
 log_line_prefix = '%m [%p] %u '
 TEXT
   printf 'port=%s\n' "$port" >"$dir/ports"
+}
+
+new_postgresql() { # folder, log
+  echo right >"$1/password"
+  # In a folder that this user can be in, and without waiting for the disk this once.
+  (cd "$1" && "${unprivileged[@]}" "$(postgresql_bin)/initdb" -D "$1/cluster" -U postgres -A scram-sha-256 \
+    --pwfile="$1/password" --encoding=UTF8 --locale=C.UTF-8 --no-sync) >"$2" 2>&1 || {
+    cat "$2" >&2
+    fail "initdb failed"
+  }
+}
+
+# Needs the first server to run. What it is told to be like by ALTER SYSTEM is copied as well.
+copy_of_postgresql() { # folder, port of the first server, log
+  (cd "$1" && "${unprivileged[@]}" "$(postgresql_bin)/pg_basebackup" -D "$1/cluster" --write-recovery-conf \
+    --checkpoint=fast --no-sync -d "host=127.0.0.1 port=$2 user=postgres password=right") >"$3" 2>&1 || {
+    cat "$3" >&2
+    fail "pg_basebackup failed"
+  }
 }
 
 launch_postgresql() { # server

@@ -15,7 +15,7 @@ void GapList::add(IdRange missing, const Horizon& snapshot, TimePoint now) {
   }
   if (missing.first > missing.last) return;
   gaps_.push_back({missing, snapshot.next, now, now, now + first_pause, first_pause, false, false, false, false});
-  while (gaps_.size() > most_ranges) join_nearest();
+  while (gaps_.size() > most_ranges) join_two();
 }
 
 std::vector<IdRange> GapList::due(TimePoint now) {
@@ -68,7 +68,7 @@ void GapList::judge(const ReadResult& result, TimePoint now, bool is_along) {
     kept.push_back(rest);
   }
   gaps_ = std::move(kept);
-  while (gaps_.size() > most_ranges) join_nearest();
+  while (gaps_.size() > most_ranges) join_two();
 }
 
 void GapList::look_at_horizon(Gap& gap, const Horizon& horizon) const {
@@ -97,24 +97,35 @@ void GapList::keep_what_is_missing(const Gap& gap, const ReadResult& result, std
   if (piece.ids.first <= piece.ids.last) kept.push_back(piece);
 }
 
-/// Of the two nearest ranges it makes one: first of those seen within a second of each other, so that one range does
-/// not grow for ever while newer ones keep it young.
-void GapList::join_nearest() {
+bool GapList::Gap::is_read_by_itself() const { return is_joined || is_past_horizon; }
+
+/// Of two ranges that follow each other it makes one. First of those that are read by themselves anyway, and of those
+/// the nearest; then of the oldest: what has been open for long is little, and it is the order of what is committed now
+/// that counts. Ranges that were seen more than a second apart are joined only where too many are left: one must not
+/// grow for ever while newer ones keep it young.
+void GapList::join_two() {
+  const auto by_themselves =
+      std::count_if(gaps_.begin(), gaps_.end(), [](const Gap& gap) { return gap.is_read_by_itself(); });
+  const bool are_too_many = static_cast<std::size_t>(by_themselves) > most_ranges / 4;
+  const auto price_of = [&](const Gap& gap, const Gap& next) -> std::pair<int, std::uint64_t> {
+    const std::uint64_t between = static_cast<std::uint64_t>(next.ids.first) - static_cast<std::uint64_t>(gap.ids.last);
+    const bool is_near_in_time = next.seen_at - gap.first_seen_at <= std::chrono::seconds(1);
+    const bool are_alike = gap.is_read_by_itself() == next.is_read_by_itself();
+    const bool is_free = are_alike && (gap.is_read_by_itself() || (is_near_in_time && between == 1));
+    if (is_free) return {is_near_in_time ? 0 : are_too_many ? 1 : 3, between};
+    return {is_near_in_time ? 2 : 4, 0};
+  };
   std::size_t best = 0;
-  bool best_is_near_in_time = false;
-  std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
-  for (std::size_t i = 0; i + 1 < gaps_.size(); ++i) {
-    const std::uint64_t between =
-        static_cast<std::uint64_t>(gaps_[i + 1].ids.first) - static_cast<std::uint64_t>(gaps_[i].ids.last);
-    const bool is_near_in_time = gaps_[i + 1].seen_at - gaps_[i].first_seen_at <= std::chrono::seconds(1);
-    if (is_near_in_time < best_is_near_in_time || (is_near_in_time == best_is_near_in_time && between >= least))
-      continue;
+  auto least = price_of(gaps_[0], gaps_[1]);
+  for (std::size_t i = 1; i + 1 < gaps_.size(); ++i) {
+    const auto price = price_of(gaps_[i], gaps_[i + 1]);
+    if (price >= least) continue;
     best = i;
-    best_is_near_in_time = is_near_in_time;
-    least = between;
+    least = price;
   }
   Gap& gap = gaps_[best];
   const Gap& next = gaps_[best + 1];
+  gap.is_joined = gap.is_joined || next.is_joined || next.ids.first - 1 > gap.ids.last;
   gap.ids.last = next.ids.last;
   gap.transactions_before = std::max(gap.transactions_before, next.transactions_before);
   gap.seen_at = std::max(gap.seen_at, next.seen_at);
@@ -123,7 +134,6 @@ void GapList::join_nearest() {
   gap.pause = std::min(gap.pause, next.pause);
   gap.has_numbers = gap.has_numbers && next.has_numbers;
   gap.is_past_horizon = gap.is_past_horizon && next.is_past_horizon;
-  gap.is_joined = gap.is_joined || next.is_joined || least > 1;
   gaps_.erase(gaps_.begin() + static_cast<std::ptrdiff_t>(best) + 1);
 }
 

@@ -7,8 +7,9 @@
 /// That keeps rows from being lost. For their order, the reading of new rows reads open ranges in the same snapshot: a
 /// row whose writer knew of a late one is never seen without it.
 ///
-/// The number of ranges is bounded: the nearest ones are joined, and then have rows among them that are known. Those
-/// are read by themselves only.
+/// The number of ranges is bounded: some are joined, and then have rows among them that are known. Those are read by
+/// themselves only, and so the oldest ones are joined: rows of a transaction that takes its ids long before it commits
+/// may then be overtaken, if hundreds of others have rolled back meanwhile.
 #pragma once
 
 #include <chrono>
@@ -59,12 +60,14 @@ class GapList {
     bool is_joined = false;
     bool has_numbers = false;
     bool is_past_horizon = false;
+
+    [[nodiscard]] bool is_read_by_itself() const;
   };
 
   void look_at_horizon(Gap& gap, const Horizon& horizon) const;
   void judge(const ReadResult& result, TimePoint now, bool is_along);
   void keep_what_is_missing(const Gap& gap, const ReadResult& result, std::vector<Gap>& kept) const;
-  void join_nearest();
+  void join_two();
 
   std::vector<Gap> gaps_;  // ascending, apart from each other
   TimePoint asked_at_;     // before the snapshot was taken

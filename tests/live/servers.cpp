@@ -58,9 +58,9 @@ std::string run(const std::string& command) {
   return output;
 }
 
-void Servers::start() {
+void Servers::start_own(const std::string& names) {
   started_here = run(scripts + "/servers env || true").find("nothing was started") != std::string::npos;
-  start("rabbitmq kafka");
+  start(names);
 }
 
 void Servers::start(const std::string& names, const std::string& environment) {

@@ -11,6 +11,7 @@ namespace action_triggers::detail {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -124,6 +125,23 @@ TEST(GapListTest, JoinsTheNearestAndForgetsNone) {
     EXPECT_TRUE(std::any_of(ranges.begin(), ranges.end(),
                             [id](const IdRange& one) { return one.first <= id && id <= one.last; }));
   }
+}
+
+/// A transaction of somebody else is open, so that no range is over: the oldest ones are joined, or the rows of those
+/// that are open now would not be read with newer ones, and overtaken.
+TEST(GapListTest, KeepsTheNewestApart) {
+  GapList gaps;
+  std::mt19937 random(20261126);
+  TimePoint now = begin;
+  std::int64_t id = 0;
+  std::vector<IdRange> added;
+  for (int i = 0; i < 10'000; ++i, now += 5ms) {
+    id += 2 + static_cast<std::int64_t>(random() % 30);
+    added.push_back({id, id});
+    gaps.add(added.back(), {50, static_cast<std::uint64_t>(id) + 60}, now);
+  }
+  const std::vector<IdRange> ranges = gaps.open(now);
+  for (auto newest = added.end() - 200; newest != added.end(); ++newest) EXPECT_THAT(ranges, Contains(*newest));
 }
 
 /// If an old range took in younger ones again and again, it would never end.
