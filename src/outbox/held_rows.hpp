@@ -30,6 +30,7 @@ std::size_t room_of(const OutboxRow& row);
 
 struct HeldRow {
   std::int64_t id = 0;
+  std::chrono::sys_time<std::chrono::microseconds> created_at{};
   std::size_t bytes = 0;
   std::optional<std::string> key;  // kept only if somebody may stop it
   std::uint16_t fingerprint = 0;

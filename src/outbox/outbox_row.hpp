@@ -48,7 +48,8 @@ struct OutboxRow : NewRow {
 /// One that is given up.
 struct DeadRow {
   std::int64_t id = 0;
-  std::string status;  // a StatusCode's name, or "poisoned"
+  std::chrono::sys_time<std::chrono::microseconds> created_at{};  // the row's
+  std::string status;                                             // a StatusCode's name, or "poisoned"
   std::string text;
   std::uint32_t attempts = 0;
   std::string destination;        // the target that failed; of an event, one of several

@@ -261,7 +261,7 @@ void Relay::carry_out(Shard& shard, const SetDone& what) {
 
 void Relay::carry_out(Shard& shard, BuryRows what) {
   for (DeadRow& row : what.rows) {
-    row.message_id = derived_message_id(outbox_id_, row.id);
+    row.message_id = derived_message_id(outbox_id_, row.id, row.created_at);
     row.text = storable_text(row.text, longest_text);
   }
   store_->bury(shard.number, what.rows);

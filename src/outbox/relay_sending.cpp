@@ -58,6 +58,7 @@ bool RelayCore::is_needed(const OutboxRow& row, std::uint32_t destination) {
 bool RelayCore::goes_nowhere(TimePoint now, const OutboxRow& row, const RowTargets& targets) {
   DeadRow dead;
   dead.id = row.id;
+  dead.created_at = row.created_at;
   dead.destination = row.target;
   if (guard_.is_poisoned(row.id)) {
     dead.status = "poisoned";
@@ -149,6 +150,7 @@ void RelayCore::died(TimePoint now, HeldRow& row, std::uint32_t bit, const RowOu
     resume(flow, row.id);
     DeadRow dead;
     dead.id = row.id;
+    dead.created_at = row.created_at;
     dead.status = to_string(outcome.code);
     dead.text = outcome.text;
     dead.attempts = outcome.attempts;

@@ -178,15 +178,18 @@ NewRow to_row(std::string_view target, const Message& message, std::string_view 
   return row;
 }
 
-std::string derived_message_id(std::string_view outbox_id, std::int64_t row_id) {
-  return std::string(outbox_id) + "-" + std::to_string(row_id);
+std::string derived_message_id(std::string_view outbox_id, std::int64_t row_id,
+                               std::chrono::sys_time<std::chrono::microseconds> created_at) {
+  return std::string(outbox_id) + "-" + std::to_string(row_id) + "-" +
+         std::to_string(created_at.time_since_epoch().count());
 }
 
 MessageParts RowReader::read(const OutboxRow& row) {
   message_ = Message();
   if (row.key) message_.key = *row.key;
   if (row.content_type) message_.content_type = *row.content_type;
-  message_.id = row.message_id && !row.message_id->empty() ? *row.message_id : derived_message_id(outbox_id_, row.id);
+  message_.id = row.message_id && !row.message_id->empty() ? *row.message_id
+                                                           : derived_message_id(outbox_id_, row.id, row.created_at);
   if (row.headers) read_headers(*row.headers);
   if (row.properties) read_properties(*row.properties);
   return {row.body, &message_};

@@ -7,6 +7,7 @@
 /// Times are milliseconds. Empty texts, and what has its default, are left out.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -30,8 +31,10 @@ class RowError : public std::invalid_argument {
 NewRow to_row(std::string_view target, const Message& message, std::string_view id);
 
 /// The id of a message whose row has none: the same at every attempt, and in the dead letters. `outbox_id` is the
-/// database's own.
-std::string derived_message_id(std::string_view outbox_id, std::int64_t row_id);
+/// database's own. The time is for a database that was restored: it gives the numbers of rows again that it gave since
+/// the backup, and consumers would take the new messages for the old ones.
+std::string derived_message_id(std::string_view outbox_id, std::int64_t row_id,
+                               std::chrono::sys_time<std::chrono::microseconds> created_at);
 
 /// Reads rows, one after the other. Threads: one at a time.
 class RowReader {

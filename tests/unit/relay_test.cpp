@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "outbox/row_codec.hpp"
 #include "support/outbox_fixture.hpp"
 
 namespace action_triggers {
@@ -97,7 +98,7 @@ TEST_F(RelayTest, AMessageThatIsAtFaultBecomesADeadLetterWithItsReason) {
   EXPECT_EQ(dead.why.status, "invalid_argument");
   EXPECT_EQ(dead.why.text, "bad? text");
   EXPECT_EQ(dead.why.destination, "orders");
-  EXPECT_EQ(dead.why.message_id, "0f1e-1");
+  EXPECT_EQ(dead.why.message_id, detail::derived_message_id("0f1e", 1, dead.row.created_at));
   EXPECT_THAT(failures(), ElementsAre(HasSubstr("invalid_argument")));
 }
 

@@ -99,12 +99,22 @@ TEST(RowCodecTest, ARowWithoutAnIdGetsTheSameOneEachTime) {
   row.target = "orders";
   row.body = "written by hand";
   row.id = 42;
-  EXPECT_EQ(read(row).id, "0f1e-42");
-  EXPECT_EQ(read(row).id, "0f1e-42");
+  row.created_at += std::chrono::microseconds(1'700'000'000'000'001);
+  EXPECT_EQ(read(row).id, "0f1e-42-1700000000000001");
+  EXPECT_EQ(read(row).id, "0f1e-42-1700000000000001");
   row.message_id = "";
-  EXPECT_EQ(read(row).id, "0f1e-42");
+  EXPECT_EQ(read(row).id, "0f1e-42-1700000000000001");
   row.id = 43;
-  EXPECT_EQ(read(row).id, "0f1e-43");
+  EXPECT_EQ(read(row).id, "0f1e-43-1700000000000001");
+}
+
+TEST(RowCodecTest, ARowOfARestoredDatabaseHasNotTheIdOfAnEarlierRow) {
+  OutboxRow row;
+  row.target = "orders";
+  row.id = 42;
+  const std::string before(read(row).id);
+  row.created_at += std::chrono::milliseconds(1);
+  EXPECT_NE(read(row).id, before);
 }
 
 TEST(RowCodecTest, AReaderForgetsTheRowBefore) {

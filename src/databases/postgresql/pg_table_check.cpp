@@ -145,6 +145,9 @@ class Problems {
 };
 
 constexpr std::string_view install = "run action-triggers outbox install FILE";
+constexpr std::string_view another_version =
+    "let the library that has installed them send what is in them (action-triggers relay --once FILE), drop them, and"
+    " run action-triggers outbox install FILE";
 
 void check_column(const Column& column, const FoundTable& found, const PgTables& tables, Problems& problems) {
   const std::string& table = name_of(column.table, tables);
@@ -212,7 +215,7 @@ void check_contents(PgSession& session, const OutboxConfig& config, const PgTabl
     problems.add("the tables have version " + std::to_string(version) + ", and this library works with version " +
                  std::to_string(pg_schema_version) +
                  (version > pg_schema_version ? ": use the library that has installed them, or a later one"
-                                              : ": " + std::string(install)));
+                                              : ": " + std::string(another_version)));
     break;
   }
   if (shards != config.shards) {

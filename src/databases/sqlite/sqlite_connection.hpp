@@ -79,6 +79,8 @@ class SqliteConnection : public SqliteHandle {
   SqliteConnection& operator=(const SqliteConnection&) = delete;
 
   [[nodiscard]] bool is_wal() const noexcept { return is_wal_; }
+  /// Which file it is, wherever that is by now.
+  [[nodiscard]] const FileIdentity& identity() const noexcept { return *identity_; }
   /// False: somebody has put another file in its place, or removed it.
   [[nodiscard]] bool is_at_its_path() const;
 

@@ -138,7 +138,10 @@ void check_version(SqliteConnection& connection, const OutboxConfig& config, std
   if (version != sqlite_schema_version) {
     problems.push_back("The tables are of version " + std::to_string(version) + ", this library knows version " +
                        std::to_string(sqlite_schema_version) +
-                       (version > sqlite_schema_version ? ": update the library." : ": install them again."));
+                       (version > sqlite_schema_version
+                            ? ": update the library."
+                            : ": let the library that has installed them send what is in them ('action-triggers relay "
+                              "--once FILE'), drop them, and install them anew."));
   }
   if (row.bytes(1).empty()) problems.push_back("The table '" + config.shards_table + "' has no outbox_id.");
 }

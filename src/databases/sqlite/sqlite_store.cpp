@@ -182,7 +182,15 @@ sqlite3* SqliteOutboxStore::connection() const noexcept { return session_ ? sess
 
 OutboxInfo SqliteOutboxStore::reopen() {
   session_.reset();
-  session_ = std::make_unique<Session>(config_, options_);
+  auto opened = std::make_unique<Session>(config_, options_);
+  if (!file_) file_ = opened->connection.identity();
+  if (!(*file_ == opened->connection.identity())) {
+    file_ = FileIdentity();  // and none will do any more: a later one may have the old one's number
+    throw StoreError("Another file was put in the place of the database '" + config_.path +
+                     "'. Rows of the old one may be under way, and in the new one their numbers are those of others. "
+                     "Start the program anew.");
+  }
+  session_ = std::move(opened);
   return session_->info;
 }
 

@@ -50,6 +50,7 @@ class SqliteOutboxStore : public OutboxStore {
   const SqliteOptions options_;
   const std::string place_;
   std::unique_ptr<Session> session_;
+  std::optional<FileIdentity> file_;  // that was opened first
   std::chrono::steady_clock::time_point active_until_{};
 };
 

@@ -89,6 +89,8 @@ TEST_F(PgTableCheckTest, AVersionThatIsNotOurs) {
   sql("UPDATE " + shards() + " SET version = 99");
   EXPECT_THAT(problems(), ElementsAre(AllOf(HasSubstr("version 99"), HasSubstr("or a later one"))));
   EXPECT_THAT([this] { PgOutboxStore(config).reopen(); }, ThrowsMessage<StoreError>(HasSubstr("version 99")));
+  sql("UPDATE " + shards() + " SET version = 0");
+  EXPECT_THAT(problems(), ElementsAre(AllOf(HasSubstr("version 0"), HasSubstr("relay --once FILE"))));
 }
 
 TEST_F(PgTableCheckTest, AnotherNumberOfShardsThanTheTables) {

@@ -173,6 +173,22 @@ TEST(SqliteConnectionTest, NoticesAnotherFileAtItsPath) {
   EXPECT_THAT(error_of([&] { (void)store.acquire(0, "one", 10s); }), HasSubstr("moved or replaced"));
 }
 
+/// Rows of the old one may be under way, and would be removed from the new one, where their numbers are those of
+/// others.
+TEST(SqliteConnectionTest, AnotherFileAtItsPathIsNotOpened) {
+  const SqliteDatabase database("delete");
+  SqliteOutboxStore store(database.config);
+  store.reopen();
+  const std::string backup = database.folder.file("backup.db");
+  for (int i = 0; i < 2; ++i) {  // the second may have the number of the first one
+    std::filesystem::copy_file(database.config.path, backup);
+    std::filesystem::rename(backup, database.config.path);
+    EXPECT_THAT(error_of([&] { store.reopen(); }), HasSubstr("Start the program anew"));
+  }
+  EXPECT_THAT(error_of([&] { store.remove(0, std::vector<std::int64_t>{1}); }), HasSubstr("is not open"));
+  SqliteOutboxStore(database.config).reopen();
+}
+
 TEST(SqliteConnectionTest, SaysThatItIsNotOpen) {
   SqliteOutboxStore store(tests::sqlite_config("/no/such.db"));
   EXPECT_THAT(error_of([&] { store.wait(-1, 0ms); }), HasSubstr("is not open"));

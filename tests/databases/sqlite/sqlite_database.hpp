@@ -5,37 +5,15 @@
 #include <sqlite3.h>
 
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "databases/sqlite/sqlite_schema.hpp"
 #include "outbox/outbox_config.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace action_triggers::tests {
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "action-triggers-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    path_ = pattern;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  [[nodiscard]] std::string file(const std::string& name) const { return (path_ / name).string(); }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// What an application has open.
 class SqliteSession {
@@ -68,6 +46,22 @@ class SqliteSession {
       throw std::runtime_error(sql + ": " + sqlite3_errmsg(db_));
     }
     return values;
+  }
+  /// The rows, columns separated by |.
+  [[nodiscard]] std::vector<std::string> lines(const std::string& sql) const {
+    std::vector<std::string> lines;
+    const auto add = [](void* to, int columns, char** row, char**) {
+      std::string& line = static_cast<std::vector<std::string>*>(to)->emplace_back();
+      for (int column = 0; column < columns; ++column) {
+        if (column > 0) line += '|';
+        if (row[column] != nullptr) line += row[column];
+      }
+      return 0;
+    };
+    if (sqlite3_exec(db_, sql.c_str(), add, &lines, nullptr) != SQLITE_OK) {
+      throw std::runtime_error(sql + ": " + sqlite3_errmsg(db_));
+    }
+    return lines;
   }
   [[nodiscard]] std::string text(const std::string& sql) const {
     const auto values = column(sql);

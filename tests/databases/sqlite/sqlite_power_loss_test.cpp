@@ -24,7 +24,7 @@ using tests::TemporaryFolder;
 struct PowerLoss {
   std::vector<std::string> committed;  // by the application, in this order
   std::set<std::string> confirmed;     // and removed by the relay
-  std::set<std::string> left;          // in the table after the power is back
+  std::set<std::string> left;          // in the table, or a dead letter, after the power is back
 };
 
 /// An application and a relay until the power fails.
@@ -83,6 +83,12 @@ class PowerLossRun {
                                          .limit = 1 + random_() % 3});
     std::vector<std::int64_t> ids;
     for (const OutboxRow& row : found.rows) {
+      if (random_() % 5 == 0) {
+        DeadRow dead;
+        dead.id = row.id;
+        store.bury(0, std::vector<DeadRow>{dead});
+        continue;
+      }
       ids.push_back(row.id);
       result_.confirmed.insert(row.body.substr(0, row.body.find('-')));
     }
@@ -92,9 +98,10 @@ class PowerLossRun {
   void look_at(const std::string& path) {
     const SqliteSession application(path);
     EXPECT_EQ(application.text("PRAGMA integrity_check"), "ok");
-    for (const std::string& body :
-         application.column("SELECT substr(body, 1, instr(body, '-') - 1) FROM action_triggers_outbox")) {
-      result_.left.insert(body);
+    for (const std::string table : {"action_triggers_outbox", "action_triggers_dead_letters"}) {
+      for (const std::string& body : application.column("SELECT substr(body, 1, instr(body, '-') - 1) FROM " + table)) {
+        EXPECT_TRUE(result_.left.insert(body).second) << body << " is in both tables";
+      }
     }
   }
 
