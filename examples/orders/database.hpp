@@ -20,6 +20,8 @@ class Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
+  [[nodiscard]] virtual std::string name() const = 0;
+
   /// Runs one statement, with `values` for its $1, $2 and so on; returns its rows. Throws std::runtime_error.
   virtual std::vector<Values> execute(const std::string& sql, const Values& values = {}) = 0;
 

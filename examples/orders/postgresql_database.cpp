@@ -22,6 +22,8 @@ class PostgresqlDatabase : public Database {
     if (PQstatus(connection_.get()) != CONNECTION_OK) fail();
   }
 
+  [[nodiscard]] std::string name() const override { return "PostgreSQL"; }
+
   std::vector<Values> execute(const std::string& sql, const Values& values) override {
     std::vector<const char*> parameters;
     for (const std::string& value : values) parameters.push_back(value.c_str());

@@ -30,6 +30,8 @@ class SqliteDatabase : public Database {
     sqlite3_busy_timeout(database_.get(), 5'000);  // the relay writes to the file, too
   }
 
+  [[nodiscard]] std::string name() const override { return "SQLite"; }
+
   std::vector<Values> execute(const std::string& sql, const Values& values) override {
     sqlite3_stmt* prepared = nullptr;
     check(sqlite3_prepare_v2(database_.get(), sql.c_str(), -1, &prepared, nullptr));

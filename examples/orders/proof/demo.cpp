@@ -48,7 +48,7 @@ void say_what_is_wrong(const char* what, const std::vector<std::string>& changes
 
 class Demo {
  public:
-  Demo(std::string config, std::string where);
+  Demo(std::string config, const std::string& where);
 
   void install();
   void an_order_is_placed();
@@ -61,7 +61,7 @@ class Demo {
  private:
   void run_command(const std::string& arguments) const;
   void ask(const std::string& line);
-  void kill();
+  void kill(const std::string& when);
   void start_again();
   std::size_t waiting();
   void wait_until_all_is_sent();
@@ -78,7 +78,7 @@ class Demo {
   std::size_t waited_at_kills_ = 0;  // changes
 };
 
-Demo::Demo(std::string config, std::string where)
+Demo::Demo(std::string config, const std::string& where)
     : config_path_(std::move(config)), config_(at::load_config(config_path_)), database_(shop::open_database(where)) {
   for (const auto& [name, broker] : config_.brokers) arrivals_.emplace_back(broker.get(), 0);
 }
@@ -86,8 +86,10 @@ Demo::Demo(std::string config, std::string where)
 void Demo::install() {
   std::ifstream schema(EXAMPLE_DIR "/schema.sql");
   database_->execute({std::istreambuf_iterator<char>(schema), {}});
-  say("The shop keeps its orders in a database. Its code writes rows, and knows nothing of messages:");
-  say("SQL triggers put each change into an outbox, in the shop's own transaction. They are made once, by");
+  say("A shop keeps its orders in " + database_->name() +
+      ". Its code only writes rows: SQL triggers put each change into an");
+  say("outbox, in the shop's own transaction, and a relay in the shop's process sends what was committed. Both are "
+      "made by");
   run_command("outbox install");
   run_command("capture install");
   shop_.emplace(config_path_);
@@ -100,21 +102,22 @@ void Demo::run_command(const std::string& arguments) const {
 }
 
 void Demo::an_order_is_placed() {
-  say("\n1. An order is placed: one INSERT, and COMMIT. It arrives.");
+  say("\n1. An order is placed: INSERT, COMMIT. It arrives at both brokers.");
   ask("place 1 alice 30");
   ++orders_tried_;
   wait_until_all_is_sent();
   read_back();
   for (const auto& [broker, arrived] : arrivals_) {
-    detail(proof::title_of(*broker) + ": " + (arrived.empty() ? "nothing!" : arrived.front().body));
+    detail(proof::title_of(*broker) + ":");
+    for (const proof::Arrival& message : arrived) detail("  " + message.body);
   }
 }
 
 void Demo::an_order_is_rolled_back() {
-  say("\n2. An order is inserted, and found to be too large: ROLLBACK. Nothing is sent.");
+  say("\n2. An order is inserted, and found to be too large: ROLLBACK. Nobody hears of an order that does not exist.");
   ask("place 2 mallory 5000");
   ++orders_tried_;
-  detail(std::to_string(waiting()) + " changes in the outbox");
+  detail("the outbox: " + std::to_string(waiting()) + " changes");
   std::vector<std::size_t> before;
   for (const auto& [broker, arrived] : arrivals_) before.push_back(arrived.size());
   read_back();
@@ -125,8 +128,7 @@ void Demo::an_order_is_rolled_back() {
 }
 
 void Demo::it_is_killed_while_orders_come_in() {
-  say("\n3. " + std::to_string(many) +
-      " orders come in, every tenth of them too large. In the middle the shop is killed.");
+  say("\n3. " + std::to_string(many) + " orders come in, every tenth of them too large. Meanwhile the shop is killed.");
   std::vector<std::string> lines;
   for (int i = 0; i < many; ++i) {
     const std::string customer = i % 10 == 9 ? " mallory 5000" : " customer" + std::to_string(i % 50) + " 30";
@@ -136,8 +138,7 @@ void Demo::it_is_killed_while_orders_come_in() {
   orders_tried_ += lines.size();
   std::size_t answered = 0;
   while (answered < killed_after && shop_->answer()) ++answered;
-  detail(std::to_string(answered) + " orders are answered");
-  kill();
+  kill("when it had answered " + std::to_string(answered));
   start_again();
   // What was not answered is asked again. One may have been committed all the same: then it is there already.
   for (; answered < lines.size(); ++answered) shop_->ask(lines[answered]);
@@ -146,12 +147,10 @@ void Demo::it_is_killed_while_orders_come_in() {
 }
 
 void Demo::it_is_killed_while_it_sends() {
-  say("\n4. One UPDATE pays all orders. The shop is killed when it has sent a part of the changes.");
-  const std::size_t before = waiting();
+  say("\n4. All orders are paid with one UPDATE. The shop is killed while it sends these changes.");
   ask("pay all");
-  std::size_t most = before;
-  for (std::size_t now = waiting(); now >= most && now > 0; now = waiting()) most = now;
-  kill();
+  for (std::size_t all = waiting(), now = all; now == all && now > 0;) now = waiting();  // until the first have left
+  kill("soon after");
   start_again();
   wait_until_all_is_sent();
   say_what_arrived();
@@ -163,12 +162,12 @@ bool Demo::settle() {
   const std::vector<proof::Order> rows = orders();
   say("\nWhat the brokers have, beside what the database has: " + std::to_string(rows.size()) + " of " +
       std::to_string(orders_tried_) + " orders, the others were rolled back");
-  std::printf("     %-28s %9s %7s %4s %15s %10s %12s\n", "", "committed", "arrived", "lost", "never committed",
-              "duplicates", "out of order");
+  std::printf("     %-28s %9s %7s %4s %15s %5s %12s\n", "", "committed", "arrived", "lost", "never committed", "twice",
+              "out of order");
   bool is_as_promised = true;
   for (const auto& [broker, arrived] : arrivals_) {
     const proof::Account account = proof::account_of(rows, arrived);
-    std::printf("     %-28s %9zu %7zu %4zu %15zu %10zu %12zu\n", proof::title_of(*broker).c_str(), account.committed,
+    std::printf("     %-28s %9zu %7zu %4zu %15zu %5zu %12zu\n", proof::title_of(*broker).c_str(), account.committed,
                 account.arrived, account.lost.size(), account.never_committed.size(), account.duplicates,
                 account.out_of_order.size());
     is_as_promised = is_as_promised && account.is_as_promised(waited_at_kills_) && rows.size() < orders_tried_;
@@ -178,25 +177,26 @@ bool Demo::settle() {
     say_what_is_wrong("out of order", account.out_of_order);
   }
   std::fflush(stdout);
-  say("     A duplicate has the id of the first copy, and can only be of the " + std::to_string(waited_at_kills_) +
-      " changes that were in the outbox when the shop was killed.");
-  say(is_as_promised ? "\nNothing was lost that was committed, and nothing was sent that was rolled back."
+  detail("Twice: sent again after a kill, with the same id, by which a consumer knows. It can only happen to the " +
+         std::to_string(waited_at_kills_));
+  detail("changes that were in the outbox when the shop was killed.");
+  say(is_as_promised ? "\nNothing that was committed was lost, and nothing that was rolled back was sent."
                      : "\nA PROMISE WAS BROKEN: see above.");
   return is_as_promised;
 }
 
 void Demo::ask(const std::string& line) { detail("> " + line + "\n     " + shop_->ask(line)); }
 
-void Demo::kill() {
+void Demo::kill(const std::string& when) {
   shop_->kill();
   const std::size_t left = waiting();
   waited_at_kills_ += left;
-  detail("kill -9: " + std::to_string(left) + " changes are committed, and still in the outbox");
+  detail("kill -9 " + when + ": " + std::to_string(left) + " committed changes are still in the outbox");
 }
 
 void Demo::start_again() {
   shop_.emplace(config_path_);
-  detail("started again");
+  detail("started again: it sends what the outbox holds, with the same ids as before");
 }
 
 /// Changes that not all brokers have confirmed yet.
@@ -230,8 +230,8 @@ void Demo::say_what_arrived() {
   for (const auto& [broker, arrived] : arrivals_) {
     const proof::Account account = proof::account_of(rows, arrived);
     detail(proof::title_of(*broker) + ": " + std::to_string(account.arrived) + " of " +
-           std::to_string(account.committed) + " changes, and " + std::to_string(account.duplicates) +
-           " duplicates so far");
+           std::to_string(account.committed) + " changes arrived, " + std::to_string(account.duplicates) +
+           " of them twice");
   }
 }
 
