@@ -86,10 +86,9 @@ Demo::Demo(std::string config, const std::string& where)
 void Demo::install() {
   std::ifstream schema(EXAMPLE_DIR "/schema.sql");
   database_->execute({std::istreambuf_iterator<char>(schema), {}});
-  say("A shop keeps its orders in " + database_->name() +
-      ". Its code only writes rows: SQL triggers put each change into an");
-  say("outbox, in the shop's own transaction, and a relay in the shop's process sends what was committed. Both are "
-      "made by");
+  say("A shop keeps its orders in " + database_->name() + ". Its code only writes rows. SQL triggers put each change");
+  say("into an outbox, in the shop's own transaction, and a relay in the shop's process sends what was committed.");
+  say("The outbox and the triggers are made by");
   run_command("outbox install");
   run_command("capture install");
   shop_.emplace(config_path_);

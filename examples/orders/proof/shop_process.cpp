@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -39,6 +40,9 @@ ShopProcess::ShopProcess(const std::string& config) {
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, its_input, STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, its_output, STDOUT_FILENO);
+  if (const char* const log = std::getenv("SHOP_LOG")) {
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0644);
+  }
   std::string program = SHOP_PROGRAM;
   std::string argument = config;
   const std::array<char*, 3> arguments{program.data(), argument.data(), nullptr};

@@ -11,7 +11,8 @@ namespace proof {
 
 class ShopProcess {
  public:
-  /// Starts it. Throws std::runtime_error.
+  /// Starts it. Its log goes to standard error, or to the file that the environment's SHOP_LOG names. Throws
+  /// std::runtime_error.
   explicit ShopProcess(const std::string& config);
   ~ShopProcess();  // kills it, if it still runs
   ShopProcess(const ShopProcess&) = delete;
