@@ -28,6 +28,7 @@ class SqliteDatabase : public Database {
  public:
   explicit SqliteDatabase(const std::string& path) : database_(opened(path)) {
     sqlite3_busy_timeout(database_.get(), 5'000);  // the relay writes to the file, too
+    execute("PRAGMA journal_mode = WAL", {});      // who reads need not wait for who writes
   }
 
   [[nodiscard]] std::string name() const override { return "SQLite"; }

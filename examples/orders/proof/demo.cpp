@@ -35,8 +35,8 @@ namespace {
 
 /// The orders that come in while the shop is killed. Every tenth is more than its customer may owe.
 constexpr int first_of_many = 100;
-constexpr int many = 400;
-constexpr int killed_after = 150;  // answers
+constexpr int many = 600;
+constexpr int killed_after = 200;  // answers
 
 void say(const std::string& text) { std::cout << text << std::endl; }
 void detail(const std::string& text) { say("     " + text); }
@@ -64,7 +64,8 @@ class Demo {
   void kill(const std::string& when);
   void start_again();
   std::size_t waiting();
-  void wait_until_all_is_sent();
+  void wait_until_waiting_are_fewer_than(std::size_t changes);
+  void wait_until_all_is_sent() { wait_until_waiting_are_fewer_than(1); }
   std::vector<proof::Order> orders();
   void read_back();
   void say_what_arrived();
@@ -148,8 +149,9 @@ void Demo::it_is_killed_while_orders_come_in() {
 void Demo::it_is_killed_while_it_sends() {
   say("\n4. All orders are paid with one UPDATE. The shop is killed while it sends these changes.");
   ask("pay all");
-  for (std::size_t all = waiting(), now = all; now == all && now > 0;) now = waiting();  // until the first have left
-  kill("soon after");
+  const std::size_t all = orders().size();
+  wait_until_waiting_are_fewer_than(all);
+  kill("when it has sent some");
   start_again();
   wait_until_all_is_sent();
   say_what_arrived();
@@ -203,11 +205,13 @@ std::size_t Demo::waiting() {
   return std::stoul(database_->execute("SELECT count(*) FROM action_triggers_outbox").front().front());
 }
 
-void Demo::wait_until_all_is_sent() {
+void Demo::wait_until_waiting_are_fewer_than(std::size_t changes) {
   const auto deadline = std::chrono::steady_clock::now() + 60s;
-  while (waiting() > 0) {
-    if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("the outbox is not empty after a minute");
-    std::this_thread::sleep_for(10ms);
+  for (std::size_t now = waiting(); now >= changes; now = waiting()) {
+    if (std::chrono::steady_clock::now() > deadline) {
+      throw std::runtime_error(std::to_string(now) + " changes are still in the outbox after a minute");
+    }
+    std::this_thread::sleep_for(1ms);
   }
 }
 
