@@ -6,6 +6,7 @@
 //
 // Ends with status 1 if a promise was broken.
 #include <action_triggers/config.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -37,6 +38,10 @@ namespace {
 constexpr int first_of_many = 100;
 constexpr int many = 600;
 constexpr int killed_after = 200;  // answers
+
+/// Changes that a relay may have under way at once: two batches (see brokers.json) to each broker are in flight, and
+/// what both have confirmed leaves the outbox in batches, too.
+constexpr std::size_t most_under_way = 200;
 
 void say(const std::string& text) { std::cout << text << std::endl; }
 void detail(const std::string& text) { say("     " + text); }
@@ -76,12 +81,13 @@ class Demo {
   std::optional<proof::ShopProcess> shop_;
   std::vector<std::pair<const at::BrokerConfig*, std::vector<proof::Arrival>>> arrivals_;
   std::size_t orders_tried_ = 0;
-  std::size_t waited_at_kills_ = 0;  // changes
+  std::size_t under_way_at_kills_ = 0;  // changes, at most
 };
 
 Demo::Demo(std::string config, const std::string& where)
     : config_path_(std::move(config)), config_(at::load_config(config_path_)), database_(shop::open_database(where)) {
-  for (const auto& [name, broker] : config_.brokers) arrivals_.emplace_back(broker.get(), 0);
+  for (const auto& [name, broker] : config_.brokers)
+    arrivals_.emplace_back(broker.get(), std::vector<proof::Arrival>());
 }
 
 void Demo::install() {
@@ -151,7 +157,7 @@ void Demo::it_is_killed_while_it_sends() {
   ask("pay all");
   const std::size_t all = orders().size();
   wait_until_waiting_are_fewer_than(all);
-  kill("when it has sent some");
+  kill("when some are sent");
   start_again();
   wait_until_all_is_sent();
   say_what_arrived();
@@ -171,16 +177,15 @@ bool Demo::settle() {
     std::printf("     %-28s %9zu %7zu %4zu %15zu %5zu %12zu\n", proof::title_of(*broker).c_str(), account.committed,
                 account.arrived, account.lost.size(), account.never_committed.size(), account.duplicates,
                 account.out_of_order.size());
-    is_as_promised = is_as_promised && account.is_as_promised(waited_at_kills_) && rows.size() < orders_tried_;
+    is_as_promised = is_as_promised && account.is_as_promised(under_way_at_kills_) && rows.size() < orders_tried_;
     say_what_is_wrong("lost", account.lost);
     say_what_is_wrong("never committed", account.never_committed);
     say_what_is_wrong("arrived under two ids", account.told_twice);
     say_what_is_wrong("out of order", account.out_of_order);
   }
   std::fflush(stdout);
-  detail("Twice: sent again after a kill, with the same id, by which a consumer knows. It can only happen to the " +
-         std::to_string(waited_at_kills_));
-  detail("changes that were in the outbox when the shop was killed.");
+  detail("Twice: sent again after a kill, with the same id, by which a consumer knows.");
+  detail("It may happen to what was under way then: to " + std::to_string(under_way_at_kills_) + " changes at most.");
   say(is_as_promised ? "\nNothing that was committed was lost, and nothing that was rolled back was sent."
                      : "\nA PROMISE WAS BROKEN: see above.");
   return is_as_promised;
@@ -191,7 +196,7 @@ void Demo::ask(const std::string& line) { detail("> " + line + "\n     " + shop_
 void Demo::kill(const std::string& when) {
   shop_->kill();
   const std::size_t left = waiting();
-  waited_at_kills_ += left;
+  under_way_at_kills_ += std::min(left, most_under_way);
   detail("kill -9 " + when + ": " + std::to_string(left) + " committed changes are still in the outbox");
 }
 
