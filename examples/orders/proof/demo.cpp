@@ -65,7 +65,7 @@ class Demo {
 
  private:
   void run_command(const std::string& arguments) const;
-  void ask(const std::string& line);
+  void ask(const std::string& line, const std::string& expected);
   void kill(const std::string& when);
   void start_again();
   std::size_t waiting();
@@ -109,7 +109,7 @@ void Demo::run_command(const std::string& arguments) const {
 
 void Demo::an_order_is_placed() {
   say("\n1. An order is placed: INSERT, COMMIT. It arrives at both brokers.");
-  ask("place 1 alice 30");
+  ask("place 1 alice 30", "order 1 is placed");
   ++orders_tried_;
   wait_until_all_is_sent();
   read_back();
@@ -121,7 +121,7 @@ void Demo::an_order_is_placed() {
 
 void Demo::an_order_is_rolled_back() {
   say("\n2. An order is inserted, and found to be too large: ROLLBACK. Nobody hears of an order that does not exist.");
-  ask("place 2 mallory 5000");
+  ask("place 2 mallory 5000", "rolled back");
   ++orders_tried_;
   detail("the outbox: " + std::to_string(waiting()) + " changes");
   std::vector<std::size_t> before;
@@ -154,8 +154,8 @@ void Demo::it_is_killed_while_orders_come_in() {
 
 void Demo::it_is_killed_while_it_sends() {
   say("\n4. All orders are paid with one UPDATE. The shop is killed while it sends these changes.");
-  ask("pay all");
   const std::size_t all = orders().size();
+  ask("pay all", std::to_string(all) + " orders are paid");
   wait_until_waiting_are_fewer_than(all);
   kill("when some are sent");
   start_again();
@@ -191,7 +191,13 @@ bool Demo::settle() {
   return is_as_promised;
 }
 
-void Demo::ask(const std::string& line) { detail("> " + line + "\n     " + shop_->ask(line)); }
+/// `expected`: how the answer begins.
+void Demo::ask(const std::string& line, const std::string& expected) {
+  detail("> " + line);
+  const std::string answer = shop_->ask(line);
+  detail(answer);
+  if (answer.rfind(expected, 0) != 0) throw std::runtime_error("the answer should have been: " + expected);
+}
 
 void Demo::kill(const std::string& when) {
   shop_->kill();
