@@ -5,8 +5,8 @@
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
-demo:  ## the orders example on a real Kafka and a real RabbitMQ (EMBEDDED=1: without servers)
-	@scripts/demo $(if $(filter-out 0,$(EMBEDDED)),--embedded)
+demo:  ## the orders example on a real Kafka and a real RabbitMQ (DB=postgresql: and PostgreSQL, EMBEDDED=1: without servers)
+	@scripts/demo $(if $(DB),--db $(DB)) $(if $(filter-out 0,$(EMBEDDED)),--embedded)
 
 test:  ## every test, on real servers
 	@scripts/test

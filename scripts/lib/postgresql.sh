@@ -18,7 +18,7 @@ unprivileged=()
 if [ "$(id -u)" = 0 ]; then unprivileged=(setpriv --reuid=postgres --regid=postgres --clear-groups); fi
 
 check_postgresql() {
-  if [ ! -x "$(postgresql_bin)/initdb" ]; then fail "PostgreSQL is not installed: run scripts/setup test"; fi
+  if [ ! -x "$(postgresql_bin)/initdb" ]; then fail "PostgreSQL is not installed: run scripts/setup postgresql"; fi
 }
 
 # Makes the folder $run/SERVER/data for that user: elsewhere, if $run is where only root may look.

@@ -20,6 +20,7 @@ import tempfile
 # The test of this build that runs the command, or how else it is run.
 RUN_BY_CI = {
     "make demo": "test demo",
+    "make demo DB=postgresql": "test demo.postgresql",
     "make demo EMBEDDED=1": "test demo.embedded",
     "make test": ".ci/run",
     "make bench": "a small run of each of its programs in scripts/test, by hand for the table",

@@ -1,0 +1,6 @@
+CREATE TABLE orders (
+  id INTEGER PRIMARY KEY,
+  customer TEXT NOT NULL,
+  total INTEGER NOT NULL,
+  state TEXT NOT NULL
+)
