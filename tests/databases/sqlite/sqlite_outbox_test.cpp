@@ -205,6 +205,44 @@ TEST_F(SqliteOutboxTest, TakesOverATransactionThatIsOpen) {
   EXPECT_THAT(written(), ElementsAre("kept"));
 }
 
+TEST_F(SqliteOutboxTest, BeginsTheNextOne) {
+  SqliteTransaction transaction(make(), application().get());
+  EXPECT_THROW(transaction.begin(), std::logic_error);
+  transaction.fire("orders", "first");
+  transaction.commit();
+  transaction.begin();
+  EXPECT_EQ(sqlite3_get_autocommit(application().get()), 0);
+  EXPECT_EQ(transaction.size(), 0U);
+  for (const char* body : {"undone", "undone, too"}) transaction.fire("orders", body);
+  transaction.rollback();
+  for (int turn = 2; turn < 4; ++turn) {
+    transaction.begin();
+    for (const char* part : {"a", "b"}) transaction.fire("orders", std::to_string(turn) + part);
+    transaction.commit();
+  }
+  application().execute("BEGIN");
+  transaction.begin();  // takes it over
+  transaction.fire("orders", "last");
+  transaction.commit();
+  EXPECT_EQ(sqlite3_get_autocommit(application().get()), 1);
+  EXPECT_THAT(written(), ElementsAre("first", "2a", "2b", "3a", "3b", "last"));
+}
+
+TEST_F(SqliteOutboxTest, BeginsTheNextOneUnlessItIsBusy) {
+  SqliteTransaction transaction(make(), application().get());
+  transaction.commit();
+  sqlite3_busy_timeout(application().get(), 1);
+  const SqliteSession other(database_.config.path);
+  other.execute("BEGIN IMMEDIATE");
+  EXPECT_THROW(transaction.begin(), SqliteBusy);
+  EXPECT_THROW(transaction.commit(), std::logic_error);
+  other.execute("COMMIT");
+  transaction.begin();
+  transaction.fire("orders", "kept");
+  transaction.commit();
+  EXPECT_THAT(written(), ElementsAre("kept"));
+}
+
 TEST_F(SqliteOutboxTest, LeavesTheCommitToAnotherLayer) {
   SqliteOutbox& outbox = make();
   application().execute("BEGIN");
