@@ -7,6 +7,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "action_triggers/config.hpp"
@@ -42,7 +43,7 @@ class SqliteOutboxTest : public ::testing::Test {
     return parse_config(R"({"brokers": {"orders": {"broker_type": "memory"}, "mails": {"broker_type": "memory"}},
       "triggers": {"paid": {"events": ["order.paid"], "targets": ["mails"]}},
       "outbox": {"type": "sqlite", "path": ")" +
-                            path + R"(", "relay": )" + (relay ? "true" : "false") + "}}",
+                            path + R"(", "relay": )" + (relay ? "true" : "false") + poll_ + "}}",
                         registry_);
   }
   /// Without a relay rows stay where tests see them.
@@ -58,6 +59,7 @@ class SqliteOutboxTest : public ::testing::Test {
   }
 
   SqliteDatabase database_;
+  std::string poll_;  // with a comma before it
   const std::shared_ptr<InMemoryBroker> broker_ = std::make_shared<InMemoryBroker>();
   BrokerRegistry registry_ = BrokerRegistry::builtin();
   std::optional<TriggerDispatcher> dispatcher_;
@@ -119,6 +121,17 @@ TEST_F(SqliteOutboxTest, SendsWhatOthersInsert) {
   outbox.committed();
   ASSERT_TRUE(outbox.wait_until_empty(1min));
   EXPECT_THAT(arrived("mails"), ElementsAre(R"({"id":7})"));
+}
+
+TEST_F(SqliteOutboxTest, ReadsWhenItSeesThatOthersHaveCommitted) {
+  poll_ = R"(, "poll_ms": [60000, 60000])";  // so not because it is time to read
+  ASSERT_TRUE(make(true).wait_until_empty(1min));
+  for (std::size_t count = 1; count <= 3; ++count) {
+    application().insert("orders", "one");
+    const auto deadline = std::chrono::steady_clock::now() + 30s;
+    while (arrived("orders").size() < count && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    ASSERT_EQ(arrived("orders").size(), count);
+  }
 }
 
 TEST_F(SqliteOutboxTest, WhatIsLeftIsSentAfterTheNextStart) {
