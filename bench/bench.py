@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Measures action_triggers beside the raw client libraries and other clients, and writes docs/performance.md's table.
 
-machine.py says on what, measure.py, bursts.py, costs.py, triggers.py, scopes.py and neighbours.py run the programs, goals.py
-says what is to be reached, report.py draws. Run it through scripts/bench, which builds the programs and starts the servers.
+machine.py says on what, measure.py, bursts.py, costs.py, triggers.py, scopes.py, neighbours.py and outbox.py run the
+programs, goals.py says what is to be reached, report.py draws. Run it through scripts/bench, which builds the programs
+and starts the servers.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import costs
 import machine
 import measure
 import neighbours
+import outbox
 import report
 import scopes
 import triggers
@@ -42,6 +44,7 @@ def parts_of(bench, options):
              "bursts": lambda: bursts.run(bench, options.large), "costs": lambda: costs.run(bench),
              "triggers": lambda: triggers.run(bench, options.event_ruler), "scopes": lambda: scopes.run(bench),
              "neighbours": lambda: neighbours.run(bench),
+             "outbox": lambda: outbox.run(bench),
              "curves": lambda: (bench.curves(), bench.in_flight())}
     unknown = sorted(set(options.only or []) - set(parts))
     if unknown:
@@ -49,6 +52,7 @@ def parts_of(bench, options):
     missing = {"three-nodes"} if not options.three_nodes else set()
     missing |= {"peers"} if not options.peers else set()
     missing |= set(parts) - WITHOUT_SERVERS if not bench.kafka else set()
+    missing |= {"outbox"} if not bench.postgresql else set()
     return {name: part for name, part in parts.items()
             if name not in missing and (not options.only or name in options.only)}
 
@@ -92,10 +96,23 @@ def main():
         report.draw(bench.rows, bench.raw, measure.ROOT / "build/bench/plots")
         measure.say("plots: build/bench/plots")
     if options.write:
-        folder = measure.ROOT / "docs/performance"
-        report.draw(bench.rows, bench.raw, folder)
-        (folder / "results.json").write_text(json.dumps(result) + "\n", encoding="utf-8")
-        report.write_page(measure.ROOT / "docs/performance.md", text)
+        write(options, bench, here, result)
+
+
+def write(options, bench, here, result):
+    """The page has the outbox's table in a place of its own: it can be measured alone."""
+    page = measure.ROOT / "docs/performance.md"
+    on_machine = machine.text(here, options.slow, options.quick)
+    of_outbox = [row for row in bench.rows if row["section"] == outbox.SECTION]
+    if of_outbox:
+        report.write_page(page, on_machine + "\n" + report.table(of_outbox), outbox.MARK)
+    if options.only:
+        return
+    folder = page.parent / "performance"
+    report.draw(bench.rows, bench.raw, folder)
+    (folder / "results.json").write_text(json.dumps(result) + "\n", encoding="utf-8")
+    others = [row for row in bench.rows if row["section"] != outbox.SECTION]
+    report.write_page(page, report.page(on_machine, others))
 
 
 if __name__ == "__main__":

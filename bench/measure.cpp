@@ -32,6 +32,7 @@ Options parse(int argc, char** argv, const std::string& what, const Works& works
       ->check(CLI::IsMember({"kafka", "rabbitmq", "none"}));
   app.add_option("--broker", options.broker, "HOST:PORT, or mock: librdkafka's mock cluster in this process");
   app.add_option("--destination", options.destination, "topic or queue, which exists");
+  app.add_option("--database", options.database, "libpq's connection string, or SQLite's file");
   app.add_option("--count", options.count);
   app.add_option("--size", options.size, "bytes of a body");
   app.add_option("--threads", options.threads, "that fire");
@@ -42,6 +43,8 @@ Options parse(int argc, char** argv, const std::string& what, const Works& works
   app.add_flag("!--no-id", options.with_id, "Kafka: no header with the message's id");
   app.add_flag("--own-poll", options.own_poll, "raw librdkafka: no second thread that polls");
   app.add_option("--seconds", options.seconds, "how long, where no count ends it");
+  app.add_option("--messages", options.messages, "of a transaction");
+  app.add_option("--pause-ms", options.pause_ms, "between two commits that are timed, on average");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

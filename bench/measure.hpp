@@ -20,6 +20,7 @@ struct Options {
   std::string broker_type;  ///< Only where the program has a choice.
   std::string broker;       ///< HOST:PORT, or "mock" for librdkafka's mock cluster in this process.
   std::string destination;  ///< Topic or queue.
+  std::string database;     ///< libpq's connection string, or SQLite's file.
   std::size_t count = 100'000;
   std::size_t size = 256;  ///< Bytes of a body.
   std::size_t threads = 1;
@@ -30,6 +31,8 @@ struct Options {
   bool with_id = true;        ///< Kafka: the message's id as a header.
   bool own_poll = false;      ///< Raw librdkafka: the thread that produces polls too.
   double seconds = 10;        ///< How long, for works that have no count.
+  std::size_t messages = 1;   ///< Of a transaction.
+  int pause_ms = 40;          ///< Between two commits that are timed, on average.
 
   [[nodiscard]] std::string host() const { return broker.substr(0, broker.rfind(':')); }
   [[nodiscard]] int port() const { return std::stoi(broker.substr(broker.rfind(':') + 1)); }

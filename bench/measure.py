@@ -3,7 +3,7 @@
 
 Every ratio is ours divided by theirs: the same work, on the same servers, in alternating runs (A B A B …), medians. What
 theirs can do in two ways is measured in both, and the better one counts. bursts.py, costs.py, triggers.py, scopes.py
-and neighbours.py measure the rest.
+neighbours.py and outbox.py measure the rest.
 """
 
 import json
@@ -24,6 +24,7 @@ PROGRAMS = ROOT / "build/bench/bench"
 OURS = "action_triggers_bench_ours"
 RAW_KAFKA = "action_triggers_bench_raw_kafka"
 RAW_RABBITMQ = "action_triggers_bench_raw_rabbitmq"
+COMMAND = PROGRAMS.parent / "src/cli/action-triggers"
 
 
 def say(text):
@@ -119,7 +120,8 @@ class Bench:
         self.rows = []  # the table: section, work, measure, ours, theirs, ratio, goal, and by how much runs differ
         self.raw = {}  # every run's numbers
         self.rabbitmq = rabbitmq()
-        self.kafka = os.environ.get("AT_KAFKA_BOOTSTRAP")  # both: None without servers
+        self.kafka = os.environ.get("AT_KAFKA_BOOTSTRAP")
+        self.postgresql = os.environ.get("AT_POSTGRESQL_CONNINFO")  # all of them: None without servers
 
     def count(self, number):
         return max(number // self.scale, 200)

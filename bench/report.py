@@ -84,8 +84,8 @@ def draw(rows, raw, folder):
     figure.savefig(folder / "ratios.svg", metadata={"Date": None})
 
 
-def write_page(page, text):
-    """Puts the table between the page's marks."""
-    before, rest = page.read_text(encoding="utf-8").split("<!-- results -->\n")
-    after = rest.split("<!-- end -->")[1]
-    page.write_text(f"{before}<!-- results -->\n{text}<!-- end -->{after}", encoding="utf-8")
+def write_page(page, text, mark="results"):
+    """Puts the text between the page's marks of that name."""
+    before, rest = page.read_text(encoding="utf-8").split(f"<!-- {mark} -->\n")
+    after = rest.split("<!-- end -->", 1)[1]
+    page.write_text(f"{before}<!-- {mark} -->\n{text}<!-- end -->{after}", encoding="utf-8")

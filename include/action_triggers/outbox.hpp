@@ -121,6 +121,8 @@ class ACTION_TRIGGERS_EXPORT OutboxTransaction : public PayloadOverloads<OutboxT
   void keep(std::size_t count) noexcept;
 
  private:
+  detail::NewRow& add(detail::NewRow&& row);
+
   Outbox& outbox_;
   std::vector<detail::NewRow> rows_;
 };

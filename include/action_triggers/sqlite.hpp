@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 
@@ -24,7 +25,7 @@ class TriggerDispatcher;
 
 namespace detail {
 class ApplicationTransaction;
-}
+}  // namespace detail
 
 /// The outbox of a dispatcher whose configuration has `"outbox": {"type": "sqlite", "path": …}`. The relay has a
 /// connection of its own.
@@ -50,6 +51,8 @@ class ACTION_TRIGGERS_EXPORT SqliteBusy : public std::runtime_error {
 ///     transaction.emit("order.paid", json);
 ///     transaction.commit();
 ///
+/// It keeps what it has prepared: a thread that commits again and again has one for its connection, and calls begin().
+///
 /// Threads: one at a time, as the connection. The outbox and the connection must outlive it.
 class ACTION_TRIGGERS_EXPORT SqliteTransaction : public OutboxTransaction {
  public:
@@ -63,6 +66,8 @@ class ACTION_TRIGGERS_EXPORT SqliteTransaction : public OutboxTransaction {
   /// rollback(), if it was not committed.
   ~SqliteTransaction();
 
+  /// Begins the next one, as the constructor would. Throws as that, and std::logic_error if the last one has not ended.
+  void begin();
   /// Writes the messages and commits. Throws SqliteBusy if it could not commit yet, std::runtime_error if SQLite has
   /// rolled back (a full disk, say) or the transaction was ended by other means; nothing is sent then.
   void commit();
@@ -90,10 +95,15 @@ class ACTION_TRIGGERS_EXPORT SqliteTransaction : public OutboxTransaction {
   void release(const Savepoint& savepoint);
 
  private:
+  class Statements;
+
   void write_messages();
+  void insert(const detail::NewRow& row);
+  void insert_as_one(std::span<const detail::NewRow> rows);
   void end() noexcept;
 
   const std::unique_ptr<detail::ApplicationTransaction> transaction_;
+  const std::unique_ptr<Statements> statements_;
   std::size_t written_ = 0;  // messages that the table has, after a commit() that found it busy
 };
 

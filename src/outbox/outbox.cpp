@@ -88,13 +88,13 @@ class Outbox::Impl final : public detail::Companion {
 
  private:
   [[nodiscard]] bool is_in_child() const noexcept { return process_ != detail::fork_generation(); }
-  static detail::NewRow new_row(const std::string& target, const Message& message) {
+  static detail::NewRow new_row(std::string target, const Message& message) {
     std::string id = message.id;
     if (id.empty()) {
       id.resize(detail::MessageId::text_size);
       detail::next_message_id(detail::coarse_unix_ms()).write_text(id.data());
     }
-    return detail::to_row(target, message, id);
+    return detail::to_row(std::move(target), message, std::move(id));
   }
 
   const std::uint32_t process_;  // fork_generation() of the process that made this
@@ -150,22 +150,29 @@ const detail::OutboxConfig& Outbox::config() const noexcept { return *impl_->con
 OutboxTransaction::OutboxTransaction(Outbox& outbox) : outbox_(outbox) {}
 OutboxTransaction::~OutboxTransaction() = default;
 
+detail::NewRow& OutboxTransaction::add(detail::NewRow&& row) {
+  if (rows_.empty()) rows_.reserve(8);  // a row that moves costs as much as a short one that is made
+  return rows_.emplace_back(std::move(row));
+}
+
 std::string OutboxTransaction::fire(std::string_view destination, const Message& message) {
-  rows_.push_back(outbox_.impl_->row_of(destination, message));
-  return *rows_.back().message_id;
+  return *add(outbox_.impl_->row_of(destination, message)).message_id;
 }
 
 std::string OutboxTransaction::fire(std::string_view destination, std::string_view body) {
-  return fire(destination, Message{.body = body});
+  detail::NewRow& row = add(outbox_.impl_->row_of(destination, Message()));
+  row.body = body;  // copied once only
+  return *row.message_id;
 }
 
 std::string OutboxTransaction::emit(std::string_view event, const Message& message) {
-  rows_.push_back(Outbox::Impl::event_row_of(event, message));
-  return *rows_.back().message_id;
+  return *add(Outbox::Impl::event_row_of(event, message)).message_id;
 }
 
 std::string OutboxTransaction::emit(std::string_view event, std::string_view payload) {
-  return emit(event, Message{.body = payload});
+  detail::NewRow& row = add(Outbox::Impl::event_row_of(event, Message()));
+  row.body = payload;
+  return *row.message_id;
 }
 
 std::size_t OutboxTransaction::size() const noexcept { return rows_.size(); }

@@ -98,9 +98,9 @@ class OutboxStore {
   /// Moves rows to the dead letters, or copies them for one target and sets `done`: in one transaction.
   virtual void bury(std::int32_t shard, std::span<const DeadRow> rows) = 0;
 
-  /// Sleeps until another process may have committed, `wake_fd` becomes readable or `timeout` is over. A database that
-  /// tells nobody sleeps as long as it may.
-  virtual void wait(int wake_fd, std::chrono::milliseconds timeout) = 0;
+  /// Sleeps until another process may have committed (then true), `wake_fd` becomes readable or `timeout` is over. A
+  /// database that tells nobody sleeps as long as it may.
+  virtual bool wait(int wake_fd, std::chrono::milliseconds timeout) = 0;
 };
 
 }  // namespace action_triggers::detail

@@ -175,7 +175,8 @@ void Relay::sleep_until(TimePoint until) {
   const auto timeout = std::clamp<std::chrono::milliseconds>(left, std::chrono::milliseconds::zero(), longest_sleep);
   if (now_.last_error.empty()) {
     try {
-      return store_->wait(box_->wake_up.fd(), timeout);
+      if (store_->wait(box_->wake_up.fd(), timeout)) has_committed_.store(true, std::memory_order_release);
+      return;
     } catch (const StoreError& error) {
       now_.last_error = error.what();
       log(LogLevel::error, "the outbox's database: " + now_.last_error);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "config/json_text.hpp"
 #include "config/suggestion.hpp"
 #include "triggers/json_escape.hpp"
 
@@ -32,11 +33,24 @@ void append_json_string(std::string& to, std::string_view text, const std::strin
   to += '"';
 }
 
+bool is_utf8(std::string_view text) {
+  unsigned char all = 0;
+  for (const char c : text) all |= static_cast<unsigned char>(c);
+  std::size_t at = all < 0x80 ? text.size() : 0;  // most are ASCII
+  while (at < text.size()) {
+    const std::size_t length = utf8_length(text.substr(at, 4));
+    if (length == 0) return false;
+    at += length;
+  }
+  return true;
+}
+
 /// A text with a column of its own.
-void check_text(std::string_view text, const std::string& what) {
-  std::string scratch;
-  if (append_escaped(scratch, text) != std::string_view::npos) refuse_bytes(what);
-  if (text.find('\0') != std::string_view::npos) throw RowError(what + " must not have a NUL character.");
+void check_text(std::string_view text, std::string_view what) {
+  if (!is_utf8(text)) refuse_bytes(std::string(what));
+  if (text.find('\0') != std::string_view::npos) {
+    throw RowError(std::string(what) + " must not have a NUL character.");
+  }
 }
 
 bool is_list(const std::string& value) {
@@ -160,14 +174,14 @@ bool may_be_in_list(const Value& item) {
 
 }  // namespace
 
-NewRow to_row(std::string_view target, const Message& message, std::string_view id) {
+NewRow to_row(std::string target, const Message& message, std::string id) {
   check_text(target, "The target");
   check_text(id, "The id");
   check_text(message.content_type, "The content type");
-  NewRow row{.target = std::string(target),
+  NewRow row{.target = std::move(target),
              .body = message.body,
              .key = std::nullopt,
-             .message_id = std::string(id),
+             .message_id = std::move(id),
              .content_type = std::nullopt,
              .headers = std::nullopt,
              .properties = std::nullopt};

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: MIT
 """What the benchmarks make of the numbers that they are given. Nothing is measured."""
 
+import json
 import os
 import pathlib
 import sys
 import tempfile
+import types
 import unittest
 
 sys.dont_write_bytecode = True
@@ -13,9 +15,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
 os.environ.update({"AT_RABBITMQ_HOST": "localhost", "AT_RABBITMQ_PORT": "1", "AT_KAFKA_BOOTSTRAP": "localhost:2"})
 
 import baseline  # noqa: E402
+import bench  # noqa: E402
 import counts  # noqa: E402
 import machine  # noqa: E402
 import measure  # noqa: E402
+import outbox  # noqa: E402
 import report  # noqa: E402
 from goals import HIGHER, LOWER  # noqa: E402
 
@@ -23,10 +27,10 @@ RATIO = ("Kafka, confirmed, one node", "messages/s")  # ≥ 1.1
 FIGURE = ("Kafka, idle dispatcher", "% CPU")  # ≤ 0.1
 
 
-def row(title, ours, theirs=None):
-    bench = measure.Bench(quick=True)
-    bench.row(*title, ours, theirs)
-    return bench.rows[0]
+def row(title, ours, theirs=None, **details):
+    subject = measure.Bench(quick=True)
+    subject.row(*title, ours, theirs, **details)
+    return subject.rows[0]
 
 
 class Spread(unittest.TestCase):
@@ -94,6 +98,21 @@ class Page(unittest.TestCase):
         self.assertLess(text.index(RATIO[0]), text.index("**Costs**"))
         self.assertLess(text.index("**Costs**"), text.index(FIGURE[0]))
 
+    def test_is_written_between_the_marks_of_its_name_only(self):
+        with tempfile.TemporaryDirectory() as folder:
+            page = pathlib.Path(folder) / "page.md"
+            page.write_text("a\n<!-- results -->\nold\n<!-- end -->\nb\n<!-- outbox -->\nold\n<!-- end -->\nc\n",
+                            encoding="utf-8")
+            report.write_page(page, "one\n")
+            report.write_page(page, "two\n", outbox.MARK)
+            self.assertEqual(page.read_text(encoding="utf-8"),
+                             "a\n<!-- results -->\none\n<!-- end -->\nb\n<!-- outbox -->\ntwo\n<!-- end -->\nc\n")
+
+    def test_of_the_repository_has_a_place_for_each_table(self):
+        text = (measure.ROOT / "docs/performance.md").read_text(encoding="utf-8")
+        for mark in ("results", outbox.MARK):
+            self.assertRegex(text, f"<!-- {mark} -->\n[^!]*<!-- end -->")
+
     def test_machine_says_what_figures_depend_on(self):
         found = {"processor": "P", "cores": 2, "system": "S", "caches": ["L1 data 48 KiB"], "idle_before": 0.975,
                  "latency_64_mib_ns": 123.4, "latency_1_mib_ns": 5.67}
@@ -110,6 +129,30 @@ class Page(unittest.TestCase):
 
     def test_caches_are_those_that_the_kernel_names(self):
         self.assertEqual(machine.caches(pathlib.Path("/nowhere")), [])
+
+
+class Outbox(unittest.TestCase):
+    def test_rate_is_of_the_rows_that_have_left(self):
+        self.assertEqual(outbox.rate(1_000, 400, 12), {"rows": 600, "seconds": 12, "per_second": 50})
+
+    def test_configuration_has_the_one_destination_and_the_outbox(self):
+        text = outbox.configuration({"broker_type": "kafka"}, {"type": "sqlite", "path": "shop.db"})
+        self.assertEqual(json.loads(text), {"brokers": {"bench": {"broker_type": "kafka"}},
+                                            "outbox": {"type": "sqlite", "path": "shop.db"}})
+
+    def test_rows_have_goals_of_their_own_side(self):
+        insert = row(("SQLite, a transaction of one message ÷ by hand", "µs"), [22, 22], [20, 20])
+        self.assertEqual(report.reached(insert), "yes")  # 1.1
+        relayed = row(("PostgreSQL → Kafka, backlog of {count:,}", "rows/s"), [49_000, 49_500], count=1_000_000)
+        self.assertEqual(report.reached(relayed), "**no**")
+
+    def test_part_needs_a_database_beside_the_brokers(self):
+        options = types.SimpleNamespace(only=["outbox"], three_nodes=None, peers=None, large=False, event_ruler=False)
+        subject = measure.Bench(quick=True)
+        subject.postgresql = None
+        self.assertEqual(bench.parts_of(subject, options), {})
+        subject.postgresql = "postgresql://localhost"
+        self.assertEqual(list(bench.parts_of(subject, options)), ["outbox"])
 
 
 class Baseline(unittest.TestCase):

@@ -196,9 +196,10 @@ class MemoryOutboxStore final : public detail::OutboxStore {
     }
   }
 
-  void wait(int wake_fd, std::chrono::milliseconds timeout) override {
+  bool wait(int wake_fd, std::chrono::milliseconds timeout) override {
     pollfd descriptor{.fd = wake_fd, .events = POLLIN, .revents = 0};
     ::poll(&descriptor, 1, static_cast<int>(timeout.count()));
+    return false;
   }
 
  private:

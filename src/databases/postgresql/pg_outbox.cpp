@@ -14,6 +14,7 @@
 
 #include "action_triggers/postgresql.hpp"
 #include "databases/postgresql/pg_errors.hpp"
+#include "databases/postgresql/pg_inserts.hpp"
 #include "databases/postgresql/pg_tables.hpp"
 #include "databases/postgresql/pg_values.hpp"
 #include "databases/postgresql/postgresql_driver.hpp"
@@ -23,63 +24,17 @@ namespace action_triggers {
 namespace {
 
 using detail::NewRow;
-using detail::PgParams;
 using detail::PgResult;
-using detail::PgType;
 
 // Of one INSERT.
 constexpr std::size_t most_rows = 10'000;
 constexpr std::size_t most_bytes = 64U << 20;
-// With more, arrays are faster.
-constexpr std::size_t few = 4;
-constexpr const char* returning_transaction = " RETURNING pg_current_xact_id()::text";
 
 PgError error_of(const char* tried, const PGconn* connection, const PGresult* result) {
   const std::string sqlstate = detail::pg_sqlstate(result);
   const char* message = result == nullptr ? "" : PQresultErrorMessage(result);
   if (*message == '\0') message = PQerrorMessage(connection);
   return {detail::pg_error_text(tried, sqlstate, message), sqlstate};
-}
-
-constexpr std::array types_of_columns{PgType::text, PgType::bytes, PgType::bytes, PgType::text,
-                                      PgType::text, PgType::json,  PgType::json};
-
-std::array<const std::string*, 7> columns_of(const NewRow& row) {
-  const auto pointer = [](const std::optional<std::string>& text) { return text ? &*text : nullptr; };
-  return {&row.target,
-          &row.body,
-          pointer(row.key),
-          pointer(row.message_id),
-          pointer(row.content_type),
-          pointer(row.headers),
-          pointer(row.properties)};
-}
-
-/// For a few rows: what an application would write by hand, and as fast. Texts are taken for the client_encoding.
-std::string insert_of_few(const detail::OutboxConfig& config, std::size_t count) {
-  std::string statement = detail::pg_insert_statement(config);
-  for (std::size_t row = 1; row < count; ++row) {
-    statement += ", (";
-    for (std::size_t column = 1; column <= 7; ++column) {
-      statement += (column == 1 ? "$" : ", $") + std::to_string(7 * row + column);
-    }
-    statement += ")";
-  }
-  return statement + returning_transaction;
-}
-
-/// Texts travel as bytes, whatever the connection's client_encoding is.
-std::string insert_of_many(const detail::OutboxConfig& config) {
-  const auto text = [](const std::string& column) { return "convert_from(" + column + ", 'UTF8')"; };
-  const std::string columns = " (" + std::string(detail::new_row_columns) + ")";
-  return "INSERT INTO " + detail::PgTables(config).outbox + columns + " SELECT " + text("target") + ", body, key, " +
-         text("message_id") + ", " + text("content_type") + ", " + text("headers") + "::json, " + text("properties") +
-         "::json FROM unnest($1, $2, $3, $4, $5, $6, $7) AS message" + columns + returning_transaction;
-}
-
-bool takes_utf8(const PGconn* connection) {
-  static const int utf8 = pg_char_to_encoding("UTF8");
-  return PQclientEncoding(connection) == utf8;
 }
 
 std::string savepoint_name(std::uint64_t number) { return "action_triggers_" + std::to_string(number); }
@@ -151,6 +106,7 @@ PgTransaction::~PgTransaction() { rollback(); }
 void PgTransaction::begin() {
   switch (PQtransactionStatus(connection_)) {
     case PQTRANS_IDLE:
+      detail::PgInserts::of(connection_).prepare();
       execute("BEGIN", "beginning a transaction");
       break;
     case PQTRANS_INTRANS:
@@ -191,26 +147,8 @@ void PgTransaction::write_messages() {
 }
 
 void PgTransaction::write_messages(std::size_t from, std::size_t to) {
-  const std::span<const NewRow> all = std::span(rows()).subspan(from, to - from);
-  PgParams params;
-  std::string statement;
-  if (all.size() <= few && takes_utf8(connection_)) {
-    for (const NewRow& row : all) {
-      const auto values = columns_of(row);
-      for (std::size_t i = 0; i < values.size(); ++i) params.add(values[i], types_of_columns[i]);
-    }
-    statement = insert_of_few(config(), all.size());
-  } else {
-    std::array<std::vector<const std::string*>, 7> columns;
-    for (const NewRow& row : all) {
-      const auto values = columns_of(row);
-      for (std::size_t i = 0; i < values.size(); ++i) columns[i].push_back(values[i]);
-    }
-    for (const auto& column : columns) params.add_array(column, PgType::bytes);
-    statement = insert_of_many(config());
-  }
-  const PgResult result(PQexecParams(connection_, statement.c_str(), params.size(), params.types(), params.values(),
-                                     params.lengths(), params.formats(), 0));
+  const PgResult result =
+      detail::PgInserts::of(connection_).execute(config(), std::span(rows()).subspan(from, to - from));
   if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) throw error_of("writing messages", connection_, result.get());
   transaction_id_ = result.text(0, 0);
 }

@@ -277,6 +277,6 @@ void PgOutboxStore::bury(std::int32_t shard, std::span<const DeadRow> rows) {
   session_.execute("burying rows", bury_statement_, params);
 }
 
-void PgOutboxStore::wait(int wake_fd, milliseconds timeout) { session_.wait(wake_fd, timeout, listens()); }
+bool PgOutboxStore::wait(int wake_fd, milliseconds timeout) { return session_.wait(wake_fd, timeout, listens()); }
 
 }  // namespace action_triggers::detail

@@ -27,7 +27,7 @@ class PgOutboxStore final : public OutboxStore {
   void remove(std::int32_t shard, std::span<const std::int64_t> ids) override;
   void set_done(std::int32_t shard, std::span<const std::pair<std::int64_t, std::uint64_t>> done) override;
   void bury(std::int32_t shard, std::span<const DeadRow> rows) override;
-  void wait(int wake_fd, std::chrono::milliseconds timeout) override;
+  bool wait(int wake_fd, std::chrono::milliseconds timeout) override;
 
   /// What read() executes, for tests that ask the server how it does it.
   [[nodiscard]] const std::string& read_statement() const noexcept { return read_statement_; }

@@ -238,18 +238,18 @@ void PgSession::read_notifications() {
   }
 }
 
-void PgSession::wait(int wake_fd, milliseconds timeout, bool listens) {
+bool PgSession::wait(int wake_fd, milliseconds timeout, bool listens) {
   listens = listens && is_open();
-  if (listens && std::exchange(is_notified_, false)) return;
+  if (listens && std::exchange(is_notified_, false)) return true;
   const steady_clock::time_point deadline = steady_clock::now() + timeout;
   std::array<pollfd, 2> entries{pollfd{wake_fd, POLLIN, 0}, pollfd{-1, POLLIN, 0}};  // poll() passes over -1
   if (listens) entries[1].fd = PQsocket(connection_.get());
   while (poll(entries.data(), entries.size(), milliseconds_until(deadline)) < 0 && errno == EINTR) {
   }
-  if (entries[1].revents == 0) return;
+  if (entries[1].revents == 0) return false;
   if (PQconsumeInput(connection_.get()) == 0) throw_lost("waiting for notifications");
   read_notifications();
-  is_notified_ = false;
+  return std::exchange(is_notified_, false);
 }
 
 }  // namespace action_triggers::detail

@@ -56,7 +56,7 @@ class PgSession {
 
   /// Sleeps until `wake_fd` is readable, `timeout` is over or, if it listens, a notification has come since the last
   /// wait(). Throws StoreError if it listens, and the server has gone.
-  void wait(int wake_fd, std::chrono::milliseconds timeout, bool listens);
+  bool wait(int wake_fd, std::chrono::milliseconds timeout, bool listens);
 
   [[nodiscard]] bool is_open() const noexcept { return connection_ != nullptr; }
 

@@ -83,6 +83,13 @@ PgParams& PgParams::keep(Oid type, std::string bytes) {
   return point_to(type, kept.data(), kept.size());
 }
 
+void PgParams::reserve(std::size_t parameters) {
+  types_.reserve(parameters);
+  values_.reserve(parameters);
+  lengths_.reserve(parameters);
+  formats_.reserve(parameters);
+}
+
 PgParams& PgParams::add(std::int32_t value) {
   std::string bytes;
   append(bytes, value);

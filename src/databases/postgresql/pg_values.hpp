@@ -31,6 +31,8 @@ class PgParams {
   PgParams& add(const std::optional<std::int64_t>& value);
   PgParams& add(const std::string* value, PgType type);  // a null pointer is NULL
 
+  void reserve(std::size_t parameters);
+
   PgParams& add_array(std::span<const std::int64_t> values);
   PgParams& add_null_array(PgType type);
   /// Null pointers are NULLs.

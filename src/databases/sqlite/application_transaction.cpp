@@ -43,15 +43,27 @@ std::string savepoint_name(std::uint64_t number) { return "action_triggers_" + s
 ApplicationTransaction::ApplicationTransaction(sqlite3* db) : handle_(db) {
   connections().enter(db);
   try {
-    // What reads first and writes later may find that it cannot.
-    if (!handle_.is_in_transaction()) {
-      unless_busy([this] { handle_.execute("BEGIN IMMEDIATE", "Beginning a transaction"); });
-    }
+    begin_or_take_over();
   } catch (...) {
     connections().leave(db);
     throw;
   }
+}
+
+void ApplicationTransaction::begin_or_take_over() {
+  if (!handle_.is_in_transaction()) {
+    unless_busy([this] {
+      // What reads first and writes later may find that it cannot.
+      if (!begin_) begin_.emplace(handle_, "BEGIN IMMEDIATE", "Beginning a transaction");
+      begin_->run();
+    });
+  }
   is_open_ = true;
+}
+
+void ApplicationTransaction::begin() {
+  if (is_open_) throw std::logic_error("The transaction has not ended yet: commit it, or roll it back.");
+  begin_or_take_over();
 }
 
 ApplicationTransaction::~ApplicationTransaction() {
@@ -68,7 +80,10 @@ void ApplicationTransaction::require_open() const {
 }
 
 void ApplicationTransaction::commit() {
-  unless_busy([this] { handle_.execute("COMMIT", "Committing"); });
+  unless_busy([this] {
+    if (!commit_) commit_.emplace(handle_, "COMMIT", "Committing");
+    commit_->run();
+  });
   is_open_ = false;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -30,6 +31,9 @@ class ApplicationTransaction {
   /// Throws if it has ended: std::logic_error by a call of ours, std::runtime_error by other means.
   void require_open() const;
 
+  /// The next one, after the end of the last. Throws as the constructor, and std::logic_error if it has not ended.
+  void begin();
+
   // Each wants it to be open.
   void commit();
   void leave() noexcept { is_open_ = false; }  // to whoever commits it
@@ -41,7 +45,12 @@ class ApplicationTransaction {
   void rollback() noexcept;
 
  private:
+  void begin_or_take_over();
+
   SqliteHandle handle_;
+  // Used again by begin() and the next commit().
+  std::optional<SqliteStatement> begin_;
+  std::optional<SqliteStatement> commit_;
   bool is_open_ = false;
   std::uint64_t savepoints_ = 0;  // made so far
 };

@@ -2,6 +2,8 @@
 // The outbox as the application sees it: its connection, its transaction.
 #include <sqlite3.h>
 
+#include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -22,7 +24,7 @@ constexpr std::string_view writing = "Writing to the outbox";
 sqlite3* require_same_file(sqlite3* db, const std::string& outbox) {
   const char* name = sqlite3_db_filename(db, "main");
   const std::string theirs = name == nullptr ? "" : name;
-  if (detail::identity_of(theirs) == detail::identity_of(outbox)) return db;
+  if (theirs == outbox || detail::identity_of(theirs) == detail::identity_of(outbox)) return db;
   throw std::invalid_argument("The connection has '" + theirs + "' open, and the outbox is in '" + outbox +
                               "': one transaction has to be in one file.");
 }
@@ -31,11 +33,40 @@ sqlite3* require_same_file(sqlite3* db, const std::string& outbox) {
 
 SqliteOutbox::SqliteOutbox(TriggerDispatcher& dispatcher) : Outbox(dispatcher, detail::sqlite_driver()) {}
 
+/// Each is prepared when it is wanted first.
+class SqliteTransaction::Statements {
+ public:
+  Statements(detail::SqliteHandle& handle, const detail::OutboxConfig& config) : handle_(handle), config_(config) {}
+
+  detail::SqliteStatement& insert() {
+    if (!insert_) insert_.emplace(handle_, detail::sqlite_insert(config_), writing);
+    return *insert_;
+  }
+  detail::SqliteStatement& savepoint() {
+    if (!savepoint_) savepoint_.emplace(handle_, "SAVEPOINT action_triggers_messages", writing);
+    return *savepoint_;
+  }
+  detail::SqliteStatement& release() {
+    if (!release_) release_.emplace(handle_, "RELEASE action_triggers_messages", writing);
+    return *release_;
+  }
+
+ private:
+  detail::SqliteHandle& handle_;
+  const detail::OutboxConfig& config_;
+  std::optional<detail::SqliteStatement> insert_;
+  std::optional<detail::SqliteStatement> savepoint_;
+  std::optional<detail::SqliteStatement> release_;
+};
+
 SqliteTransaction::SqliteTransaction(SqliteOutbox& outbox, sqlite3* db)
     : OutboxTransaction(outbox),
-      transaction_(std::make_unique<detail::ApplicationTransaction>(require_same_file(db, config().path))) {}
+      transaction_(std::make_unique<detail::ApplicationTransaction>(require_same_file(db, config().path))),
+      statements_(std::make_unique<Statements>(transaction_->handle(), config())) {}
 
 SqliteTransaction::~SqliteTransaction() = default;
+
+void SqliteTransaction::begin() { transaction_->begin(); }
 
 /// All of them, or none.
 void SqliteTransaction::write_messages() {
@@ -43,21 +74,32 @@ void SqliteTransaction::write_messages() {
   if (written_ == all.size()) return;
   detail::SqliteHandle& handle = transaction_->handle();
   const sqlite3_int64 last_row = sqlite3_last_insert_rowid(handle.get());  // the application may ask for its own
-  handle.execute("SAVEPOINT action_triggers_messages", writing);
-  try {
-    detail::SqliteStatement insert(handle, detail::sqlite_insert(config()), writing);
-    for (const detail::NewRow& row : all.subspan(written_)) {
-      detail::bind_row(insert, row);
-      insert.run();
-    }
-  } catch (...) {
-    sqlite3_exec(handle.get(), "ROLLBACK TO action_triggers_messages; RELEASE action_triggers_messages", nullptr,
-                 nullptr, nullptr);
-    throw;
+  const std::span<const detail::NewRow> unwritten = all.subspan(written_);
+  if (unwritten.size() == 1) {
+    insert(unwritten.front());  // or not, as any statement
+  } else {
+    insert_as_one(unwritten);
   }
-  handle.execute("RELEASE action_triggers_messages", writing);
   sqlite3_set_last_insert_rowid(handle.get(), last_row);
   written_ = all.size();
+}
+
+void SqliteTransaction::insert(const detail::NewRow& row) {
+  detail::SqliteStatement& statement = statements_->insert();
+  detail::bind_row(statement, row);
+  statement.run();
+}
+
+void SqliteTransaction::insert_as_one(std::span<const detail::NewRow> rows) {
+  statements_->savepoint().run();
+  try {
+    for (const detail::NewRow& row : rows) insert(row);
+  } catch (...) {
+    sqlite3_exec(transaction_->handle().get(), "ROLLBACK TO action_triggers_messages; RELEASE action_triggers_messages",
+                 nullptr, nullptr, nullptr);
+    throw;
+  }
+  statements_->release().run();
 }
 
 void SqliteTransaction::commit() {

@@ -347,7 +347,7 @@ bool SqliteOutboxStore::has_changed(Session& session) {
   return true;
 }
 
-void SqliteOutboxStore::wait(int wake_fd, milliseconds timeout) {
+bool SqliteOutboxStore::wait(int wake_fd, milliseconds timeout) {
   Session& current = session();
   const auto until = std::chrono::steady_clock::now() + timeout;
   pollfd wake{.fd = wake_fd, .events = POLLIN, .revents = 0};  // a negative one is passed over
@@ -355,8 +355,9 @@ void SqliteOutboxStore::wait(int wake_fd, milliseconds timeout) {
     const auto left = std::chrono::ceil<milliseconds>(until - now);
     const auto look = std::clamp(left, milliseconds(0), now < active_until_ ? look_active : look_idle);
     const int polled = ::poll(&wake, 1, static_cast<int>(look.count()));
-    if (polled > 0 || (polled < 0 && errno != EINTR)) return;
-    if (has_changed(current) || left <= look) return;
+    if (polled > 0 || (polled < 0 && errno != EINTR)) return false;
+    if (has_changed(current)) return true;
+    if (left <= look) return false;
   }
 }
 

@@ -31,7 +31,7 @@ class SqliteOutboxStore : public OutboxStore {
   void remove(std::int32_t shard, std::span<const std::int64_t> ids) override;
   void set_done(std::int32_t shard, std::span<const std::pair<std::int64_t, std::uint64_t>> done) override;
   void bury(std::int32_t shard, std::span<const DeadRow> rows) override;
-  void wait(int wake_fd, std::chrono::milliseconds timeout) override;
+  bool wait(int wake_fd, std::chrono::milliseconds timeout) override;
 
   /// For tests: of the outbox's own connection.
   [[nodiscard]] sqlite3* connection() const noexcept;

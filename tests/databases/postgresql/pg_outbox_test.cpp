@@ -355,6 +355,20 @@ TEST_F(PgTransactionTest, TheRelaySendsWhatIsCommittedAndNothingElse) {
   EXPECT_THAT(bodies("mails"), ElementsAre(R"({"id": 1})"));
 }
 
+TEST_F(PgTransactionTest, TheRelayReadsWhenItIsTold) {
+  // After each look at an empty table, the next one is a minute later, if nobody says anything.
+  ASSERT_TRUE(open(R"("notify": "after_commit", "poll_ms": [60000, 60000])").wait_until_empty(1min));
+  for (std::size_t count = 1; count <= 3; ++count) {
+    sql("INSERT INTO " + outbox() + " (target, body) VALUES ('orders', 'one')");
+    sql("NOTIFY action_triggers_outbox");
+    const auto deadline = std::chrono::steady_clock::now() + 30s;
+    while (broker->messages("orders").size() < count && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::yield();
+    }
+    ASSERT_THAT(broker->messages("orders"), SizeIs(count));
+  }
+}
+
 TEST_F(PgTransactionTest, OthersAreToldAfterTheCommit) {
   detail::OutboxConfig listening = config;
   listening.notify = detail::OutboxNotify::after_commit;
@@ -363,7 +377,7 @@ TEST_F(PgTransactionTest, OthersAreToldAfterTheCommit) {
   PgTransaction transaction(open(R"("relay": false, "notify": "after_commit")"), sql.get());
   transaction.fire("orders", "one");
   transaction.commit();
-  store.wait(-1, 1h);
+  EXPECT_TRUE(store.wait(-1, 1h));
   EXPECT_EQ(sql("SHOW synchronous_commit"), "on");
 }
 

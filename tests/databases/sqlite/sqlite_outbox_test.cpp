@@ -8,6 +8,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "action_triggers/config.hpp"
@@ -43,7 +44,7 @@ class SqliteOutboxTest : public ::testing::Test {
     return parse_config(R"({"brokers": {"orders": {"broker_type": "memory"}, "mails": {"broker_type": "memory"}},
       "triggers": {"paid": {"events": ["order.paid"], "targets": ["mails"]}},
       "outbox": {"type": "sqlite", "path": ")" +
-                            path + R"(", "relay": )" + (relay ? "true" : "false") + "}}",
+                            path + R"(", "relay": )" + (relay ? "true" : "false") + poll_ + "}}",
                         registry_);
   }
   /// Without a relay rows stay where tests see them.
@@ -59,6 +60,7 @@ class SqliteOutboxTest : public ::testing::Test {
   }
 
   SqliteDatabase database_;
+  std::string poll_;  // with a comma before it
   const std::shared_ptr<InMemoryBroker> broker_ = std::make_shared<InMemoryBroker>();
   BrokerRegistry registry_ = BrokerRegistry::builtin();
   std::optional<TriggerDispatcher> dispatcher_;
@@ -139,6 +141,17 @@ TEST_F(SqliteOutboxTest, SendsWhatOthersInsert) {
   outbox.committed();
   ASSERT_TRUE(outbox.wait_until_empty(1min));
   EXPECT_THAT(arrived("mails"), ElementsAre(R"({"id":7})"));
+}
+
+TEST_F(SqliteOutboxTest, ReadsWhenItSeesThatOthersHaveCommitted) {
+  poll_ = R"(, "poll_ms": [60000, 60000])";  // so not because it is time to read
+  ASSERT_TRUE(make(true).wait_until_empty(1min));
+  for (std::size_t count = 1; count <= 3; ++count) {
+    application().insert("orders", "one");
+    const auto deadline = std::chrono::steady_clock::now() + 30s;
+    while (arrived("orders").size() < count && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    ASSERT_EQ(arrived("orders").size(), count);
+  }
 }
 
 TEST_F(SqliteOutboxTest, WhatIsLeftIsSentAfterTheNextStart) {
@@ -222,6 +235,44 @@ TEST_F(SqliteOutboxTest, TakesOverATransactionThatIsOpen) {
   { const SqliteTransaction transaction(outbox, application().get()); }
   EXPECT_EQ(sqlite3_get_autocommit(application().get()), 1);
   EXPECT_THAT(application().column("SELECT state FROM orders"), ElementsAre("kept"));
+  EXPECT_THAT(written(), ElementsAre("kept"));
+}
+
+TEST_F(SqliteOutboxTest, BeginsTheNextOne) {
+  SqliteTransaction transaction(make(), application().get());
+  EXPECT_THROW(transaction.begin(), std::logic_error);
+  transaction.fire("orders", "first");
+  transaction.commit();
+  transaction.begin();
+  EXPECT_EQ(sqlite3_get_autocommit(application().get()), 0);
+  EXPECT_EQ(transaction.size(), 0U);
+  for (const char* body : {"undone", "undone, too"}) transaction.fire("orders", body);
+  transaction.rollback();
+  for (int turn = 2; turn < 4; ++turn) {
+    transaction.begin();
+    for (const char* part : {"a", "b"}) transaction.fire("orders", std::to_string(turn) + part);
+    transaction.commit();
+  }
+  application().execute("BEGIN");
+  transaction.begin();  // takes it over
+  transaction.fire("orders", "last");
+  transaction.commit();
+  EXPECT_EQ(sqlite3_get_autocommit(application().get()), 1);
+  EXPECT_THAT(written(), ElementsAre("first", "2a", "2b", "3a", "3b", "last"));
+}
+
+TEST_F(SqliteOutboxTest, BeginsTheNextOneUnlessItIsBusy) {
+  SqliteTransaction transaction(make(), application().get());
+  transaction.commit();
+  sqlite3_busy_timeout(application().get(), 1);
+  const SqliteSession other(database_.config.path);
+  other.execute("BEGIN IMMEDIATE");
+  EXPECT_THROW(transaction.begin(), SqliteBusy);
+  EXPECT_THROW(transaction.commit(), std::logic_error);
+  other.execute("COMMIT");
+  transaction.begin();
+  transaction.fire("orders", "kept");
+  transaction.commit();
   EXPECT_THAT(written(), ElementsAre("kept"));
 }
 

@@ -354,30 +354,30 @@ TEST_P(SqliteStoreTest, WaitEndsWhenSomebodyElseCommits) {
     const tests::SqliteSession other(database_.config.path);
     other.insert("orders", "body");
   });
-  store_.wait(-1, 1h);
+  EXPECT_TRUE(store_.wait(-1, 1h));
   writer.join();
   EXPECT_EQ(count(), 1);
 }
 
 TEST_P(SqliteStoreTest, WaitMissesNothingThatWasCommittedBeforeIt) {
   insert(1);
-  store_.wait(-1, 1h);
+  EXPECT_TRUE(store_.wait(-1, 1h));
 }
 
 TEST_P(SqliteStoreTest, WaitEndsWhenItIsWoken) {
   const WakeFd wake;
   wake.wake();
-  store_.wait(wake.fd(), 1h);
+  EXPECT_FALSE(store_.wait(wake.fd(), 1h));
 }
 
 TEST_P(SqliteStoreTest, WaitEndsAfterItsTime) {
   const WakeFd wake;
-  store_.wait(wake.fd(), 0ms);
-  store_.wait(wake.fd(), 30ms);
+  EXPECT_FALSE(store_.wait(wake.fd(), 0ms));
+  EXPECT_FALSE(store_.wait(wake.fd(), 30ms));
   insert(1);
   store_.remove(0, std::vector<std::int64_t>{1});
-  store_.wait(-1, 1h);    // of the insertion
-  store_.wait(-1, 30ms);  // what it did itself wakes nobody
+  EXPECT_TRUE(store_.wait(-1, 1h));     // of the insertion
+  EXPECT_FALSE(store_.wait(-1, 30ms));  // what it did itself wakes nobody
 }
 
 // ---------------------------------------------------------------------------------------------------- its connection
