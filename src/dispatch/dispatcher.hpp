@@ -163,6 +163,7 @@ class Dispatcher {
   void let_leave(Change& change, TimePoint deadline) noexcept;
   void free_what_is_gone();
   [[nodiscard]] std::vector<std::shared_ptr<Lane>> lanes() const;
+  void ask_for_ages() const;
   CloseReport end(std::chrono::nanoseconds timeout);
 
   const std::shared_ptr<Callbacks> callbacks_;
