@@ -89,8 +89,8 @@ struct ConnectionStats {
   std::uint64_t failed_attempts = 0;  ///< Attempts to connect that failed; a client library's own are not counted.
   std::uint64_t failed_attempts_since = 0;  ///< Of these, those since there was a connection.
   WallTime next_attempt;                    ///< Never: none is waited for.
-  StatusCode error_code = StatusCode::ok;   ///< Why there is no connection; ok: there is one, or it is not known yet.
-  std::string error;                        ///< The same for people; or why it is `blocked`.
+  StatusCode error_code = StatusCode::ok;  ///< Why there is no connection, or not to all brokers of a cluster; else ok.
+  std::string error;                       ///< The same for people; or why it is `blocked`.
 };
 
 /// One trigger since the dispatcher was made. matched + filtered is how many events had a name that it is for.

@@ -121,6 +121,9 @@ class Examination {
           connection.down_since == WallTime() ? broker.state_since : connection.down_since,
           attempts_text(connection, stats_.taken_at), what_to_do(connection.error_code, name));
       return false;
+    } else if (!connection.error.empty()) {  // of one broker of a cluster
+      add(HealthState::degraded, name, connection.error, WallTime(), "its client tries again by itself",
+          "messages that it is needed for wait; " + what_to_do(connection.error_code, name));
     }
     return broker.state != ConnectionState::closed;
   }

@@ -103,7 +103,7 @@ void ConnectionSupervisor::reconnecting(bool is_reconnecting, std::string_view w
   if_memory_allows([&] {
     const std::lock_guard lock(facts_mutex_);
     if (is_reconnecting && why.empty()) return;
-    facts_.error_code = is_reconnecting ? StatusCode::unavailable : StatusCode::ok;
+    facts_.error_code = why.empty() ? StatusCode::ok : StatusCode::unavailable;
     facts_.error = why;
   });
 }

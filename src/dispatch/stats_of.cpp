@@ -73,10 +73,9 @@ BrokerStats stats_of(const std::vector<const Destination*>& destinations, Broker
   stats.broker_type = first.config->broker_type;
   stats.state = connection.state;
   stats.state_since = wall_time_of(connection.since);
-  const bool is_down = connection.down_since != TimePoint::max();
-  if (is_down && !connection.error.empty() && stats.last_error_at < wall_time_of(connection.down_since)) {
-    stats.last_error = connection.error;
-  }
+  const bool is_newer = stats.last_error.empty() || (connection.down_since != TimePoint::max() &&
+                                                     stats.last_error_at < wall_time_of(connection.down_since));
+  if (is_newer && connection.state != ConnectionState::blocked) stats.last_error = connection.error;
   stats.latency_p50 = latency.quantile(0.5);
   stats.latency_p99 = latency.quantile(0.99);
   stats.latency_max = latency.max();

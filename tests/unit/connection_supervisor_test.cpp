@@ -239,6 +239,11 @@ TEST_F(ConnectionSupervisorTest, AClientThatConnectsAgainItselfIsDownMeanwhile) 
   connection_.publish(now_);
   EXPECT_EQ(connection_.facts().reconnects, 1U);
   EXPECT_EQ(connection_.facts().error, "");
+  EXPECT_EQ(connection_.facts().error_code, StatusCode::ok);
+  connection_.reconnecting(false, "one broker of two cannot be reached");
+  connection_.publish(now_);
+  EXPECT_EQ(connection_.facts().state, ConnectionState::connected);
+  EXPECT_EQ(connection_.facts().error_code, StatusCode::unavailable);
 }
 
 }  // namespace

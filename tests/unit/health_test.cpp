@@ -108,6 +108,14 @@ TEST_F(HealthTest, ABrokerThatHoldsMessagesUpIsDegraded) {
   EXPECT_THAT(only_reason().to_do, HasSubstr("memory"));
 }
 
+TEST_F(HealthTest, ABrokerOfAClusterThatCannotBeReachedIsDegraded) {
+  stats_.connections[0].error = "a broker cannot be reached: host:9092/2: refused";
+  stats_.connections[0].error_code = StatusCode::unavailable;
+  EXPECT_EQ(health().state, HealthState::degraded);
+  EXPECT_EQ(only_reason().what, "a broker cannot be reached: host:9092/2: refused");
+  EXPECT_THAT(only_reason().to_do, HasSubstr("ping"));
+}
+
 TEST_F(HealthTest, AClosedDispatcherIsDown) {
   stats_.brokers["orders"].state = ConnectionState::closed;
   EXPECT_EQ(health().state, HealthState::down);
