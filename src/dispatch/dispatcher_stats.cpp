@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Dispatcher::stats().
-#include <algorithm>
 #include <chrono>
 #include <set>
 #include <utility>
@@ -34,11 +33,12 @@ void Dispatcher::ask_for_ages() const {
   std::vector<std::shared_ptr<Lane>> busy;
   {
     const std::lock_guard lock(mutex_);
+    std::set<const Lane*> holding;
+    for (const auto& destination : destinations_) {
+      if (destination->unreported() != 0) holding.insert(destination->lane);
+    }
     for (const LaneEntry& entry : lanes_) {
-      const bool is_busy = std::any_of(destinations_.begin(), destinations_.end(), [&](const auto& destination) {
-        return destination->lane == entry.lane.get() && destination->unreported() != 0;
-      });
-      if (is_busy) busy.push_back(entry.lane);
+      if (holding.contains(entry.lane.get())) busy.push_back(entry.lane);
     }
   }
   std::vector<std::uint32_t> asked;
