@@ -10,8 +10,9 @@
 ///     if (!delivery.wait().status.ok()) { … }                                     // or a callback
 ///
 /// The headers, in reading order: config.hpp (with kafka.hpp, rabbitmq.hpp, memory.hpp), message.hpp,
-/// trigger_dispatcher.hpp, delivery.hpp, status.hpp, stats.hpp, callback_scope.hpp, commit_scope.hpp; broker.hpp and
-/// broker_registry.hpp to add a broker; testing/ to test; json.hpp and async.hpp are optional.
+/// trigger_dispatcher.hpp, delivery.hpp, status.hpp, stats.hpp, health.hpp, callback_scope.hpp, commit_scope.hpp;
+/// broker.hpp and broker_registry.hpp to add a broker; testing/ to test; json.hpp, async.hpp and prometheus.hpp are
+/// optional.
 #pragma once
 
 #include "action_triggers/broker.hpp"
@@ -20,6 +21,7 @@
 #include "action_triggers/commit_scope.hpp"
 #include "action_triggers/config.hpp"
 #include "action_triggers/delivery.hpp"
+#include "action_triggers/health.hpp"
 #include "action_triggers/kafka.hpp"
 #include "action_triggers/memory.hpp"
 #include "action_triggers/message.hpp"

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "action_triggers/export.hpp"
+#include "action_triggers/histogram.hpp"
 #include "action_triggers/status.hpp"
 
 namespace action_triggers {
@@ -30,8 +31,20 @@ enum class ConnectionState : std::uint8_t {
 ACTION_TRIGGERS_EXPORT std::string_view to_string(ConnectionState state) noexcept;
 ACTION_TRIGGERS_EXPORT std::ostream& operator<<(std::ostream& out, ConnectionState state);
 
+/// A time as a person's clock has it. WallTime(): never.
+using WallTime = std::chrono::system_clock::time_point;
+
+/// What a destination has failed at, and not delivered anything since. A message that is itself at fault is none.
+struct Trouble {
+  StatusCode code = StatusCode::internal;
+  std::string text;  ///< The latest failure, or refusal of a message that is sent again.
+  WallTime since;    ///< The first one after what was delivered last.
+  WallTime latest;
+};
+
 /// One destination since the dispatcher was made. Counts of messages unless said otherwise.
 struct BrokerStats {
+  std::string broker_type;
   /// Every fire() at it, refused ones included; what a CommitScope holds counts when it ends.
   std::uint64_t fired = 0;
   std::uint64_t delivered = 0;                               ///< Reported ok.
@@ -42,14 +55,42 @@ struct BrokerStats {
   /// Not yet reported, or still held by the client library or by an open CommitScope: what capacity counts.
   std::uint64_t queued = 0;
   std::uint64_t queued_bytes = 0;
-  std::uint64_t in_flight = 0;  ///< Of those, handed to the client library.
-  ConnectionState state = ConnectionState::connecting;
-  std::string last_error;  ///< The latest failure of a message or of the connection; empty if none.
+  std::uint64_t in_flight = 0;   ///< Of those, handed to the client library.
+  std::uint64_t max_queued = 0;  ///< Its capacity; of several with this name (derived ones, and what they replace)
+  std::uint64_t max_queued_bytes = 0;    ///< the sum.
+  std::chrono::milliseconds timeout{0};  ///< The shortest `timeout_secs` of these.
+  /// How long the oldest message without an outcome waits, from when its lane took it. In a callback, and while a
+  /// callback holds up the lane, as of a stats() before.
+  std::chrono::nanoseconds oldest_age{0};
 
-  /// Latency of delivered messages (see DeliveryReport::latency); within 12.5 %. Zero if none.
+  ConnectionState state = ConnectionState::connecting;
+  WallTime state_since;
+  std::string connection;          ///< The name of its entry in Stats::connections.
+  std::string last_error;          ///< The latest failure of a message or of the connection; empty if none.
+  WallTime last_error_at;          ///< Of a message; never if none has failed.
+  std::optional<Trouble> trouble;  ///< None: what was sent last was delivered, or nothing was sent.
+
+  Histogram latency;  ///< Of delivered messages (see DeliveryReport::latency).
+  /// The same as percentiles; within 12.5 %. Zero if none.
   std::chrono::nanoseconds latency_p50{0};
   std::chrono::nanoseconds latency_p99{0};
   std::chrono::nanoseconds latency_max{0};
+};
+
+/// The connection of one lane, since the lane was made.
+struct ConnectionStats {
+  std::string name;  ///< That of the first of its destinations.
+  std::string broker_type;
+  std::vector<std::string> destinations;  ///< Sorted.
+  ConnectionState state = ConnectionState::connecting;
+  WallTime since;                     ///< When it came to this state.
+  WallTime down_since;                ///< Since when there is none; never while there is one.
+  std::uint64_t reconnects = 0;       ///< Connections that were made after the first one.
+  std::uint64_t failed_attempts = 0;  ///< Attempts to connect that failed; a client library's own are not counted.
+  std::uint64_t failed_attempts_since = 0;  ///< Of these, those since there was a connection.
+  WallTime next_attempt;                    ///< Never: none is waited for.
+  StatusCode error_code = StatusCode::ok;  ///< Why there is no connection, or not to all brokers of a cluster; else ok.
+  std::string error;                       ///< The same for people; or why it is `blocked`.
 };
 
 /// One trigger since the dispatcher was made. matched + filtered is how many events had a name that it is for.
@@ -59,6 +100,7 @@ struct TriggerStats {
   std::uint64_t sent = 0;      ///< Messages reported ok.
   std::uint64_t failed = 0;    ///< Messages reported neither ok nor rolled_back; also those that could not be made.
   std::string last_error;      ///< The latest failure; empty if none.
+  WallTime last_error_at;
 };
 
 /// The outbox of a dispatcher, and its relay, since the Outbox was made.
@@ -69,12 +111,16 @@ struct OutboxStats {
   std::uint64_t dead = 0;            ///< Messages that became dead letters.
   std::uint64_t in_hand = 0;         ///< Rows that were read, and are still in the table.
   std::chrono::milliseconds oldest_age{0};               ///< Of those, since they were written.
+  Histogram delay;                                       ///< Of removed rows, since they were written.
   std::map<std::string, std::string, std::less<>> held;  ///< Destinations that take or confirm nothing, and why.
-  std::string last_error;                                ///< Of the database; empty: all is well.
+  std::map<std::string, WallTime, std::less<>> held_since;
+  std::string last_error;     ///< Of the database; empty: all is well.
+  WallTime last_error_since;  ///< Since when it does not answer; never: all is well.
 };
 
 /// What TriggerDispatcher::stats() returns.
 struct Stats {
+  WallTime taken_at;                                          ///< When it was called.
   std::map<std::string, BrokerStats, std::less<>> brokers;    ///< By destination.
   std::map<std::string, TriggerStats, std::less<>> triggers;  ///< By name, those of earlier configurations too.
   std::optional<OutboxStats> outbox;                          ///< Absent: there is none.
@@ -83,9 +129,10 @@ struct Stats {
   std::uint64_t callback_exceptions = 0;  ///< Thrown by callbacks, on_failure, executor or log callback, and caught.
   std::uint64_t slow_callbacks = 0;       ///< Took longer than DispatcherOptions::slow_callback.
   std::size_t lanes = 0;
-  std::uint64_t reloads = 0;         ///< Of the configuration, which succeeded.
-  std::uint64_t failed_reloads = 0;  ///< The configuration before stayed.
-  std::string last_reload_error;     ///< Of the latest one that failed; empty if none.
+  std::vector<ConnectionStats> connections;  ///< One a lane.
+  std::uint64_t reloads = 0;                 ///< Of the configuration, which succeeded.
+  std::uint64_t failed_reloads = 0;          ///< The configuration before stayed.
+  std::string last_reload_error;             ///< Of the latest one that failed; empty if none.
 };
 
 /// What TriggerDispatcher::close() found. delivered + failed + abandoned is what was waiting when it began.

@@ -17,6 +17,7 @@
 #include "action_triggers/event.hpp"
 #include "action_triggers/export.hpp"
 #include "action_triggers/fire_overloads.hpp"
+#include "action_triggers/health.hpp"
 #include "action_triggers/message.hpp"
 #include "action_triggers/reload_report.hpp"
 #include "action_triggers/stats.hpp"
@@ -149,8 +150,11 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher : public FireOverloads<TriggerDis
   /// Loads a file with the dispatcher's registry, and reloads. Throws ConfigError too.
   ReloadReport reload_file(const std::string& path, const ConfigOptions& options = {});
 
-  /// A snapshot; counters of one destination may be a few messages apart while traffic flows.
+  /// A snapshot; counters of one destination may be a few messages apart while traffic flows. Waits up to 50 ms for a
+  /// lane that a callback holds up.
   [[nodiscard]] Stats stats() const;
+  /// What these say of all destinations, and of the outbox: health_of(stats()).
+  [[nodiscard]] Health health() const;
 
  private:
   friend class CommitScope;

@@ -35,6 +35,7 @@ struct FireOptions : MessageOptions {
   std::optional<double> timeout_secs;
   std::optional<std::uint64_t> count;
   std::optional<double> rate;  // messages a second
+  std::string metrics;         // see MetricsServer
   bool json = false;
   bool verbose = false;
 };
@@ -55,6 +56,7 @@ struct EmitOptions : MessageOptions {
   std::string event;
   std::optional<std::string> body;  // absent: lines from standard input
   std::string payload_file;         // or the file that it is in; "-": all of standard input
+  std::string metrics;              // see MetricsServer
   bool json = false;
   bool verbose = false;
 };
@@ -71,6 +73,7 @@ struct RelayOptions {
   std::string file;
   bool once = false;       // ends when everything is sent
   double close_secs = 10;  // at a signal, for what is under way
+  std::string metrics;     // see MetricsServer
   bool verbose = false;
 };
 ExitCode relay(const RelayOptions& options);

@@ -28,6 +28,7 @@
 #include "cli/interrupts.hpp"
 #include "cli/line_reader.hpp"
 #include "cli/load.hpp"
+#include "cli/metrics_server.hpp"
 #include "cli/output.hpp"
 #include "cli/reloading.hpp"
 #include "config/problem_line.hpp"
@@ -273,6 +274,7 @@ ExitCode emit(const EmitOptions& options) {
   if (!has_payload) hang_up = [&reloading] { reloading.ask(); };
   const Interrupts interrupts([] {}, std::move(hang_up));
   TriggerDispatcher dispatcher(*loaded.config, BrokerRegistry::builtin(), dispatcher_options(options.verbose));
+  const MetricsServer metrics(dispatcher, options.metrics);
   if (has_payload) return emit_one(dispatcher, options, *message, interrupts);
   Lines lines(dispatcher, *loaded.config, options, interrupts);
   reloading.begin([&](const Config& config) { lines.reload(config); });

@@ -32,6 +32,7 @@
 #include "cli/interrupts.hpp"
 #include "cli/line_reader.hpp"
 #include "cli/load.hpp"
+#include "cli/metrics_server.hpp"
 #include "cli/output.hpp"
 #include "cli/reloading.hpp"
 
@@ -278,6 +279,7 @@ ExitCode fire(const FireOptions& options) {
   const Interrupts interrupts([&outcomes] { outcomes.stop(); }, std::move(hang_up));
   TriggerDispatcher dispatcher(only_one(*config, options), BrokerRegistry::builtin(),
                                dispatcher_options(options.verbose));
+  const MetricsServer metrics(dispatcher, options.metrics);
   if (many) return fire_all(dispatcher, options, std::move(*message), outcomes, interrupts, reloading);
   message->body = *options.body;
   return fire_one(dispatcher, options, *message, interrupts);

@@ -11,6 +11,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/man_page.hpp"
+#include "cli/metrics_server.hpp"
 #include "config/suggestion.hpp"
 
 namespace action_triggers::cli {
@@ -67,6 +68,16 @@ CLI::Option* add_message_options(CLI::App& command, MessageOptions& options) {
   return command.add_option("--id", options.id, "The message id (default: a UUIDv7)");
 }
 
+void add_metrics_option(CLI::App& command, std::string& address) {
+  command
+      .add_option("--metrics", address,
+                  "Serve GET /metrics (for Prometheus) and /healthz while it runs, at PORT of this machine only, or at "
+                  "HOST:PORT")
+      ->check([](const std::string& text) {
+        return metrics_address_of(text) ? std::string() : "'" + text + "' is not PORT or HOST:PORT";
+      });
+}
+
 void add_fire(CLI::App& app, CommandLine& line) {
   FireOptions& options = line.fire_options;
   CLI::App* command = app.add_subcommand(
@@ -84,6 +95,7 @@ void add_fire(CLI::App& app, CommandLine& line) {
   command->add_option("--count", options.count, "Fire --body so many times, or at most so many lines")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000'000}));
   command->add_option("--rate", options.rate, "At most so many messages a second")->check(CLI::Range(0.001, 1e9));
+  add_metrics_option(*command, options.metrics);
   command->add_flag("--verbose", options.verbose, "The library's log on standard error");
   command->callback([&line, body] {
     if (body->count() > 0) line.fire_options.body = line.body;
@@ -129,6 +141,7 @@ void add_emit(CLI::App& app, CommandLine& line) {
       ->excludes(payload);
   add_message_options(*command, options);
   command->add_flag("--json", options.json, "Print JSON");
+  add_metrics_option(*command, options.metrics);
   command->add_flag("--verbose", options.verbose, "The library's log on standard error");
   command->callback([&line, body] {
     if (body->count() > 0) line.emit_options.body = line.body;
@@ -173,6 +186,7 @@ void add_relay(CLI::App& app, CommandLine& line) {
   command->add_option("--close", options.close_secs, "At the end, seconds for what is under way")
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();
+  add_metrics_option(*command, options.metrics);
   command->add_flag("--verbose", options.verbose, "All of the library's log on standard error");
   command->callback([&line] { line.exit_code = relay(line.relay_options); });
 }

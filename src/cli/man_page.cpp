@@ -26,7 +26,7 @@ std::string value_of(const CLI::Option& option) {
       {"only", "NAME"},     {"header", "NAME=VALUE"}, {"timeout", "SECONDS"}, {"count", "N"},
       {"rate", "N"},        {"payload", "FILE"},      {"settings", "FILE"},   {"out", "FILE"},
       {"close", "SECONDS"}, {"destination", "NAME"},  {"status", "STATUS"},   {"older", "SECONDS"},
-      {"limit", "N"}};
+      {"limit", "N"},       {"metrics", "ADDRESS"}};
   const auto found = names.find(option.get_lnames().front());
   return found == names.end() ? "TEXT" : found->second;
 }

@@ -13,6 +13,7 @@
 #include "action_triggers/trigger_dispatcher.hpp"
 #include "cli/commands.hpp"
 #include "cli/interrupts.hpp"
+#include "cli/metrics_server.hpp"
 #include "cli/outbox_driver_of.hpp"
 #include "cli/reloading.hpp"
 #include "config/problem_line.hpp"
@@ -63,6 +64,7 @@ ExitCode relay(const RelayOptions& options) {
   const Interrupts interrupts([] {}, [&reloading] { reloading.ask(); });
   TriggerDispatcher dispatcher(with_relay(of.config), BrokerRegistry::builtin(), options_with_log(options.verbose));
   AnyOutbox outbox(dispatcher, *of.driver);
+  const MetricsServer metrics(dispatcher, options.metrics);
   reloading.begin([&](const Config& config) { dispatcher.reload(with_relay(config)); });
   bool is_empty = false;
   while (interrupts.signal() == 0 && !is_empty) {

@@ -2,6 +2,7 @@
 #include "dispatch/connection_supervisor.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/futex.hpp"
 #include "dispatch/out_of_memory.hpp"
@@ -14,10 +15,22 @@ constexpr std::chrono::milliseconds least_permanent_backoff{1'000};
 
 }  // namespace
 
-void ConnectionSupervisor::publish() noexcept {
-  const auto now = static_cast<std::uint32_t>(state());
-  if (published_.load(std::memory_order_relaxed) == now) return;
-  published_.store(now, std::memory_order_release);
+void ConnectionSupervisor::publish_changed(TimePoint now) noexcept {
+  {
+    const std::lock_guard lock(facts_mutex_);
+    const bool was_up = is_up(facts_.state);
+    facts_.state = state();
+    facts_.since = now;
+    if (is_up() && !was_up) {
+      if (std::exchange(was_up_, true)) ++facts_.reconnects;
+      facts_.failed_attempts_since = 0;
+      facts_.down_since = TimePoint::max();
+      facts_.next_attempt = TimePoint::max();
+    } else if (was_up && !is_up()) {
+      facts_.down_since = now;
+    }
+    published_.store(static_cast<std::uint32_t>(facts_.state), std::memory_order_release);
+  }
   futex_wake_all(published_);
 }
 
@@ -43,8 +56,9 @@ void ConnectionSupervisor::connected(TimePoint now) noexcept {
   connected_since_ = now;
   heap_.clear(*this);
   set_state(ConnectionState::connected);
-  const std::lock_guard lock(error_mutex_);
-  error_.clear();
+  const std::lock_guard lock(facts_mutex_);
+  facts_.error.clear();
+  facts_.error_code = StatusCode::ok;
 }
 
 bool ConnectionSupervisor::disconnected(const Status& why, TimePoint now) noexcept {
@@ -58,8 +72,12 @@ bool ConnectionSupervisor::disconnected(const Status& why, TimePoint now) noexce
   connect_at_ = now + pause;
   heap_.set(*this, connect_at_);
   if_memory_allows([&] {
-    const std::lock_guard lock(error_mutex_);
-    error_ = why.to_string();
+    const std::lock_guard lock(facts_mutex_);
+    facts_.next_attempt = connect_at_;
+    facts_.error_code = why.code();
+    if (!was_connected) ++facts_.failed_attempts;
+    if (!was_connected) ++facts_.failed_attempts_since;
+    facts_.error = why.to_string();
   });
   return was_connected;
 }
@@ -67,7 +85,11 @@ bool ConnectionSupervisor::disconnected(const Status& why, TimePoint now) noexce
 void ConnectionSupervisor::blocked(bool is_blocked, std::string_view why) noexcept {
   if (!is_up()) return;
   set_state(is_blocked ? ConnectionState::blocked : ConnectionState::connected);
-  if_memory_allows([&] { blocked_why_ = why; });
+  if_memory_allows([&] {
+    blocked_why_ = why;
+    const std::lock_guard lock(facts_mutex_);
+    shown_blocked_ = why;
+  });
 }
 
 void ConnectionSupervisor::reconnecting(bool is_reconnecting, std::string_view why) noexcept {
@@ -79,14 +101,23 @@ void ConnectionSupervisor::reconnecting(bool is_reconnecting, std::string_view w
     set_state(why.empty() ? ConnectionState::connecting : ConnectionState::disconnected);
   }
   if_memory_allows([&] {
-    const std::lock_guard lock(error_mutex_);
-    if (!is_reconnecting || !why.empty()) error_ = why;
+    const std::lock_guard lock(facts_mutex_);
+    if (is_reconnecting && why.empty()) return;
+    facts_.error_code = why.empty() ? StatusCode::ok : StatusCode::unavailable;
+    facts_.error = why;
   });
 }
 
 std::string ConnectionSupervisor::error() const {
-  const std::lock_guard lock(error_mutex_);
-  return error_;
+  const std::lock_guard lock(facts_mutex_);
+  return facts_.error;
+}
+
+ConnectionFacts ConnectionSupervisor::facts() const {
+  const std::lock_guard lock(facts_mutex_);
+  ConnectionFacts facts = facts_;
+  if (facts.state == ConnectionState::blocked) facts.error = shown_blocked_;
+  return facts;
 }
 
 std::string ConnectionSupervisor::why_waiting() const {

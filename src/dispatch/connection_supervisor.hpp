@@ -16,10 +16,27 @@
 
 namespace action_triggers::detail {
 
-/// As a Due: the time of the next attempt to connect. State and error may be read from any thread.
+/// What stats() says of a connection.
+struct ConnectionFacts {
+  ConnectionState state = ConnectionState::connecting;
+  TimePoint since;       // when it came to this state
+  TimePoint down_since;  // since when there is none; max(): there is one
+  TimePoint next_attempt = TimePoint::max();
+  std::uint64_t reconnects = 0;
+  std::uint64_t failed_attempts = 0;
+  std::uint64_t failed_attempts_since = 0;  // there was a connection
+  StatusCode error_code = StatusCode::ok;
+  std::string error;
+};
+
+/// As a Due: the time of the next attempt to connect. State, error and facts may be read from any thread.
 class ConnectionSupervisor final : public Due {
  public:
-  ConnectionSupervisor(DueHeap& heap, Backoff& backoff) : heap_(heap), backoff_(backoff) { heap_.make_place(); }
+  ConnectionSupervisor(DueHeap& heap, Backoff& backoff, TimePoint now) : heap_(heap), backoff_(backoff) {
+    heap_.make_place();
+    facts_.since = now;
+    facts_.down_since = now;
+  }
 
   /// Pauses between attempts follow the shortest of the destinations' policies.
   void set_policy(const RetryPolicy& policy) { policy_ = policy; }
@@ -54,17 +71,23 @@ class ConnectionSupervisor final : public Due {
   [[nodiscard]] ConnectionState state() const noexcept { return state_.load(std::memory_order_relaxed); }
   /// There is a connection.
   [[nodiscard]] bool is_up() const noexcept { return is_up(state()); }
-  /// Tells wait_until_up() of the state, once it holds: a broker may say connected() and reconnecting() at once.
-  void publish() noexcept;
+  /// Tells wait_until_up() and facts() of the state, once it holds: a broker may say connected() and reconnecting() at
+  /// once.
+  void publish(TimePoint now) noexcept {
+    if (published_.load(std::memory_order_relaxed) != static_cast<std::uint32_t>(state())) publish_changed(now);
+  }
   /// Waits until the published state is_up(). False: `deadline` came first, or the lane has ended. Any thread.
   [[nodiscard]] bool wait_until_up(TimePoint deadline) const noexcept;
   /// Messages may be offered.
   [[nodiscard]] bool is_connected() const noexcept { return reconnecting_ || is_up(); }
   [[nodiscard]] std::string error() const;
+  /// As of the latest publish().
+  [[nodiscard]] ConnectionFacts facts() const;
   /// Why a message that is not in flight waits, if it is because of the connection; otherwise empty.
   [[nodiscard]] std::string why_waiting() const;
 
  private:
+  void publish_changed(TimePoint now) noexcept;
   void on_due(TimePoint) override {}  // the lane's turn looks at should_connect()
   void set_state(ConnectionState state) noexcept { state_.store(state, std::memory_order_relaxed); }
   static bool is_up(ConnectionState state) noexcept {
@@ -82,8 +105,10 @@ class ConnectionSupervisor final : public Due {
   TimePoint connected_since_;
   std::uint32_t failures_ = 0;
   std::string blocked_why_;
-  mutable std::mutex error_mutex_;
-  std::string error_;
+  mutable std::mutex facts_mutex_;
+  ConnectionFacts facts_;      // under facts_mutex_, as is was_up_; why it is blocked is not in it
+  std::string shown_blocked_;  // what is
+  bool was_up_ = false;
 };
 
 }  // namespace action_triggers::detail

@@ -91,14 +91,19 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
     return std::max(most, count);
   }
 
-  void set_last_error(const std::string& text) {
-    const std::lock_guard lock(rarely_mutex_);
-    last_error_ = text;
-  }
-  [[nodiscard]] std::string last_error() const {
-    const std::lock_guard lock(rarely_mutex_);
-    return last_error_;
-  }
+  /// What a message has failed with, or was refused with and is sent again. By the lane; without memory it is
+  /// forgotten.
+  void failed(const Status& why, TimePoint now) noexcept;
+  /// What has failed, and since when nothing was delivered; `latest` is min(): nothing has failed.
+  struct Failures {
+    std::string text;  // the latest, with its code
+    TimePoint latest = TimePoint::min();
+    /// Not ok: the latest one that was the destination's fault, and nothing was delivered after it.
+    Status trouble;
+    TimePoint trouble_since;
+    TimePoint trouble_latest;
+  };
+  [[nodiscard]] Failures failures() const;  // any thread
 
   // What fire() reads, in a cache line that nobody writes. Names of up to 15 characters lie in the string itself.
   alignas(64) const std::shared_ptr<const BrokerConfig> config;
@@ -136,7 +141,8 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   /// Whether its messages may be sent, as far as it is up to itself.
   [[nodiscard]] bool may_send() const noexcept { return !paused && !waits_for_others && queue.has_unsent(); }
 
-  std::atomic<bool> is_gone{false};  // its lane has nothing to do with it any more
+  std::atomic<bool> is_gone{false};                       // its lane has nothing to do with it any more
+  std::atomic<TimePoint> oldest_since{TimePoint::max()};  // as LaneCore::note_oldest() saw it; max(): there was none
 
   DestinationCounters counters;
 
@@ -146,7 +152,8 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
 
   mutable std::atomic<std::uint64_t> most_accepted_{0};
   mutable std::mutex rarely_mutex_;
-  std::string last_error_;
+  Failures failures_;
+  std::uint64_t delivered_before_trouble_ = 0;
   std::shared_ptr<Handover> handover_;
 };
 

@@ -33,6 +33,13 @@ void DestinationQueue::remove(Record& record) noexcept {
   bytes_ -= record.capacity_bytes;
 }
 
+TimePoint DestinationQueue::earliest_deadline() const noexcept {
+  const auto deadline_of = [](const Record* record) {
+    return record == nullptr ? TimePoint::max() : record->queued.deadline;
+  };
+  return std::min(deadline_of(live_.oldest()), deadline_of(waiting_apart_.oldest()));
+}
+
 std::size_t DestinationQueue::open_window(std::size_t most) const noexcept {
   if (window_ == 0) return most;
   const std::size_t open = window_ > in_flight_ ? window_ - in_flight_ : 0;

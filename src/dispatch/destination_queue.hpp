@@ -54,6 +54,8 @@ class DestinationQueue {
     return record;
   }
   [[nodiscard]] Record* oldest() const noexcept { return live_.oldest(); }
+  /// Of those without an outcome: the deadline of the oldest, or of one that is not much younger; max(): there is none.
+  [[nodiscard]] TimePoint earliest_deadline() const noexcept;
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }

@@ -14,7 +14,6 @@
 #include "dispatch/lane_thread.hpp"
 #include "dispatch/later.hpp"
 #include "dispatch/record.hpp"
-#include "dispatch/stats_of.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -305,7 +304,7 @@ std::vector<std::shared_ptr<Lane>> Dispatcher::lanes() const {
   return all;
 }
 
-// ------------------------------------------------------------------------------- flush, connections, close, stats
+// ------------------------------------------------------------------------------- flush, connections, close
 
 bool Dispatcher::flush(std::chrono::nanoseconds timeout) {
   refuse_on_lane_thread_of(*callbacks_, "TriggerDispatcher::flush");
@@ -389,27 +388,6 @@ CloseReport Dispatcher::end(std::chrono::nanoseconds timeout) {
     }
   }
   return report;
-}
-
-Stats Dispatcher::stats() const {
-  Stats stats;
-  if (is_in_child()) return stats;
-  const std::lock_guard lock(mutex_);
-  std::map<std::string_view, std::vector<const Destination*>> names;
-  for (const auto& destination : destinations_) names[destination->name].push_back(destination.get());
-  for (const auto& destination : removed_) {  // what they still hold counts for those that replace them
-    const auto same = names.find(destination->name);
-    if (same != names.end()) same->second.push_back(destination.get());
-  }
-  for (const auto& [name, destinations] : names) {
-    const auto past = past_.find(name);
-    stats.brokers.emplace(name, stats_of(destinations, past == past_.end() ? BrokerStats() : past->second));
-  }
-  stats.unknown_broker = unknown_broker_.load(std::memory_order_relaxed);
-  stats.callback_exceptions = callbacks_->exceptions.load(std::memory_order_relaxed);
-  stats.slow_callbacks = callbacks_->slow.load(std::memory_order_relaxed);
-  stats.lanes = lanes_.size();
-  return stats;
 }
 
 }  // namespace action_triggers::detail

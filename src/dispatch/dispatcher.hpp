@@ -65,7 +65,9 @@ class Dispatcher {
   /// The destinations by name, and what is attached to them. Valid inside a ReadSection.
   [[nodiscard]] const DestinationTable& table() const noexcept { return *table_.load(std::memory_order_seq_cst); }
   /// nullptr: there is none. Valid inside a ReadSection, and until somebody removes it.
-  [[nodiscard]] Destination* find(std::string_view name) const noexcept { return table().find(name); }
+  [[nodiscard, gnu::always_inline]] Destination* find(std::string_view name) const noexcept {
+    return table().find(name);
+  }
   /// To the table, for DestinationTable::attached. Before the first fire.
   void attach(const void* attached);
 
@@ -163,6 +165,7 @@ class Dispatcher {
   void let_leave(Change& change, TimePoint deadline) noexcept;
   void free_what_is_gone();
   [[nodiscard]] std::vector<std::shared_ptr<Lane>> lanes() const;
+  void ask_for_ages() const;
   CloseReport end(std::chrono::nanoseconds timeout);
 
   const std::shared_ptr<Callbacks> callbacks_;

@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "base/futex.hpp"
 #include "base/random_seed.hpp"
 #include "dispatch/handover.hpp"
 #include "dispatch/lane_thread.hpp"
@@ -198,6 +199,7 @@ void Lane::run() {
     core_.begin_turn();
     if (const std::uint64_t now = coarse_unix_ms(); now != unix_ms_.load(std::memory_order_relaxed)) {
       unix_ms_.store(now, std::memory_order_relaxed);
+      answer_for_ages();
     }
     const int admitted = admit_queued();
     if (const auto deadline = close_deadline_.load(std::memory_order_acquire); deadline < closing_by) {
@@ -208,6 +210,7 @@ void Lane::run() {
     core_.report([this](Record& record, const DeliveryReport& report) { callbacks_->run(record, report); });
     if (!core_.finished() && !core_.has_work() && queue_.empty()) sleep(admitted > 0 && closing_by == open);
   }
+  answer_for_ages();
   Destinations all;
   {
     const std::lock_guard lock(mutex_);
@@ -266,8 +269,34 @@ bool Lane::wait(const WaitRequest& request, TimePoint latest) {
     time = &timeout;
   }
   const bool something_came = ::ppoll(fds, request.fd >= 0 ? 2 : 1, time, nullptr) != 0;  // the turn looks what
-  if ((fds[0].revents & POLLIN) != 0) wake_up_->clear();
+  if ((fds[0].revents & POLLIN) != 0) {
+    wake_up_->clear();
+    answer_for_ages();
+  }
   return something_came;
+}
+
+std::uint32_t Lane::ask_for_ages() noexcept {
+  const std::uint32_t asked = ages_asked_.fetch_add(1, std::memory_order_acq_rel) + 1;
+  wake_up_->wake();
+  return asked;
+}
+
+bool Lane::wait_for_ages(std::uint32_t asked, TimePoint deadline) const noexcept {
+  for (;;) {
+    const std::uint32_t answered = ages_answered_.load(std::memory_order_acquire);
+    if (static_cast<std::int32_t>(answered - asked) >= 0) return true;
+    if (Clock::now() >= deadline) return false;
+    futex_wait(ages_answered_, answered, deadline);
+  }
+}
+
+void Lane::answer_for_ages() noexcept {
+  const std::uint32_t asked = ages_asked_.load(std::memory_order_acquire);
+  if (asked == ages_answered_.load(std::memory_order_relaxed)) return;
+  core_.note_oldest();
+  ages_answered_.store(asked, std::memory_order_release);
+  futex_wake_all(ages_answered_);
 }
 
 }  // namespace action_triggers::detail

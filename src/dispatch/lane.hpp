@@ -60,10 +60,14 @@ class Lane : public std::enable_shared_from_this<Lane> {
   /// Waits for the thread; on the lane's own thread, releases it instead.
   void join();
 
-  [[nodiscard]] ConnectionState state() const { return core_.state(); }
+  [[nodiscard]] ConnectionFacts connection_facts() const { return core_.connection_facts(); }
   [[nodiscard]] std::string connection_error() const { return core_.connection_error(); }
   /// False: `deadline` came first, or the lane has ended. Any thread but the lane's.
   [[nodiscard]] bool wait_until_connected(TimePoint deadline) const { return core_.wait_until_connected(deadline); }
+  /// Has the lane write down soon since when its oldest messages wait. Gives what wait_for_ages() wants. Any thread.
+  std::uint32_t ask_for_ages() noexcept;
+  /// False: `deadline` came first. Any thread but the lane's.
+  bool wait_for_ages(std::uint32_t asked, TimePoint deadline) const noexcept;
   /// So far.
   [[nodiscard]] const LaneCore::CloseCounts& close_counts() const { return core_.close_counts(); }
 
@@ -76,6 +80,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void sleep(bool messages_may_follow);
   bool wait(const WaitRequest& request, TimePoint latest);
   void forget(Destination& destination);
+  void answer_for_ages() noexcept;
 
   const std::shared_ptr<Callbacks> callbacks_;
   const std::string thread_name_;
@@ -84,6 +89,10 @@ class Lane : public std::enable_shared_from_this<Lane> {
   MpscQueue queue_;
   alignas(64) std::atomic<bool> asleep_{false};
   std::atomic<std::uint64_t> unix_ms_;
+
+  // Asked for when the coarse clock ticks, and when somebody has woken the lane: not in every turn.
+  std::atomic<std::uint32_t> ages_asked_{0};
+  std::atomic<std::uint32_t> ages_answered_{0};
 
   static constexpr TimePoint::rep open = TimePoint::max().time_since_epoch().count();
   alignas(64) std::atomic<TimePoint::rep> close_deadline_{open};

@@ -32,7 +32,7 @@ LaneCore::LaneCore(Environment environment)
     : environment_(std::move(environment)),
       broker_(environment_.make_broker),
       backoff_(environment_.seed),
-      connection_(due_, backoff_),
+      connection_(due_, backoff_, environment_.clock()),
       connection_log_(environment_.log),
       deadlines_(due_, [this](Record& one) { resolve(one, Outcome::failed(timed_out(one, connection_, broker_))); }),
       destinations_(due_, deadlines_),
@@ -53,6 +53,14 @@ void LaneCore::add(Destination& destination) {
   if (!broker_.is_started() || !broker_) return;
   call_broker("the broker's add_destination()",
               [&] { broker_->add_destination(*destination.config, destination.index); });
+}
+
+void LaneCore::note_oldest() noexcept {
+  for (Destination* destination : destinations_.all()) {
+    const TimePoint deadline = destination->queue.earliest_deadline();
+    const TimePoint since = deadline == TimePoint::max() ? deadline : deadline - destination->timeout();
+    destination->oldest_since.store(since, std::memory_order_relaxed);
+  }
 }
 
 void LaneCore::remove(Destination& destination, TimePoint deadline) {
@@ -129,7 +137,7 @@ void LaneCore::step() {
   }
   if (!destinations_.leaving().empty()) finish_removals();
   if (closing_) finish_close_if_due();
-  connection_.publish();
+  connection_.publish(now_);
 }
 
 WaitRequest LaneCore::wait_request() {
@@ -331,7 +339,7 @@ void LaneCore::resolve(Record& record, Outcome&& outcome) {
   if (outcome.status.ok()) {
     destination.counters.latency.record(record.result.latency);
   } else {
-    if_memory_allows([&] { destination.set_last_error(outcome.status.to_string()); });
+    destination.failed(outcome.status, now_);
     if (record.durable || reports_.needs_report(record)) reports_.keep_text(record, std::move(outcome.status));
   }
   if (record.observer != nullptr) record.observer->resolved(record, record.result.code, record.result.persistence);

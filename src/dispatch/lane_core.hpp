@@ -69,6 +69,8 @@ class LaneCore final : private BrokerEvents {
   /// more, it is forgotten, and `removed(destination)` is called.
   void remove(Destination& destination, TimePoint deadline);
   std::function<void(Destination&)> removed;
+  /// Writes down since when each destination's oldest message waits (Destination::oldest_since).
+  void note_oldest() noexcept;
   /// Of a destination that waits_for_others: its messages may be sent now.
   void let_go(Destination& destination);
 
@@ -122,7 +124,7 @@ class LaneCore final : private BrokerEvents {
   /// The next turn has something to do at once.
   [[nodiscard]] bool has_work() const { return !out_of_memory_ && (work_left_ || !outcomes_.empty()); }
 
-  [[nodiscard]] ConnectionState state() const { return connection_.state(); }
+  [[nodiscard]] ConnectionFacts connection_facts() const { return connection_.facts(); }
   [[nodiscard]] std::string connection_error() const { return connection_.error(); }
   [[nodiscard]] bool wait_until_connected(TimePoint deadline) const { return connection_.wait_until_up(deadline); }
 

@@ -7,9 +7,23 @@
 #include <atomic>
 #include <bit>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
+
+#include "action_triggers/histogram.hpp"
 
 namespace action_triggers::detail {
+
+/// OpenTelemetry's for messaging, and finer and coarser ones, since a broker nearby answers in less than a millisecond,
+/// and a message may wait for a minute.
+inline constexpr auto histogram_bounds = std::to_array<std::chrono::microseconds>(
+    {std::chrono::microseconds(500), std::chrono::milliseconds(1), std::chrono::microseconds(2'500),
+     std::chrono::milliseconds(5), std::chrono::milliseconds(10), std::chrono::milliseconds(25),
+     std::chrono::milliseconds(50), std::chrono::milliseconds(75), std::chrono::milliseconds(100),
+     std::chrono::milliseconds(250), std::chrono::milliseconds(500), std::chrono::milliseconds(750),
+     std::chrono::seconds(1), std::chrono::milliseconds(2'500), std::chrono::seconds(5),
+     std::chrono::milliseconds(7'500), std::chrono::seconds(10), std::chrono::seconds(30), std::chrono::seconds(60)});
 
 class LatencyHistogram {
  public:
@@ -37,6 +51,31 @@ class LatencyHistogram {
     std::size_t bucket = 0;
     while (bucket + 1 < bucket_count && (seen += counts[bucket]) < wanted) ++bucket;
     return std::min(std::chrono::nanoseconds(upper_bound_of(bucket)), max());
+  }
+
+  /// Adds the same to a Histogram, in its buckets.
+  void add_to(Histogram& histogram) const {
+    if (histogram.buckets.empty()) {
+      for (const std::chrono::microseconds bound : histogram_bounds)
+        histogram.buckets.push_back({.upper_bound = bound});
+    }
+    std::uint64_t seen = 0;
+    std::size_t next = 0;  // of the histogram's buckets
+    const auto close_buckets_below = [&](std::int64_t bound) {
+      for (; next < histogram.buckets.size() && histogram.buckets[next].upper_bound.count() < bound; ++next) {
+        histogram.buckets[next].count += seen;
+      }
+    };
+    for (std::size_t i = 0; i < bucket_count; ++i) {
+      const std::uint64_t count = counts_[i].load(std::memory_order_relaxed);
+      if (count == 0) continue;
+      close_buckets_below(upper_bound_of(i));
+      seen += count;
+      const std::int64_t lower = i == 0 ? 0 : upper_bound_of(i - 1);
+      histogram.sum += std::chrono::nanoseconds((lower + upper_bound_of(i)) / 2) * static_cast<std::int64_t>(count);
+    }
+    close_buckets_below(std::numeric_limits<std::int64_t>::max());
+    histogram.count += seen;
   }
 
   [[nodiscard]] std::chrono::nanoseconds max() const noexcept {

@@ -22,10 +22,8 @@ TimePoint on_grid(TimePoint at) {
 
 void send_again_later(Record& record, const Status& why, TimePoint now, Backoff& backoff) noexcept {
   Destination& destination = record.dest();
-  if_memory_allows([&] {
-    destination.last_refusal = why.to_string();
-    destination.set_last_error(destination.last_refusal);
-  });
+  if_memory_allows([&] { destination.last_refusal = why.to_string(); });
+  destination.failed(why, now);
   ++record.failures;
   destination.queue.send_again(record);
   if (destination.paused) return;

@@ -1,13 +1,43 @@
 // SPDX-License-Identifier: MIT
 #include "dispatch/stats_of.hpp"
 
+#include <algorithm>
 #include <utility>
 
+#include "base/clock.hpp"
 #include "dispatch/callbacks.hpp"
 #include "dispatch/destination.hpp"
 #include "dispatch/lane.hpp"
 
 namespace action_triggers::detail {
+namespace {
+
+/// Adds what a destination is like now, and of its failures the latest.
+void add_present(BrokerStats& stats, const Destination& destination, TimePoint now) {
+  if (!destination.is_gone.load(std::memory_order_acquire)) {
+    stats.max_queued += destination.config->max_queued_messages;
+    stats.max_queued_bytes += destination.config->max_queued_bytes;
+  }
+  const auto timeout = std::chrono::duration_cast<std::chrono::milliseconds>(destination.timeout());
+  stats.timeout = stats.timeout.count() == 0 ? timeout : std::min(stats.timeout, timeout);
+  const TimePoint since = destination.oldest_since.load(std::memory_order_relaxed);
+  if (destination.capacity.messages() != 0 && since < now) stats.oldest_age = std::max(stats.oldest_age, now - since);
+
+  const Destination::Failures failures = destination.failures();
+  const WallTime latest = wall_time_of(failures.latest);
+  if (!failures.text.empty() && latest >= stats.last_error_at) {
+    stats.last_error = failures.text;
+    stats.last_error_at = latest;
+  }
+  if (failures.trouble.ok()) return;
+  Trouble trouble{.code = failures.trouble.code(),
+                  .text = failures.trouble.to_string(),
+                  .since = wall_time_of(failures.trouble_since),
+                  .latest = wall_time_of(failures.trouble_latest)};
+  if (!stats.trouble || stats.trouble->latest < trouble.latest) stats.trouble = std::move(trouble);
+}
+
+}  // namespace
 
 void add_counts(BrokerStats& stats, const Destination& destination) {
   const DestinationCounters& counters = destination.counters;
@@ -26,23 +56,47 @@ void add_counts(BrokerStats& stats, const Destination& destination) {
   stats.in_flight += counters.in_flight.get();
   stats.retried += counters.retried.get();
   stats.late_outcomes += counters.late_outcomes.get();
-  if (stats.last_error.empty()) stats.last_error = destination.last_error();
+  counters.latency.add_to(stats.latency);
 }
 
 BrokerStats stats_of(const std::vector<const Destination*>& destinations, BrokerStats past) {
   BrokerStats stats = std::move(past);
-  stats.last_error.clear();
+  const TimePoint now = Clock::now();
   LatencyHistogram latency;
   for (const Destination* destination : destinations) {
     add_counts(stats, *destination);
+    add_present(stats, *destination, now);
     latency.add(destination->counters.latency);
   }
-  const Lane& lane = *destinations.front()->lane;
-  stats.state = lane.state();
-  if (stats.last_error.empty()) stats.last_error = lane.connection_error();
+  const Destination& first = *destinations.front();
+  const ConnectionFacts connection = first.lane->connection_facts();
+  stats.broker_type = first.config->broker_type;
+  stats.state = connection.state;
+  stats.state_since = wall_time_of(connection.since);
+  const bool is_newer = stats.last_error.empty() || (connection.down_since != TimePoint::max() &&
+                                                     stats.last_error_at < wall_time_of(connection.down_since));
+  if (is_newer && connection.state != ConnectionState::blocked) stats.last_error = connection.error;
   stats.latency_p50 = latency.quantile(0.5);
   stats.latency_p99 = latency.quantile(0.99);
   stats.latency_max = latency.max();
+  return stats;
+}
+
+ConnectionStats stats_of(const Lane& lane, std::vector<std::string> destinations) {
+  const ConnectionFacts facts = lane.connection_facts();
+  std::sort(destinations.begin(), destinations.end());
+  ConnectionStats stats;
+  stats.name = destinations.empty() ? "" : destinations.front();
+  stats.destinations = std::move(destinations);
+  stats.state = facts.state;
+  stats.since = wall_time_of(facts.since);
+  stats.down_since = wall_time_of(facts.down_since);
+  stats.reconnects = facts.reconnects;
+  stats.failed_attempts = facts.failed_attempts;
+  stats.failed_attempts_since = facts.failed_attempts_since;
+  stats.next_attempt = wall_time_of(facts.next_attempt);
+  stats.error_code = facts.error_code;
+  stats.error = facts.error;
   return stats;
 }
 

@@ -228,7 +228,7 @@ std::string DispatcherOutlet::why_held(std::uint32_t number, TimePoint now) cons
   if (entry.in_flight == 0 || now - entry.last_progress < patience) return {};
   const Destination* const destination = destinations_->find(entry.name);
   if (destination == nullptr) return "the broker has confirmed nothing for a while";
-  std::string why = destination->last_error();
+  std::string why = destination->failures().text;
   if (why.empty()) why = destination->lane->connection_error();
   return why.empty() ? "the broker has confirmed nothing for a while" : why;
 }

@@ -91,8 +91,13 @@ void Relay::close(TimePoint deadline) {
 }
 
 OutboxStats Relay::stats() const {
-  const std::lock_guard lock(mutex_);
-  return known_;
+  OutboxStats stats;
+  {
+    const std::lock_guard lock(mutex_);
+    stats = known_;
+  }
+  delays_.add_to(stats.delay);
+  return stats;
 }
 
 // --------------------------------------------------------------------------------------------------------- the thread
@@ -179,6 +184,7 @@ void Relay::sleep_until(TimePoint until) {
       return;
     } catch (const StoreError& error) {
       now_.last_error = error.what();
+      now_.last_error_since = WallTime::clock::now();
       log(LogLevel::error, "the outbox's database: " + now_.last_error);
     }
   }
@@ -252,6 +258,7 @@ void Relay::carry_out(Shard& shard, const ReadRows& what) {
 void Relay::carry_out(Shard& shard, const RemoveRows& what) {
   store_->remove(shard.number, what.ids);
   now_.removed += what.ids.size();
+  note_delays(shard, what.ids);
   in_turn(shard, [](RelayCore& core, TimePoint now) { core.removed(now); });
 }
 
@@ -275,7 +282,10 @@ void Relay::carry_out(Shard& shard, BuryRows what) {
 }
 
 void Relay::store_failed(Shard& shard, const std::string& why) {
-  if (now_.last_error.empty()) log(LogLevel::error, "the outbox's database: " + why + "; it is tried again");
+  if (now_.last_error.empty()) {
+    log(LogLevel::error, "the outbox's database: " + why + "; it is tried again");
+    now_.last_error_since = WallTime::clock::now();
+  }
   now_.last_error = why;
   in_turn(shard, [](RelayCore& core, TimePoint now) { core.store_failed(now); });
 }
@@ -283,6 +293,7 @@ void Relay::store_failed(Shard& shard, const std::string& why) {
 void Relay::store_works() {
   if (now_.last_error.empty()) return;
   now_.last_error.clear();
+  now_.last_error_since = WallTime();
   log(LogLevel::info, "the outbox's database answers again");
 }
 
@@ -336,6 +347,14 @@ void Relay::note_ages(Shard& shard, const ReadResult& result) {
   known = std::move(still);
 }
 
+void Relay::note_delays(const Shard& shard, const std::vector<std::int64_t>& removed) {
+  const auto now = std::chrono::system_clock::now();
+  for (const std::int64_t id : removed) {
+    const auto known = shard.created_at.find(id);
+    if (known != shard.created_at.end()) delays_.record(now - known->second);
+  }
+}
+
 std::chrono::milliseconds Relay::oldest_age() {
   const auto now = std::chrono::system_clock::now();
   auto oldest = std::chrono::time_point_cast<std::chrono::microseconds>(now);
@@ -368,6 +387,8 @@ void Relay::publish(bool is_idle) {
   if (is_due) {
     auto held = held_now(now);
     log_held(held);
+    std::erase_if(now_.held_since, [&](const auto& one) { return !held.contains(one.first); });
+    for (const auto& [name, why] : held) now_.held_since.emplace(name, WallTime::clock::now());
     now_.held = std::move(held);
     now_.oldest_age = oldest_age();
     published_at_ = now;

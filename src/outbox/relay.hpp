@@ -15,6 +15,7 @@
 #include "action_triggers/clock.hpp"
 #include "action_triggers/stats.hpp"
 #include "base/thread.hpp"
+#include "dispatch/latency_histogram.hpp"
 #include "outbox/dispatcher_outlet.hpp"
 #include "outbox/offer.hpp"
 #include "outbox/outbox_config.hpp"
@@ -88,6 +89,7 @@ class Relay {
   [[nodiscard]] std::map<std::string, std::string, std::less<>> held_now(TimePoint now);
   void log_held(const std::map<std::string, std::string, std::less<>>& held);
   static void note_ages(Shard& shard, const ReadResult& result);
+  void note_delays(const Shard& shard, const std::vector<std::int64_t>& removed);
   [[nodiscard]] std::chrono::milliseconds oldest_age();
   void log(LogLevel level, const std::string& text) const;
 
@@ -105,6 +107,7 @@ class Relay {
   bool is_stopped_ = false;  // the cores know that they are to stop
   bool is_abandoned_ = false;
 
+  LatencyHistogram delays_;  // from a row's writing to its removal; any thread reads it
   std::atomic<bool> has_committed_{false};
   std::atomic<bool> is_closing_{false};
 

@@ -13,6 +13,7 @@ TriggerStats TriggerCounters::stats() const {
   stats.matched = matched_.load(std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
   stats.last_error = last_error_;
+  stats.last_error_at = last_error_at_;
   return stats;
 }
 
@@ -27,6 +28,7 @@ void TriggerCounters::keep_error(const Record& record, StatusCode code) noexcept
     }
     const std::lock_guard lock(mutex_);
     last_error_ = std::move(error);
+    last_error_at_ = WallTime::clock::now();
   } catch (const std::exception&) {
     // Without memory the error before stays.
   }

@@ -46,6 +46,7 @@ class TriggerCounters final : public OutcomeObserver {
   std::atomic<std::uint64_t> failed_{0};
   mutable std::mutex mutex_;
   std::string last_error_;
+  WallTime last_error_at_;
 };
 
 }  // namespace action_triggers::detail

@@ -231,6 +231,8 @@ Stats TriggerDispatcher::stats() const {
   return stats;
 }
 
+Health TriggerDispatcher::health() const { return health_of(stats()); }
+
 // ------------------------------------------------------------------------------------------------- for the outbox
 
 namespace detail {

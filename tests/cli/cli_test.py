@@ -4,6 +4,7 @@
 With --live the tests that need servers run too; the variables of `scripts/servers env` must be set."""
 
 import fcntl
+import http.client
 import json
 import os
 import pty
@@ -11,6 +12,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import sqlite3
 import struct
 import subprocess
@@ -934,6 +936,116 @@ class Outbox(OutboxCase):
         self.assertEqual(run("dead", "drop", self.config, "--match", "nothing like it")[1], "0 dropped\n")
         self.assertEqual(run("dead", "drop", self.config, "--status", "invalid_argument")[1], "3 dropped\n")
         self.assertEqual(run("dead", "list", self.config)[1], "no dead letters\n")
+
+
+class Metrics(OutboxCase):
+    """What --metrics serves: to Prometheus, and to a readiness probe."""
+
+    def serving(self, *arguments):
+        """A command that serves at a free port, and its answers by path."""
+        command = subprocess.Popen([COMMAND, *arguments, "--metrics", "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        for release in (command.stdin.close, command.stdout.close, command.stderr.close, command.wait, command.kill):
+            self.addCleanup(release)
+        found = re.fullmatch(r"action-triggers: http://127\.0\.0\.1:(\d+)/metrics and /healthz\n", command.stderr.readline())
+        self.assertTrue(found)
+        return command, int(found[1])
+
+    @staticmethod
+    def ask(port, path, method="GET", body=None):
+        """(status, headers, body)"""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            connection.request(method, path, body)
+            response = connection.getresponse()
+            return response.status, dict(response.getheaders()), response.read().decode()
+        finally:
+            connection.close()
+
+    def wait_for(self, port, path, wanted):
+        end = time.monotonic() + 30
+        while wanted not in (body := self.ask(port, path)[2]):
+            self.assertLess(time.monotonic(), end, body)
+            time.sleep(0.01)
+        return body
+
+    def test_a_relay_is_scraped(self):
+        self.install()
+        relay, port = self.serving("relay", self.config)
+        self.insert()
+        text = self.wait_for(port, "/metrics", "action_triggers_outbox_removed_rows_total 1\n")
+        self.assertIn('messaging_client_sent_messages_total{destination="m",messaging_system="memory",'
+                      'messaging_operation_name="send",error_type=""} 1\n', text)
+        self.assertIn("action_triggers_outbox_delivery_duration_seconds_count 1\n", text)
+        self.assertIn("action_triggers_outbox_owned_shards 1\n", text)
+        checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=60)
+        self.assertEqual((checked.returncode, checked.stdout, checked.stderr), (0, "", ""))
+        relay.terminate()
+        self.assertEqual(relay.wait(timeout=30), 0)
+        with self.assertRaises(ConnectionRefusedError):
+            self.ask(port, "/metrics")
+
+    def test_what_http_wants(self):
+        self.install()
+        _, port = self.serving("relay", self.config)
+        status, headers, body = self.ask(port, "/metrics")
+        self.assertEqual((status, headers["Content-Type"]), (200, "text/plain; version=0.0.4; charset=utf-8"))
+        self.assertEqual(int(headers["Content-Length"]), len(body.encode()))
+        status, headers, body = self.ask(port, "/metrics", "HEAD")
+        self.assertEqual((status, body), (200, ""))
+        self.assertEqual(self.ask(port, "/nothing")[0], 404)
+        status, headers, _ = self.ask(port, "/metrics", "POST", "x" * 100_000)
+        self.assertEqual((status, headers["Allow"]), (405, "GET, HEAD"))
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as raw:
+            raw.sendall(b"what is this\r\n\r\n")
+            self.assertTrue(raw.recv(100).startswith(b"HTTP/1."), "an answer all the same")
+        self.assertEqual(self.ask(port, "/metrics")[0], 200)
+
+    def test_many_clients_that_say_nothing_do_not_stop_the_command(self):
+        self.install()
+        relay, port = self.serving("relay", self.config)
+        silent = []
+        for _ in range(50):
+            silent.append(socket.create_connection(("127.0.0.1", port), timeout=30))
+            self.addCleanup(silent[-1].close)
+        self.insert()
+        self.wait_until_empty()
+        relay.terminate()
+        self.assertEqual(relay.wait(timeout=30), 0)
+
+    def test_a_probe_is_told(self):
+        self.install()
+        _, port = self.serving("relay", self.config)
+        self.wait_for(port, "/healthz", "ok\n")
+        self.assertEqual(self.ask(port, "/healthz")[0], 200)
+        unreachable = self.file({"brokers": {"r": {"broker_type": "rabbitmq", "conn_details": {"host": "127.0.0.1", "port": 1},
+                                                   "params": {"queue": "q"}}}}, "unreachable.json")
+        _, port = self.serving("fire", unreachable, "r")
+        body = self.wait_for(port, "/healthz", "to connect")
+        self.assertTrue(body.startswith("down\nr: no connection: unavailable: "), body)
+        self.assertIn("  to do: look whether the broker runs", body)
+        self.assertEqual(self.ask(port, "/healthz")[0], 503)
+
+    def test_fire_and_emit_serve_while_they_read_lines(self):
+        for arguments, body in ((("fire", self.memory(), "m"), "x\n"),
+                                (("emit", self.file({"brokers": {"m": {"broker_type": "memory"}},
+                                                     "triggers": {"t": {"events": ["e"], "targets": ["m"]}}}, "t.json"), "e"),
+                                 "{}\n")):
+            command, port = self.serving(*arguments)
+            command.stdin.write(body)
+            command.stdin.flush()
+            self.wait_for(port, "/metrics", 'action_triggers_fired_messages_total{destination="m",messaging_system="memory"} 1\n')
+
+    def test_wrong_addresses(self):
+        good = self.memory()
+        for address in ("x", "70000", "-1", "host:", "::1", "1.2.3.4:x"):
+            status, _, err = run("fire", good, "m", "--body", "x", "--metrics", address)
+            self.assertEqual(status, 2, address)
+            self.assertIn("is not PORT or HOST:PORT", err)
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            self.assertEqual(run("fire", good, "m", "--body", "x", "--metrics", str(port)),
+                             (1, "", f"action-triggers: --metrics {port}: Address already in use\n"))
 
 
 class Capture(OutboxCase):

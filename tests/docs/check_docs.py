@@ -30,7 +30,7 @@ RUN_BY_CI = {
     "sudo cmake --install build": "as tests/consumers/run.sh",
     "c++ app.cpp -o app $(pkg-config --cflags --libs action_triggers)": "tests/consumers/run.sh, as it stands here",
     "sudo apt-get install g++ cmake ninja-build pkg-config librdkafka-dev librabbitmq-dev libssl-dev libpq-dev "
-    "nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev": "packages of scripts/setup",
+    "nlohmann-json3-dev libcli11-dev libmicrohttpd-dev libgtest-dev libgmock-dev": "packages of scripts/setup",
     "make lint": "by hand before a commit",
     "scripts/reliability --under tsan": "with a filter: scripts/test",
     "make reliability": "its tests run in CI, by hand before a release for the table",

@@ -4,6 +4,7 @@
 #include <action_triggers/async.hpp>
 #include <action_triggers/config_watcher.hpp>
 #include <action_triggers/json.hpp>
+#include <action_triggers/prometheus.hpp>
 #include <action_triggers/testing/broker_contract.hpp>
 #include <action_triggers/testing/matchers.hpp>
 #include <action_triggers/testing/mock_broker.hpp>
@@ -17,6 +18,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -147,14 +149,34 @@ TEST(Snippets, OutcomesForCoroutines) {
 TEST(Snippets, WaitingForConnections) {
   at::TriggerDispatcher dispatcher(one_memory_broker());
   const std::string said = errors_of([&] {
-    dispatcher.close();  // for the example's sake
-    if (!dispatcher.wait_until_connected(10s)) {
-      for (const auto& [name, stats] : dispatcher.stats().brokers) {
-        std::cerr << name << " is " << stats.state << ": " << stats.last_error << '\n';
-      }
-    }
+    dispatcher.close();                                                           // for the example's sake
+    if (!dispatcher.wait_until_connected(10s)) std::cerr << dispatcher.health();  // who has none, why, and what to do
   });
-  EXPECT_EQ(said, "orders is closed: \n");
+  EXPECT_THAT(said, ::testing::StartsWith("down\norders: closed"));
+}
+
+// ----------------------------------------------------------------------------------------------------- monitoring.md
+
+TEST(Snippets, Health) {
+  at::TriggerDispatcher dispatcher(one_memory_broker());
+  dispatcher.close();
+  const std::string said = errors_of([&] {
+    const at::Health health = dispatcher.health();
+    const int status = health.state == at::HealthState::down ? 503 : 200;  // of GET /healthz
+    for (const at::HealthReason& reason : health.reasons) {
+      std::cerr << reason.destination << " is " << reason.state << ": " << reason.what << "; " << reason.to_do << '\n';
+    }
+    EXPECT_EQ(status, 503);
+  });
+  EXPECT_THAT(said, ::testing::StartsWith("orders is down: closed"));
+}
+
+TEST(Snippets, Metrics) {
+  const at::TriggerDispatcher dispatcher(one_memory_broker());
+  const std::string page = at::prometheus_text(dispatcher.stats());  // for GET /metrics
+  const std::string_view type = at::prometheus_content_type;
+  EXPECT_THAT(page, ::testing::HasSubstr("destination=\"orders\""));
+  EXPECT_THAT(std::string(type), ::testing::StartsWith("text/plain"));
 }
 
 TEST(Snippets, HeadersAndProperties) {

@@ -136,6 +136,20 @@ TEST_F(KafkaSecurityTest, LogsInWithEveryMechanism) {
   }
 }
 
+TEST_F(KafkaSecurityTest, HealthSaysThatThePasswordIsWrong) {
+  TriggerDispatcher dispatcher(config("SASL", sasl("PLAIN", "wr0ng-s3cret")));
+  Health health = dispatcher.health();
+  EXPECT_EQ(health.state, HealthState::down) << "from the first moment";
+  const auto deadline = Clock::now() + 30s;
+  while (health.reasons.at(0).to_do.find("password") == std::string::npos && Clock::now() < deadline) {
+    health = dispatcher.health();
+    ASSERT_EQ(health.state, HealthState::down);
+  }
+  EXPECT_THAT(health.reasons.at(0).what, HasSubstr("no connection: unauthenticated"));
+  EXPECT_THAT(health.reasons.at(0).to_do, HasSubstr("password"));
+  EXPECT_THAT(health.reasons.at(0).what, Not(HasSubstr("s3cret")));
+}
+
 TEST_F(KafkaSecurityTest, AWrongPasswordIsReportedAtOnceAndNotTriedAllTheTime) {
   for (const std::string mechanism : {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}) {
     std::mutex mutex;

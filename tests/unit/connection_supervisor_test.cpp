@@ -32,7 +32,7 @@ class ConnectionSupervisorTest : public ::testing::Test {
   TimePoint now_ = TimePoint(1h);
   DueHeap heap_;
   Backoff backoff_{1};
-  ConnectionSupervisor connection_{heap_, backoff_};
+  ConnectionSupervisor connection_{heap_, backoff_, now_};
 };
 
 TEST_F(ConnectionSupervisorTest, WhoWaitsForAConnectionIsToldOfStatesThatHold) {
@@ -41,19 +41,19 @@ TEST_F(ConnectionSupervisorTest, WhoWaitsForAConnectionIsToldOfStatesThatHold) {
   connect();
   EXPECT_FALSE(connection_.wait_until_up(at_once)) << "the turn is not over";
   connection_.reconnecting(true, "");  // as Kafka's client, until a broker answers
-  connection_.publish();
+  connection_.publish(now_);
   EXPECT_FALSE(connection_.wait_until_up(at_once));
   connection_.reconnecting(false, "");
-  connection_.publish();
+  connection_.publish(now_);
   EXPECT_TRUE(connection_.wait_until_up(at_once));
   connection_.blocked(true, "an alarm");
-  connection_.publish();
+  connection_.publish(now_);
   EXPECT_TRUE(connection_.wait_until_up(at_once)) << "there is a connection";
   fail();
-  connection_.publish();
+  connection_.publish(now_);
   EXPECT_FALSE(connection_.wait_until_up(at_once));
   connection_.closed();
-  connection_.publish();
+  connection_.publish(now_);
   EXPECT_FALSE(connection_.wait_until_up(TimePoint::max())) << "for good";
 }
 
@@ -164,6 +164,86 @@ TEST_F(ConnectionSupervisorTest, AClientThatReconnectsItselfIsOfferedMessagesAnd
   EXPECT_FALSE(connection_.is_connected());
   connection_.reconnecting(true, "too late");
   EXPECT_EQ(connection_.error(), "unavailable: given up");
+}
+
+TEST_F(ConnectionSupervisorTest, FactsHoldTheStateAsItWasPublished) {
+  const TimePoint made = now_;
+  EXPECT_EQ(connection_.facts().since, made);
+  EXPECT_EQ(connection_.facts().down_since, made);
+  now_ += 1s;
+  connect();
+  EXPECT_EQ(connection_.facts().state, ConnectionState::connecting) << "the turn is not over";
+  connection_.publish(now_);
+  ConnectionFacts facts = connection_.facts();
+  EXPECT_EQ(facts.state, ConnectionState::connected);
+  EXPECT_EQ(facts.since, now_);
+  EXPECT_EQ(facts.down_since, TimePoint::max());
+  EXPECT_EQ(facts.reconnects, 0U);
+  const TimePoint connected = now_;
+  now_ += 1s;
+  connection_.publish(now_);
+  EXPECT_EQ(connection_.facts().since, connected) << "nothing has changed";
+  connection_.blocked(true, "memory alarm");
+  connection_.publish(now_);
+  facts = connection_.facts();
+  EXPECT_EQ(facts.state, ConnectionState::blocked);
+  EXPECT_EQ(facts.error, "memory alarm");
+  EXPECT_EQ(facts.down_since, TimePoint::max());
+}
+
+TEST_F(ConnectionSupervisorTest, FactsCountReconnectsAndFailedAttempts) {
+  fail();
+  connection_.publish(now_);
+  connect();
+  connection_.publish(now_);
+  EXPECT_EQ(connection_.facts().failed_attempts, 1U);
+  EXPECT_EQ(connection_.facts().failed_attempts_since, 0U);
+  now_ += 1s;
+  fail();  // lost
+  connection_.publish(now_);
+  const TimePoint lost = now_;
+  for (int i = 0; i < 3; ++i) {
+    now_ += 10s;
+    connection_.connecting();
+    connection_.publish(now_);
+    fail(StatusCode::unauthenticated);
+    connection_.publish(now_);
+  }
+  ConnectionFacts facts = connection_.facts();
+  EXPECT_EQ(facts.down_since, lost) << "attempts do not begin it anew";
+  EXPECT_EQ(facts.since, now_);
+  EXPECT_EQ(facts.failed_attempts, 4U);
+  EXPECT_EQ(facts.failed_attempts_since, 3U);
+  EXPECT_EQ(facts.error_code, StatusCode::unauthenticated);
+  EXPECT_EQ(facts.error, "unauthenticated: why");
+  EXPECT_EQ(facts.next_attempt, heap_.next());
+  connect();
+  connection_.publish(now_);
+  facts = connection_.facts();
+  EXPECT_EQ(facts.reconnects, 1U);
+  EXPECT_EQ(facts.failed_attempts, 4U);
+  EXPECT_EQ(facts.error_code, StatusCode::ok);
+  EXPECT_EQ(facts.next_attempt, TimePoint::max());
+}
+
+TEST_F(ConnectionSupervisorTest, AClientThatConnectsAgainItselfIsDownMeanwhile) {
+  connect();
+  connection_.publish(now_);
+  now_ += 1s;
+  connection_.reconnecting(true, "refused");
+  connection_.publish(now_);
+  EXPECT_EQ(connection_.facts().error_code, StatusCode::unavailable);
+  EXPECT_EQ(connection_.facts().error, "refused");
+  EXPECT_EQ(connection_.facts().down_since, now_);
+  connection_.reconnecting(false, {});
+  connection_.publish(now_);
+  EXPECT_EQ(connection_.facts().reconnects, 1U);
+  EXPECT_EQ(connection_.facts().error, "");
+  EXPECT_EQ(connection_.facts().error_code, StatusCode::ok);
+  connection_.reconnecting(false, "one broker of two cannot be reached");
+  connection_.publish(now_);
+  EXPECT_EQ(connection_.facts().state, ConnectionState::connected);
+  EXPECT_EQ(connection_.facts().error_code, StatusCode::unavailable);
 }
 
 }  // namespace

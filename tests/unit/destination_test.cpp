@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 
 namespace action_triggers::detail {
@@ -28,6 +29,48 @@ TEST(DestinationTest, WhatWaitsForTheLaneIsAccepted) {
   EXPECT_EQ(destination.accepted(), 1U);
   destination.capacity.release(1, 1);
   EXPECT_EQ(destination.accepted(), 1U) << "what stats() said once stays";
+}
+
+class DestinationFailuresTest : public ::testing::Test {
+ protected:
+  void fail(StatusCode code) { destination_.failed({code, "why"}, now_); }
+  void deliver() { destination_.counters.outcomes[static_cast<std::size_t>(StatusCode::ok)].add(1); }
+
+  Destination destination_{std::make_shared<BrokerConfig>()};
+  TimePoint now_ = TimePoint(std::chrono::hours(1));
+};
+
+TEST_F(DestinationFailuresTest, AFailureIsTroubleUntilSomethingIsDelivered) {
+  EXPECT_TRUE(destination_.failures().trouble.ok());
+  EXPECT_EQ(destination_.failures().latest, TimePoint::min());
+  deliver();
+  fail(StatusCode::not_found);
+  const TimePoint first = now_;
+  now_ += std::chrono::seconds(3);
+  fail(StatusCode::unroutable);
+  Destination::Failures failures = destination_.failures();
+  EXPECT_EQ(failures.trouble.code(), StatusCode::unroutable);
+  EXPECT_EQ(failures.trouble_since, first);
+  EXPECT_EQ(failures.trouble_latest, now_);
+  deliver();
+  failures = destination_.failures();
+  EXPECT_TRUE(failures.trouble.ok());
+  EXPECT_EQ(failures.text, "unroutable: why") << "what failed last is still known";
+  EXPECT_EQ(failures.latest, now_);
+  now_ += std::chrono::seconds(3);
+  fail(StatusCode::not_found);
+  EXPECT_EQ(destination_.failures().trouble_since, now_) << "another trouble";
+}
+
+TEST_F(DestinationFailuresTest, AMessageAtFaultIsNoTroubleAndEndsNone) {
+  fail(StatusCode::too_large);
+  fail(StatusCode::invalid_argument);
+  fail(StatusCode::closed);
+  EXPECT_TRUE(destination_.failures().trouble.ok());
+  EXPECT_EQ(destination_.failures().text, "closed: why");
+  fail(StatusCode::not_found);
+  fail(StatusCode::too_large);
+  EXPECT_EQ(destination_.failures().trouble.code(), StatusCode::not_found);
 }
 
 }  // namespace

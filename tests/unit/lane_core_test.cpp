@@ -1132,5 +1132,67 @@ TEST_F(LaneCoreTest, AFailureOfTheConnectionIsLoggedOncePerChangeOfState) {
   EXPECT_THAT(log_.back(), HasSubstr("connection lost"));
 }
 
+// --------------------------------------------------------------------------------------------------- what stats() says
+
+TEST_F(LaneCoreTest, TheOldestMessageIsKnownByDestination) {
+  make({"a", "b"});
+  const auto oldest_of = [&](std::size_t name) {
+    core_->note_oldest();
+    return destinations_[name]->oldest_since.load();
+  };
+  EXPECT_EQ(oldest_of(0), TimePoint::max()) << "there is none";
+  fire("first");
+  const TimePoint first = now_;
+  step(1s);
+  fire("second");
+  const TimePoint second = now_;
+  step(1s);
+  EXPECT_EQ(oldest_of(0), first);
+  EXPECT_EQ(oldest_of(1), TimePoint::max());
+  confirm_oldest();
+  step();
+  EXPECT_EQ(oldest_of(0), second);
+  confirm_oldest();
+  step();
+  EXPECT_EQ(oldest_of(0), TimePoint::max());
+}
+
+TEST_F(LaneCoreTest, ARefusedMessageIsTroubleUntilOneIsConfirmed) {
+  make({"a"});
+  script_.answer_at_once = [](const OutboundMessage&) {
+    return Outcome::failed({StatusCode::rejected, "the queue is full"});
+  };
+  fire("one");
+  step();
+  const TimePoint refused = now_;
+  EXPECT_EQ(destinations_[0]->failures().trouble.code(), StatusCode::rejected) << "although it has no outcome yet";
+  script_.answer_at_once = nullptr;
+  step(5s);
+  EXPECT_EQ(destinations_[0]->failures().trouble_since, refused);
+  confirm_all();
+  step();
+  EXPECT_TRUE(destinations_[0]->failures().trouble.ok());
+}
+
+TEST_F(LaneCoreTest, TheConnectionsFactsAreThoseOfTheTurn) {
+  script_.connect_fails = Status(StatusCode::unauthenticated, "wrong password");
+  make({"a"});
+  const TimePoint made = now_;
+  EXPECT_EQ(core_->connection_facts().state, ConnectionState::disconnected);
+  EXPECT_EQ(core_->connection_facts().error_code, StatusCode::unauthenticated);
+  step(2s);
+  EXPECT_EQ(core_->connection_facts().failed_attempts_since, 2U);
+  EXPECT_EQ(core_->connection_facts().down_since, made);
+  script_.connect_fails = std::nullopt;
+  step(20s);
+  EXPECT_EQ(core_->connection_facts().state, ConnectionState::connected);
+  EXPECT_EQ(core_->connection_facts().since, now_);
+  EXPECT_EQ(core_->connection_facts().reconnects, 0U) << "the first one is none";
+  lose_connection();
+  step();
+  step(20s);
+  EXPECT_EQ(core_->connection_facts().reconnects, 1U);
+}
+
 }  // namespace
 }  // namespace action_triggers::detail

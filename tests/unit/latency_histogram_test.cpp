@@ -83,5 +83,32 @@ TEST(LatencyHistogramTest, WhatIsLongerThanTheLastBucketIsCountedThere) {
   EXPECT_GT(histogram.quantile(0.5), 9min);
 }
 
+TEST(LatencyHistogramTest, BucketsForOthersAreCumulative) {
+  LatencyHistogram histogram;
+  for (const auto latency : {100us, 600us, 700us, 20'000us}) histogram.record(latency);
+  histogram.record(5min);
+  Histogram all;
+  histogram.add_to(all);
+  ASSERT_EQ(all.buckets.size(), histogram_bounds.size());
+  for (const Histogram::Bucket& bucket : all.buckets) {
+    const std::uint64_t expected = bucket.upper_bound < 1ms ? 1 : bucket.upper_bound < 25ms ? 3 : 4;
+    EXPECT_EQ(bucket.count, expected) << bucket.upper_bound.count();
+  }
+  EXPECT_EQ(all.count, 5U);
+  const double exact = 300.0214;
+  EXPECT_NEAR(std::chrono::duration<double>(all.sum).count(), exact, exact * 0.0625);
+  histogram.add_to(all);
+  EXPECT_EQ(all.count, 10U) << "it adds";
+  EXPECT_EQ(all.buckets.front().count, 2U);
+}
+
+TEST(LatencyHistogramTest, BucketsForOthersAreThereWithoutALatency) {
+  Histogram all;
+  LatencyHistogram().add_to(all);
+  EXPECT_EQ(all.buckets.size(), histogram_bounds.size());
+  EXPECT_EQ(all.count, 0U);
+  EXPECT_EQ(all.sum, 0ns);
+}
+
 }  // namespace
 }  // namespace action_triggers::detail

@@ -49,6 +49,8 @@ TEST_F(RelayTest, TellsWhatItHasDone) {
   EXPECT_EQ(stats->in_hand, 0U);
   EXPECT_THAT(stats->shards, IsEmpty()) << "it has given the shard back";
   EXPECT_EQ(stats->last_error, "");
+  EXPECT_EQ(stats->last_error_since, WallTime());
+  EXPECT_EQ(stats->delay.count, 1U) << "from writing to removal";
 }
 
 TEST_F(RelayTest, AnUnconfirmedRowStaysInTheTable) {
@@ -71,6 +73,10 @@ TEST_F(RelayTest, AnUnknownDestinationHoldsItsRowsAndNoOthers) {
   while (dispatcher_->stats().outbox->held.empty()) std::this_thread::yield();
   const auto held = dispatcher_->stats().outbox->held;
   EXPECT_EQ(held.at("bills"), "no destination is named 'bills' in the configuration");
+  const WallTime since = dispatcher_->stats().outbox->held_since.at("bills");
+  EXPECT_LE(since, WallTime::clock::now());
+  EXPECT_GT(since, WallTime::clock::now() - 1h);
+  EXPECT_EQ(dispatcher_->health().reasons.at(0).destination, "bills");
 
   Config more = config_of();
   auto bills = std::make_shared<MemoryConfig>(*more.find_as<MemoryConfig>("orders"));
@@ -255,6 +261,8 @@ TEST_F(RelayTest, ADatabaseThatFailsIsSaidOnceAndTriedAgain) {
   const int reopened = table_.reopened();
   table_.fail("connection reset");
   while (dispatcher_->stats().outbox->last_error.empty()) std::this_thread::yield();
+  EXPECT_GT(dispatcher_->stats().outbox->last_error_since, WallTime::clock::now() - 1h);
+  EXPECT_EQ(dispatcher_->health().state, HealthState::down);
   table_.insert("orders", "1");
   table_.fail("");
   ASSERT_TRUE(wait_until_size_is(0));
