@@ -98,7 +98,10 @@ postgresql_has_ended() { # folder
   mapfile -t lines < <(cat "$1/postmaster.pid" 2>/dev/null) # its id, …, on the seventh line the key and id of its memory
   for ((tries = 0; tries < 400 && ${#lines[@]} > 6; tries++)); do
     attached=$(awk -v id="${lines[6]##* }" '$2 == id { print $7 }' /proc/sysvipc/shm)
-    if [ "${attached:-0}" = 0 ] && ! grep -qs postgres "/proc/${lines[0]}/comm"; then return 0; fi
+    if [ "${attached:-0}" = 0 ] && ! grep -qsE '^State:.[^Z]' "/proc/${lines[0]}/status"; then
+      rm -f "$1/postmaster.pid" # a zombie has an id, too, and stays where process 1 does not care for orphans
+      return 0
+    fi
     sleep 0.05
   done
 }
