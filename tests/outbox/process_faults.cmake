@@ -43,7 +43,7 @@ if(ACTION_TRIGGERS_WITH_SQLITE)
     SOURCES sqlite_fault_restore_test.cpp sqlite_fault_test.cpp
     LIBRARIES action_triggers_sqlite_objects action_triggers_objects nlohmann_json::nlohmann_json
       ${ACTION_TRIGGERS_CLIENT_LIBRARIES} GTest::gmock_main)
-  gtest_discover_tests(action_triggers_sqlite_fault_tests TEST_PREFIX sqlite. PROPERTIES TIMEOUT 300 LABELS faults)
+  gtest_discover_tests(action_triggers_sqlite_fault_tests TEST_PREFIX sqlite. PROPERTIES TIMEOUT 900 LABELS faults)
 endif()
 if(ACTION_TRIGGERS_WITH_POSTGRESQL)
   action_triggers_process_fault_test(postgresql
@@ -51,6 +51,6 @@ if(ACTION_TRIGGERS_WITH_POSTGRESQL)
     LIBRARIES action_triggers_postgresql_objects action_triggers_objects nlohmann_json::nlohmann_json
       ${ACTION_TRIGGERS_CLIENT_LIBRARIES})
   gtest_discover_tests(action_triggers_postgresql_fault_tests TEST_PREFIX postgresql.
-    PROPERTIES TIMEOUT 300 LABELS faults FIXTURES_REQUIRED postgresql RESOURCE_LOCK postgresql
+    PROPERTIES TIMEOUT 900 LABELS faults FIXTURES_REQUIRED postgresql RESOURCE_LOCK postgresql
       ENVIRONMENT "ACTION_TRIGGERS_RUN=${PROJECT_SOURCE_DIR}/build/servers/postgresql")
 endif()
