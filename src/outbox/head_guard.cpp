@@ -2,17 +2,18 @@
 #include "outbox/head_guard.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace action_triggers::detail {
 
 void HeadGuard::begin(const ShardNotes& inherited, std::int32_t alive, std::size_t batch) {
   *this = HeadGuard();
   inherited_ = inherited;
+  if (inherited.head) inherited_.head = std::abs(*inherited.head);
   inherited_.deaths -= std::min(inherited.deaths, alive);
   batch_ = batch;
   is_careful_ = inherited.deaths > 0;
-  head_ = inherited.head;
-  if (inherited_.deaths >= most_deaths) poisoned_ = inherited.head;
+  if (inherited_.deaths >= most_deaths) poisoned_ = inherited_.head;
 }
 
 bool HeadGuard::may_send(std::int64_t first) {
@@ -27,8 +28,13 @@ bool HeadGuard::may_send(std::int64_t first) {
 
 ShardNotes HeadGuard::notes(std::optional<std::int64_t> lowest) const {
   ShardNotes notes;
-  notes.head = is_careful_ ? head_ : lowest;
-  if (is_careful_ && notes.head == inherited_.head) notes.deaths = inherited_.deaths;
+  if (!is_careful_) {
+    notes.head = lowest;
+    return notes;
+  }
+  notes.head = head_;
+  if (!head_ && inherited_.head) notes.head = -*inherited_.head;  // nobody can die of it yet
+  if (!head_ || head_ == inherited_.head) notes.deaths = inherited_.deaths;
   return notes;
 }
 

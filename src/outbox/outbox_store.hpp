@@ -4,9 +4,11 @@
 /// A call that fails throws StoreError. The session may be lost then; reopen() makes a new one.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -50,8 +52,16 @@ struct Lease {
 /// What the shard's row holds for whoever takes it next.
 struct ShardNotes {
   std::int64_t low = 0;              // rows up to it have left, as far as their owner knew: a hint where to read
-  std::optional<std::int64_t> head;  // the first row that the owner was about to send
-  std::int32_t deaths = 0;           // owners in a row that ended without release(), at the same head
+  std::optional<std::int64_t> head;  // the first row that was about to be sent; negative: not by this owner yet
+  std::int32_t deaths = 0;           // owners in a row that ended without release(), while they sent the same head
+
+  /// What the next owner finds. One who ended before it came to the head has not died of it, but is a reason for care.
+  [[nodiscard]] ShardNotes taken_over(bool has_died) const {
+    ShardNotes next = *this;
+    if (has_died) next.deaths = head.value_or(0) > 0 ? deaths + 1 : std::max(deaths, 1);
+    if (head) next.head = -std::abs(*head);
+    return next;
+  }
 };
 
 struct ReadRequest {

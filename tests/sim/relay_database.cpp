@@ -49,8 +49,8 @@ std::optional<std::pair<Lease, ShardNotes>> SimulatedDatabase::acquire(const std
   LeaseRow lease = lease_;
   if (!lease.owner.empty()) {
     if (lease.expires > clock()) return std::nullopt;
-    ++lease.notes.deaths;
   }
+  lease.notes = lease.notes.taken_over(!lease.owner.empty());
   lease.owner = owner;
   ++lease.epoch;
   lease.expires = clock() + duration;

@@ -135,7 +135,7 @@ class MemoryOutboxStore final : public detail::OutboxStore {
     const Call call(*this);
     MemoryOutbox::Shard& one = at(shard);
     if (!one.owner.empty() && one.owner != owner && std::chrono::steady_clock::now() < one.expires) return std::nullopt;
-    if (!one.owner.empty()) ++one.notes.deaths;
+    one.notes = one.notes.taken_over(!one.owner.empty());
     one.owner = owner;
     one.expires = std::chrono::steady_clock::now() + duration;
     return std::pair(detail::Lease{.shard = shard, .owner = owner, .epoch = ++one.epoch}, one.notes);

@@ -75,6 +75,30 @@ TEST(HeadGuardTest, AnOwnerThatLivesIsNotADeathButAReasonForCare) {
   EXPECT_TRUE(guard.is_careful());
 }
 
+TEST(HeadGuardTest, WhoEndsBeforeItComesToTheHeadHasNotDiedOfIt) {
+  ShardNotes notes{.low = 0, .head = 5, .deaths = 0};
+  for (int end = 0; end < 10; ++end) {
+    notes = notes.taken_over(/*has_died=*/true);
+    HeadGuard guard;
+    guard.begin(notes, 0, 100);
+    EXPECT_TRUE(guard.is_careful());
+    EXPECT_FALSE(guard.is_poisoned(5));
+    notes = guard.notes({});  // a renewal, while it waits for its brokers
+    EXPECT_EQ(notes.head, -5);
+    EXPECT_EQ(notes.deaths, 1) << "the one who was sending it";
+  }
+  for (int end = 0; end < 2; ++end) {
+    HeadGuard guard;
+    guard.begin(notes, 0, 100);
+    EXPECT_FALSE(guard.is_poisoned(5));
+    EXPECT_FALSE(guard.may_send(5));
+    notes = guard.notes({}).taken_over(/*has_died=*/true);
+  }
+  HeadGuard guard;
+  guard.begin(notes, 0, 100);
+  EXPECT_TRUE(guard.is_poisoned(5));
+}
+
 TEST(HeadGuardTest, ThreeDeathsOfOneRowPoisonIt) {
   HeadGuard guard;
   guard.begin(inherited(5, 2), 0, 100);

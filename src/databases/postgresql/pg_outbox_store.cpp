@@ -140,7 +140,8 @@ std::optional<std::pair<Lease, ShardNotes>> PgOutboxStore::acquire(std::int32_t 
       "taking a shard",
       "UPDATE " + tables_.shards +
           " SET owner = $2, place = $3, epoch = epoch + 1, expires = clock_timestamp() + $4 * interval '1 ms',"
-          " deaths = deaths + (CASE WHEN owner <> $2 THEN 1 ELSE 0 END)"
+          " deaths = CASE WHEN owner <> $2 THEN CASE WHEN head > 0 THEN deaths + 1 ELSE greatest(deaths, 1) END"
+          " ELSE deaths END, head = -abs(head)"
           " WHERE shard = $1 AND (expires IS NULL OR expires <= clock_timestamp() OR owner = $2)"
           " RETURNING epoch, low, head, deaths",
       params);

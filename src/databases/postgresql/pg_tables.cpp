@@ -77,8 +77,8 @@ std::string create_shards(const PgTables& tables, std::int32_t shards) {
   epoch     bigint NOT NULL DEFAULT 0,   -- one more each time that it is taken
   expires   timestamptz,
   low       bigint NOT NULL DEFAULT 0,   -- rows up to it have left: a hint where to read
-  head      bigint,                      -- the first row that was about to be sent
-  deaths    integer NOT NULL DEFAULT 0,  -- owners in a row that ended without giving it back
+  head      bigint,                      -- the first row that was about to be sent; negative: not by this owner yet
+  deaths    integer NOT NULL DEFAULT 0,  -- owners in a row that ended at the same head without giving the shard back
   version   integer NOT NULL,            -- of these tables
   outbox_id uuid NOT NULL                -- ids of messages that bring none are derived from it
 ) WITH (fillfactor = 50);

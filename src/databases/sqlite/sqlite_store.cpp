@@ -32,7 +32,8 @@ constexpr std::chrono::seconds active_for{1};
 // An expiry that is far ahead is no lease: the machine's clock was set back since.
 constexpr std::string_view acquire_sql =
     "UPDATE $S SET owner = ?1, place = ?2, epoch = epoch + 1, expires = julianday('now') + ?3 / 86400000.0,"
-    " deaths = deaths + (owner IS NOT NULL AND owner <> ?1)"
+    " deaths = CASE WHEN owner IS NOT NULL AND owner <> ?1 THEN CASE WHEN head > 0 THEN deaths + 1"
+    " ELSE max(deaths, 1) END ELSE deaths END, head = -abs(head)"
     " WHERE shard = 0 AND (owner IS NULL OR owner = ?1 OR expires IS NULL OR expires <= julianday('now')"
     " OR expires > julianday('now') + 2 * ?3 / 86400000.0)"
     " RETURNING epoch, low, head, deaths";

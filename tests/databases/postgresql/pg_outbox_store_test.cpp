@@ -189,8 +189,13 @@ TEST_P(PgOutboxStoreTest, NotesPassFromOwnerToOwner) {
   auto taken = store->acquire(0, "next", 1min);
   ASSERT_TRUE(taken);
   EXPECT_EQ(taken->second.low, 41);
-  EXPECT_EQ(taken->second.head, 42);
+  EXPECT_EQ(taken->second.head, -42) << "not sent by this owner yet";
   EXPECT_EQ(taken->second.deaths, 3);
+  let_the_lease_expire();
+  taken = store->acquire(0, "next but one", 1min);
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->second.head, -42);
+  EXPECT_EQ(taken->second.deaths, 3) << "nobody has died of it";
   store->release(taken->first, {.low = 50, .head = std::nullopt, .deaths = 0});
   taken = store->acquire(0, "third", 1min);
   ASSERT_TRUE(taken);
