@@ -182,7 +182,7 @@ PgResult PgInserts::execute(const OutboxConfig& config, std::span<const NewRow> 
 
 /// As text.
 void PgInserts::executed(Insert& insert, const PgParams& params, const PgResult& result) {
-  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) return;
+  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK || result.rows() == 0) return;
   const std::string_view answered = PQgetvalue(result.get(), 0, 1);
   int process = 0;
   std::from_chars(answered.data(), answered.data() + answered.size(), process);

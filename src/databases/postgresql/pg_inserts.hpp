@@ -32,7 +32,7 @@ class PgInserts {
   PgInserts& operator=(const PgInserts&) = delete;
 
   /// Writes all of the rows, which are at least one. If it is well, its first column is the id of the transaction, an
-  /// xid8, as text.
+  /// xid8, as text; there is no row if a trigger has kept a single message out.
   PgResult execute(const OutboxConfig& config, std::span<const NewRow> rows);
 
   /// Prepares what was executed as text. Outside of a transaction.
