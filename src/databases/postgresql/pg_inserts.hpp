@@ -45,7 +45,8 @@ class PgInserts {
     std::size_t rows = 0;  // 0: any number, as arrays
     std::size_t columns = 0;
     std::string text;
-    std::string name;        // empty: not prepared
+    std::string name;  // of the last time that it was prepared
+    bool is_prepared = false;
     std::vector<Oid> types;  // of the parameters, if it is to be prepared
   };
 

@@ -123,6 +123,20 @@ TEST_F(PgInsertsTest, NoticesWhatTheApplicationTakesAway) {
   EXPECT_EQ(count(), "6");
 }
 
+TEST_F(PgInsertsTest, KeepsWhatTheApplicationLeaves) {
+  for (const char* statement : {"DEALLOCATE theirs", "DISCARD TEMP", "DISCARD PLANS", "DEALLOCATE theirs"}) {
+    if (statement == std::string("DEALLOCATE theirs")) sql("PREPARE theirs AS SELECT 1");
+    write(sql, plain(1));
+    PgInserts::of(sql.get()).prepare();
+    sql(statement);
+    write(sql, plain(1));
+    PgInserts::of(sql.get()).prepare();
+    EXPECT_THAT(prepared(sql), SizeIs(1)) << statement;
+    write(sql, plain(1));
+  }
+  EXPECT_EQ(count(), "12");
+}
+
 TEST_F(PgInsertsTest, ATriggerMayKeepARowOut) {
   const std::string function = config.schema + ".keep_out()";
   sql("CREATE FUNCTION " + function + " RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'");
