@@ -264,6 +264,8 @@ RootSection outbox_section() {
           .aliases = {},
           .order = 0,
           .missing = {},
+          .description = "The tables of the application's own database that messages are written to before they are sent.",
+          .fields = outbox_fields,
           .read = [](LoadContext& context, Member& member, const std::string& pointer) {
             read_outbox(context, member, pointer, built_databases());
           }};

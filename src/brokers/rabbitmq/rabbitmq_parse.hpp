@@ -45,6 +45,9 @@ void read_declare(ConfigSection& from, std::string_view key, ParsedRabbitMqConfi
 /// `conn_details.ssl` and `ssl_options`.
 void read_tls(ConfigSection& from, std::string_view key, ParsedRabbitMqConfig& config);
 
+/// The keys in `ssl_options` and in `ssl`, for the reference page.
+std::vector<FieldInfo> tls_fields();
+
 /// The keys, in one section, that name the files of a RabbitMqTls.
 struct TlsFileKeys {
   std::string ca_file;
