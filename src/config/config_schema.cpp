@@ -7,7 +7,6 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <regex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -87,9 +86,12 @@ std::string any_case(const std::string& word) {
 }
 
 /// Markdown without its links, which lead nowhere in an editor.
-std::string without_links(const std::string& markdown) {
-  static const std::regex link(R"(\[([^\]]+)\]\([^)]*\))");
-  return std::regex_replace(markdown, link, "$1");
+std::string without_links(std::string text) {
+  for (std::size_t middle = text.find("]("); middle != std::string::npos; middle = text.find("](", middle)) {
+    text.erase(middle, text.find(')', middle) + 1 - middle);
+    text.erase(text.rfind('[', middle), 1);
+  }
+  return text;
 }
 
 bool contains(const std::vector<std::string>& words, std::string_view word) {
@@ -186,11 +188,6 @@ class ValueSchema {
     for (const std::string& part : split(types, " and ")) {
       for (std::string& type : split(part, ", ")) each.push_back(std::move(type));
     }
-    // Strings that stand for numbers would be strings here.
-    if (contains(each, "str")) {
-      Json schema = ValueSchema(values, keys_, depth_).of({each.begin(), each.end()});
-      return schema;
-    }
     return ValueSchema(values, keys_, depth_).of(each);
   }
 
@@ -269,42 +266,8 @@ std::string_view key_at(const std::string& key, std::size_t depth) {
   return rest;
 }
 
-/// What the rows say of one object: those whose key has `depth` dots are its keys, longer ones stand inside of these.
-/// librdkafka's own keys have dots, and are no others' keys.
-Json object_of(const Fields& fields, std::size_t depth) {
-  static const FieldInfo no_row{{}, {}, {}, "dict", {}, {}, false, {}};
-  Json properties = Json::object();
-  std::vector<std::string> done;
-  for (const FieldInfo* field : fields) {
-    const bool is_property = field->type == "scalar";
-    const std::string_view rest = key_at(field->key, depth);
-    const std::string name(is_property ? field->key : rest.substr(0, rest.find('.')));
-    if (contains(done, name)) continue;
-    done.push_back(name);
-    const FieldInfo* own = nullptr;
-    Fields inside;
-    for (const FieldInfo* other : fields) {
-      const std::string_view its = key_at(other->key, depth);
-      if (its == name) own = other;
-      if (other->type != "scalar" && its.starts_with(name + ".")) inside.push_back(other);
-    }
-    Json schema = schema_of(own == nullptr ? no_row : *own, inside, depth + 1);
-    if (own != nullptr) {
-      for (const std::string& alias : own->aliases) {
-        Json same = schema;
-        same["description"] = "Another name of `" + name + "`.";
-        properties[std::string(depth == 0 ? alias : key_at(alias, depth))] = std::move(same);
-        done.emplace_back(depth == 0 ? alias : key_at(alias, depth));
-      }
-    }
-    properties[name] = std::move(schema);
-  }
-  return {{"properties", std::move(properties)}, {"additionalProperties", false}};
-}
-
-/// Adds that the required ones of the object's own keys are there, under one of their names.
+/// Adds that the object's own keys that are required are there, under one of their names.
 void add_required(const Fields& fields, std::size_t depth, Json& object) {
-  Json all = Json::array();
   for (const FieldInfo* field : fields) {
     const std::string_view key = key_at(field->key, depth);
     if (!field->required || key.find('.') != std::string_view::npos) continue;
@@ -313,45 +276,73 @@ void add_required(const Fields& fields, std::size_t depth, Json& object) {
       continue;
     }
     Json any = Json::array({{{"required", {key}}}});
-    for (const std::string& alias : field->aliases) any.push_back({{"required", {alias}}});
-    all.push_back({{"anyOf", std::move(any)}});
+    for (const std::string& alias : field->aliases) any.push_back({{"required", {key_at(alias, depth)}}});
+    object["allOf"].push_back({{"anyOf", std::move(any)}});
   }
-  if (!all.empty()) object["allOf"] = std::move(all);
 }
 
-Fields in_section(const Fields& fields, std::string_view section) {
-  Fields found;
-  std::copy_if(fields.begin(), fields.end(), std::back_inserter(found),
-               [&](const FieldInfo* field) { return field->section == section; });
-  return found;
+/// What the rows say of one object: those whose key has `depth` dots are its keys, longer ones stand inside of these.
+/// Other programs' own keys have dots that mean nothing.
+Json object_of(const Fields& fields, std::size_t depth) {
+  static const FieldInfo no_row{{}, {}, {}, "dict", {}, {}, false, {}};
+  Json properties = Json::object();
+  std::vector<std::string> done;
+  for (const FieldInfo* field : fields) {
+    const std::string_view rest = key_at(field->key, depth);
+    const std::string name(field->type == "scalar" ? field->key : rest.substr(0, rest.find('.')));
+    if (contains(done, name)) continue;
+    done.push_back(name);
+    const FieldInfo* own = &no_row;
+    Fields inside;
+    for (const FieldInfo* other : fields) {
+      const std::string_view its = key_at(other->key, depth);
+      if (its == name) own = other;
+      if (other->type != "scalar" && its.starts_with(name + ".")) inside.push_back(other);
+    }
+    properties[name] = schema_of(*own, inside, depth + 1);
+    for (const std::string& alias : own->aliases) {
+      const std::string other_name(key_at(alias, depth));
+      Json same = properties[name];
+      same["description"] = "Another name of `" + name + "`.";
+      properties[other_name] = std::move(same);
+      done.push_back(other_name);
+    }
+  }
+  Json object{{"properties", std::move(properties)}, {"additionalProperties", false}};
+  add_required(fields, depth, object);
+  return object;
 }
 
-Json nullable_object(Json object) {
-  Json schema{{"type", {"object", "null"}}};
-  schema.update(object);
-  return schema;
-}
+// ------------------------------------------------------------------------------------------------------------ brokers
+
+Json object_or_null() { return Json::array({"object", "null"}); }
 
 /// What conn_details and params are in a broker of this type.
 Json rules_of(const BrokerType& type) {
-  Json conn_details = Json::object();
-  Json params = Json::object();
-  Json rules = Json::object();
-  if (type.fields) {
-    const Fields connection = in_section(type.fields(), in_conn_details);
-    Fields destination = in_section(type.fields(), in_params);
-    const Fields common = common_fields();
-    destination.insert(destination.end(), common.begin(), common.end());
-    conn_details = object_of(connection, 0);
-    add_required(connection, 0, conn_details);
-    const bool needs_any =
-        std::any_of(connection.begin(), connection.end(), [](const auto* one) { return one->required; });
-    if (needs_any) rules["required"].push_back(in_conn_details);
-    params = object_of(destination, 0);  // what is missing a trigger's target may supply
-    rules["properties"][in_conn_details] = needs_any ? Json{{"type", "object"}} : Json{{"type", {"object", "null"}}};
-    rules["properties"][in_conn_details].update(conn_details);
-    rules["properties"][in_params] = nullable_object(std::move(params));
+  if (!type.fields) return Json::object();
+  Fields all = type.fields();
+  for (const FieldInfo* field : common_fields()) all.push_back(field);
+  Fields connection;
+  std::vector<FieldInfo> in_destination;
+  for (const FieldInfo* field : all) {
+    if (field->section == in_conn_details) {
+      connection.push_back(field);
+    } else {
+      in_destination.push_back(*field);
+      in_destination.back().required = false;  // a trigger's target may supply it
+    }
   }
+  Fields destination;
+  for (const FieldInfo& field : in_destination) destination.push_back(&field);
+
+  const bool is_needed =
+      std::any_of(connection.begin(), connection.end(), [](const auto* one) { return one->required; });
+  Json conn_details{{"type", is_needed ? Json("object") : object_or_null()}};
+  Json params{{"type", object_or_null()}};
+  conn_details.update(object_of(connection, 0));
+  params.update(object_of(destination, 0));
+  Json rules{{"properties", {{in_conn_details, std::move(conn_details)}, {in_params, std::move(params)}}}};
+  if (is_needed) rules["required"].push_back(in_conn_details);
   return rules;
 }
 
@@ -371,7 +362,7 @@ Json broker_entry(const BrokerRegistry& registry) {
        {{"broker_type", {{"description", "What kind of broker it is."}, {"anyOf", std::move(type_names)}}},
         {in_conn_details,
          {{"description", "The connection: destinations with equal ones share it."}, {"type", {"object", "null"}}}},
-        {in_params, {{"description", "The destination: where messages go, and how."}, {"type", {"object", "null"}}}}}},
+        {in_params, {{"description", "The destination: where messages go, and how."}, {"type", object_or_null()}}}}},
       {"required", {"broker_type"}},
       {"additionalProperties", false},
       {"allOf", std::move(rules)}};
@@ -382,11 +373,9 @@ Json section_schema(const RootSection& section, const BrokerRegistry& registry) 
   if (section.fields == nullptr) {
     entry = broker_entry(registry);
   } else {
-    const Fields fields = section.fields();
-    entry = object_of(fields, 0);
-    add_required(fields, 0, entry);
+    entry = object_of(section.fields(), 0);
   }
-  Json schema{{"title", section.key}, {"description", section.description}, {"type", {"object", "null"}}};
+  Json schema{{"title", section.key}, {"description", section.description}, {"type", object_or_null()}};
   if (section.names.empty()) {
     schema.update(entry);
   } else {
