@@ -26,7 +26,7 @@ using Fields = std::vector<const FieldInfo*>;
 /// A text that stands for something else, or for nobody knows what, until it is loaded.
 constexpr const char* placeholder = R"(\$\{[^}]+\}|\{\{.*\}\})";
 constexpr const char* or_integer = R"(|^-?[0-9]+$)";
-constexpr const char* or_number = R"(|^-?[0-9]*\.?[0-9]*([eE][+-]?[0-9]+)?$)";
+constexpr const char* or_number = R"(|^-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$)";
 
 std::vector<std::string> split(std::string_view text, std::string_view separator) {
   std::vector<std::string> parts;
@@ -182,13 +182,11 @@ class ValueSchema {
 
   /// An element of the list or dict: "str and dict".
   Json item(const std::string& types) const {
-    Values values = values_;
-    values.may_be_empty = false;
     std::vector<std::string> each;
     for (const std::string& part : split(types, " and ")) {
       for (std::string& type : split(part, ", ")) each.push_back(std::move(type));
     }
-    return ValueSchema(values, keys_, depth_).of(each);
+    return ValueSchema(values_, keys_, depth_).of(each);
   }
 
   void add_choices(const std::vector<std::string>& types) {

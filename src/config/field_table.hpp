@@ -52,14 +52,7 @@ Field<Config> text_field(std::string_view section, std::string key, std::string 
 template <class Config, class Base>
 Field<Config> secret_field(std::string_view section, std::string key, Secret Base::*member, std::string default_value,
                            std::string description) {
-  return {{section,
-           std::move(key),
-           {},
-           "str",
-           std::move(default_value),
-           std::move(description),
-           false,
-           "may be empty"},
+  return {{section, std::move(key), {}, "str", std::move(default_value), std::move(description), false, "may be empty"},
           [member](ConfigSection& from, std::string_view name, Config& config) {
             if (auto secret = from.secret(name)) config.*member = std::move(*secret);
           }};

@@ -13,7 +13,6 @@
 namespace action_triggers::detail {
 namespace {
 
-
 /// A section of the file, and where it stands.
 struct FoundSection {
   const RootSection* section;

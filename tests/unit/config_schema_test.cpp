@@ -26,7 +26,6 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
 
 std::vector<const FieldInfo*> all_fields() {
   std::vector<const FieldInfo*> all = detail::common_fields();
@@ -86,9 +85,18 @@ TEST(ConfigSchemaTest, EachOfItsKeysIsOneOfTheLoaders) {
   add_texts(sections["capture"]["additionalProperties"],
             start + R"(outbox": {"type": "sqlite", "path": "p"}, "capture": {"t": )", "}}", texts);
   EXPECT_GT(texts.size(), 200U);
+  const auto is_known = [](const std::string& text) {
+    const auto problems = tests::problems_of([&] { return parse_config(text); });
+    return std::none_of(problems.begin(), problems.end(),
+                        [](const std::string& problem) { return problem.starts_with("Unknown field"); });
+  };
+  EXPECT_FALSE(
+      is_known(R"({"brokers": {"b": {"broker_type": "rabbitmq", "params": {"declare": {"nonsense": null}}}}})"));
   for (const std::string& text : texts) {
-    EXPECT_THAT(tests::problems_of([&] { return parse_config(text); }), Not(Contains(HasSubstr("Unknown field"))))
-        << text;
+    // What is declared is a queue, or with this an exchange.
+    const std::string of_exchange =
+        std::regex_replace(text, std::regex("\"declare\""), R"("exchange": "e", "declare")");
+    EXPECT_TRUE(is_known(text) || is_known(of_exchange)) << text;
   }
 }
 

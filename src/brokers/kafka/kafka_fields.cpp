@@ -118,8 +118,7 @@ FieldTable<ParsedKafkaConfig> client_fields() {
                                               "fnv1a_random",   "fnv1a"};
   return {
       conn("bootstrap_servers", "str or list of str", "such as `localhost:9092`", "",
-           "Where to find the cluster: `host:port`, comma-separated.",
-           read_servers)
+           "Where to find the cluster: `host:port`, comma-separated.", read_servers)
           .alias("bootstrap.servers")
           .require(),
       conn("client_id", "str", "", "rdkafka", "What the broker's logs call this client.", text_property("client.id")),
@@ -127,8 +126,7 @@ FieldTable<ParsedKafkaConfig> client_fields() {
            "What counts as confirmed. 0 confirms nothing and is raised to 1.", read_kafka_acks),
       conn("enable_idempotence", "bool", "", "true",
            "No duplicates and no reordering by the client's own retries; needs acks all.", read_idempotence),
-      conn("compression_type", "str", names_of(codecs), "none", "",
-           choice_property("compression.type", codecs)),
+      conn("compression_type", "str", names_of(codecs), "none", "", choice_property("compression.type", codecs)),
       conn("linger_ms", "int", "0 to 900000", "1", "How long a message may wait for others to share its batch.",
            integer_property("linger.ms", 0, 900'000)),
       conn("request_timeout_ms", "int", "1 to 900000", "30000", "How long the broker may take for one request.",
@@ -153,10 +151,11 @@ FieldTable<ParsedKafkaConfig> security_fields() {
   return {
       conn("security_protocol", "str", names_of(protocols), "PLAINTEXT",
            "TLS always verifies certificates and host names.", choice_property("security.protocol", protocols)),
-      conn("sasl_mechanism", "str", names_of(mechanisms()), "",
-           "Required with SASL_PLAINTEXT and SASL_SSL.", read_sasl_mechanism),
+      conn("sasl_mechanism", "str", names_of(mechanisms()), "", "Required with SASL_PLAINTEXT and SASL_SSL.",
+           read_sasl_mechanism),
       conn("sasl_plain_username", "str", "", "", "For every mechanism, SCRAM too.", text_property("sasl.username")),
-      conn("sasl_plain_password", "str", "may be empty", "", "Best as `${file:…}` or `${ENV}`.", secret_property("sasl.password")),
+      conn("sasl_plain_password", "str", "may be empty", "", "Best as `${file:…}` or `${ENV}`.",
+           secret_property("sasl.password")),
       conn("ssl_cafile", "str", "", "the system's", "PEM file of the authorities to trust.",
            text_property("ssl.ca.location")),
       conn("ssl_certfile", "str", "", "", "PEM file, for mutual TLS.", text_property("ssl.certificate.location")),
