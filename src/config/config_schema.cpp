@@ -327,7 +327,8 @@ Json rules_of(const BrokerType& type) {
       connection.push_back(field);
     } else {
       in_destination.push_back(*field);
-      in_destination.back().required = false;  // a trigger's target may supply it
+      const bool is_nested = field->key.find('.') != std::string::npos;
+      in_destination.back().required = field->required && is_nested;  // a trigger's target may supply params
     }
   }
   Fields destination;

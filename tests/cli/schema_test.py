@@ -42,8 +42,8 @@ EXCEPTIONS = {
         AuthorityFileHoldsSomethingElse""",
     "Whether it is a queue or an exchange that is declared, and of which type, is said elsewhere.": """
         TwoTypesOfAQueue StreamThatIsNotDurable QueueOfAnExchangesType QuorumQueueThatDeletesItself
-        QuorumQueueByArgumentThatIsNotDurable BindingOfAQueue ExchangeOfAQueuesType ExchangeInCapitals
-        BindingsBesideTheQueues ExclusiveQueue InternalExchange ExclusiveBoundQueue""",
+        QuorumQueueByArgumentThatIsNotDurable ExchangeOfAQueuesType ExchangeInCapitals
+        ExclusiveQueue InternalExchange ExclusiveBoundQueue""",
     "Arguments are the server's: any of them, and how large they are together.": """
         ArgumentsLargerThanAFrame TtlIsAString TtlIsAFraction LengthIsAString OverflowIsANumber SingleConsumerIsAString
         ArgumentHoldsNull ArgumentHoldsWhatHasNoName AlternateExchangeIsANumber""",
