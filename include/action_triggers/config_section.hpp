@@ -90,11 +90,11 @@ struct FieldInfo {
   std::string_view section;          ///< "conn_details" or "params".
   std::string key;                   ///< Nested with dots: "retry.max_attempts".
   std::vector<std::string> aliases;  ///< Other names that are accepted for it.
-  std::string type;                  ///< As the error texts call it: str, int, float, bool, …
-  std::string default_value;         ///< For people; empty if there is none.
+  std::string type;  ///< str, int, float, bool, dict; "list of str", "str or null", …; scalar: no list, no dict.
+  std::string default_value;  ///< For people; empty if there is none.
   std::string description;
   bool required = false;
-  std::string values;  ///< What is accepted: "1 to 65535", "`a` or `b`".
+  std::string values;  ///< What is accepted: "1 to 65535", "`a` or `b`", "may be empty"; behind it "such as `c`".
 };
 
 /// One entry of the brokers map while it is being parsed.

@@ -67,6 +67,7 @@ class ACTION_TRIGGERS_EXPORT SqliteTransaction : public OutboxTransaction {
   ~SqliteTransaction();
 
   /// Begins the next one, as the constructor would. Throws as that, and std::logic_error if the last one has not ended.
+  /// From then on its statements stay on `db`, which sqlite3_close() closes only after this object's end.
   void begin();
   /// Writes the messages and commits. Throws SqliteBusy if it could not commit yet, std::runtime_error if SQLite has
   /// rolled back (a full disk, say) or the transaction was ended by other means; nothing is sent then.

@@ -151,10 +151,10 @@ Field<TableCapture> choice_field(std::string key, Choice TableCapture::*member,
                                     });
 }
 
-Field<TableCapture> names_field(std::string key, std::string default_value, std::string description,
+Field<TableCapture> names_field(std::string key, std::string values, std::string default_value, std::string description,
                                 void (*read)(ConfigSection&, std::string_view, TableCapture&)) {
-  return custom_field<TableCapture>(in_capture, std::move(key), "list of str", "", std::move(default_value),
-                                    std::move(description), read);
+  return custom_field<TableCapture>(in_capture, std::move(key), "list of str", std::move(values),
+                                    std::move(default_value), std::move(description), read);
 }
 
 std::vector<CaptureField> make_fields() {
@@ -171,16 +171,17 @@ std::vector<CaptureField> make_fields() {
            .require()});
   fields.push_back({custom_field<TableCapture>(in_capture, "event", "str", "", "the entry's name and `.{op}`",
                                                "The event's name. `{op}` is what happened.", read_event)});
+  fields.push_back({names_field("key", "may be empty", "the primary key",
+                                "The columns that say which row it is: the message's key. `[]`: none.",
+                                [](ConfigSection& from, std::string_view key, TableCapture& capture) {
+                                  const Node& value = *SectionReader::of(from).find(key);
+                                  const bool is_none = value.is(Node::Kind::array) && value.items.empty();
+                                  capture.key = is_none ? std::vector<std::string>() : read_names(from, key);
+                                })});
   fields.push_back(
-      {names_field("key", "the primary key", "The columns that say which row it is: the message's key. `[]`: none.",
-                   [](ConfigSection& from, std::string_view key, TableCapture& capture) {
-                     const Node& value = *SectionReader::of(from).find(key);
-                     const bool is_none = value.is(Node::Kind::array) && value.items.empty();
-                     capture.key = is_none ? std::vector<std::string>() : read_names(from, key);
-                   })});
-  fields.push_back({names_field("ops", "`insert`, `update`, `delete`", "Which operations are captured.", read_ops)});
-  fields.push_back({names_field("columns", "all", "The columns that events have.", read_columns)});
-  fields.push_back({names_field("exclude", "none", "All columns but these.",
+      {names_field("ops", "`insert`, `update` or `delete`", "all", "Which operations are captured.", read_ops)});
+  fields.push_back({names_field("columns", "", "all", "The columns that events have.", read_columns)});
+  fields.push_back({names_field("exclude", "", "none", "All columns but these.",
                                 [](ConfigSection& from, std::string_view key, TableCapture& capture) {
                                   if (auto names = read_names(from, key)) capture.exclude = std::move(*names);
                                 })});

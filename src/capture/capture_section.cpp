@@ -134,7 +134,14 @@ void read_capture(LoadContext& context, Member& member, const std::string& point
 }
 
 RootSection capture_section() {
-  return {.key = "capture", .aliases = {}, .order = 3 /* after the outbox */, .missing = {}, .read = read_capture};
+  return {.key = "capture",
+          .aliases = {},
+          .order = 3,  // after the outbox
+          .missing = {},
+          .description = "The tables of which every change becomes an event: each under a name of its own.",
+          .names = "^[A-Za-z_][A-Za-z0-9_]{0,31}$",
+          .fields = capture_fields,
+          .read = read_capture};
 }
 
 }  // namespace action_triggers::detail

@@ -112,4 +112,6 @@ struct ImportDatOptions {
 };
 ExitCode import_dat(const ImportDatOptions& options);
 
+ExitCode schema();
+
 }  // namespace action_triggers::cli

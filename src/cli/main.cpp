@@ -232,6 +232,11 @@ void add_capture(CLI::App& app, CommandLine& line) {
   command->callback([&line] { line.exit_code = capture(line.capture_options); });
 }
 
+void add_schema(CLI::App& app, CommandLine& line) {
+  app.add_subcommand("schema", "Prints the JSON schema of configurations, by which editors complete and check them")
+      ->callback([&line] { line.exit_code = schema(); });
+}
+
 void add_man(CLI::App& app) {
   app.add_subcommand("man", "Prints the manual page; action-triggers man | man -l - shows it")->callback([&app] {
     std::cout << man_page(app);
@@ -285,6 +290,7 @@ ExitCode run(int argc, char** argv) {
   add_dead(app, line);
   add_capture(app, line);
   add_import_dat(app, line);
+  add_schema(app, line);
   add_man(app);
   try {
     app.parse(argc, argv);

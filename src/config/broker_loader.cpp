@@ -322,6 +322,8 @@ RootSection brokers_section() {
               "There is no brokers map. Expected {\"brokers\": {…}}, {\"ACTION_TRIGGERS\": {\"brokers\": {…}}} "
               "or {\"ACTION_BROKERS\": {…}}.",
           .may_repeat = true,
+          .description = "The destinations: each under the name that fire() and triggers call it by.",
+          .names = R"(^[^\u0000-\u001f\u007f]+$)",
           .read = read_brokers};
 }
 

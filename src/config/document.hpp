@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A configuration as a tree that knows where everything stood in the text. The only place that sees the JSON library.
+/// A configuration as a tree that knows where all stood in the text. Sees the JSON library, as does config_schema.
 #pragma once
 
 #include <cstddef>

@@ -211,6 +211,7 @@ std::vector<const FieldInfo*> common_fields() {
 std::string reference_table(const std::vector<const FieldInfo*>& fields) {
   std::string text = "| section | key | type | default | meaning |\n|---|---|---|---|---|\n";
   for (const FieldInfo* field : fields) {
+    if (field->type == "scalar") continue;  // too many for a page
     text += "| " + std::string(field->section) + " | `" + field->key + "`";
     for (const std::string& alias : field->aliases) text += ", `" + alias + "`";
     text += " | " + field->type + (field->values.empty() ? "" : ", " + field->values) + " | ";

@@ -52,7 +52,7 @@ Field<Config> text_field(std::string_view section, std::string key, std::string 
 template <class Config, class Base>
 Field<Config> secret_field(std::string_view section, std::string key, Secret Base::*member, std::string default_value,
                            std::string description) {
-  return {{section, std::move(key), {}, "str", std::move(default_value), std::move(description), false, {}},
+  return {{section, std::move(key), {}, "str", std::move(default_value), std::move(description), false, "may be empty"},
           [member](ConfigSection& from, std::string_view name, Config& config) {
             if (auto secret = from.secret(name)) config.*member = std::move(*secret);
           }};
@@ -130,7 +130,7 @@ void read_fields(const FieldTable<Config>& table, BrokerSection& broker, Config&
   }
 }
 
-/// The rows as Markdown, as docs/configuration.md has them.
+/// The rows as Markdown, as docs/configuration.md has them: all but those of type scalar.
 std::string reference_table(const std::vector<const FieldInfo*>& fields);
 
 template <class Config>

@@ -13,9 +13,6 @@
 namespace action_triggers::detail {
 namespace {
 
-/// django-action-triggers keeps its sections in an object of this name.
-constexpr std::string_view reference_root = "ACTION_TRIGGERS";
-
 /// A section of the file, and where it stands.
 struct FoundSection {
   const RootSection* section;
@@ -56,6 +53,11 @@ class RootReader {
       const std::string at = pointer_to(pointer, member.key);
       if (const RootSection* section = section_of(member.key, is_top)) {
         add_section(*section, member, at);
+      } else if (is_top && member.key == schema_key) {
+        if (!member.value.is(Node::Kind::string)) {
+          context_.add_problem(member.value.offset,
+                               {.key = member.key, .pointer = at, .text = "The field '$schema' must be of type str."});
+        }
       } else if (!is_top || member.key != reference_root) {
         context_.add_unknown_field(member, pointer, known_keys(is_top));
       } else if (member.value.is(Node::Kind::object)) {

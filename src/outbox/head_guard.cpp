@@ -17,7 +17,10 @@ void HeadGuard::begin(const ShardNotes& inherited, std::int32_t alive, std::size
 }
 
 bool HeadGuard::may_send(std::int64_t first) {
-  if (!is_careful_) return true;
+  if (!is_careful_) {
+    head_ = first;
+    return true;
+  }
   const bool is_suspect = first == inherited_.head && window_ > 1;
   if (is_suspect) window_ = 1;  // alone, or it is blamed for one behind it
   if (noted_head_ == first && !is_suspect) return true;
@@ -29,7 +32,8 @@ bool HeadGuard::may_send(std::int64_t first) {
 ShardNotes HeadGuard::notes(std::optional<std::int64_t> lowest) const {
   ShardNotes notes;
   if (!is_careful_) {
-    notes.head = lowest;
+    // Not only the lowest, which may wait for its broker for long: whoever comes next is careful up to here.
+    if (lowest) notes.head = std::max(*lowest, head_.value_or(*lowest));
     return notes;
   }
   notes.head = head_;
@@ -50,12 +54,19 @@ void HeadGuard::sent(TimePoint now) {
   survived_at_ = now + survival;
 }
 
+void HeadGuard::sent_nothing() {
+  if (!is_careful_) return;
+  has_sent_ = true;
+  survived_at_ = TimePoint::min();
+}
+
 bool HeadGuard::has_survived(TimePoint now, std::size_t in_flight) {
   if (!has_sent_) return true;
   if (in_flight > 0 && now < survived_at_) return false;
   has_sent_ = false;
   window_ = std::min(window_ * 2, batch_);
-  if (window_ == batch_) relax();
+  const bool is_past_suspect = !inherited_.head || !head_ || *head_ > *inherited_.head;
+  if (window_ == batch_ && is_past_suspect) relax();
   return true;
 }
 

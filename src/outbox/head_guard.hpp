@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// A message that kills its relay's process would kill the next owner as well, for ever. So an owner whose predecessor
 /// has died sends its first row alone, after its id has been noted in the table, and then more and more at once, until
-/// it has survived a whole batch. The row that three owners have died of is poisoned, and not sent again.
+/// it has survived a whole batch and has come past the row that its predecessor noted. The row that three owners have
+/// died of is poisoned, and not sent again.
 #pragma once
 
 #include <chrono>
@@ -25,6 +26,8 @@ class HeadGuard {
 
   [[nodiscard]] bool is_careful() const { return is_careful_; }
   [[nodiscard]] bool is_poisoned(std::int64_t row) const { return poisoned_ == row; }
+  /// The last owner may have died of it: it is to be the first of what is sent at once, or one before it is blamed.
+  [[nodiscard]] bool is_suspect(std::int64_t row) const { return is_careful_ && inherited_.head == row; }
   /// How many rows to read and send at once.
   [[nodiscard]] std::size_t limit() const { return is_careful_ ? window_ : batch_; }
 
@@ -37,6 +40,8 @@ class HeadGuard {
   void noted(const ShardNotes& notes);
 
   void sent(TimePoint now);
+  /// What was read was under way already, or waits for its destination: there is nothing to survive.
+  void sent_nothing();
   /// Whether the last rows have been survived; if not, nothing more is sent for now.
   bool has_survived(TimePoint now, std::size_t in_flight);
   /// When they will have been, whatever becomes of them; max: nothing is waited for.

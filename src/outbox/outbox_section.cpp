@@ -260,13 +260,16 @@ void read_outbox(LoadContext& context, Member& member, const std::string& pointe
 }
 
 RootSection outbox_section() {
-  return {.key = "outbox",
-          .aliases = {},
-          .order = 0,
-          .missing = {},
-          .read = [](LoadContext& context, Member& member, const std::string& pointer) {
-            read_outbox(context, member, pointer, built_databases());
-          }};
+  return {
+      .key = "outbox",
+      .aliases = {},
+      .order = 0,
+      .missing = {},
+      .description = "The tables of the application's own database that messages are written to before they are sent.",
+      .fields = outbox_fields,
+      .read = [](LoadContext& context, Member& member, const std::string& pointer) {
+        read_outbox(context, member, pointer, built_databases());
+      }};
 }
 
 std::vector<const FieldInfo*> outbox_fields() {

@@ -123,6 +123,7 @@ class RelayCore {
   std::optional<std::vector<IdRange>> ids_of_flow(Reading reading, TimePoint now);
   void end_waiting_for_room(TimePoint now);
   void repeat_reading();
+  [[nodiscard]] std::optional<ReadResult> before_suspect(const ReadResult& result) const;
   void read_common(TimePoint now, const ReadResult& result);
   bool take_new_row(TimePoint now, const OutboxRow& row, const Horizon& snapshot);
   void read_late(TimePoint now, const ReadResult& result);

@@ -119,12 +119,25 @@ void RelayCore::read_done(TimePoint now, const ReadResult& result) {
   }
 }
 
+/// Up to a row that the last owner may have died of: the next reading begins with that one.
+std::optional<ReadResult> RelayCore::before_suspect(const ReadResult& result) const {
+  const auto suspect = std::find_if(result.rows.begin(), result.rows.end(),
+                                    [&](const OutboxRow& row) { return guard_.is_suspect(row.id); });
+  if (suspect == result.rows.begin() || suspect == result.rows.end()) return std::nullopt;
+  ReadResult before = result;
+  before.rows.resize(static_cast<std::size_t>(suspect - result.rows.begin()));
+  before.is_complete = false;
+  return before;
+}
+
 void RelayCore::read_common(TimePoint now, const ReadResult& result) {
+  if (const auto before = before_suspect(result)) return read_common(now, *before);
   if (!result.rows.empty() && !guard_.may_send(result.rows.front().id)) {
     is_hinted_ = true;  // again, when the table knows which row is at its head
     return;
   }
   gaps_.read_along(result, now);
+  const std::size_t were_in_flight = rows_.in_flight();
   bool is_full = false;
   for (const OutboxRow& row : result.rows) {
     is_full = !take_new_row(now, row, result.horizon);
@@ -133,8 +146,10 @@ void RelayCore::read_common(TimePoint now, const ReadResult& result) {
   if (result.rows.empty()) {
     position_ = std::max(position_, low_);
     guard_.relax();
-  } else {
+  } else if (rows_.in_flight() != were_in_flight) {
     guard_.sent(now);
+  } else {
+    guard_.sent_nothing();
   }
   set_poll(now, result, is_full);
 }

@@ -7,7 +7,7 @@ namespace action_triggers::detail {
 namespace {
 
 FieldInfo field(std::string_view section, std::string key, std::string type, std::string default_value,
-                std::string description, bool required = false) {
+                std::string description, bool required = false, std::string values = {}) {
   return {.section = section,
           .key = std::move(key),
           .aliases = {},
@@ -15,14 +15,15 @@ FieldInfo field(std::string_view section, std::string key, std::string type, std
           .default_value = std::move(default_value),
           .description = std::move(description),
           .required = required,
-          .values = {}};
+          .values = std::move(values)};
 }
 
 }  // namespace
 
 const std::vector<FieldInfo>& trigger_fields() {
   static const std::vector<FieldInfo> fields{
-      field("trigger", "events", "str or list of str", {}, "Names of events, or [patterns](#events) of them.", true),
+      field("trigger", "events", "str or list of str", {}, "Names of events, or [patterns](#events) of them.", true,
+            "such as `order.paid`, `order.*`"),
       field("trigger", "active", "bool", "true", "false: the trigger is checked with the file, and does nothing."),
       field("trigger", "when", "dict", "any payload",
             "The [condition](#conditions) that the payload must meet; of all targets."),
@@ -38,14 +39,31 @@ const std::vector<FieldInfo>& target_fields() {
       field("target", "when", "dict", "any payload", "A condition of this target, beside the trigger's."),
       field("target", "body", "any JSON", "the payload, byte for byte",
             "The body, a [template](templates.md); a string is a text."),
-      field("target", "key", "str", "the message's", "The key, a template."),
+      field("target", "key", "str", "the message's", "The key, a template.", false,
+            "may be empty, such as `order-{{ /id }}`"),
       field("target", "headers", "dict of str, int and bool", "the message's",
-            "Headers to add, or to set in place of those of the same names; the strings are templates."),
-      field("target", "content_type", "str", "the message's", "The content type, a template."),
+            "Headers to add, or to set in place of those of the same names; the strings are templates.", false,
+            "may be empty"),
+      field("target", "content_type", "str", "the message's", "The content type, a template.", false, "may be empty"),
       field("target", "params", "dict", {},
             "What the broker's own `params` lack: [derived destinations](#derived-destinations)."),
-      field("target", "timeout_secs", "float, 0.001 to 31536000", "the broker's", "As in `params`, spelled shorter."),
+      field("target", "timeout_secs", "float", "the broker's", "As in `params`, spelled shorter.", false,
+            "0.001 to 31536000"),
   };
+  return fields;
+}
+
+std::vector<const FieldInfo*> trigger_and_target_fields() {
+  static const std::vector<FieldInfo> all = [] {
+    std::vector<FieldInfo> fields = trigger_fields();
+    for (FieldInfo field : target_fields()) {
+      field.key.insert(0, "targets.");
+      fields.push_back(std::move(field));
+    }
+    return fields;
+  }();
+  std::vector<const FieldInfo*> fields;
+  for (const FieldInfo& field : all) fields.push_back(&field);
   return fields;
 }
 

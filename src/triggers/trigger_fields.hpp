@@ -13,6 +13,9 @@ namespace action_triggers::detail {
 const std::vector<FieldInfo>& trigger_fields();
 const std::vector<FieldInfo>& target_fields();
 
+/// Both, those of targets as `targets.KEY`.
+std::vector<const FieldInfo*> trigger_and_target_fields();
+
 /// The keys of such a table.
 std::set<std::string, std::less<>> keys_of(const std::vector<FieldInfo>& fields);
 

@@ -320,7 +320,12 @@ void read_triggers(LoadContext& context, Member& map, const std::string& pointer
 }  // namespace
 
 RootSection triggers_section() {
-  return {.key = "triggers", .order = 2 /* after the brokers, which targets name */, .read = read_triggers};
+  return {.key = "triggers",
+          .order = 2,  // after the brokers, which targets name
+          .description = "Which events go to which brokers: each trigger under a name of its own.",
+          .names = "^.+$",
+          .fields = trigger_and_target_fields,
+          .read = read_triggers};
 }
 
 }  // namespace action_triggers::detail

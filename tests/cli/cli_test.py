@@ -53,8 +53,8 @@ class Usage(Case):
     def test_help_names_every_command_and_the_exit_status(self):
         status, out, _ = run("--help")
         self.assertEqual(status, 0)
-        for word in ("check", "ping", "fire", "emit", "explain", "outbox", "relay", "dead", "capture", "import-dat", "man",
-                     "Exit status"):
+        for word in ("check", "ping", "fire", "emit", "explain", "outbox", "relay", "dead", "capture", "import-dat", "schema",
+                     "man", "Exit status"):
             self.assertIn(word, out)
         for command in ("check", "ping", "fire", "emit", "explain", "outbox", "dead", "capture"):
             status, out, _ = run(command, "--help")
@@ -1267,7 +1267,8 @@ class Manual(Case):
 
     def test_it_has_every_option(self):
         page = run("man")[1].replace("\\", "")
-        for command in ("check", "ping", "fire", "emit", "explain", "outbox", "relay", "dead", "capture", "import-dat", "man"):
+        for command in ("check", "ping", "fire", "emit", "explain", "outbox", "relay", "dead", "capture", "import-dat", "schema",
+                        "man"):
             self.assertIn(f".SS {command}\n", page)
             section = page.split(f".SS {command}\n")[1].split(".SS ")[0]
             for option in re.findall("--[a-z-]+", run(command, "--help")[1]):
@@ -1331,6 +1332,7 @@ class Completion(Case):
         self.line_after("action-triggers emit three.json ord", "action-triggers emit three.json order.imported ")
         self.line_after("action-triggers explain three.json ord", "action-triggers explain three.json order.imported ")
         self.line_after("action-triggers imp", "action-triggers import-dat ")
+        self.line_after("action-triggers sc", "action-triggers schema ")
         self.line_after("action-triggers outbox sch", "action-triggers outbox schema ")
         self.line_after("action-triggers capture uni", "action-triggers capture uninstall ")
         self.line_after("action-triggers dead re", "action-triggers dead replay ")

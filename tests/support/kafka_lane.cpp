@@ -66,7 +66,7 @@ std::vector<Received> read_topic(const MockCluster& cluster, const std::string& 
   }
   rd_kafka_assign(consumer.get(), all.get());
   std::vector<Received> received;
-  for (const TimePoint deadline = Clock::now() + std::chrono::seconds(10);
+  for (const TimePoint deadline = Clock::now() + std::chrono::seconds(60);
        received.size() < count && Clock::now() < deadline;) {
     const std::unique_ptr<rd_kafka_message_t, KafkaDeleter<rd_kafka_message_destroy>> got(
         rd_kafka_consumer_poll(consumer.get(), 100));

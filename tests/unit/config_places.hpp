@@ -28,8 +28,12 @@ inline std::vector<Place> places(const BrokerRegistry& registry) {
     std::set<std::pair<std::string, std::string>> keys;
     const auto add = [&](const std::vector<const FieldInfo*>& fields) {
       for (const FieldInfo* field : fields) {
+        if (field->type == "scalar") continue;  // added below
         keys.emplace(field->section, field->key.substr(0, field->key.find('.')));
-        for (const std::string& alias : field->aliases) keys.emplace(field->section, alias);
+        const bool is_nested = field->key.find('.') != std::string::npos;
+        for (const std::string& alias : field->aliases) {
+          if (!is_nested) keys.emplace(field->section, alias);
+        }
       }
     };
     add(detail::common_fields());

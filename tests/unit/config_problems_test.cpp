@@ -59,6 +59,7 @@ const std::string url_shape = "amqp://user:password@host:port/vhost (or amqps://
 class ConfigProblemsTest : public ::testing::TestWithParam<Case> {};
 
 TEST_P(ConfigProblemsTest, AreAllReportedExactly) {
+  RecordProperty("configuration", GetParam().text);  // for tests/cli/schema_test.py
   std::vector<std::string> found;
   try {
     static_cast<void>(parse_config(GetParam().text));

@@ -136,7 +136,8 @@ TEST_F(DispatcherStatsTest, HealthFollowsWhatIsDelivered) {
   EXPECT_EQ(dispatcher.health().state, HealthState::degraded);
   ASSERT_TRUE(stats().trouble);
   EXPECT_EQ(stats().trouble->code, StatusCode::unroutable);
-  EXPECT_EQ(stats().last_error_at, stats().trouble->latest);
+  const BrokerStats found = stats();  // of one moment: clocks are compared anew each time
+  EXPECT_LT(std::chrono::abs(found.last_error_at - found.trouble->latest), 1s);
   dispatcher.fire("a", "x");
   ASSERT_TRUE(dispatcher.flush(30s));
   EXPECT_TRUE(dispatcher.health().ok());

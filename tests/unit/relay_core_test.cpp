@@ -561,6 +561,43 @@ TEST(RelayCoreTest, ARowThatThreeOwnersHaveDiedOfIsPoisoned) {
   EXPECT_THAT(relay.take_sent(), ElementsAre("3@0"));
 }
 
+/// Rows 1 to 9 in a table; those up to `staying` are not confirmed, as if their broker were down. The dead letters that
+/// are made, if every owner dies of `poison`.
+std::vector<DeadRow> dead_after_deaths_of(std::int64_t poison, std::int64_t staying, std::size_t batch) {
+  const std::string last_words = std::to_string(poison) + "@0";
+  ShardNotes notes;
+  std::map<std::int64_t, OutboxRow> table;
+  for (int owner = 0; owner < 60; ++owner) {
+    RelayBench relay(batch);
+    relay.inherited = relay.notes = notes;
+    for (std::int64_t id = 1; id <= 9; ++id) relay.insert(id);
+    if (owner > 0) relay.table = table;
+    for (int step = 0; step < 500; ++step) {
+      relay.pass(10ms);
+      if (!relay.dead.empty()) return relay.dead;
+      if (std::find(relay.sent.begin(), relay.sent.end(), last_words) != relay.sent.end()) break;
+      for (const auto& [id, bit] : std::exchange(relay.in_flight, {})) {
+        if (id > staying) relay.say(id, bit);
+      }
+    }
+    table = relay.table;
+    notes = relay.notes.taken_over(/*has_died=*/true);
+  }
+  return {};
+}
+
+TEST(RelayCoreTest, APoisonedRowIsFoundWhereverItIs) {
+  for (std::int64_t poison = 1; poison <= 9; ++poison) {
+    for (std::int64_t staying = 0; staying <= 9; ++staying) {
+      for (const std::size_t batch : {2U, 4U, 10U}) {
+        const std::vector<DeadRow> dead = dead_after_deaths_of(poison, staying, batch);
+        ASSERT_THAT(dead, SizeIs(1)) << poison << " " << staying << " " << batch;
+        EXPECT_EQ(dead[0].id, poison) << staying << " " << batch;
+      }
+    }
+  }
+}
+
 TEST(RelayCoreTest, AnOwnerThatLivesHasNotDied) {
   RelayBench relay;
   relay.insert(1);

@@ -43,6 +43,7 @@ struct Case {
 class TriggersProblemsTest : public ::testing::TestWithParam<Case> {};
 
 TEST_P(TriggersProblemsTest, AreSaidWithTheirPlace) {
+  RecordProperty("configuration", file_with(GetParam().triggers));  // for tests/cli/schema_test.py
   std::vector<std::string> found;
   try {
     static_cast<void>(parse_config(file_with(GetParam().triggers)));

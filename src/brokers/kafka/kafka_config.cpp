@@ -189,7 +189,26 @@ std::string connection_key(const KafkaConfig& config) {
 
 }  // namespace
 
-std::vector<const FieldInfo*> kafka_fields() { return infos(kafka_field_table()); }
+std::vector<const FieldInfo*> kafka_fields() {
+  static const std::vector<FieldInfo> properties = [] {
+    std::vector<FieldInfo> allowed;
+    for (const KafkaProperty& property : kafka_properties()) {
+      if (property.rule == KafkaPropertyRule::refused || is_field(std::string(property.name))) continue;
+      allowed.push_back({.section = in_conn_details,
+                         .key = std::string(property.name),
+                         .aliases = {},
+                         .type = "scalar",
+                         .default_value = {},
+                         .description = "A property of librdkafka.",
+                         .required = false,
+                         .values = {}});
+    }
+    return allowed;
+  }();
+  std::vector<const FieldInfo*> fields = infos(kafka_field_table());
+  for (const FieldInfo& property : properties) fields.push_back(&property);
+  return fields;
+}
 
 std::unique_ptr<BrokerConfig> parse_kafka(BrokerSection& section) {
   ParsedKafkaConfig config;

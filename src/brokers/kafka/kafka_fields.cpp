@@ -18,6 +18,18 @@ void put(ParsedKafkaConfig& config, const std::string& property, std::string_vie
   config.keys[property] = key;
 }
 
+const std::vector<std::string>& mechanisms() {
+  static const std::vector<std::string> names{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"};
+  return names;
+}
+
+/// For the reference page: `a`, `b`.
+std::string names_of(const std::vector<std::string>& choices) {
+  std::string all;
+  for (const std::string& choice : choices) all += (all.empty() ? "`" : ", `") + choice + "`";
+  return all;
+}
+
 using Read = std::function<void(ConfigSection&, std::string_view, ParsedKafkaConfig&)>;
 
 Read integer_property(const std::string& property, std::int64_t min, std::int64_t max) {
@@ -105,17 +117,16 @@ FieldTable<ParsedKafkaConfig> client_fields() {
   const std::vector<std::string> partitioners{"murmur2_random", "murmur2", "consistent_random", "consistent", "random",
                                               "fnv1a_random",   "fnv1a"};
   return {
-      conn("bootstrap_servers", "str or list of str", "`host:port`, comma-separated", "", "Where to find the cluster.",
-           read_servers)
+      conn("bootstrap_servers", "str or list of str", "such as `localhost:9092`", "",
+           "Where to find the cluster: `host:port`, comma-separated.", read_servers)
           .alias("bootstrap.servers")
           .require(),
       conn("client_id", "str", "", "rdkafka", "What the broker's logs call this client.", text_property("client.id")),
-      conn("acks", "str or int", "`all`, -1, 1, 0", "all",
+      conn("acks", "str or int", "`all`, `-1`, `1` or `0`", "all",
            "What counts as confirmed. 0 confirms nothing and is raised to 1.", read_kafka_acks),
       conn("enable_idempotence", "bool", "", "true",
            "No duplicates and no reordering by the client's own retries; needs acks all.", read_idempotence),
-      conn("compression_type", "str", "`none`, `gzip`, `snappy`, `lz4`, `zstd`", "none", "",
-           choice_property("compression.type", codecs)),
+      conn("compression_type", "str", names_of(codecs), "none", "", choice_property("compression.type", codecs)),
       conn("linger_ms", "int", "0 to 900000", "1", "How long a message may wait for others to share its batch.",
            integer_property("linger.ms", 0, 900'000)),
       conn("request_timeout_ms", "int", "1 to 900000", "30000", "How long the broker may take for one request.",
@@ -129,7 +140,7 @@ FieldTable<ParsedKafkaConfig> client_fields() {
            integer_property("connections.max.idle.ms", 0, 2'147'483'647)),
       conn("max_request_size", "int", "1000 to 1000000000", "1000000", "The largest message, in bytes.",
            integer_property("message.max.bytes", 1'000, 1'000'000'000)),
-      conn("partitioner", "str", "librdkafka's names", "murmur2_random",
+      conn("partitioner", "str", names_of(partitioners), "murmur2_random",
            "Which partition a key goes to; the default is the Java client's choice.",
            choice_property("partitioner", partitioners)),
   };
@@ -138,23 +149,24 @@ FieldTable<ParsedKafkaConfig> client_fields() {
 FieldTable<ParsedKafkaConfig> security_fields() {
   const std::vector<std::string> protocols{"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"};
   return {
-      conn("security_protocol", "str", "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT`, `SASL_SSL`", "PLAINTEXT",
+      conn("security_protocol", "str", names_of(protocols), "PLAINTEXT",
            "TLS always verifies certificates and host names.", choice_property("security.protocol", protocols)),
-      conn("sasl_mechanism", "str", "`PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`", "",
-           "Required with SASL_PLAINTEXT and SASL_SSL.", read_sasl_mechanism),
+      conn("sasl_mechanism", "str", names_of(mechanisms()), "", "Required with SASL_PLAINTEXT and SASL_SSL.",
+           read_sasl_mechanism),
       conn("sasl_plain_username", "str", "", "", "For every mechanism, SCRAM too.", text_property("sasl.username")),
-      conn("sasl_plain_password", "str", "", "", "Best as `${file:…}` or `${ENV}`.", secret_property("sasl.password")),
+      conn("sasl_plain_password", "str", "may be empty", "", "Best as `${file:…}` or `${ENV}`.",
+           secret_property("sasl.password")),
       conn("ssl_cafile", "str", "", "the system's", "PEM file of the authorities to trust.",
            text_property("ssl.ca.location")),
       conn("ssl_certfile", "str", "", "", "PEM file, for mutual TLS.", text_property("ssl.certificate.location")),
       conn("ssl_keyfile", "str", "", "", "PEM file, for mutual TLS.", text_property("ssl.key.location")),
-      conn("ssl_password", "str", "", "", "Of the key file.", secret_property("ssl.key.password")),
+      conn("ssl_password", "str", "may be empty", "", "Of the key file.", secret_property("ssl.key.password")),
   };
 }
 
 FieldTable<ParsedKafkaConfig> destination_fields() {
   return {
-      custom_field<ParsedKafkaConfig>(in_params, "topic", "str", "", "",
+      custom_field<ParsedKafkaConfig>(in_params, "topic", "str", "such as `orders`", "",
                                       "Must exist, or be created by the broker on demand.", read_topic)
           .require(),
       custom_field<ParsedKafkaConfig>(in_params, "message_id_header", "str or null", "", "message-id",
@@ -167,7 +179,7 @@ FieldTable<ParsedKafkaConfig> destination_fields() {
 }  // namespace
 
 void read_sasl_mechanism(ConfigSection& from, std::string_view key, ParsedKafkaConfig& config) {
-  choice_property("sasl.mechanism", {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"})(from, key, config);
+  choice_property("sasl.mechanism", mechanisms())(from, key, config);
 }
 
 void read_kafka_acks(ConfigSection& from, std::string_view key, ParsedKafkaConfig& config) {

@@ -86,8 +86,8 @@ FieldTable<ParsedRabbitMqConfig> connection_fields() {
   using C = ParsedRabbitMqConfig;
   return {
       custom_field<C>(in_conn_details, "host", "str", "", "localhost", "The server.", read_host),
-      custom_field<C>(in_conn_details, "hosts", "list of str", "`host` or `host:port`", "",
-                      "Several servers, tried in turn; instead of `host`.", read_hosts),
+      custom_field<C>(in_conn_details, "hosts", "list of str", "such as `localhost:5672`", "",
+                      "Several servers, `host` or `host:port`, tried in turn; instead of `host`.", read_hosts),
       custom_field<C>(in_conn_details, "port", "int", "1 to 65535", "5672, with TLS 5671",
                       "A numeric string is accepted too.", read_port),
       custom_field<C>(in_conn_details, "username", "str", "", "guest", "", read_short_field<&RabbitMqConfig::username>)
@@ -97,12 +97,11 @@ FieldTable<ParsedRabbitMqConfig> connection_fields() {
       custom_field<C>(in_conn_details, "virtual_host", "str", "", "/", "",
                       read_short_field<&RabbitMqConfig::virtual_host>)
           .alias("virtualhost"),
-      custom_field<C>(in_conn_details, "auth_mechanism", "str", "`PLAIN` or `EXTERNAL`", "PLAIN",
+      custom_field<C>(in_conn_details, "auth_mechanism", "str", "`PLAIN` or `EXTERNAL`, in any case", "PLAIN",
                       "EXTERNAL: the user is the one that the client's certificate names.", read_auth_mechanism),
       text_field<C>(in_conn_details, "url", &ParsedRabbitMqConfig::url, "",
                     "`amqp://user:password@host:port/vhost`, or `amqps://`; instead of the keys above."),
-      custom_field<C>(in_conn_details, "ssl_options", "dict", "", "",
-                      "`ca_file`, `cert_file`, `key_file`: PEM files. Switches TLS on.", read_tls),
+      custom_field<C>(in_conn_details, "ssl_options", "dict", "", "", "The keys below. Switches TLS on.", read_tls),
       custom_field<C>(
           in_conn_details, "ssl", "bool or dict", "", "false",
           "TLS 1.2 or newer, always verified; true uses the system's certificates, a dict is `ssl_options`.", read_tls),
@@ -119,11 +118,13 @@ FieldTable<ParsedRabbitMqConfig> connection_fields() {
 FieldTable<ParsedRabbitMqConfig> destination_fields() {
   using C = ParsedRabbitMqConfig;
   return {
-      custom_field<C>(in_params, "queue", "str", "", "", "Through the default exchange; required without `exchange`.",
+      custom_field<C>(in_params, "queue", "str", "such as `orders`", "",
+                      "Through the default exchange; required without `exchange`.",
                       read_short_field<&RabbitMqConfig::queue>),
       custom_field<C>(in_params, "exchange", "str", "", "",
                       "Instead of `queue`; must exist, unless `declare` makes it.", read_exchange),
-      custom_field<C>(in_params, "routing_key", "str", "", "", "Required with `exchange`.", read_routing_key),
+      custom_field<C>(in_params, "routing_key", "str", "may be empty", "", "Required with `exchange`.",
+                      read_routing_key),
       flag_field<C>(in_params, "key_as_routing_key", &RabbitMqConfig::key_as_routing_key, "false",
                     "Message.key, where not empty, overrides `routing_key`; with `exchange` only."),
       custom_field<C>(in_params, "declare", "bool or dict", "", "false",
@@ -244,7 +245,14 @@ std::optional<std::string> read_short(ConfigSection& from, std::string_view key)
   return std::nullopt;
 }
 
-std::vector<const FieldInfo*> rabbitmq_fields() { return infos(fields()); }
+std::vector<const FieldInfo*> rabbitmq_fields() {
+  static const std::vector<FieldInfo> of_tls = tls_fields();
+  static const std::vector<FieldInfo> of_declare = declare_fields();
+  std::vector<const FieldInfo*> all = infos(fields());
+  for (const FieldInfo& field : of_tls) all.push_back(&field);
+  for (const FieldInfo& field : of_declare) all.push_back(&field);
+  return all;
+}
 
 std::unique_ptr<BrokerConfig> parse_rabbitmq(BrokerSection& section) {
   ParsedRabbitMqConfig parsed;

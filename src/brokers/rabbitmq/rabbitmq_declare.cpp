@@ -236,6 +236,40 @@ RabbitMqExchangeDeclaration read_exchange(ConfigSection& from, const ParsedRabbi
 
 }  // namespace
 
+std::vector<FieldInfo> declare_fields() {
+  std::vector<FieldInfo> fields;
+  const auto add = [&](const std::string& key, const char* type, const char* description, const char* values = "") {
+    fields.push_back({in_params, "declare." + key, {}, type, {}, description, false, values});
+  };
+  const auto add_queue = [&](const std::string& of) {
+    add(of + "durable", "bool", "It survives a restart of the broker; so it is without this key.");
+    add(of + "auto_delete", "bool",
+        "The broker deletes a queue when its last consumer has left, an exchange when its last binding is gone.");
+    add(of + "exclusive", "bool", "Of a queue; only false is possible.");
+    add(of + "arguments", "dict",
+        "x-arguments. Integers, fractions, strings, booleans, lists and objects keep their type: AMQP's long, double, "
+        "string, boolean, array and table.");
+  };
+  add("type", "str",
+      "Of a queue `classic`, `quorum` or `stream`; of an exchange `direct`, `fanout`, `topic`, `headers`, or a "
+      "plugin's (`x-…`). Without it the virtual host's, or direct.");
+  add_queue("");
+  add("internal", "bool", "Of an exchange; only false is possible.");
+  add("queues", "list of str and dict",
+      "Of an exchange: the queues that are bound to it. Names, or objects with the keys below.", "may be empty");
+  add("queues.queue", "str", "The queue's name.");
+  fields.back().required = true;
+  add("queues.type", "str", "", "`classic`, `quorum` or `stream`");
+  add_queue("queues.");
+  add("queues.bind", "list of str and dict",
+      "What the queue is bound by: routing keys, or objects with the keys below. Without it, by the destination's "
+      "`routing_key`.",
+      "may be empty");
+  add("queues.bind.routing_key", "str", "", "may be empty");
+  add("queues.bind.arguments", "dict", "Of a headers exchange.");
+  return fields;
+}
+
 void read_declare(ConfigSection& from, std::string_view key, ParsedRabbitMqConfig& config) {
   const bool with_exchange = from.has("exchange") && !from.has("queue");
   if (is_flag(from, key)) {

@@ -39,11 +39,17 @@ std::optional<std::string> read_short(ConfigSection& from, std::string_view key)
 /// "PLAIN" or "EXTERNAL", in any case; nothing if it is neither.
 std::optional<RabbitMqAuthMechanism> auth_mechanism_of(std::string_view text);
 
+/// The keys in `declare`, for the reference page: those of a queue, of an exchange, and of the queues bound to it.
+std::vector<FieldInfo> declare_fields();
+
 /// `params.declare`, after `exchange` and `routing_key`.
 void read_declare(ConfigSection& from, std::string_view key, ParsedRabbitMqConfig& config);
 
 /// `conn_details.ssl` and `ssl_options`.
 void read_tls(ConfigSection& from, std::string_view key, ParsedRabbitMqConfig& config);
+
+/// The keys in `ssl_options` and in `ssl`, for the reference page.
+std::vector<FieldInfo> tls_fields();
 
 /// The keys, in one section, that name the files of a RabbitMqTls.
 struct TlsFileKeys {

@@ -13,10 +13,30 @@
 namespace action_triggers::detail {
 namespace {
 
+/// A file's key, and the other spelling of it.
+struct FileKey {
+  const char* name;
+  const char* alias;
+};
+constexpr FileKey ca_file{"ca_file", "cafile"};
+constexpr FileKey cert_file{"cert_file", "certfile"};
+constexpr FileKey key_file{"key_file", "keyfile"};
+
+FieldInfo file_field(const std::string& object, const FileKey& key, std::string description) {
+  return {.section = "conn_details",
+          .key = object + "." + key.name,
+          .aliases = {object + "." + key.alias},
+          .type = "str",
+          .default_value = {},
+          .description = std::move(description),
+          .required = false,
+          .values = {}};
+}
+
 /// The key under which the file gives it, one of two; the first one if it gives neither.
-std::string read_file_name(ConfigSection& options, const char* name, const char* alias, std::string& to) {
-  std::string key = name;
-  for (const char* spelling : {name, alias}) {
+std::string read_file_name(ConfigSection& options, const FileKey& file, std::string& to) {
+  std::string key = file.name;
+  for (const char* spelling : {file.name, file.alias}) {
     if (auto path = options.string(spelling)) {
       to = std::move(*path);
       key = spelling;
@@ -33,6 +53,16 @@ void refuse_unverified(ConfigSection& options) {
 }
 
 }  // namespace
+
+std::vector<FieldInfo> tls_fields() {
+  std::vector<FieldInfo> fields;
+  for (const char* object : {"ssl_options", "ssl"}) {
+    fields.push_back(file_field(object, ca_file, "PEM file of the authorities to trust."));
+    fields.push_back(file_field(object, cert_file, "PEM file, for mutual TLS."));
+    fields.push_back(file_field(object, key_file, "PEM file, for mutual TLS."));
+  }
+  return fields;
+}
 
 void read_tls(ConfigSection& from, std::string_view key, ParsedRabbitMqConfig& config) {
   if (key == "ssl" && is_flag(from, key)) {
@@ -51,9 +81,9 @@ void read_tls(ConfigSection& from, std::string_view key, ParsedRabbitMqConfig& c
   RabbitMqTls tls = config.tls.value_or(RabbitMqTls());
   ConfigSection options = from.object(key);
   TlsFileKeys keys;
-  keys.ca_file = read_file_name(options, "ca_file", "cafile", tls.ca_file);
-  keys.cert_file = read_file_name(options, "cert_file", "certfile", tls.cert_file);
-  keys.key_file = read_file_name(options, "key_file", "keyfile", tls.key_file);
+  keys.ca_file = read_file_name(options, ca_file, tls.ca_file);
+  keys.cert_file = read_file_name(options, cert_file, tls.cert_file);
+  keys.key_file = read_file_name(options, key_file, tls.key_file);
   refuse_unverified(options);
   if (tls.cert_file.empty() != tls.key_file.empty()) {
     options.problem(tls.cert_file.empty() ? "key_file" : "cert_file",

@@ -98,8 +98,15 @@ bool takes_utf8(const PGconn* connection) {
   return PQclientEncoding(connection) == utf8;
 }
 
-/// Whether a command has taken prepared statements away.
-bool deallocates(std::string_view tag) { return tag.starts_with("DISCARD") || tag.starts_with("DEALLOCATE"); }
+/// Whether a command may have taken prepared statements away.
+bool deallocates(std::string_view tag) { return tag == "DISCARD ALL" || tag.starts_with("DEALLOCATE"); }
+
+bool is_prepared(PGconn* connection, const std::string& name) {
+  const char* const names = name.c_str();
+  const PgResult result(PQexecParams(connection, "SELECT FROM pg_prepared_statements WHERE name = $1", 1, nullptr,
+                                     &names, nullptr, nullptr, 0));
+  return result.rows() == 1;
+}
 
 }  // namespace
 
@@ -125,6 +132,7 @@ int PgInserts::procedure(PGEventId id, void* info, void* /*pass_through*/) {
     case PGEVT_CONNRESET:
       if (PgInserts* const inserts = of(static_cast<PGEventConnReset*>(info)->conn)) {
         inserts->forget();
+        for (Insert& insert : inserts->inserts_) insert.name.clear();
         inserts->is_given_up_ = false;
       }
       break;
@@ -140,7 +148,7 @@ int PgInserts::procedure(PGEventId id, void* info, void* /*pass_through*/) {
 void PgInserts::forget() noexcept {
   is_servers_own_ = false;
   for (Insert& insert : inserts_) {
-    insert.name.clear();
+    insert.is_prepared = false;
     insert.types.clear();
   }
 }
@@ -166,7 +174,7 @@ PgResult PgInserts::execute(const OutboxConfig& config, std::span<const NewRow> 
   const std::size_t columns = are_plain ? plain_columns : all_columns;
   const PgParams params = is_few ? parameters_of_few(rows, columns) : parameters_of_many(rows);
   Insert& insert = find(config, is_few ? rows.size() : 0, columns);
-  if (insert.name.empty()) {
+  if (!insert.is_prepared) {
     PgResult result(PQexecParams(connection_, insert.text.c_str(), params.size(), params.types(), params.values(),
                                  params.lengths(), params.formats(), 0));
     executed(insert, params, result);
@@ -177,12 +185,13 @@ PgResult PgInserts::execute(const OutboxConfig& config, std::span<const NewRow> 
   // In a way that does not show; or the table has changed so much that the server wants it prepared anew.
   const std::string sqlstate = pg_sqlstate(result.get());
   if (sqlstate == "26000" || sqlstate == "0A000") forget();
+  if (sqlstate == "0A000") insert.name.clear();
   return result;
 }
 
 /// As text.
 void PgInserts::executed(Insert& insert, const PgParams& params, const PgResult& result) {
-  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) return;
+  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK || result.rows() == 0) return;
   const std::string_view answered = PQgetvalue(result.get(), 0, 1);
   int process = 0;
   std::from_chars(answered.data(), answered.data() + answered.size(), process);
@@ -193,13 +202,17 @@ void PgInserts::executed(Insert& insert, const PgParams& params, const PgResult&
 void PgInserts::prepare() {
   if (!is_servers_own_ || is_given_up_) return;
   for (Insert& insert : inserts_) {
-    if (insert.types.empty() || !insert.name.empty()) continue;
+    if (insert.types.empty() || insert.is_prepared) continue;
+    // What the application deallocated may have been another one.
+    insert.is_prepared = !insert.name.empty() && is_prepared(connection_, insert.name);
+    if (insert.is_prepared) continue;
     std::string name = "action_triggers_insert_" + std::to_string(++prepared_);
     const PgResult result(PQprepare(connection_, name.c_str(), insert.text.c_str(),
                                     static_cast<int>(insert.types.size()), insert.types.data()));
     is_given_up_ = PQresultStatus(result.get()) != PGRES_COMMAND_OK;
     if (is_given_up_) return;
     insert.name = std::move(name);
+    insert.is_prepared = true;
   }
 }
 

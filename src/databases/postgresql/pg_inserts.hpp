@@ -32,7 +32,7 @@ class PgInserts {
   PgInserts& operator=(const PgInserts&) = delete;
 
   /// Writes all of the rows, which are at least one. If it is well, its first column is the id of the transaction, an
-  /// xid8, as text.
+  /// xid8, as text; there is no row if a trigger has kept a single message out.
   PgResult execute(const OutboxConfig& config, std::span<const NewRow> rows);
 
   /// Prepares what was executed as text. Outside of a transaction.
@@ -45,7 +45,8 @@ class PgInserts {
     std::size_t rows = 0;  // 0: any number, as arrays
     std::size_t columns = 0;
     std::string text;
-    std::string name;        // empty: not prepared
+    std::string name;  // of the last time that it was prepared
+    bool is_prepared = false;
     std::vector<Oid> types;  // of the parameters, if it is to be prepared
   };
 

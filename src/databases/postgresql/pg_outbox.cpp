@@ -150,7 +150,7 @@ void PgTransaction::write_messages(std::size_t from, std::size_t to) {
   const PgResult result =
       detail::PgInserts::of(connection_).execute(config(), std::span(rows()).subspan(from, to - from));
   if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) throw error_of("writing messages", connection_, result.get());
-  transaction_id_ = result.text(0, 0);
+  if (result.rows() > 0) transaction_id_ = result.text(0, 0);
 }
 
 void PgTransaction::write() {

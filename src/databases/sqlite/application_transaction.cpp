@@ -63,6 +63,7 @@ void ApplicationTransaction::begin_or_take_over() {
 
 void ApplicationTransaction::begin() {
   if (is_open_) throw std::logic_error("The transaction has not ended yet: commit it, or roll it back.");
+  keeps_statements_ = true;
   begin_or_take_over();
 }
 
@@ -84,7 +85,14 @@ void ApplicationTransaction::commit() {
     if (!commit_) commit_.emplace(handle_, "COMMIT", "Committing");
     commit_->run();
   });
+  end();
+}
+
+void ApplicationTransaction::end() noexcept {
   is_open_ = false;
+  if (keeps_statements_) return;
+  begin_.reset();
+  commit_.reset();
 }
 
 std::uint64_t ApplicationTransaction::savepoint() {
@@ -102,7 +110,7 @@ void ApplicationTransaction::release(std::uint64_t savepoint) {
 
 void ApplicationTransaction::rollback() noexcept {
   if (!is_open_) return;
-  is_open_ = false;
+  end();
   // In a child of fork() it is the parent's. Fails only where SQLite has rolled back already.
   if (handle_.is_ours() && handle_.is_in_transaction()) {
     sqlite3_exec(handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);

@@ -33,10 +33,13 @@ class ApplicationTransaction {
 
   /// The next one, after the end of the last. Throws as the constructor, and std::logic_error if it has not ended.
   void begin();
+  /// Statements stay on the connection at the end: begin() was called, and will be again. Of others none is left, or
+  /// the application could not close its connection.
+  [[nodiscard]] bool keeps_statements() const noexcept { return keeps_statements_; }
 
   // Each wants it to be open.
   void commit();
-  void leave() noexcept { is_open_ = false; }  // to whoever commits it
+  void leave() noexcept { end(); }  // to whoever commits it
   std::uint64_t savepoint();
   void rollback_to(std::uint64_t savepoint);
   void release(std::uint64_t savepoint);
@@ -46,12 +49,14 @@ class ApplicationTransaction {
 
  private:
   void begin_or_take_over();
+  void end() noexcept;
 
   SqliteHandle handle_;
   // Used again by begin() and the next commit().
   std::optional<SqliteStatement> begin_;
   std::optional<SqliteStatement> commit_;
   bool is_open_ = false;
+  bool keeps_statements_ = false;
   std::uint64_t savepoints_ = 0;  // made so far
 };
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "databases/sqlite/sqlite_file.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <array>
@@ -27,9 +29,15 @@ constexpr std::array network_file_systems{
 }  // namespace
 
 std::optional<FileIdentity> identity_of(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
-  return FileIdentity{.device = status.st_dev, .inode = status.st_ino};
+  struct statx status {};
+  if (::statx(AT_FDCWD, path.c_str(), AT_STATX_SYNC_AS_STAT, STATX_INO | STATX_BTIME, &status) != 0) {
+    return std::nullopt;
+  }
+  FileIdentity identity{.device = makedev(status.stx_dev_major, status.stx_dev_minor), .inode = status.stx_ino};
+  if ((status.stx_mask & STATX_BTIME) != 0) {
+    identity.born_ns = status.stx_btime.tv_sec * 1'000'000'000 + status.stx_btime.tv_nsec;
+  }
+  return identity;
 }
 
 std::int64_t file_system_of(const std::string& path) {

@@ -14,6 +14,7 @@ namespace action_triggers::detail {
 struct FileIdentity {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
+  std::int64_t born_ns = 0;  // a later file may have the same number; 0: the file system does not say
   friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
 };
 

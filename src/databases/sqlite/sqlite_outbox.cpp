@@ -50,6 +50,11 @@ class SqliteTransaction::Statements {
     if (!release_) release_.emplace(handle_, "RELEASE action_triggers_messages", writing);
     return *release_;
   }
+  void finalize() noexcept {
+    insert_.reset();
+    savepoint_.reset();
+    release_.reset();
+  }
 
  private:
   detail::SqliteHandle& handle_;
@@ -123,6 +128,7 @@ void SqliteTransaction::rollback() noexcept {
 }
 
 void SqliteTransaction::end() noexcept {
+  if (!transaction_->keeps_statements()) statements_->finalize();
   written_ = 0;
   clear();
 }

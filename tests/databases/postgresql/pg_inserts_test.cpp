@@ -43,7 +43,8 @@ class PgInsertsTest : public tests::PgOutboxTest {
   std::string write(Sql& session, const std::vector<NewRow>& rows) {
     const PgResult result = PgInserts::of(session.get()).execute(config, rows);
     const char* const sqlstate = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
-    return sqlstate != nullptr ? sqlstate : result.text(0, 0);
+    if (sqlstate != nullptr) return sqlstate;
+    return result.rows() == 0 ? "no row" : result.text(0, 0);
   }
   static std::vector<std::string> prepared(Sql& session) {
     return session.rows("SELECT name FROM pg_prepared_statements ORDER BY name");
@@ -120,6 +121,32 @@ TEST_F(PgInsertsTest, NoticesWhatTheApplicationTakesAway) {
     write(sql, plain(1));
   }
   EXPECT_EQ(count(), "6");
+}
+
+TEST_F(PgInsertsTest, KeepsWhatTheApplicationLeaves) {
+  for (const char* statement : {"DEALLOCATE theirs", "DISCARD TEMP", "DISCARD PLANS", "DEALLOCATE theirs"}) {
+    if (statement == std::string("DEALLOCATE theirs")) sql("PREPARE theirs AS SELECT 1");
+    write(sql, plain(1));
+    PgInserts::of(sql.get()).prepare();
+    sql(statement);
+    write(sql, plain(1));
+    PgInserts::of(sql.get()).prepare();
+    EXPECT_THAT(prepared(sql), SizeIs(1)) << statement;
+    write(sql, plain(1));
+  }
+  EXPECT_EQ(count(), "12");
+}
+
+TEST_F(PgInsertsTest, ATriggerMayKeepARowOut) {
+  const std::string function = config.schema + ".keep_out()";
+  sql("CREATE FUNCTION " + function + " RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'");
+  sql("CREATE TRIGGER keep_out BEFORE INSERT ON " + outbox() + " FOR EACH ROW EXECUTE FUNCTION " + function);
+  EXPECT_EQ(write(sql, plain(1)), "no row");
+  for (const bool is_prepared : {false, true}) {
+    for (const std::size_t rows : {2U, 40U}) EXPECT_NE(write(sql, plain(rows)), "no row") << is_prepared;
+    PgInserts::of(sql.get()).prepare();
+  }
+  EXPECT_EQ(count(), "0");
 }
 
 TEST_F(PgInsertsTest, RecoversFromWhatItCannotNotice) {

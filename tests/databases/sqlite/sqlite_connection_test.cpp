@@ -189,6 +189,24 @@ TEST(SqliteConnectionTest, AnotherFileAtItsPathIsNotOpened) {
   SqliteOutboxStore(database.config).reopen();
 }
 
+/// The file system gives the number of a removed file again.
+TEST(SqliteConnectionTest, AFileThatWasRestoredIsNotOpened) {
+  const SqliteDatabase database("delete");
+  OutboxConfig config = database.config;
+  config.path = database.folder.file("restored.db");
+  std::filesystem::copy_file(database.config.path, config.path);
+  SqliteOutboxStore store(config);
+  store.reopen();
+  const FileIdentity first = identity_of(config.path).value();
+  std::filesystem::remove(config.path);
+  EXPECT_THAT(error_of([&] { store.reopen(); }), HasSubstr("There is no database"));
+  do {  // later by a tick of the file system's clock
+    std::filesystem::remove(config.path);
+    std::filesystem::copy_file(database.config.path, config.path);
+  } while (identity_of(config.path)->born_ns == first.born_ns && first.born_ns != 0);
+  EXPECT_THAT(error_of([&] { store.reopen(); }), HasSubstr("Start the program anew"));
+}
+
 TEST(SqliteConnectionTest, SaysThatItIsNotOpen) {
   SqliteOutboxStore store(tests::sqlite_config("/no/such.db"));
   EXPECT_THAT(error_of([&] { store.wait(-1, 0ms); }), HasSubstr("is not open"));

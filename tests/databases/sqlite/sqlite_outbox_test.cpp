@@ -276,6 +276,26 @@ TEST_F(SqliteOutboxTest, BeginsTheNextOneUnlessItIsBusy) {
   EXPECT_THAT(written(), ElementsAre("kept"));
 }
 
+/// sqlite3_close() refuses to close a connection with statements left.
+TEST_F(SqliteOutboxTest, AConnectionMayBeClosedAfterItsTransaction) {
+  SqliteOutbox& outbox = make();
+  for (int end = 0; end < 3; ++end) {
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open(database_.config.path.c_str(), &db), SQLITE_OK);
+    SqliteTransaction transaction(outbox, db);
+    for (const char* body : {"one", "two"}) transaction.fire("orders", body);
+    if (end == 0) transaction.commit();
+    if (end == 1) transaction.rollback();
+    if (end == 2) {
+      transaction.write();
+      ASSERT_EQ(sqlite3_exec(db, "COMMIT", nullptr, nullptr, nullptr), SQLITE_OK);
+    }
+    EXPECT_EQ(sqlite3_next_stmt(db, nullptr), nullptr) << end;
+    EXPECT_EQ(sqlite3_close(db), SQLITE_OK) << end;
+  }
+  EXPECT_THAT(written(), ElementsAre("one", "two", "one", "two"));
+}
+
 TEST_F(SqliteOutboxTest, LeavesTheCommitToAnotherLayer) {
   SqliteOutbox& outbox = make();
   application().execute("BEGIN");

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""What `action-triggers schema` prints, with a validator, against the loader.
+Usage: schema_test.py SOURCE_DIR COMMAND UNIT_TESTS [unittest's options]
+
+Every configuration of the examples and of the documentation passes; every one that the tables of the unit tests hold to
+be wrong fails, or stands in a table below with the reason why a schema cannot say so."""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import jsonschema  # Debian's python3-jsonschema
+
+SOURCE = COMMAND = UNIT_TESTS = None
+
+# Tests of ConfigProblemsTest and TriggersProblemsTest whose configuration is wrong and passes.
+EXCEPTIONS = {
+    "The text, before it is JSON: keys that stand twice, its size, where it ends.": """
+        DuplicateKey DuplicateBroker TooLarge AfterANulCharacter""",
+    "Two keys or places together; the tables say what each key is by itself.": """
+        NameTwiceAcrossMaps SettingsInTwoPlaces MaximumTimeoutInBothSpellings BlockWithoutBudget BudgetWithoutBlock
+        BackoffsCrossed TwoUserNames HostAndHosts UrlAndPort UrlAndHeartbeat UrlAndTimeout CertificateWithoutKey
+        KeyWithoutCertificate QueueAndExchange RoutingKeyWithQueue IdempotenceWithoutAcks TwoSpellings CredentialsInPlain
+        ExternalWithoutTls ExternalWithoutACertificate ExternalWithAPassword""",
+    "A trigger's target may supply what params lack.": "NoQueue QueueIsNull ExchangeWithoutKey",
+    "A text that is taken to pieces: hosts, URLs, topics, numbers in strings, lengths in bytes, templates.": """
+        PortTooLarge PortIsHuge LongUserName HostsHasABadPort BadServers TopicWithASpace WeakCiphers HostIsAUrl
+        HostWithAPort HostWithBlanks HostInBrackets HostWithAVirtualHost HostWithCredentials TwoHostsInOneString
+        HostsWithCredentials HostsWithANulCharacter LongBindingKey AnUnknownPlaceholder UrlIsHttp UrlIsBadlyEncoded
+        UrlWithASlashInThePassword UrlWhosePasswordLooksLikeAPort UrlWithAnAtInThePassword UrlWithAnAtInTheVirtualHost
+        UrlWithAHashInThePassword UrlWithAQuestionMarkInThePassword UrlWithAPercentSignInThePassword UrlWithABadVirtualHost
+        UrlWithoutAHost UrlWithABadPort UrlWithoutAScheme UrlWithAnUnknownParameter UrlWithAnEmptyParameter
+        UrlWithoutVerification UrlWithAHeartbeatInWords UrlWithATimeoutOfZero UrlWithAFileWithoutTls
+        UrlWithAnotherServerName UrlWithAParameterTwice UrlWithAParameterWithoutAValue UrlWithABadlyEncodedParameter
+        UrlWithHalfACertificate UrlWithAnUnknownMechanism UrlWithAUserAndExternal UrlWithAMissingFile""",
+    "What the machine has: variables and files.": """
+        MissingVariable AuthorityFileIsMissing AuthorityFileIsAFolder AuthorityFileIsADevice
+        AuthorityFileHoldsSomethingElse""",
+    "Whether it is a queue or an exchange that is declared, and of which type, is said elsewhere.": """
+        TwoTypesOfAQueue StreamThatIsNotDurable QueueOfAnExchangesType QuorumQueueThatDeletesItself
+        QuorumQueueByArgumentThatIsNotDurable ExchangeOfAQueuesType ExchangeInCapitals
+        ExclusiveQueue InternalExchange ExclusiveBoundQueue""",
+    "Arguments are the server's: any of them, and how large they are together.": """
+        ArgumentsLargerThanAFrame TtlIsAString TtlIsAFraction LengthIsAString OverflowIsANumber SingleConsumerIsAString
+        ArgumentHoldsNull ArgumentHoldsWhatHasNoName AlternateExchangeIsANumber""",
+    "A target's broker, and so what its params may be, stands elsewhere.": """
+        UnknownBroker UnknownBrokerOfAnObject ABrokerThatLacksSomething ParamsThatDoNotSupplyIt Overwritten
+        AParamOfTheWrongType AnUnknownParam""",
+    "Conditions have a reader of their own, and no table.": "AnUnknownOperator",
+}
+
+
+def parsed(text):
+    """JSON with the comments that configurations may have."""
+    token = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/|#[^\n]*', re.DOTALL)
+    return json.loads(token.sub(lambda found: found[0] if found[0].startswith('"') else " ", text))
+
+
+def output_of(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+class Schema(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.schema = json.loads(output_of(COMMAND, "schema"))
+        cls.validator = jsonschema.Draft7Validator(cls.schema)
+
+    def check(self, configuration, where):
+        wrong = [f"{'/'.join(map(str, each.absolute_path))}: {each.message}"
+                 for each in self.validator.iter_errors(configuration)]
+        self.assertEqual(wrong, [], where)
+
+    def test_it_is_a_schema(self):
+        jsonschema.Draft7Validator.check_schema(self.schema)
+
+    def test_examples_pass(self):
+        files = [file for file in (SOURCE / "examples").rglob("*.json") if file.name != "dashboard.json"]
+        self.assertGreaterEqual(len(files), 6)
+        for file in files:
+            self.check(parsed(file.read_text(encoding="utf-8")), file)
+
+    def test_the_documentations_configurations_pass(self):
+        sys.path.insert(0, str(SOURCE / "tests/docs"))
+        import check_docs
+        checked = 0
+        for page in [SOURCE / "README.md", *(SOURCE / "docs").rglob("*.md")]:
+            for line, kind, note, content in check_docs.blocks(page.read_text(encoding="utf-8")):
+                if kind == "json" and not (note or "").startswith("wrong"):
+                    self.check(parsed(content), f"{page}:{line}")
+                    checked += 1
+        self.assertGreaterEqual(checked, 10)
+
+    def test_what_import_dat_makes_passes(self):
+        for dump in ("dump.json", "natural.json"):
+            folder = SOURCE / "tests/cli/dat"
+            done = subprocess.run([COMMAND, "import-dat", folder / dump, "--settings", folder / "settings.json"],
+                                  capture_output=True, text=True, timeout=60)
+            made = parsed(done.stdout)
+            made["brokers"] = {name: each for name, each in made["brokers"].items() if each["broker_type"] != "redis"}
+            self.check(made, dump)
+
+    def test_spellings_and_substitutions_pass(self):
+        for written in (
+                {"ACTION_BROKERS": {"b": {"broker_type": "Memory"}}},
+                {"ACTION_TRIGGERS": {"brokers": None, "settings": {"MAX_BROKER_TIMEOUT": "20"}}},
+                {"$schema": "x", "brokers": {"b": {"broker_type": "RABBITMQ", "conn_details": {
+                    "port": "${PORT}", "login": "u", "virtualhost": "v", "ssl": "${TLS}", "timeout": "1.5", "heartbeat": "5",
+                    "ssl_options": {"cafile": "${file:/x}"}, "host": None, "auth_mechanism": "plain"},
+                    "params": {"queue": "{{ queue }}", "persistent": "${P}", "overflow": "${O:-block}",
+                               "retry": {"on": "${ON}", "max_attempts": "3"}}}}},
+                {"brokers": {"b": {"broker_type": "kafka", "conn_details": {
+                    "bootstrap.servers": "a:1,b:2", "acks": -1, "socket.keepalive.enable": True, "linger.ms": "5"},
+                    "params": {"topic": "t", "message_id_header": None}}}}):
+            self.check(written, written)
+
+    def test_wrong_configurations_fail(self):
+        with tempfile.TemporaryDirectory() as folder:
+            report = pathlib.Path(folder, "report.json")
+            subprocess.run([UNIT_TESTS, "--gtest_filter=*/ConfigProblemsTest.*:*/TriggersProblemsTest.*",
+                            f"--gtest_output=json:{report}"], check=True, stdout=subprocess.DEVNULL, timeout=60)
+            suites = json.loads(report.read_bytes().decode("utf-8", "replace"))["testsuites"]
+        passing = {}
+        checked = 0
+        for suite in suites:
+            for test in suite["testsuite"]:
+                name = test["name"].split("/")[-1]
+                checked += 1
+                try:
+                    configuration = parsed(test["configuration"])
+                except (ValueError, RecursionError):
+                    continue
+                if self.validator.is_valid(configuration):
+                    passing[name] = test["configuration"]
+        self.assertGreater(checked, 200)
+        excused = {name for names in EXCEPTIONS.values() for name in names.split()}
+        self.assertEqual({name: text[:200] for name, text in passing.items() if name not in excused}, {})
+        self.assertEqual(excused - set(passing), set(), "these are refused by now, or no tests")
+
+    def test_defaults_and_examples_are_accepted(self):
+        def each(schema):
+            if isinstance(schema, dict):
+                if isinstance(schema.get("type"), (str, list)) or "anyOf" in schema:
+                    yield schema
+                for value in schema.values():
+                    yield from each(value)
+            elif isinstance(schema, list):
+                for value in schema:
+                    yield from each(value)
+
+        checked = 0
+        for schema in each(self.schema):
+            for value in [*schema.get("examples", []), *([schema["default"]] if "default" in schema else [])]:
+                self.assertTrue(jsonschema.Draft7Validator(schema).is_valid(value), (schema, value))
+                checked += 1
+        self.assertGreater(checked, 40)
+
+
+if __name__ == "__main__":
+    SOURCE = pathlib.Path(sys.argv.pop(1)).resolve()
+    COMMAND, UNIT_TESTS = (pathlib.Path(sys.argv.pop(1)).resolve() for _ in range(2))
+    unittest.main(verbosity=2)
