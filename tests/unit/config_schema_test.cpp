@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <string>
 #include <vector>
 
@@ -26,6 +25,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
 
 std::vector<const FieldInfo*> all_fields() {
   std::vector<const FieldInfo*> all = detail::common_fields();
@@ -44,14 +44,26 @@ TEST(ConfigSchemaTest, WhatTablesSayIsInTheirLanguage) {
   const std::string one =
       "(str|int|float|bool|null|dict|scalar|any JSON|(list|dict) of (2 )?"
       "(str|int|bool)((, | and )(str|int|bool|dict))*)";
-  const std::regex type("^" + one + "( or " + one + ")*$");
-  const std::regex values(
-      "^(-?[0-9.]+ to [0-9.]+|may be empty|`[^`]+`(, `[^`]+`)*( or `[^`]+`)?(, in any case)?)?(, )?"
-      "(such as `[^`]+`(, `[^`]+`)*)?$");
+  const std::string type = one + "( or " + one + ")*";
+  const std::string values =
+      "(-?[0-9.]+ to [0-9.]+|may be empty|`[^`]+`(, `[^`]+`)*( or `[^`]+`)?(, in any case)?)?(, )?"
+      "(such as `[^`]+`(, `[^`]+`)*)?";
   for (const FieldInfo* field : all_fields()) {
-    EXPECT_TRUE(std::regex_match(field->type, type)) << field->key << ": " << field->type;
-    EXPECT_TRUE(std::regex_match(field->values, values)) << field->key << ": " << field->values;
+    EXPECT_THAT(std::string(field->type), MatchesRegex(type)) << field->key;
+    EXPECT_THAT(std::string(field->values), MatchesRegex(values)) << field->key;
   }
+}
+
+/// Of "^[kK][aA]…$".
+std::string a_spelling_of(const std::string& pattern) {
+  std::string spelling;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] == '^' || pattern[i] == '$') continue;
+    const bool is_choice = pattern[i] == '[';
+    spelling += pattern[is_choice ? i + 1 : i];
+    if (is_choice) i = pattern.find(']', i);
+  }
+  return spelling;
 }
 
 /// The keys of an object's schema, as the loader would be given them: {"key": null}, {"retry": {"key": null}}.
@@ -70,8 +82,7 @@ TEST(ConfigSchemaTest, EachOfItsKeysIsOneOfTheLoaders) {
   std::vector<std::string> texts;
   const nlohmann::json& sections = schema["definitions"];
   for (const auto& rule : sections["brokers"]["additionalProperties"]["allOf"]) {
-    std::string type = rule["if"]["properties"]["broker_type"]["pattern"];
-    type = std::regex_replace(type, std::regex(R"(\[(.).?\]|[\^$])"), "$1");
+    const std::string type = a_spelling_of(rule["if"]["properties"]["broker_type"]["pattern"]);
     for (const char* part : {"conn_details", "params"}) {
       add_texts(rule["then"]["properties"][part],
                 R"({"brokers": {"b": {"broker_type": ")" + type + "\", \"" + part + "\": ", "}}}", texts);
@@ -94,8 +105,10 @@ TEST(ConfigSchemaTest, EachOfItsKeysIsOneOfTheLoaders) {
       is_known(R"({"brokers": {"b": {"broker_type": "rabbitmq", "params": {"declare": {"nonsense": null}}}}})"));
   for (const std::string& text : texts) {
     // What is declared is a queue, or with this an exchange.
-    const std::string of_exchange =
-        std::regex_replace(text, std::regex("\"declare\""), R"("exchange": "e", "declare")");
+    std::string of_exchange = text;
+    if (const std::size_t at = text.find("\"declare\""); at != std::string::npos) {
+      of_exchange.insert(at, R"("exchange": "e", )");
+    }
     EXPECT_TRUE(is_known(text) || is_known(of_exchange)) << text;
   }
 }
