@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.hpp"
 #include "brokers/rabbitmq/declare_methods.hpp"
 #include "brokers/rabbitmq/message_encoder.hpp"
 
@@ -14,8 +15,6 @@ constexpr std::chrono::milliseconds usual_wait{500};  // for a confirmation
 constexpr std::chrono::seconds open_patience{5};
 constexpr std::chrono::seconds shared_patience{5};  // more than a disk takes
 constexpr std::size_t largest_window = 1'000'000;
-
-std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 Status protocol_error(std::string text) { return {StatusCode::unavailable, std::move(text)}; }
 
@@ -55,19 +54,18 @@ std::optional<PublishChannel::Cause> PublishChannel::closed_by_broker(const Stat
     publishers_[cause.destination].cause_found(events.now());
     return cause;
   }
-  const std::map<std::size_t, std::size_t> waiting = waiting_by_destination();
-  fail_unconfirmed({StatusCode::unavailable, "the channel was closed: " + why.message()},
-                   Persistence::possibly_persisted, events);
-  if (!why.retryable()) {
-    for (const auto& [destination, messages] : waiting) publishers_[destination].suspect(messages, waiting.size() > 1);
+  const Status closed(StatusCode::unavailable, "the channel was closed: " + why.message());
+  if (why.retryable()) {
+    fail_unconfirmed(closed, Persistence::possibly_persisted, events);
+  } else {
+    fail_and_suspect(closed, events);
   }
   return std::nullopt;
 }
 
 void PublishChannel::given_up(const Status& why, BrokerEvents& events) {
-  const std::map<std::size_t, std::size_t> waiting = waiting_by_destination();
+  fail_and_suspect(why, events);
   lost(why, events);
-  for (const auto& [destination, messages] : waiting) publishers_[destination].suspect(messages, /*others=*/true);
 }
 
 void PublishChannel::lost(const Status& why, BrokerEvents& events) {
@@ -82,6 +80,12 @@ std::map<std::size_t, std::size_t> PublishChannel::waiting_by_destination() cons
     if (entry.message != nullptr) ++waiting[entry.message->destination_index()];
   }
   return waiting;
+}
+
+void PublishChannel::fail_and_suspect(const Status& why, BrokerEvents& events) {
+  const std::map<std::size_t, std::size_t> waiting = waiting_by_destination();
+  fail_unconfirmed(why, Persistence::possibly_persisted, events);
+  for (const auto& [destination, messages] : waiting) publishers_[destination].suspect(messages, waiting.size() > 1);
 }
 
 void PublishChannel::fail_unconfirmed(const Status& why, Persistence persistence, BrokerEvents& events) {

@@ -175,6 +175,8 @@ class PublishChannel {
   void complete(Unconfirmed& entry, Confirmation confirmation, BrokerEvents& events);
   [[nodiscard]] std::map<std::size_t, std::size_t> waiting_by_destination() const;
   void fail_unconfirmed(const Status& why, Persistence persistence, BrokerEvents& events);
+  /// As possibly persisted; each of their destinations may be why.
+  void fail_and_suspect(const Status& why, BrokerEvents& events);
 
   const std::uint16_t id_;
   Publishers& publishers_;
