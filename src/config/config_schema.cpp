@@ -4,7 +4,7 @@
 #include "action_triggers/config_schema.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -193,10 +193,8 @@ class ValueSchema {
     Json any = Json::array();
     Json words = values_.choices;
     for (const std::string& choice : values_.choices) {
-      std::int64_t number = 0;
-      const auto [end, error] = std::from_chars(choice.data(), choice.data() + choice.size(), number);
-      if (contains(types, "int") && error == std::errc() && end == choice.data() + choice.size())
-        words.push_back(number);
+      const auto number = parse_number<std::int64_t>(choice);
+      if (contains(types, "int") && number) words.push_back(*number);
     }
     any.push_back({{"enum", std::move(words)}});
     any.push_back({{"type", "string"}, {"pattern", placeholder}});
@@ -360,7 +358,7 @@ Json broker_entry(const BrokerRegistry& registry) {
       {"properties",
        {{"broker_type", {{"description", "What kind of broker it is."}, {"anyOf", std::move(type_names)}}},
         {in_conn_details,
-         {{"description", "The connection: destinations with equal ones share it."}, {"type", {"object", "null"}}}},
+         {{"description", "The connection: destinations with equal ones share it."}, {"type", object_or_null()}}},
         {in_params, {{"description", "The destination: where messages go, and how."}, {"type", object_or_null()}}}}},
       {"required", {"broker_type"}},
       {"additionalProperties", false},

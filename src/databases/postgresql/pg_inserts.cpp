@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <memory>
 #include <new>
 #include <optional>
 #include <string_view>
 
+#include "base/text.hpp"
 #include "databases/postgresql/pg_errors.hpp"
 #include "databases/postgresql/pg_tables.hpp"
 
@@ -192,10 +192,7 @@ PgResult PgInserts::execute(const OutboxConfig& config, std::span<const NewRow> 
 /// As text.
 void PgInserts::executed(Insert& insert, const PgParams& params, const PgResult& result) {
   if (PQresultStatus(result.get()) != PGRES_TUPLES_OK || result.rows() == 0) return;
-  const std::string_view answered = PQgetvalue(result.get(), 0, 1);
-  int process = 0;
-  std::from_chars(answered.data(), answered.data() + answered.size(), process);
-  is_servers_own_ = process == PQbackendPID(connection_);
+  is_servers_own_ = parse_number<int>(PQgetvalue(result.get(), 0, 1)) == PQbackendPID(connection_);
   if (is_servers_own_) insert.types.assign(params.types(), params.types() + params.size());
 }
 
