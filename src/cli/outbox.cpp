@@ -62,8 +62,7 @@ void print(const OutboxState& state) {
   for (const std::string& warning : state.warnings) std::cout << "warning: " << detail::printable(warning) << '\n';
 }
 
-ExitCode verify(detail::OutboxAdmin& admin, bool json) {
-  const std::vector<std::string> problems = admin.verify();
+ExitCode report(const std::vector<std::string>& problems, bool json) {
   if (json) {
     std::cout << dump({{"ok", problems.empty()}, {"problems", problems}}) << '\n';
   } else if (problems.empty()) {
@@ -84,11 +83,11 @@ ExitCode outbox(const OutboxOptions& options) {
     return ExitCode::success;
   }
   const auto admin = of.driver->admin(*of.settings);
-  if (options.action == "verify") return verify(*admin, options.json);
+  if (options.action == "verify") return report(admin->verify(), options.json);
   if (options.action == "install") {
     admin->install();
-    // It leaves what is there as it is.
-    if (!admin->verify().empty()) return verify(*admin, options.json);
+    const std::vector<std::string> problems = admin->verify();  // it leaves what is there as it is
+    if (!problems.empty()) return report(problems, options.json);
     std::cout << (options.json ? "{\"ok\":true}\n" : "the tables are there\n");
     return ExitCode::success;
   }
