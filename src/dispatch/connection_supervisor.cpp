@@ -75,8 +75,10 @@ bool ConnectionSupervisor::disconnected(const Status& why, TimePoint now) noexce
     const std::lock_guard lock(facts_mutex_);
     facts_.next_attempt = connect_at_;
     facts_.error_code = why.code();
-    if (!was_connected) ++facts_.failed_attempts;
-    if (!was_connected) ++facts_.failed_attempts_since;
+    if (!was_connected) {
+      ++facts_.failed_attempts;
+      ++facts_.failed_attempts_since;
+    }
     facts_.error = why.to_string();
   });
   return was_connected;
@@ -86,9 +88,8 @@ void ConnectionSupervisor::blocked(bool is_blocked, std::string_view why) noexce
   if (!is_up()) return;
   set_state(is_blocked ? ConnectionState::blocked : ConnectionState::connected);
   if_memory_allows([&] {
-    blocked_why_ = why;
     const std::lock_guard lock(facts_mutex_);
-    shown_blocked_ = why;
+    blocked_why_ = why;
   });
 }
 
@@ -116,7 +117,7 @@ std::string ConnectionSupervisor::error() const {
 ConnectionFacts ConnectionSupervisor::facts() const {
   const std::lock_guard lock(facts_mutex_);
   ConnectionFacts facts = facts_;
-  if (facts.state == ConnectionState::blocked) facts.error = shown_blocked_;
+  if (facts.state == ConnectionState::blocked) facts.error = blocked_why_;
   return facts;
 }
 
@@ -127,8 +128,10 @@ std::string ConnectionSupervisor::why_waiting() const {
       const std::string last = error();
       return "waiting for a connection" + (last.empty() ? std::string() : "; the last try failed: " + last);
     }
-    case ConnectionState::blocked:
+    case ConnectionState::blocked: {
+      const std::lock_guard lock(facts_mutex_);
       return "the broker accepts nothing for now: " + blocked_why_;
+    }
     default:
       return {};
   }

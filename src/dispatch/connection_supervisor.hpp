@@ -104,10 +104,9 @@ class ConnectionSupervisor final : public Due {
   TimePoint connect_at_ = TimePoint::min();
   TimePoint connected_since_;
   std::uint32_t failures_ = 0;
+  mutable std::mutex facts_mutex_;  // of what follows
+  ConnectionFacts facts_;           // without why it is blocked
   std::string blocked_why_;
-  mutable std::mutex facts_mutex_;
-  ConnectionFacts facts_;      // under facts_mutex_, as is was_up_; why it is blocked is not in it
-  std::string shown_blocked_;  // what is
   bool was_up_ = false;
 };
 
