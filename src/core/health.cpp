@@ -93,13 +93,10 @@ class Examination {
 
   void examine_outbox() {
     if (!database_is_down()) return;
-    health_.reasons.push_back({.state = HealthState::down,
-                               .destination = {},
-                               .what = "the outbox's database does not answer: " + stats_.outbox->last_error,
-                               .since = stats_.outbox->last_error_since,
-                               .tried = "it is asked again every few seconds",
-                               .to_do = "look whether the database runs, and can be reached with the outbox's conninfo "
-                                        "or path; what is committed is sent when it answers"});
+    add(HealthState::down, {}, "the outbox's database does not answer: " + stats_.outbox->last_error,
+        stats_.outbox->last_error_since, "it is asked again every few seconds",
+        "look whether the database runs, and can be reached with the outbox's conninfo or path; what is committed is "
+        "sent when it answers");
   }
 
   /// False: there is none.
