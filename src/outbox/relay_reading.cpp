@@ -124,10 +124,10 @@ std::optional<ReadResult> RelayCore::before_suspect(const ReadResult& result) co
   const auto suspect = std::find_if(result.rows.begin(), result.rows.end(),
                                     [&](const OutboxRow& row) { return guard_.is_suspect(row.id); });
   if (suspect == result.rows.begin() || suspect == result.rows.end()) return std::nullopt;
-  ReadResult before = result;
-  before.rows.resize(static_cast<std::size_t>(suspect - result.rows.begin()));
-  before.is_complete = false;
-  return before;
+  return ReadResult{.lease_is_held = result.lease_is_held,
+                    .rows = {result.rows.begin(), suspect},
+                    .is_complete = false,
+                    .horizon = result.horizon};
 }
 
 void RelayCore::read_common(TimePoint now, const ReadResult& result) {
