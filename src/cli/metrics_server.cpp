@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The HTTP server is libmicrohttpd's (docs/decisions/0033).
+// The HTTP server is libmicrohttpd's (docs/decisions/0035).
 #include "cli/metrics_server.hpp"
 
 #include <microhttpd.h>
