@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What a reload does to the connections of real servers: asked of the broker, or of the kernel.
-#include <functional>
 #include <set>
 #include <string>
 
 #include "live/support.hpp"
+#include "support/eventually.hpp"
 
 namespace action_triggers::tests {
 namespace {
@@ -13,15 +13,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using Connections = std::set<std::string>;
-
-/// Whether it comes true in the end; asking takes a while itself.
-bool eventually(const std::function<bool()>& is_so) {
-  const auto end = Clock::now() + 60s;
-  while (!is_so()) {
-    if (Clock::now() > end) return false;
-  }
-  return true;
-}
 
 class ReloadLiveTest : public ::testing::Test {
  protected:

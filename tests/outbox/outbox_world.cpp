@@ -132,11 +132,11 @@ std::string OutboxWorld::value(const std::string& statement) {
 }
 
 bool OutboxWorld::has_said(const std::string& text) const {
-  return is_so_soon([&] { return log().find(text) != std::string::npos; });
+  return eventually([&] { return log().find(text) != std::string::npos; });
 }
 
 bool OutboxWorld::is_empty_soon() {
-  return is_so_soon([&] { return value("SELECT count(*) FROM action_triggers_outbox") == "0"; });
+  return eventually([&] { return value("SELECT count(*) FROM action_triggers_outbox") == "0"; });
 }
 
 std::vector<std::string> OutboxWorld::arrived(const std::string& broker) const { return lines_of(broker_file(broker)); }

@@ -2,31 +2,19 @@
 /// A database with an outbox, brokers that are files, and the programs that use both.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "outbox/child_program.hpp"
 #include "outbox/committed_ledger.hpp"
 #include "outbox/database_under_test.hpp"
+#include "support/eventually.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace action_triggers::tests {
-
-/// Looks again and again at what another process does; false: a minute is over.
-template <class Condition>
-bool is_so_soon(Condition is_so) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-  while (std::chrono::steady_clock::now() < deadline) {
-    if (is_so()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));  // no more than a pause between two looks
-  }
-  return false;
-}
 
 /// The destinations `orders` and `mails`, and the event order.placed, which goes to both.
 class OutboxWorld {

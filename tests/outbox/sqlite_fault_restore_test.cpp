@@ -36,7 +36,7 @@ TEST_P(SqliteRestoreTest, ABackupIsTakenWhileItRunsAndRestored) {
   start_relay();
   write("before");
   const auto rows_left = [this] { return world_.value("SELECT count(*) FROM action_triggers_outbox"); };
-  ASSERT_TRUE(is_so_soon([&] { return world_.arrived("orders").size() == 8 && rows_left() == "2"; }))
+  ASSERT_TRUE(eventually([&] { return world_.arrived("orders").size() == 8 && rows_left() == "2"; }))
       << "two events wait for the other broker";
   back_up();
   world_.mend_broker("mails");
@@ -89,7 +89,7 @@ TEST_P(SqliteRestoreTest, AnotherFileInItsPlaceLosesNothing) {
   insert("new");
   ASSERT_TRUE(world_.has_said("was moved or replaced")) << world_.log();
   world_.mend_broker("mails");
-  ASSERT_TRUE(is_so_soon([this] { return world_.arrived("mails").size() >= 5; })) << world_.log();
+  ASSERT_TRUE(eventually([this] { return world_.arrived("mails").size() >= 5; })) << world_.log();
   relay_.reset();  // by SIGKILL: what it has in its hands it would try to remove until its time is over
   world_.sql("UPDATE action_triggers_shards SET expires = NULL");
   start_relay();

@@ -53,7 +53,7 @@ TEST_P(SqliteFaultTest, FullDiskOfTheRelay) {
 TEST_P(SqliteFaultTest, FullDiskOfTheApplication) {
   world_.fail_files("");
   const auto application = world_.start({"write", "full", "1000000"});
-  ASSERT_TRUE(is_so_soon([this] { return lines_of(world_.file("attempts")).size() > 20; }));
+  ASSERT_TRUE(eventually([this] { return lines_of(world_.file("attempts")).size() > 20; }));
   world_.fail_files("ENOSPC");
   EXPECT_EQ(application->wait(), 1);
   EXPECT_THAT(world_.log(), HasSubstr("disk is full"));
@@ -97,7 +97,7 @@ TEST_P(SqliteFaultTest, BrokenDestinationBesideAGoodOne) {
   start_relay();
   write("while");
   EXPECT_TRUE(world_.has_said("messages for 'mails' wait")) << world_.log();
-  EXPECT_TRUE(is_so_soon([this] { return world_.arrived("orders").size() == 8; })) << "it waits for nobody";
+  EXPECT_TRUE(eventually([this] { return world_.arrived("orders").size() == 8; })) << "it waits for nobody";
   EXPECT_THAT(world_.arrived("mails"), IsEmpty());
   world_.mend_broker("mails");
   healed_ = std::chrono::steady_clock::now();

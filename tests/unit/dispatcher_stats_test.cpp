@@ -4,12 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <functional>
 #include <string>
-#include <thread>
 
 #include "action_triggers/health.hpp"
 #include "support/dispatcher_test.hpp"
+#include "support/eventually.hpp"
 #include "support/gate.hpp"
 
 namespace action_triggers {
@@ -22,13 +21,9 @@ using ::testing::SizeIs;
 
 class DispatcherStatsTest : public tests::DispatcherTest {
  protected:
-  static bool eventually(const std::function<bool()>& condition) {
-    const auto deadline = Clock::now() + 30s;
-    while (!condition()) {
-      if (Clock::now() > deadline) return false;
-      std::this_thread::yield();
-    }
-    return true;
+  template <class Condition>
+  static bool eventually(Condition is_so) {
+    return tests::eventually(is_so, 30s);
   }
   [[nodiscard]] bool becomes(HealthState state) const {
     return eventually([&] { return dispatcher_->health().state == state; });

@@ -5,12 +5,12 @@
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "outbox/outbox_config.hpp"
+#include "support/eventually.hpp"
 
 namespace action_triggers::tests {
 
@@ -60,15 +60,5 @@ class PgOutboxTest : public ::testing::Test {
   detail::OutboxConfig config;
   Sql sql;
 };
-
-/// Until `is_so()`, which is asked again and again, or a minute is over; whether it was.
-template <class Condition>
-bool eventually(Condition is_so) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-  while (std::chrono::steady_clock::now() < deadline) {
-    if (is_so()) return true;
-  }
-  return false;
-}
 
 }  // namespace action_triggers::tests
