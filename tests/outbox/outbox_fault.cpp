@@ -45,7 +45,6 @@ void OutboxFaultTest::stop_all() {
 OutboxFaultTest::~OutboxFaultTest() {
   stop_all();
   watch_.reset();
-  std::filesystem::remove_all(folder_);
   try {
     Sql sql(PgServer::conninfo());
     sql("DROP SCHEMA IF EXISTS " + schema_ + " CASCADE");
@@ -58,9 +57,6 @@ void OutboxFaultTest::set_up(const Setting& setting) {
   setting_ = setting;
   conninfo_ = setting.conninfo.empty() ? PgServer::conninfo() : setting.conninfo;
   reading_ = PgServer::conninfo();
-  std::string pattern = (std::filesystem::temp_directory_path() / "outbox-fault-XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-  folder_ = pattern;
   places_ = {{.destination = "first", .name = unique("first")},
              {.destination = "second",
               .kind = setting.has_kafka ? Place::Kind::kafka : Place::Kind::rabbitmq,
@@ -69,7 +65,7 @@ void OutboxFaultTest::set_up(const Setting& setting) {
   make("first");
   if (setting.has_second) make("second");
   write_configuration();
-  run(std::string(ACTION_TRIGGERS_COMMAND) + " outbox install " + (folder_ / "config.json").string());
+  run(std::string(ACTION_TRIGGERS_COMMAND) + " outbox install " + folder_.file("config.json"));
   ApplicationOptions options{.conninfo = conninfo_,
                              .schema = schema_,
                              .destinations = {"first", "second"},
@@ -95,18 +91,16 @@ void OutboxFaultTest::write_configuration() const {
                (is_kafka ? "kafka" : "rabbitmq") + R"(", "conn_details": {)" + details + R"(}, "params": {")" +
                (is_kafka ? "topic" : "queue") + R"(": ")" + place.name + R"(", "max_in_flight": 200}})";
   }
-  std::ofstream(folder_ / "config.json") << R"({"brokers": {)" << brokers
-                                         << R"(}, "triggers": {"placed": {"events": [")" << Application::event
-                                         << R"("], "targets": ["first", "second"]}}, "outbox": )"
-                                         << R"({"type": "postgresql", "conninfo": ")" << conninfo_
-                                         << R"(", "schema": ")" << schema_ << R"(", "shards": )" << setting_.shards
-                                         << R"(, "lease_secs": )" << lease_seconds << R"(, "batch": )" << setting_.batch
-                                         << "}}";
+  std::ofstream(folder_.file("config.json"))
+      << R"({"brokers": {)" << brokers << R"(}, "triggers": {"placed": {"events": [")" << Application::event
+      << R"("], "targets": ["first", "second"]}}, "outbox": )"
+      << R"({"type": "postgresql", "conninfo": ")" << conninfo_ << R"(", "schema": ")" << schema_ << R"(", "shards": )"
+      << setting_.shards << R"(, "lease_secs": )" << lease_seconds << R"(, "batch": )" << setting_.batch << "}}";
 }
 
 RelayProcess& OutboxFaultTest::add_relay(std::vector<std::string> environment) {
-  const std::string log = (folder_ / ("relay-" + std::to_string(relays_.size()))).string();
-  relays_.push_back(std::make_unique<RelayProcess>((folder_ / "config.json").string(), log, std::move(environment)));
+  const std::string log = folder_.file("relay-" + std::to_string(relays_.size()));
+  relays_.push_back(std::make_unique<RelayProcess>(folder_.file("config.json"), log, std::move(environment)));
   return *relays_.back();
 }
 

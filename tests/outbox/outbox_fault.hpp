@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,6 +17,7 @@
 #include "outbox/arrivals.hpp"
 #include "outbox/committed_ledger.hpp"
 #include "outbox/relay_process.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace action_triggers::tests {
 
@@ -96,6 +96,7 @@ class OutboxFaultTest : public ::testing::Test {
   void make(const std::string& destination);
 
   const std::string schema_ = "at_fault_" + std::to_string(::getpid());
+  const TemporaryFolder folder_;  // its relays end before it
   std::vector<std::unique_ptr<RelayProcess>> relays_;
   std::string guilty_;  ///< The body of a message that becomes a dead letter.
 
@@ -104,7 +105,6 @@ class OutboxFaultTest : public ::testing::Test {
   Outcome outcome(Sql& sql);
 
   Setting setting_;
-  std::filesystem::path folder_;
   std::string conninfo_;  // of application and relays
   std::string reading_;   // where the truth is read
   std::vector<Place> places_;

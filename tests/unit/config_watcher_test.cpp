@@ -15,6 +15,7 @@
 
 #include "action_triggers/action_triggers.hpp"
 #include "support/registries.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace action_triggers {
 namespace {
@@ -27,17 +28,6 @@ using ::testing::IsEmpty;
 
 class ConfigWatcherTest : public ::testing::Test {
  protected:
-  ConfigWatcherTest() {
-    std::string name = (fs::temp_directory_path() / "at-watcher-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary directory");
-    folder_ = name;
-    file_ = folder_ / "brokers.json";
-  }
-  ~ConfigWatcherTest() override {
-    watcher_.reset();
-    fs::remove_all(folder_);
-  }
-
   static std::string with_brokers(const std::vector<std::string>& names) {
     std::string text;
     for (const std::string& name : names) {
@@ -72,8 +62,9 @@ class ConfigWatcherTest : public ::testing::Test {
 
   const std::shared_ptr<InMemoryBroker> memory_ = std::make_shared<InMemoryBroker>();
   const BrokerRegistry registry_ = tests::registry_of(memory_->maker());
-  fs::path folder_;
-  fs::path file_;
+  const tests::TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
+  const fs::path file_ = folder_ / "brokers.json";
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<ReloadReport> reports_;

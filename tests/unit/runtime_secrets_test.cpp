@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <future>
@@ -24,6 +23,7 @@
 #include "support/mock_cluster.hpp"
 #include "support/refusing_kafka_server.hpp"
 #include "support/scripted_amqp_server.hpp"
+#include "support/temporary_folder.hpp"
 #include "unit/config_places.hpp"
 
 namespace action_triggers {
@@ -116,31 +116,25 @@ struct Candidate {
   std::string part;
 };
 
-class Folder {
+class Folder : private tests::TemporaryFolder {
  public:
   Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "action_triggers_XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no folder");
-    path = name;
     write("certificate.pem", certificate);
     write("key.pem", private_key);
     write("encrypted.pem", encrypted_key);
   }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path); }
-  void write(const std::string& name, const std::string& content) const { std::ofstream(path / name) << content; }
+  void write(const std::string& name, const std::string& content) const { std::ofstream(file(name)) << content; }
 
-  std::filesystem::path path;
+  using tests::TemporaryFolder::file;
 };
 
 std::string quoted(const std::string& text) { return '"' + text + '"'; }
 
 /// What is tried at every place, until one is the whole value and loads.
 std::vector<Candidate> candidates(const Scene& scene, const Folder& folder) {
-  const std::string pem = folder.path.string() + "/%M.pem";
-  const std::string other = quoted((folder.path / "certificate.pem").string());
-  const std::string other_key = quoted((folder.path / "key.pem").string());
+  const std::string pem = folder.file("%M.pem");
+  const std::string other = quoted(folder.file("certificate.pem"));
+  const std::string other_key = quoted(folder.file("key.pem"));
   return {{R"("%M")", ""},
           {R"(["%M"])", ""},
           {R"("amqp://%M:pw@)" + scene.server + R"(/")", "user"},
@@ -376,7 +370,7 @@ Scene with_login(Scene scene) {
 }
 
 Scene with_tls(Scene scene, const Folder& folder) {
-  const auto file = [&](const char* name) { return quoted((folder.path / name).string()); };
+  const auto file = [&](const char* name) { return quoted(folder.file(name)); };
   scene.conn_details.insert({{"security_protocol", R"("SSL")"},
                              {"ssl_cafile", file("certificate.pem")},
                              {"ssl_certfile", file("certificate.pem")},
