@@ -159,17 +159,11 @@ class Application {
 
   void fire(Transaction& transaction, const std::string& key, const std::string& body) {
     attempt(body);
-    Message message;
-    message.body = body;
-    message.key = key;
-    note(transaction.fire("orders", message), "orders", key, body);
+    note(transaction.fire("orders", {.body = body, .key = key}), "orders", key, body);
   }
   void emit(Transaction& transaction, const std::string& key, const std::string& body) {
     attempt(body);
-    Message message;
-    message.body = body;
-    message.key = key;
-    note(transaction.emit("order.placed", message), "event", key, body);
+    note(transaction.emit("order.placed", {.body = body, .key = key}), "event", key, body);
   }
 
   void attempt(const std::string& body) const {
