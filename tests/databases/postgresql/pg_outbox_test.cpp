@@ -256,6 +256,20 @@ class PgCommitUnknownTest : public PgTransactionTest {
   }
 };
 
+/// Until commits wait for the standby: the server takes a new configuration when it gets to it.
+bool commits_wait(Sql& admin) {
+  Sql probe;
+  const std::string pid = probe("SELECT pg_backend_pid()");
+  return eventually([&] {
+    PQconsumeInput(probe.get());
+    if (PQisBusy(probe.get()) == 0) {
+      while (PGresult* const result = PQgetResult(probe.get())) PQclear(result);
+      PQsendQuery(probe.get(), "SELECT pg_logical_emit_message(true, 'probe', '')");
+    }
+    return admin("SELECT wait_event FROM pg_stat_activity WHERE pid = " + pid) == "SyncRep";
+  });
+}
+
 TEST_F(PgCommitUnknownTest, LostBeforeTheCommit) {
   sql("CREATE FUNCTION " + config.schema +
       ".die() RETURNS trigger LANGUAGE plpgsql AS"
@@ -280,6 +294,7 @@ TEST_F(PgCommitUnknownTest, LostAfterTheCommit) {
   Sql admin;
   admin("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
   admin("SELECT pg_reload_conf()");
+  ASSERT_TRUE(commits_wait(admin));
   std::thread cuts([&] {
     Sql watcher;
     eventually([&] { return watcher("SELECT wait_event FROM pg_stat_activity WHERE pid = " + pid) == "SyncRep"; });
