@@ -78,6 +78,12 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
     return admitted - reported + waiting_for_lane(reserved, held);
   }
 
+  /// Nothing of it is anywhere: what a thread that fires has reserved and not pushed yet, what the broker holds beyond
+  /// its deadline and what is not reported yet count as well. Any thread.
+  [[nodiscard]] bool is_empty() const noexcept {
+    return capacity.messages() == 0 && counters.held.get() == 0 && unreported() == 0;
+  }
+
   /// The fires that were accepted, at least: never fewer than have an outcome, and never fewer than it said before.
   /// Any thread.
   [[nodiscard]] std::uint64_t accepted() const noexcept {
@@ -141,8 +147,9 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   /// Whether its messages may be sent, as far as it is up to itself.
   [[nodiscard]] bool may_send() const noexcept { return !paused && !waits_for_others && queue.has_unsent(); }
 
-  std::atomic<bool> is_gone{false};                       // its lane has nothing to do with it any more
-  std::atomic<TimePoint> oldest_since{TimePoint::max()};  // as LaneCore::note_oldest() saw it; max(): there was none
+  std::atomic<bool> is_gone{false};  // its lane has nothing to do with it any more
+  std::atomic<TimePoint> oldest_since{
+      TimePoint::max()};  // as DestinationSet::note_oldest() saw it; max(): there was none
 
   DestinationCounters counters;
 

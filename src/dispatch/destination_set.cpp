@@ -56,6 +56,14 @@ RetryPolicy DestinationSet::shortest_pauses() const {
   return policy;
 }
 
+void DestinationSet::note_oldest() const noexcept {
+  for (Destination* destination : all_) {
+    const TimePoint deadline = destination->queue.earliest_deadline();
+    const TimePoint since = deadline == TimePoint::max() ? deadline : deadline - destination->timeout();
+    destination->oldest_since.store(since, std::memory_order_relaxed);
+  }
+}
+
 bool DestinationSet::some_wait_for_others() const noexcept {
   return std::any_of(all_.begin(), all_.end(),
                      [](const Destination* destination) { return destination->waits_for_others; });

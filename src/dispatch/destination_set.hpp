@@ -34,6 +34,8 @@ class DestinationSet {
 
   /// The shortest pauses between attempts that any of them wants.
   [[nodiscard]] RetryPolicy shortest_pauses() const;
+  /// Writes down since when each one's oldest message waits.
+  void note_oldest() const noexcept;
   [[nodiscard]] bool some_wait_for_others() const noexcept;
   /// No thread that fires is between reserving capacity and pushing its message.
   [[nodiscard]] bool all_accounted_for() const noexcept;

@@ -69,7 +69,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   /// False: `deadline` came first. Any thread but the lane's.
   bool wait_for_ages(std::uint32_t asked, TimePoint deadline) const noexcept;
   /// So far.
-  [[nodiscard]] const LaneCore::CloseCounts& close_counts() const { return core_.close_counts(); }
+  [[nodiscard]] const LaneClosing::Counts& close_counts() const { return core_.close_counts(); }
 
  private:
   class AddDestination;

@@ -36,8 +36,8 @@ LaneCore::LaneCore(Environment environment)
       connection_log_(environment_.log),
       deadlines_(due_, [this](Record& one) { resolve(one, Outcome::failed(timed_out(one, connection_, broker_))); }),
       destinations_(due_, deadlines_),
-      reports_(environment_.on_failure_is_set, environment_.reports_outlive_calls) {
-  due_.make_place();  // close_alarm_
+      reports_(environment_.on_failure_is_set, environment_.reports_outlive_calls),
+      closing_(due_) {
   batch_.reserve(batch_size);
 }
 
@@ -53,14 +53,6 @@ void LaneCore::add(Destination& destination) {
   if (!broker_.is_started() || !broker_) return;
   call_broker("the broker's add_destination()",
               [&] { broker_->add_destination(*destination.config, destination.index); });
-}
-
-void LaneCore::note_oldest() noexcept {
-  for (Destination* destination : destinations_.all()) {
-    const TimePoint deadline = destination->queue.earliest_deadline();
-    const TimePoint since = deadline == TimePoint::max() ? deadline : deadline - destination->timeout();
-    destination->oldest_since.store(since, std::memory_order_relaxed);
-  }
 }
 
 void LaneCore::remove(Destination& destination, TimePoint deadline) {
@@ -79,10 +71,7 @@ void LaneCore::finish_removals() {
   for (std::size_t i = 0; i < destinations_.leaving().size();) {
     Destination& destination = *destinations_.leaving()[i];
     if (now_ >= destination.leave_by) resolve_all(destination, "the destination was removed");
-    // Also what a thread that fires has reserved and not pushed yet, and what the broker holds beyond its deadline.
-    // And what is not reported yet, and what waits for those before it.
-    if (destination.waits_for_others || destination.capacity.messages() != 0 || destination.counters.held.get() != 0 ||
-        destination.unreported() != 0) {
+    if (destination.waits_for_others || !destination.is_empty()) {
       ++i;
       continue;
     }
@@ -136,7 +125,7 @@ void LaneCore::step() {
     send_ready();
   }
   if (!destinations_.leaving().empty()) finish_removals();
-  if (closing_) finish_close_if_due();
+  if (closing_.has_begun()) finish_close_if_due();
   connection_.publish(now_);
 }
 
@@ -211,11 +200,6 @@ std::size_t LaneCore::send_batch(Destination& destination) {
   return taken;
 }
 
-void LaneCore::retry(Record& record, const Status& why) {
-  send_again_later(record, why, now_, backoff_);
-  set_due(record.dest());
-}
-
 // --------------------------------------------------------------------------------------------- what the broker says
 
 void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
@@ -237,7 +221,8 @@ void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
       outcome.status =
           status_of(StatusCode::closed, [&] { return "close() ran out of time: " + outcome.status.message(); });
     } else if (!has_used_up_attempts(record, outcome.status)) {
-      retry(record, outcome.status);
+      send_again_later(record, outcome.status, now_, backoff_);
+      set_due(destination);
       return order_.make_ready(destination);
     }
   }
@@ -335,7 +320,7 @@ void LaneCore::resolve(Record& record, Outcome&& outcome) {
                                  .code = outcome.status.code(),
                                  .persistence = outcome.persistence};
   destination.counters.outcomes[static_cast<std::size_t>(record.result.code)].add(1);
-  if (closing_) count_for_close(record);
+  if (closing_.has_begun()) closing_.count(record);
   if (outcome.status.ok()) {
     destination.counters.latency.record(record.result.latency);
   } else {
@@ -390,31 +375,20 @@ void LaneCore::reported(Record& record) {
 
 // --------------------------------------------------------------------------------------------------------------- close
 
-void LaneCore::count_for_close(const Record& record) {
-  if (record.result.code == StatusCode::ok) {
-    close_counts_.delivered.add(1);
-  } else if (record.result.code == StatusCode::closed) {
-    if (!record.durable) record.dest().counters.abandoned_at_close.add(1);  // it is still in its outbox
-  } else {
-    close_counts_.failed.add(1);
-  }
-}
-
 void LaneCore::close_broker() {
   if (const auto why = broker_.close(*this, broker_close_time)) log(LogLevel::error, why->message());
 }
 
 void LaneCore::finish_close_if_due() {
-  if (queued_total_ > 0 && now_ >= close_deadline_) {
+  if (queued_total_ > 0 && closing_.is_late(now_)) {
     close_broker();  // the last chance for what is in flight; fires that were on their way end here too
     for (Destination* destination : destinations_.all()) resolve_all(*destination, "close() ran out of time");
   }
   if (queued_total_ > 0) return;
   // Who takes the place of one that waits for others must not begin before those are gone.
-  if (now_ < close_deadline_ && destinations_.some_wait_for_others()) return;
-  work_left_ = true;               // until everything has been reported, and
-  if (!outcomes_.empty()) return;  // no thread that fires is between reserving its capacity and pushing
-  if (!destinations_.all_accounted_for()) return;
+  if (!closing_.is_late(now_) && destinations_.some_wait_for_others()) return;
+  work_left_ = true;  // until everything has been reported, and no thread is between reserving capacity and pushing
+  if (!outcomes_.empty() || !destinations_.all_accounted_for()) return;
   close_broker();
   broker_.discard();
   while (!expired_in_flight_.empty()) released_by_broker(*expired_in_flight_.oldest());

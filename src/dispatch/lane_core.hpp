@@ -14,7 +14,7 @@
 ///
 /// The parts: DestinationQueue (order, window, refused messages), TurnOrder (whose turn it is), DestinationSet, DueHeap
 /// and Deadlines (what is due), ConnectionSupervisor (when to connect), OutcomeQueue and ReportMaker (outcomes),
-/// FlushBarriers.
+/// FlushBarriers, LaneClosing (the end).
 #pragma once
 
 #include <cstdint>
@@ -35,6 +35,7 @@
 #include "dispatch/destination_set.hpp"
 #include "dispatch/due_heap.hpp"
 #include "dispatch/flush_barriers.hpp"
+#include "dispatch/lane_closing.hpp"
 #include "dispatch/outcome_queue.hpp"
 #include "dispatch/record.hpp"
 #include "dispatch/report_maker.hpp"
@@ -44,12 +45,6 @@ namespace action_triggers::detail {
 
 class LaneCore final : private BrokerEvents {
  public:
-  /// Of what was reported since begin_close(), beside each destination's abandoned_at_close. Read from any thread.
-  struct CloseCounts {
-    Counter delivered;
-    Counter failed;
-  };
-
   struct Environment {
     std::function<std::unique_ptr<Broker>()> make_broker;  ///< Called again when a broker has thrown.
     std::function<void(LogLevel, std::string_view)> log;   ///< Throws nothing.
@@ -70,7 +65,7 @@ class LaneCore final : private BrokerEvents {
   void remove(Destination& destination, TimePoint deadline);
   std::function<void(Destination&)> removed;
   /// Writes down since when each destination's oldest message waits (Destination::oldest_since).
-  void note_oldest() noexcept;
+  void note_oldest() noexcept { destinations_.note_oldest(); }
   /// Of a destination that waits_for_others: its messages may be sent now.
   void let_go(Destination& destination);
 
@@ -110,14 +105,10 @@ class LaneCore final : private BrokerEvents {
   }
 
   /// What is left at `deadline` is reported `closed`.
-  void begin_close(TimePoint deadline) {
-    closing_ = true;
-    close_deadline_ = deadline;
-    due_.set(close_alarm_, deadline);
-  }
+  void begin_close(TimePoint deadline) { closing_.begin(deadline); }
   /// Closing, and every message that was accepted has been reported, and the broker is closed.
   [[nodiscard]] bool finished() const { return finished_; }
-  [[nodiscard]] const CloseCounts& close_counts() const { return close_counts_; }
+  [[nodiscard]] const LaneClosing::Counts& close_counts() const { return closing_.counts(); }
 
   /// What to wait for before the next turn.
   [[nodiscard]] WaitRequest wait_request();
@@ -132,11 +123,6 @@ class LaneCore final : private BrokerEvents {
   void destination_due(Destination& destination, TimePoint now);
 
  private:
-  /// A time for the lane to wake up; its turn looks for itself what is due.
-  class Alarm final : public Due {
-    void on_due(TimePoint) override {}
-  };
-
   // BrokerEvents
   void complete(const OutboundMessage& message, Outcome outcome) override;
   void connected() override { connection_.connected(now_); }
@@ -160,7 +146,6 @@ class LaneCore final : private BrokerEvents {
   // Sending
   void send_ready();
   std::size_t send_batch(Destination& destination);
-  void retry(Record& record, const Status& why);
   void set_due(Destination& destination);
   void drop_oldest_over_capacity(Destination& destination);
 
@@ -170,7 +155,6 @@ class LaneCore final : private BrokerEvents {
   void released_by_broker(Record& record);
   void resolve_all(Destination& destination, const char* why);
   void reported(Record& record);
-  void count_for_close(const Record& record);
 
   // The end
   void finish_removals();
@@ -200,11 +184,8 @@ class LaneCore final : private BrokerEvents {
   bool work_left_ = false;
   bool out_of_memory_ = false;  // for a report
 
-  Alarm close_alarm_;
-  TimePoint close_deadline_;
-  bool closing_ = false;
+  LaneClosing closing_;
   bool finished_ = false;
-  CloseCounts close_counts_;
 };
 
 }  // namespace action_triggers::detail

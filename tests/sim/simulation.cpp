@@ -19,6 +19,7 @@ namespace {
 using detail::Capacity;
 using detail::Destination;
 using detail::FlushBarrier;
+using detail::LaneClosing;
 using detail::LaneCommand;
 using detail::LaneCore;
 using detail::MessageParts;
@@ -651,7 +652,7 @@ void Simulation::finish() {
     if (!queue_.front()->is_command) return violation("a message was left in the queue");
     static_cast<LaneCommand*>(queue_.front())->lane_ended();
   }
-  const LaneCore::CloseCounts& counts = core_->close_counts();
+  const LaneClosing::Counts& counts = core_->close_counts();
   std::size_t accounted = counts.delivered.get() + counts.failed.get();
   accounted += abandoned_of_removed_;
   for (const Name& name : names_) {
