@@ -16,11 +16,12 @@
 namespace action_triggers::detail {
 namespace {
 
-/// The firing thread wrote the record on another core: what admit() touches comes while the lane admits the one before.
-/// But not the line with the link to the next record, which that thread may be about to write.
+/// The firing thread wrote the record on another core, and in a long queue it has left that one's caches, too: all of
+/// it, with the first line of the payload behind it, comes while the lane admits the one before. But not the line with
+/// the link to the next record, which that thread may be about to write.
 void prefetch(const QueueNode* record) noexcept {
   constexpr std::uintptr_t line = 64;
-  constexpr std::uintptr_t touched = 80;  // from the link on: Record has what belongs to it first
+  constexpr std::uintptr_t touched = sizeof(Record) - sizeof(OutboundMessage) + line;  // the link comes first in it
   const auto link = reinterpret_cast<std::uintptr_t>(&record->next_in_queue);
   for (std::uintptr_t at = (link / line + 1) * line; at < link + touched; at += line) {
     __builtin_prefetch(reinterpret_cast<const void*>(at));
