@@ -41,7 +41,9 @@ Thread::Thread(const std::string& name, std::function<void()> body) {
   const int error = pthread_create(&handle_, &attributes, action_triggers_thread_main, start.get());
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
-  if (error != 0) throw std::system_error(error, std::generic_category(), "cannot start the thread " + name);
+  if (error != 0)
+    throw std::system_error(error, std::generic_category(),
+                            "cannot start the thread " + name + " (ulimit -u, or the container's limit)");
   static_cast<void>(start.release());  // the thread's now
   running_ = true;
 }

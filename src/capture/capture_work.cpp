@@ -104,11 +104,13 @@ std::vector<std::string> CaptureWork::problems_of(const Wanted& wanted) const {
     }
   }
   if (stale != 0) {
-    problems.emplace_back("It is stale: its SQL triggers are of another definition, or the table has changed since.");
+    problems.emplace_back(
+        "It is stale: its SQL triggers are of another definition, or the table has changed since. "
+        "'capture install FILE' makes them anew.");
   } else if (found == 0) {
-    problems.emplace_back("It is not installed.");
+    problems.emplace_back("It is not installed: 'capture install FILE' makes it.");
   } else if (found != wanted.triggers.size()) {
-    problems.emplace_back("Some of its SQL triggers are missing.");
+    problems.emplace_back("Some of its SQL triggers are missing: 'capture install FILE' makes them.");
   }
   return problems;
 }

@@ -78,7 +78,7 @@ ExitCode capture(const CaptureOptions& options) {
   if (of.settings == nullptr) return of.exit_code;
   const CaptureConfig* const config = of.config.section<CaptureConfig>();
   if (config == nullptr) {
-    std::cerr << name_of(options.file) << ": there is no section 'capture'\n";
+    std::cerr << name_of(options.file) << ": there is no section 'capture'; add it, or name another file\n";
     return ExitCode::wrong_usage;
   }
   const auto database = of.driver->capture(*of.settings);

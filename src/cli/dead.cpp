@@ -137,7 +137,7 @@ ExitCode show(detail::OutboxAdmin& admin, const DeadOptions& options) {
   }
   const std::vector<DeadLetter> letters = admin.dead(filter_of(options));
   if (letters.empty()) {
-    std::cerr << "there is no dead letter " << *options.id << '\n';
+    std::cerr << "there is no dead letter " << *options.id << "; dead list has their ids\n";
     return ExitCode::failure;
   }
   const nlohmann::json json = json_of(letters.front());

@@ -42,7 +42,7 @@ OutboxOfFile load_outbox(const std::string& file, bool json) {
   if (result.driver == nullptr) {
     result.settings = nullptr;
     result.exit_code = ExitCode::wrong_usage;
-    std::cerr << name_of(file) << ": there is no section 'outbox'\n";
+    std::cerr << name_of(file) << ": there is no section 'outbox'; add it, or name another file\n";
   }
   return result;
 }

@@ -58,7 +58,8 @@ void TriggerDispatcher::Impl::set_config(Config&& config) {
 
 void TriggerDispatcher::Impl::attach(detail::Companion* companion) {
   const std::lock_guard lock(companion_mutex_);
-  if (companion != nullptr && companion_ != nullptr) throw std::logic_error("the dispatcher has an outbox already");
+  if (companion != nullptr && companion_ != nullptr)
+    throw std::logic_error("the dispatcher has an outbox already; use that one");
   companion_ = companion;
 }
 

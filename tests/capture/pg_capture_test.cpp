@@ -168,7 +168,7 @@ TEST_P(PgOrdersTest, UninstallLeavesNothing) {
                 "'::regnamespace AND "
                 "prorettype = 'trigger'::regtype"),
             "0");
-  EXPECT_THAT(check(section), ElementsAre("orders: It is not installed."));
+  EXPECT_THAT(check(section), ElementsAre("orders: It is not installed: 'capture install FILE' makes it."));
 }
 
 TEST_P(PgOrdersTest, OldIsAsMuchAsIsAskedFor) {
@@ -357,7 +357,7 @@ TEST_F(PgTablesTest, InstallingWaitsForWritersNotForLong) {
     EXPECT_THAT(error.what(), HasSubstr("lock timeout"));
   }
   other("COMMIT");
-  EXPECT_THAT(check(orders), ElementsAre("orders: It is not installed."));
+  EXPECT_THAT(check(orders), ElementsAre("orders: It is not installed: 'capture install FILE' makes it."));
   EXPECT_THAT(install(orders), SizeIs(1));
 }
 
@@ -495,7 +495,9 @@ TEST_F(PgTablesTest, WhatCannotBeCapturedIsRefused) {
               HasSubstr("needs the primary key"));
   EXPECT_THAT(refusal(R"({"orders": {"table": "orders", "when": "NEW.nothing > 1", "ops": ["update"]}})"),
               HasSubstr("nothing"));
-  EXPECT_THAT(check(orders), ElementsAre("orders: It is not installed."));  // nothing of what failed is left
+  EXPECT_THAT(
+      check(orders),
+      ElementsAre("orders: It is not installed: 'capture install FILE' makes it."));  // nothing of what failed is left
 }
 
 TEST_F(PgTablesTest, AConditionChoosesRows) {

@@ -595,7 +595,7 @@ TEST_F(SqliteOrdersTest, UninstallLeavesNothing) {
                                          "'action_triggers_replaced')"),
             0);
   EXPECT_THAT(uninstall(), IsEmpty());
-  EXPECT_THAT(check(), ElementsAre("orders: It is not installed."));
+  EXPECT_THAT(check(), ElementsAre("orders: It is not installed: 'capture install FILE' makes it."));
 }
 
 TEST_F(SqliteOrdersTest, CheckSaysWhatIsWrong) {
@@ -608,7 +608,7 @@ TEST_F(SqliteOrdersTest, CheckSaysWhatIsWrong) {
   const std::string name =
       database_.application.text("SELECT name FROM sqlite_master WHERE name LIKE '_at_capture_orders_delete%'");
   execute("DROP TRIGGER " + name);
-  EXPECT_THAT(check(), ElementsAre("orders: Some of its SQL triggers are missing."));
+  EXPECT_THAT(check(), ElementsAre("orders: Some of its SQL triggers are missing: 'capture install FILE' makes them."));
   EXPECT_THAT(install(), ElementsAre("orders"));
   EXPECT_THAT(check(), IsEmpty());
 }

@@ -830,7 +830,7 @@ class Outbox(OutboxCase):
         for command in (("outbox", "status"), ("relay",), ("dead", "list"), ("capture", "check")):
             status, out, err = run(*command, self.memory())
             self.assertEqual((status, out), (2, ""), command)
-            self.assertTrue(err.endswith("there is no section 'outbox'\n"), err)
+            self.assertTrue(err.endswith("there is no section 'outbox'; add it, or name another file\n"), err)
 
     def test_a_database_without_the_tables_is_1(self):
         for command in (("relay",), ("dead", "count")):
@@ -1077,7 +1077,7 @@ class Capture(OutboxCase):
         connection.executescript(out)
         connection.close()
         self.assertEqual(run("capture", "check", self.config),
-                         (1, "orders: It is not installed.\nitems: as the configuration says\n", ""))
+                         (1, "orders: It is not installed: 'capture install FILE' makes it.\nitems: as the configuration says\n", ""))
 
     def test_install_and_uninstall(self):
         self.assertEqual(run("capture", "install", self.config), (0, "orders: installed\nitems: installed\n", ""))

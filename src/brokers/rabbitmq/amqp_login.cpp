@@ -240,9 +240,11 @@ Status open_tls(const RabbitMqConfig& config, const HostPort& host, const HostPo
   auto* const context = static_cast<SSL_CTX*>(amqp_ssl_socket_get_context(socket));
   amqp_ssl_socket_set_verify_peer(socket, 1);
   amqp_ssl_socket_set_verify_hostname(socket, 0);  // OpenSSL does it: rabbitmq-c knows the address only
-  if (!verify_host(host.host, context)) return {StatusCode::internal, "cannot verify the host " + host.host};
+  if (!verify_host(host.host, context))
+    return {StatusCode::internal, "cannot verify the host " + host.host +
+                                      "; conn_details.host must be a name or address that a certificate can be for"};
   if (amqp_ssl_socket_set_ssl_versions(socket, AMQP_TLSv1_2, AMQP_TLSvLATEST) != AMQP_STATUS_OK) {
-    return {StatusCode::internal, "this rabbitmq-c cannot require TLS 1.2"};
+    return {StatusCode::internal, "this rabbitmq-c cannot require TLS 1.2; use one that is built with OpenSSL"};
   }
   if (Status status = use_files(*config.tls, socket, context); !status.ok()) return status;
   int reason = X509_V_OK;
