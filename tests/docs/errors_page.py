@@ -59,7 +59,7 @@ def page(groups, texts):
     lines = [
         "# Errors",
         "",
-        "What the library and the command say when something is wrong, where it is said, and what to do. `…` stands for",
+        "What the library and the command say when something is wrong, what to do, and where it is said. `…` stands for",
         "what varies, `{one / other}` for a choice. Look for a few words of what you read, not for all of it: a text may",
         "have a reason or a way out behind it, and is then here in two rows.",
         "",
@@ -70,10 +70,10 @@ def page(groups, texts):
         "Made of the sources and of `errors.toml`; `python3 tests/docs/errors_page.py . --write` makes it again.",
     ]
     for group, entries in groups.items():
-        lines += ["", f"## {group}", "", "| text | said in | what to do |", "|---|---|---|"]
+        lines += ["", f"## {group}", "", "| text | what to do | said in |", "|---|---|---|"]
         for text, to_do in entries.items():
             files = ", ".join(f"`{name.removeprefix('src/').removeprefix('include/')}`" for name in sorted(texts.get(text, [])))
-            lines.append(f"| {as_code(text)} | {files} | {to_do or 'as it says'} |")
+            lines.append(f"| {as_code(text)} | {to_do or 'as it says'} | {files} |")
     return "\n".join(lines) + "\n"
 
 
