@@ -1,6 +1,6 @@
 # Two commands do everything on a bare Debian: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench soak reliability chaos lint clean
+.PHONY: help demo test site bench soak reliability chaos lint clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -10,6 +10,9 @@ demo:  ## the orders example on a real Kafka and a real RabbitMQ (DB=postgresql:
 
 test:  ## every test, on real servers
 	@scripts/test
+
+site:  ## the documentation site, in build/site/html (SERVE=1: and at http://localhost:8000)
+	@scripts/site $(if $(filter-out 0,$(SERVE)),--serve)
 
 bench:  ## measured beside the raw clients (WRITE=1: into docs/performance.md; SLOW=1; COUNTS=1; BASELINE=commit: beside that commit)
 	@scripts/bench $(if $(BASELINE),--baseline $(BASELINE)) $(if $(QUICK),--quick) $(if $(WRITE),--write) \
