@@ -17,7 +17,7 @@ _action_triggers() {
     mapfile -t offered < <("$command" --help 2>/dev/null | sed -nE '/^subcommands:/I,$s/^  ([a-z-]+) .*/\1/p')
   elif [[ ($verb == outbox || $verb == dead || $verb == capture) && $before == "$verb" ]]; then
     mapfile -t offered < <("$command" "$verb" --help 2>/dev/null | sed -nE 's/^  ACTION .*\{([a-z,]+)\}.*/\1/p' | tr , '\n')
-  elif [[ -n $file && ($before == --only || ($verb == fire && $before == "$file")) ]]; then
+  elif [[ -n $file && ($before == --only || $before == --destination || ($verb == fire && $before == "$file")) ]]; then
     mapfile -t offered < <("$command" check --json --allow-unknown-resolvers "$file" 2>/dev/null |
       grep -oE '"name":"[^"\\]+"' | cut -d'"' -f4)
   elif [[ -n $file && ($verb == emit || $verb == explain) && $before == "$file" ]]; then

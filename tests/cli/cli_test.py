@@ -1337,6 +1337,10 @@ class Completion(Case):
         self.line_after("action-triggers capture uni", "action-triggers capture uninstall ")
         self.line_after("action-triggers dead re", "action-triggers dead replay ")
         self.line_after("action-triggers ping two.json --only m", "action-triggers ping two.json --only mails ")
+        self.line_after("action-triggers dead list two.json --destination m",
+                        "action-triggers dead list two.json --destination mails ")
+        self.line_after("action-triggers rel", "action-triggers relay ")
+        self.line_after("action-triggers relay --on", "action-triggers relay --once ")
 
     def test_nothing_is_done_where_nothing_is_known(self):
         self.type("action-triggers nonsense --\t\t")
