@@ -9,6 +9,8 @@ import dataclasses
 import re
 
 TYPE = re.compile(r"^(?:template <.*> ?)?(?:inline |typedef )?(class|struct|enum class|enum|concept|union)\b")
+WORD = re.compile(r"(?P<quoted>`[^`]*`|\"[^\"]*\")|(?P<header>\b(?:testing/)?[a-z_]+\.hpp\b)"
+                  r"|[A-Za-z_]\w*(?:(?:::|\.)~?\w+)*(?:\([\w.:]*\))?")  # of a comment
 NAME = re.compile(r"^(?:class|struct|enum class|enum|union)\s+([\w:]+)")
 
 
@@ -198,8 +200,7 @@ class Pages:
             if line.startswith("    "):
                 out.append(line)
             else:
-                line = re.sub(r"(?P<quoted>`[^`]*`|\"[^\"]*\")|(?P<header>\b(?:testing/)?[a-z_]+\.hpp\b)|[A-Za-z_]\w*(?:(?:::|\.)~?\w+)*"
-                              r"(?:\([\w.:]*\))?", code, line)
+                line = WORD.sub(code, line)
                 parts = re.split(r"(`[^`]*`)", line)
                 out.append("".join(part if part.startswith("`") else part.replace("<", "&lt;") for part in parts))
         return out
@@ -242,7 +243,8 @@ class Pages:
     def index(self):
         lines = ["# Public headers", "",
                  "`#include <action_triggers/action_triggers.hpp>` brings what most programs need. All is in the namespace",
-                 "`action_triggers`; what is not here may change without notice.", "", "| header | for | types |", "|---|---|---|"]
+                 "`action_triggers`; what is not here may change without notice.", "",
+                 "| header | for | types |", "|---|---|---|"]
         for name, header in self.headers.items():
             first = " ".join(header.about).split(". ")[0].split(":  ")[0]
             first = " ".join(self.text([first.strip().rstrip(".:")], page_of("")))
