@@ -54,7 +54,7 @@ class Page(unittest.TestCase):
     def test_a_text_needs_an_entry_and_an_entry_a_text(self):
         source = 'say("all is well"); fail("this is odd");'
         self.assertEqual(self.check(source, '[Sending]\n"this is odd" = "Make it even."')[0], 0)
-        self.assertIn("say in docs/errors.toml what to do about: this is odd",
+        self.assertIn('src/one.cpp: say in docs/errors.toml what to do: "this is odd" = ""',
                       self.check(source, '[Sending]\n"that is odd" = "Make it even."')[1])
         self.assertIn("no source says this any more: that is odd",
                       self.check(source, '[Sending]\n"that is odd" = "Make it even."')[1])

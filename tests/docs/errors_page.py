@@ -8,6 +8,7 @@ words or more that is not left out below. This fails for a text that the file do
 gone, and for a page that is not what both make; --write writes the page."""
 
 import collections
+import json
 import pathlib
 import re
 import sys
@@ -82,7 +83,8 @@ def main(source, write):
     groups = tomllib.loads((source / "docs/errors.toml").read_text(encoding="utf-8"))
     no_errors = {text for kind in groups.pop("no-errors").values() for text in kind}
     entries = [text for group in groups.values() for text in group]
-    wrong = [f"{', '.join(sorted(texts[text]))}: say in docs/errors.toml what to do about: {text}"
+    wrong = [f"{', '.join(sorted(texts[text]))}: say in docs/errors.toml what to do: "
+             f'{json.dumps(text, ensure_ascii=False)} = ""'
              for text in texts.keys() - no_errors - set(entries)]
     wrong += [f"docs/errors.toml: no source says this any more: {text}"
               for text in (no_errors | set(entries)) - texts.keys()]
