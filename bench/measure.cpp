@@ -2,6 +2,7 @@
 #include "measure.hpp"
 
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -51,6 +52,12 @@ Options parse(int argc, char** argv, const std::string& what, const Works& works
     std::exit(app.exit(error));
   }
   return options;
+}
+
+double thread_cpu() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
 
 double Stopwatch::cpu_now() {

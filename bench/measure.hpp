@@ -56,6 +56,9 @@ inline const Works common_works = {
 /// Reads the command line; ends the program if it is wrong, or after --help. `what` the program is for, in a sentence.
 Options parse(int argc, char** argv, const std::string& what, const Works& works);
 
+/// Processor time of the calling thread, in ns.
+double thread_cpu();
+
 /// Processor time of this process and wall-clock time, from its making on.
 class Stopwatch {
  public:

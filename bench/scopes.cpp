@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // What a commit scope costs on the calling thread, beside fire(). bench/scopes.py compares.
-#include <time.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -18,13 +17,6 @@ namespace at = action_triggers;
 namespace {
 
 constexpr std::size_t transaction = 100;  // messages
-
-/// Processor time of the calling thread, in ns.
-double thread_cpu() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
-}
 
 double median(std::vector<double>& all) {
   const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What emit() costs on the calling thread, beside fire(), and what a reload costs. bench/triggers.py compares.
 #include <sys/resource.h>
-#include <time.h>
 
 #include <algorithm>
 #include <atomic>
@@ -74,12 +73,6 @@ std::string order(std::size_t bytes) {
   text += "]";
   if (text.size() + 16 < bytes) text += R"(, "note": ")" + std::string(bytes - text.size() - 14, 'x') + "\"";
   return text + "}";
-}
-
-double thread_cpu() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
 
 /// Processor time of the calling thread for one call, in ns: the median of batches.
