@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Checks that README.md and docs/ are true. Usage: check_docs.py SOURCE_DIR COMMAND (the action-triggers binary)
+"""Checks that README.md, docs/ and the READMEs of examples/ are true. Usage: check_docs.py SOURCE_DIR COMMAND (the action-triggers binary)
 
 Every fenced block has a kind, and every kind is checked:
   cpp, cmake   stand word for word in the file named above them (<!-- from PATH -->), which the build compiles and runs
@@ -74,7 +74,8 @@ def main(source, command):
     checked = 0
     tests = "".join(file.read_text(encoding="utf-8") for folder in ("tests", "include")
                     for file in (source / folder).rglob("*.[ch]pp"))
-    for page in [source / "README.md", *sorted((source / "docs").rglob("*.md"))]:
+    for page in [source / "README.md", *sorted((source / "docs").rglob("*.md")),
+                 *sorted((source / "examples").rglob("*.md"))]:
         name = page.relative_to(source)
         text = page.read_text(encoding="utf-8")
         folder = tempfile.TemporaryDirectory()
