@@ -112,23 +112,27 @@ class Command {
   Command& operator<<(std::string_view word) {
     words_.push_back(word.data());
     sizes_.push_back(word.size());
+    size_ += word.size();
     return *this;
   }
-  void append_to(redisContext& connection) {
-    // hiredis says that there is no memory: the lane takes it from here.
+  /// How many bytes it has.
+  std::size_t append_to(redisContext& connection) {
+    // There is no memory: the lane makes a new broker.
     if (redisAppendCommandArgv(&connection, static_cast<int>(words_.size()), words_.data(), sizes_.data()) !=
         REDIS_OK) {
       throw std::bad_alloc();
     }
+    return size_;
   }
 
  private:
   std::vector<const char*> words_;
   std::vector<std::size_t> sizes_;
+  std::size_t size_ = 0;
 };
 
 /// XADD stream * id … body … and what else the message has.
-void append_message(redisContext& connection, const at::OutboundMessage& message) {
+std::size_t append_message(redisContext& connection, const at::OutboundMessage& message) {
   const auto& config = at::config_as<RedisConfig>(message.destination());
   Command command;
   command << "XADD" << config.stream;
@@ -143,7 +147,7 @@ void append_message(redisContext& connection, const at::OutboundMessage& message
   message.for_each_header([&](const at::HeaderView& header) {
     command << names.emplace_back("header." + std::string(header.name)) << header.value;
   });
-  command.append_to(connection);
+  return command.append_to(connection);
 }
 
 class RedisStreamsBroker final : public at::Broker {
@@ -171,7 +175,7 @@ class RedisStreamsBroker final : public at::Broker {
     if (held_.empty()) replied_at_ = events.now();
     std::size_t taken = 0;
     while (taken < batch.size() && takes_more()) {
-      append_message(*connection_, *batch[taken]);
+      unwritten_ += append_message(*connection_, *batch[taken]);
       held_.push_back(batch[taken]);
       ++taken;
     }
@@ -210,8 +214,7 @@ class RedisStreamsBroker final : public at::Broker {
   [[nodiscard]] std::string name() const { return config_.host + ":" + std::to_string(config_.port); }
   [[nodiscard]] bool waits_for_reply() const { return address_.valid() || greetings_ > 0 || !held_.empty(); }
   [[nodiscard]] bool takes_more() const {
-    return connection_ && connection_->err == 0 && greetings_ == 0 && leaves_.ok() &&
-           sdslen(connection_->obuf) < most_unwritten;
+    return connection_ && connection_->err == 0 && greetings_ == 0 && leaves_.ok() && unwritten_ < most_unwritten;
   }
 
   /// Begins to connect to the address, and to log in.
@@ -241,6 +244,7 @@ class RedisStreamsBroker final : public at::Broker {
     int all_written = 1;
     if (connection_ && connection_->err == 0) redisBufferWrite(connection_.get(), &all_written);
     all_written_ = all_written != 0;
+    if (all_written_) unwritten_ = 0;
   }
 
   void read(at::BrokerEvents& events) {
@@ -297,6 +301,7 @@ class RedisStreamsBroker final : public at::Broker {
   int greetings_ = 0;  // replies to the login that are to come; 0: logged in
   at::Status leaves_;  // not ok: why the connection is given up as soon as all replies are there
   bool all_written_ = true;
+  std::size_t unwritten_ = 0;                    // bytes since all was written
   std::deque<const at::OutboundMessage*> held_;  // sent and not answered, the oldest first
   at::TimePoint replied_at_;                     // or since when there is something to answer
 };
