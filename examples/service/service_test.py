@@ -99,7 +99,8 @@ class ServiceTest(unittest.TestCase):
         file = self.folder / "shop.service"
         file.write_text(unit.replace("/usr/local/bin/shop", str(PROGRAM)))
         said = subprocess.run(["systemd-analyze", "verify", file], capture_output=True, text=True, check=False)
-        self.assertEqual((said.returncode, said.stderr), (0, ""))
+        ours = [line for line in said.stderr.splitlines() if "shop.service" in line]  # others' units are read, too
+        self.assertEqual((said.returncode, ours), (0, []))
 
 
 if __name__ == "__main__":
