@@ -151,9 +151,9 @@ std::vector<std::string> ids_in(const std::string& stream) {
   return ids;
 }
 
-std::string destination(const std::string& name, const std::string& type, const std::string& params,
+std::string destination(const std::string& name, const std::string& params,
                         const std::string& login = R"("password": "right")", int port = number("AT_REDIS_PORT")) {
-  return "\"" + name + R"(": {"broker_type": ")" + type + R"(", "conn_details": {"host": "127.0.0.1", "port": )" +
+  return "\"" + name + R"(": {"broker_type": "redis_streams", "conn_details": {"host": "127.0.0.1", "port": )" +
          std::to_string(port) + ", " + login + R"(}, "params": {)" + params + "}}";
 }
 
@@ -165,11 +165,9 @@ at::testing::ContractSubject redis_streams() {
   at::testing::ContractSubject subject;
   subject.name = "redis_streams";
   subject.config = [] {
-    at::BrokerType type = redis_streams_type();
-    type.name = "subject";
-    return at::parse_config(R"({"brokers": {)" + destination("first", "subject", R"("stream": "first")") + ", " +
-                                destination("second", "subject", R"("stream": "second")") + "}}",
-                            at::BrokerRegistry().add(type));
+    return at::parse_config(R"({"brokers": {)" + destination("first", R"("stream": "first")") + ", " +
+                                destination("second", R"("stream": "second")") + "}}",
+                            registry());
   };
   subject.make = redis_streams_type().make;
   subject.arrived = ids_in;
@@ -188,7 +186,7 @@ class RedisStreamsTest : public testing::Test {
                                                    registry());
   }
   void start(const std::string& params = R"("stream": "orders")", const std::string& login = R"("password": "right")") {
-    dispatcher_ = dispatcher_for(destination("orders", "redis_streams", params, login));
+    dispatcher_ = dispatcher_for(destination("orders", params, login));
   }
   at::Delivery fire(const at::Message& message = {.body = "42"}) { return dispatcher_->fire("orders", message); }
   at::BrokerStats stats() { return dispatcher_->stats().brokers.at("orders"); }
@@ -203,8 +201,7 @@ class RedisStreamsTest : public testing::Test {
   }
   /// Redis adds the entry, and its answer does not arrive.
   at::Delivery fire_and_lose_reply(const std::string& params) {
-    dispatcher_ =
-        dispatcher_for(destination("orders", "redis_streams", params, R"("password": "right")", line_.port()));
+    dispatcher_ = dispatcher_for(destination("orders", params, R"("password": "right")", line_.port()));
     EXPECT_TRUE(dispatcher_->wait_until_connected(1min));
     line_.lose_next_reply();
     return fire({.body = "42", .id = "7"});

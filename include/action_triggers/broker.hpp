@@ -14,7 +14,7 @@
 ///    descriptors hands over one epoll descriptor that watches them.
 /// 4. Failures are outcomes, not exceptions: complete with a Status (see status.hpp for which code when). Messages with
 ///    a retryable one come back through send() after a backoff, with the same id. An exception that escapes costs the
-///    connection and is reported as `internal`.
+///    broker: it is destroyed, what it held is reported `internal`, and a new one is made and started.
 /// 5. When the connection is lost, first complete everything that is held (usually `unavailable`, possibly_persisted),
 ///    then say disconnected(). The lane calls connect() again after a backoff, then resends in order.
 /// 6. close() ends it: afterwards the broker touches no message again.

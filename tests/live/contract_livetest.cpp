@@ -10,22 +10,6 @@
 namespace action_triggers::tests {
 namespace {
 
-/// The names "first" and "second" of the contract, on the registry's own type.
-Config renamed(Config config) {
-  for (auto& [name, broker] : config.brokers) {
-    if (const auto* kafka = dynamic_cast<const KafkaConfig*>(broker.get())) {
-      auto copy = std::make_shared<KafkaConfig>(*kafka);
-      copy->broker_type = "subject";
-      broker = copy;
-    } else if (const auto* rabbitmq = dynamic_cast<const RabbitMqConfig*>(broker.get())) {
-      auto copy = std::make_shared<RabbitMqConfig>(*rabbitmq);
-      copy->broker_type = "subject";
-      broker = copy;
-    }
-  }
-  return config;
-}
-
 testing::ContractSubject rabbitmq() {
   static const std::string first = unique("contract-first");
   static const std::string second = unique("contract-second");
@@ -33,8 +17,8 @@ testing::ContractSubject rabbitmq() {
   subject.name = "rabbitmq";
   subject.config = [] {
     const auto params = [](const std::string& queue) { return R"("queue": ")" + queue + R"(", "declare": true)"; };
-    return renamed(config_with(broker("first", "rabbitmq", rabbitmq_conn(), params(first)) + "," +
-                               broker("second", "rabbitmq", rabbitmq_conn(), params(second))));
+    return config_with(broker("first", "rabbitmq", rabbitmq_conn(), params(first)) + "," +
+                       broker("second", "rabbitmq", rabbitmq_conn(), params(second)));
   };
   subject.make = BrokerRegistry::builtin().find("rabbitmq")->make;
   subject.arrived = [](const std::string& name) {
@@ -54,8 +38,8 @@ testing::ContractSubject kafka() {
     static const bool created = (create_topics({first, second}, 3), true);
     static_cast<void>(created);
     const auto params = [](const std::string& topic) { return R"("topic": ")" + topic + "\""; };
-    return renamed(config_with(broker("first", "kafka", kafka_conn(), params(first)) + "," +
-                               broker("second", "kafka", kafka_conn(), params(second))));
+    return config_with(broker("first", "kafka", kafka_conn(), params(first)) + "," +
+                       broker("second", "kafka", kafka_conn(), params(second)));
   };
   subject.make = BrokerRegistry::builtin().find("kafka")->make;
   subject.arrived = [](const std::string& name) {

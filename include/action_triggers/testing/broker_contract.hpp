@@ -31,7 +31,7 @@ namespace action_triggers::testing {
 
 struct ContractSubject {
   std::string name;  ///< For the test's output.
-  /// Two names, "first" and "second", of the broker type "subject", on one connection, that can be delivered to.
+  /// Two names, "first" and "second", of one broker type, on one connection, that can be delivered to.
   std::function<Config()> config;
   BrokerRegistry::Make make;
   /// Optional: what arrived at a name so far, in order of arrival, by message id. Without it arrival is not checked.
@@ -45,9 +45,10 @@ struct ContractSubject {
 class BrokerContract : public ::testing::TestWithParam<ContractSubject> {
  protected:
   std::unique_ptr<TriggerDispatcher> make_dispatcher(DispatcherOptions options = {}) {
+    const Config config = GetParam().config();
     BrokerRegistry registry;
-    registry.add("subject", GetParam().make);
-    return std::make_unique<TriggerDispatcher>(GetParam().config(), registry, std::move(options));
+    registry.add(config.brokers.at("first")->broker_type, GetParam().make);
+    return std::make_unique<TriggerDispatcher>(config, registry, std::move(options));
   }
   static Message message(const std::string& id) {
     return {.body = "body of " + id,
