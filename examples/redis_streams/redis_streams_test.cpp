@@ -359,6 +359,13 @@ TEST_F(RedisStreamsTest, MoreThanTheSocketTakesWaits) {
   EXPECT_EQ(stats().delivered, 40U);
 }
 
+TEST_F(RedisStreamsTest, AMessageLargerThanTheSocketTakesGoesOnWhenItTakesMore) {
+  start();
+  const at::DeliveryReport report = fire({.body = std::string(16'000'000, 'x')}).wait();
+  EXPECT_THAT(report, IsOk());
+  EXPECT_THAT(report, at::testing::AttemptsAre(1U));
+}
+
 TEST_F(RedisStreamsTest, WhatIsWrongInTheFileIsSaid) {
   try {
     at::parse_config(R"({"settings": {"require_tls": true}, "brokers": {"orders": {"broker_type": "redis_streams",
