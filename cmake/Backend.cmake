@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 # What makes a backend of a folder. All that the build knows of it stands in the folder's call of this function.
 #
-#   action_triggers_backend(NAME [PACKAGES pkg-config module…] SOURCES file… ALWAYS file…)
+#   action_triggers_backend(NAME [PACKAGES pkg-config module… HEADERS file… DEBIAN package…] SOURCES file… ALWAYS file…)
 #
 # With PACKAGES there is an option ACTION_TRIGGERS_WITH_<NAME>, ON unless set: SOURCES, the packages and the definition of
-# the same name are part of the build only where it is on; the installed packages ask for PACKAGES too. ALWAYS is part of
-# every build and includes no header of a package: the backend's type and the reading of its configuration.
+# the same name are part of the build only where it is on; the installed packages ask for PACKAGES too. HEADERS are looked
+# for; DEBIAN is what to install where something is missing. ALWAYS is part of every build and includes no header of a
+# package: the backend's type and the reading of its configuration.
 function(action_triggers_backend name)
-  cmake_parse_arguments(PARSE_ARGV 1 backend "" "" "PACKAGES;SOURCES;ALWAYS")
+  cmake_parse_arguments(PARSE_ARGV 1 backend "" "" "PACKAGES;HEADERS;DEBIAN;SOURCES;ALWAYS")
   string(TOUPPER ${name} upper)
   action_triggers_load_time_sources(${backend_ALWAYS})
   if(backend_PACKAGES)
@@ -17,8 +18,8 @@ function(action_triggers_backend name)
     if(NOT ACTION_TRIGGERS_WITH_${upper})
       return()
     endif()
-    find_package(PkgConfig REQUIRED)
-    pkg_check_modules(ACTION_TRIGGERS_${upper} REQUIRED IMPORTED_TARGET GLOBAL ${backend_PACKAGES})
+    action_triggers_find_client(${upper} WHAT "the ${name} backend" PACKAGES ${backend_PACKAGES}
+      HEADERS ${backend_HEADERS} DEBIAN ${backend_DEBIAN})
     target_link_libraries(action_triggers_objects PRIVATE PkgConfig::ACTION_TRIGGERS_${upper})
     target_compile_definitions(action_triggers_objects PUBLIC ACTION_TRIGGERS_WITH_${upper})
     set_property(GLOBAL PROPERTY ACTION_TRIGGERS_PACKAGES_${upper} ${backend_PACKAGES})

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # What makes a library of its own of a database's folder. All that the build knows of it stands in the folder's call.
 #
-#   action_triggers_database(NAME PACKAGES pkg-config module… SOURCES file… [CORE_SOURCES file…])
+#   action_triggers_database(NAME PACKAGES pkg-config module… HEADERS file… DEBIAN package… SOURCES file…
+#                            [CORE_SOURCES file…])
 #
 # There is an option ACTION_TRIGGERS_WITH_<NAME>: ON where the packages are found, and always in a developer's build.
 # Where it is on, action_triggers_<NAME> is the library, action_triggers::<NAME> to its users (a component of the
@@ -9,7 +10,7 @@
 # so that tests see what it hides. CORE_SOURCES, relative to src/, are parts of the core that it needs and that the core
 # hides from other libraries: it has copies.
 function(action_triggers_database name)
-  cmake_parse_arguments(PARSE_ARGV 1 database "" "" "PACKAGES;SOURCES;CORE_SOURCES")
+  cmake_parse_arguments(PARSE_ARGV 1 database "" "" "PACKAGES;HEADERS;DEBIAN;SOURCES;CORE_SOURCES")
   string(TOUPPER ${name} upper)
   set(packages ACTION_TRIGGERS_${upper})
   find_package(PkgConfig)
@@ -26,10 +27,8 @@ function(action_triggers_database name)
   if(NOT ACTION_TRIGGERS_WITH_${upper})
     return()
   endif()
-  if(NOT TARGET PkgConfig::${packages})
-    find_package(PkgConfig REQUIRED)
-    pkg_check_modules(${packages} REQUIRED IMPORTED_TARGET GLOBAL ${database_PACKAGES})
-  endif()
+  action_triggers_find_client(${upper} WHAT "action_triggers::${name}" PACKAGES ${database_PACKAGES}
+    HEADERS ${database_HEADERS} DEBIAN ${database_DEBIAN})
   target_compile_definitions(action_triggers_objects PUBLIC ACTION_TRIGGERS_WITH_${upper})
   set_property(GLOBAL PROPERTY ACTION_TRIGGERS_PACKAGES_${upper} ${database_PACKAGES})
 
