@@ -2,12 +2,22 @@
 // What an application does, compiled against the library as a user gets it.
 #include <action_triggers/action_triggers.hpp>
 #include <chrono>
+#include <exception>
 #include <iostream>
 
 namespace at = action_triggers;
 using namespace std::chrono_literals;
 
-int main() {
+int main(int argc, char** argv) {
+  if (argc > 1) {  // a configuration: what is wrong with it?
+    try {
+      at::TriggerDispatcher dispatcher(at::parse_config(argv[1]));
+    } catch (const std::exception& error) {
+      std::cerr << error.what() << '\n';
+      return 1;
+    }
+    return 0;
+  }
   at::TriggerDispatcher dispatcher(at::parse_config(R"({"brokers": {"orders": {"broker_type": "memory"}}})"));
   at::Delivery delivery =
       dispatcher.fire("orders", at::Message{.body = "…", .key = "customer-7", .headers = {{"tenant", "a"}}});
