@@ -4,7 +4,7 @@
 Every fenced block has a kind, and every kind is checked:
   cpp, cmake   stand word for word in the file named above them (<!-- from PATH -->), which the build compiles and runs
   json         a configuration without problems; <!-- file NAME --> above it puts it where console blocks find it.
-               <!-- data NAME --> does so with JSON that is none
+               <!-- data NAME --> does so with JSON that is none; <!-- from PATH --> as with cpp
   console      `$ command` lines run, and what they print must be what stands below them; … matches anything
   sh           only commands that CI runs: see RUN_BY_CI
 Links to files must lead somewhere, and a test that is named, such as `SuiteTest.Name`, must exist."""
@@ -25,10 +25,17 @@ RUN_BY_CI = {
     "make test": ".ci/run",
     "make bench": "a small run of each of its programs in scripts/test, by hand for the table",
     "make bench WRITE=1": "as make bench",
-    "cmake -B build -G Ninja -DCMAKE_BUILD_TYPE=Release": "as tests/consumers/run.sh",
-    "cmake --build build": "as tests/consumers/run.sh",
-    "sudo cmake --install build": "as tests/consumers/run.sh",
-    "c++ app.cpp -o app $(pkg-config --cflags --libs action_triggers)": "tests/consumers/run.sh, as it stands here",
+    "cmake -B build -G Ninja -DCMAKE_BUILD_TYPE=Release": "as tests/consumers/common.sh",
+    "cmake --build build": "as tests/consumers/common.sh",
+    "sudo cmake --install build": "as tests/consumers/common.sh",
+    "c++ app.cpp -o app $(pkg-config --cflags --libs action_triggers)": "tests/consumers/pkg_config.sh, as it stands here",
+    "c++ -std=c++20 app.cpp -o app -laction_triggers -pthread": "tests/consumers/pkg_config.sh, as it stands here",
+    "cmake --preset debian": "tests/consumers/debian.sh, as it stands here",
+    "cmake --build --preset debian": "tests/consumers/debian.sh, as it stands here",
+    "cpack --preset debian": "tests/consumers/debian.sh, as it stands here",
+    "sudo apt-get install ./build/debian/packages/*.deb": "tests/consumers/debian/check.sh",
+    'conan create packaging/conan --build=missing -s compiler.cppstd=20 -o "&:with_sqlite=True"':
+        "tests/consumers/conan.sh, as it stands here",
     "sudo apt-get install g++ cmake ninja-build pkg-config librdkafka-dev librabbitmq-dev libssl-dev libpq-dev "
     "nlohmann-json3-dev libcli11-dev libmicrohttpd-dev libgtest-dev libgmock-dev": "packages of scripts/setup",
     "make lint": "by hand before a commit",
@@ -37,12 +44,13 @@ RUN_BY_CI = {
     "make chaos MINUTES=60": "two minutes of it run in CI, by hand before a release",
     "make soak": "2,000 of its schedules run in CI, by hand before a release",
 }
-KINDS = {"cpp", "cmake", "json", "data", "console", "sh"}
+KINDS = {"cpp", "cmake", "json", "copy", "data", "console", "sh"}
 
 
 def blocks(text):
-    """(line number, kind, file named above or None, content); the kind of JSON that is no configuration is data"""
-    note, data, kind, start, lines = None, False, None, 0, []
+    """(line number, kind, file named above or None, content); the kind of JSON that is no configuration is data,
+    or copy"""
+    note, said, kind, start, lines = None, None, None, 0, []
     for number, line in enumerate(text.splitlines(), 1):
         if kind is None:
             found = re.match(r"```(\w*)\s*$", line)
@@ -51,9 +59,11 @@ def blocks(text):
             elif line.strip():
                 named = re.match(r"<!-- (from|file|data) (\S+) -->", line)
                 note = named[2] if named else None
-                data = named is not None and named[1] == "data"
+                said = named[1] if named else None
         elif line.startswith("```"):
-            yield start, "data" if data and kind == "json" else kind, note, "\n".join(lines)
+            if kind == "json":
+                kind = {"data": "data", "from": "copy"}.get(said, "json")
+            yield start, kind, note, "\n".join(lines)
             kind, note = None, None
         else:
             lines.append(line)
@@ -85,7 +95,7 @@ def main(source, command):
             checked += 1
             if kind not in KINDS:
                 wrong.append(f"{where}: a block of kind '{kind}': nobody would check it")
-            elif kind in ("cpp", "cmake"):
+            elif kind in ("cpp", "cmake", "copy"):
                 if note is None:
                     wrong.append(f"{where}: say above the block which file it is from")
                 elif squeezed(content) not in squeezed((source / note).read_text(encoding="utf-8")):
