@@ -7,8 +7,7 @@ consumers=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source_dir=$(cd "$consumers/../.." && pwd)
 root=$1/consumers
 databases=(postgresql sqlite)
-launcher=()
-command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
 
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 
@@ -26,8 +25,8 @@ quietly() { # LOG COMMAND…
 }
 
 # Release, as the preset of that name: the objects then come from ccache.
-configure() { quietly "$work/configure.log" cmake -G Ninja -DCMAKE_BUILD_TYPE=Release "${launcher[@]}" "$@"; }
-build() { quietly "$work/build.log" cmake --build "$1" --parallel 2; }
+configure() { quietly "$work/configure.log" cmake -G Ninja -DCMAKE_BUILD_TYPE=Release "$@"; }
+build() { quietly "$work/build.log" cmake --build "$@" --parallel 2; }
 
 install_library() { # OPTIONS…
   configure -S "$source_dir" -B "$work/library" -DCMAKE_INSTALL_PREFIX="$work/prefix" -DACTION_TRIGGERS_BUILD_CLI=OFF "$@"

@@ -11,7 +11,7 @@ for folder in "${folders[@]}"; do
 done
 cp "$(pkg-config --variable pcfiledir rdkafka)/rdkafka.pc" "$work/modules/rdkafka-static.pc"
 export PKG_CONFIG_LIBDIR=$work/modules
-quietly "$work/port.log" cmake -DWORK="$work" -DLINKAGE=static "-DLAUNCHER=${launcher[*]}" -P "$consumers/vcpkg/stubs.cmake"
+quietly "$work/port.log" cmake -DWORK="$work" -DLINKAGE=static -P "$consumers/vcpkg/stubs.cmake"
 configure -S "$consumers/vcpkg" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/packages"
 build "$work/build"
 "$work/build/consumer"

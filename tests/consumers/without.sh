@@ -17,7 +17,7 @@ for name in "${names[@]}"; do
 done
 install_library "${options[@]}"
 configure -S "$consumers/package" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix"
-build "$work/build"
+build "$work/build" --target consumer
 "$work/build/consumer"
 if [ "$2" != all ]; then
   # What is not built in says so when it is configured.

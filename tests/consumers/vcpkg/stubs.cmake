@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Runs the port without vcpkg, whose functions are stood in for by what they do to one release build. What is missing: the
 # ports that it depends on (what pkg-config and CMake find here takes their place), and the checks that vcpkg makes
-# afterwards. cmake -DWORK=folder -DLINKAGE=static|dynamic [-DLAUNCHER=…] -P stubs.cmake
+# afterwards. cmake -DWORK=folder -DLINKAGE=static|dynamic -P stubs.cmake
 cmake_minimum_required(VERSION 3.25)
 get_filename_component(port_dir ${CMAKE_CURRENT_LIST_DIR}/../../../packaging/vcpkg/action-triggers ABSOLUTE)
 set(PORT action-triggers)
@@ -79,7 +79,7 @@ function(vcpkg_cmake_configure)
   string(COMPARE EQUAL ${VCPKG_LIBRARY_LINKAGE} dynamic shared)
   run(${CMAKE_COMMAND} -G Ninja -S ${arg_SOURCE_PATH} -B ${WORK}/release -DCMAKE_BUILD_TYPE=Release
     -DBUILD_SHARED_LIBS=${shared} -DCMAKE_INSTALL_PREFIX=${CURRENT_PACKAGES_DIR} -DCMAKE_INSTALL_LIBDIR=lib
-    ${LAUNCHER} ${arg_OPTIONS})
+    ${arg_OPTIONS})
   file(STRINGS ${WORK}/release/CMakeCache.txt built REGEX "^CMAKE_PROJECT_VERSION:")
   if(NOT built STREQUAL "CMAKE_PROJECT_VERSION:STATIC=${VERSION}")
     message(FATAL_ERROR "vcpkg.json has version ${VERSION}, the project ${built}")
