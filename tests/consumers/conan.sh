@@ -5,6 +5,7 @@
 source "$(dirname "$0")/common.sh"
 begin conan
 PATH=$("$source_dir/scripts/setup" --where conan)/bin:$PATH
+command -v conan >/dev/null || fail "there is no Conan: scripts/setup conan installs it"
 export CONAN_HOME=$work/home CCACHE_BASEDIR=$work CCACHE_NOHASHDIR=1
 step() { quietly "$work/step.log" "$@"; }
 step conan profile detect
