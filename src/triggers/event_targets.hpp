@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,7 +60,8 @@ class EventTargets {
 
   EventParts parts_;
   TriggerSelection::Search search_;
-  std::vector<std::uint32_t> functions_;  // that the event's name concerns
+  std::vector<std::uint32_t> function_memory_;
+  std::span<const std::uint32_t> functions_;  // that the event's name concerns
   std::optional<EventView> event_;
   std::vector<Target> targets_;
   std::vector<TriggerCounters*> filtered_;

@@ -228,6 +228,19 @@ TEST_F(RelayTest, AFunctionForEventsIsATriggerHereToo) {
   EXPECT_EQ(stats.failed, 1U);
 }
 
+TEST_F(RelayTest, AFunctionMayBeForOneNameAlone) {
+  Outbox& outbox = make();
+  dispatcher_->on("order.lost", [](const Event& event) -> std::vector<AddressedMessage> {
+    return {{"orders", event.copy()}};
+  });
+  tests::MemoryTransaction transaction(outbox);
+  transaction.emit("order.lost", "lost");
+  transaction.emit("order.found", "found");
+  transaction.commit(table_);
+  ASSERT_TRUE(outbox.wait_until_empty(30s));
+  EXPECT_THAT(bodies("orders"), ElementsAre("lost"));
+}
+
 TEST_F(RelayTest, AnEventFollowsTheTriggersOfAReload) {
   Outbox& outbox = make(two_targets);
   ASSERT_TRUE(outbox.wait_until_empty(30s));
