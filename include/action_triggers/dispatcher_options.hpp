@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstddef>
 #include <functional>
+#include <string>
 #include <utility>
 
 #include "action_triggers/delivery.hpp"
@@ -37,6 +38,12 @@ class FailureCallback {
   std::function<void(const DeliveryReport&, const MessageView&)> function_;
 };
 
+/// The trace that a hook runs in, as W3C Trace Context writes it.
+struct TraceContext {
+  std::string traceparent{};  ///< "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"; empty: there is no trace.
+  std::string tracestate{};   ///< What vendors add: "vendor=value"; empty: nothing.
+};
+
 /// What these functions use must outlive the dispatcher: its destructor still calls them.
 struct DispatcherOptions {
   /// Called for every report that is neither ok nor rolled_back, fire-and-forget ones included. Runs where callbacks
@@ -61,6 +68,14 @@ struct DispatcherOptions {
 
   /// A callback that takes longer is counted and logged: no other message of its lane proceeds meanwhile.
   std::chrono::milliseconds slow_callback{100};
+
+  /// Says which trace the calling thread is in. What it gives goes with the message as the headers `traceparent` and
+  /// `tracestate`, from where consumers' instrumentation goes on (docs/tracing.md). Called once in each fire() and
+  /// emit(), also of commit scopes and outboxes, on the thread that calls them, and so on several at once; not for a
+  /// message that has a header `traceparent` already: that one stays. Must be quick, and must not fire or emit. If it
+  /// throws, or gives what is no `traceparent`, the message goes without; the first time is logged, and what it throws
+  /// counts as Stats::callback_exceptions. Empty: no headers, and no cost.
+  std::function<TraceContext()> trace_context{};
 };
 
 }  // namespace action_triggers

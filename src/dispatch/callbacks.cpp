@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "dispatch/trace_context.hpp"
+
 namespace action_triggers::detail {
 namespace {
 
@@ -76,6 +78,33 @@ void Callbacks::call_all(const Record& record, const DeliveryReport& report, boo
           "a callback for '" + report.broker + "' took " + std::to_string(took.count()) + " ms " + where);
     } catch (...) {  // no memory for the text; it is counted
     }
+  }
+}
+
+TraceContext Callbacks::trace_context() noexcept {
+  try {
+    TraceContext context = options.trace_context();
+    if (!is_printable(context.tracestate)) context.tracestate.clear();
+    if (context.traceparent.empty() || is_traceparent(context.traceparent)) return context;
+    tell_no_trace_context("gave a traceparent that is not W3C Trace Context's");
+  } catch (const std::exception& error) {
+    exceptions.fetch_add(1, std::memory_order_relaxed);
+    tell_no_trace_context("has thrown", error.what());
+  } catch (...) {
+    exceptions.fetch_add(1, std::memory_order_relaxed);
+    tell_no_trace_context("has thrown what is no std::exception");
+  }
+  return {};
+}
+
+/// Once: it may be so at every fire.
+void Callbacks::tell_no_trace_context(const char* what, const char* why) noexcept {
+  if (lacked_trace_context_.exchange(true, std::memory_order_relaxed)) return;
+  try {
+    const std::string reason = *why == '\0' ? what : std::string(what) + ": " + why;
+    log(LogLevel::warning, "dispatcher",
+        "trace_context " + reason + "; the message goes without one, and this is not logged again");
+  } catch (...) {  // no memory for the text
   }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What a dispatcher calls in the application: message callbacks, on_failure, the log, the executor.
+/// What a dispatcher calls in the application: message callbacks, on_failure, the log, the executor, trace_context.
 #pragma once
 
 #include <atomic>
@@ -31,6 +31,10 @@ class Callbacks : public std::enable_shared_from_this<Callbacks> {
   /// inside on_failure that is refused at once. Throws nothing.
   void run(Record& record, const DeliveryReport& report) noexcept;
 
+  /// Of the hook that runs on this thread: what options.trace_context gives, if it may be sent; else nothing. Only if
+  /// that is set.
+  [[nodiscard]] TraceContext trace_context() noexcept;
+
   const DispatcherOptions options;
   std::atomic<std::uint64_t> exceptions{0};
   std::atomic<std::uint64_t> slow{0};
@@ -39,6 +43,9 @@ class Callbacks : public std::enable_shared_from_this<Callbacks> {
   void call_all(const Record& record, const DeliveryReport& report, bool failure, const char* where) noexcept;
   template <class Function>
   void guarded(Function&& function) noexcept;
+  void tell_no_trace_context(const char* what, const char* why = "") noexcept;
+
+  std::atomic<bool> lacked_trace_context_{false};
 };
 
 }  // namespace action_triggers::detail

@@ -11,6 +11,7 @@
 #include "base/readers.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "dispatch/later.hpp"
+#include "dispatch/trace_context.hpp"
 #include "outbox/outbox_config.hpp"
 #include "outbox/outbox_driver.hpp"
 #include "outbox/outbox_row.hpp"
@@ -52,7 +53,7 @@ class Outbox::Impl final : public detail::Companion {
     access.detach();
   }
 
-  [[nodiscard]] detail::NewRow row_of(std::string_view destination, const Message& message) const {
+  [[nodiscard]] detail::NewRow row_of(std::string_view destination, const detail::MessageParts& message) const {
     const detail::ReadSection reading;
     if (destination.starts_with(detail::event_prefix)) {
       throw std::invalid_argument("a destination whose name begins with 'event:' cannot be in an outbox");
@@ -62,7 +63,7 @@ class Outbox::Impl final : public detail::Companion {
     }
     return new_row(std::string(destination), message);
   }
-  [[nodiscard]] static detail::NewRow event_row_of(std::string_view event, const Message& message) {
+  [[nodiscard]] detail::NewRow event_row_of(std::string_view event, const detail::MessageParts& message) const {
     if (event.empty()) throw std::invalid_argument("an event needs a name");
     return new_row(std::string(detail::event_prefix) + std::string(event), message);
   }
@@ -88,9 +89,17 @@ class Outbox::Impl final : public detail::Companion {
 
  private:
   [[nodiscard]] bool is_in_child() const noexcept { return process_ != detail::fork_generation(); }
-  static detail::NewRow new_row(std::string target, const Message& message) {
-    std::string id = message.id;
-    if (id.empty()) {
+  /// On the hook's thread, whose trace the row keeps.
+  [[nodiscard]] detail::NewRow new_row(std::string target, const detail::MessageParts& message) const {
+    detail::Callbacks& callbacks = access.dispatcher().callbacks();
+    if (!callbacks.options.trace_context) return untraced_row(std::move(target), message);
+    return untraced_row(std::move(target), detail::TracedParts(message, callbacks).parts());
+  }
+  static detail::NewRow untraced_row(std::string target, const detail::MessageParts& message) {
+    std::string id;
+    if (detail::Payload::has_own_id(message)) {
+      id = message.rest->id;
+    } else {
       id.resize(detail::MessageId::text_size);
       detail::next_message_id(detail::coarse_unix_ms()).write_text(id.data());
     }
@@ -124,11 +133,11 @@ Outbox::~Outbox() { close_within(std::chrono::seconds(5)); }
 std::string Outbox::insert_statement() const { return impl_->driver.insert_statement(*impl_->config); }
 
 OutboxValues Outbox::row(std::string_view destination, const Message& message) const {
-  return values_of(impl_->row_of(destination, message));
+  return values_of(impl_->row_of(destination, {message.body, &message}));
 }
 
 OutboxValues Outbox::event_row(std::string_view event, const Message& message) const {
-  return values_of(Impl::event_row_of(event, message));
+  return values_of(impl_->event_row_of(event, {message.body, &message}));
 }
 
 void Outbox::committed() noexcept {
@@ -156,23 +165,19 @@ detail::NewRow& OutboxTransaction::add(detail::NewRow&& row) {
 }
 
 std::string OutboxTransaction::fire(std::string_view destination, const Message& message) {
-  return *add(outbox_.impl_->row_of(destination, message)).message_id;
+  return *add(outbox_.impl_->row_of(destination, {message.body, &message})).message_id;
 }
 
 std::string OutboxTransaction::fire(std::string_view destination, std::string_view body) {
-  detail::NewRow& row = add(outbox_.impl_->row_of(destination, Message()));
-  row.body = body;  // copied once only
-  return *row.message_id;
+  return *add(outbox_.impl_->row_of(destination, {body, nullptr})).message_id;
 }
 
 std::string OutboxTransaction::emit(std::string_view event, const Message& message) {
-  return *add(Outbox::Impl::event_row_of(event, message)).message_id;
+  return *add(outbox_.impl_->event_row_of(event, {message.body, &message})).message_id;
 }
 
 std::string OutboxTransaction::emit(std::string_view event, std::string_view payload) {
-  detail::NewRow& row = add(Outbox::Impl::event_row_of(event, Message()));
-  row.body = payload;
-  return *row.message_id;
+  return *add(outbox_.impl_->event_row_of(event, {payload, nullptr})).message_id;
 }
 
 std::size_t OutboxTransaction::size() const noexcept { return rows_.size(); }

@@ -174,21 +174,23 @@ bool may_be_in_list(const Value& item) {
 
 }  // namespace
 
-NewRow to_row(std::string target, const Message& message, std::string id) {
+NewRow to_row(std::string target, const MessageParts& message, std::string id) {
   check_text(target, "The target");
   check_text(id, "The id");
-  check_text(message.content_type, "The content type");
   NewRow row{.target = std::move(target),
-             .body = message.body,
+             .body = std::string(message.body),
              .key = std::nullopt,
              .message_id = std::move(id),
              .content_type = std::nullopt,
              .headers = std::nullopt,
              .properties = std::nullopt};
-  if (!message.key.empty()) row.key = message.key;
-  if (!message.content_type.empty()) row.content_type = message.content_type;
-  if (!message.headers.empty()) row.headers = headers_text(message.headers);
-  if (std::string properties = properties_text(message); !properties.empty()) row.properties = std::move(properties);
+  if (message.rest == nullptr) return row;
+  const Message& rest = *message.rest;
+  check_text(rest.content_type, "The content type");
+  if (!rest.key.empty()) row.key = rest.key;
+  if (!rest.content_type.empty()) row.content_type = rest.content_type;
+  if (!rest.headers.empty()) row.headers = headers_text(rest.headers);
+  if (std::string properties = properties_text(rest); !properties.empty()) row.properties = std::move(properties);
   return row;
 }
 

@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "action_triggers/message.hpp"
 #include "core/payload.hpp"
@@ -28,7 +29,10 @@ class RowError : public std::invalid_argument {
 
 /// `id` is the message's, or the one that was made for it. Throws RowError for texts that are not UTF-8 or hold a NUL
 /// character where the database takes none, and for headers that no broker would take.
-NewRow to_row(std::string target, const Message& message, std::string id);
+NewRow to_row(std::string target, const MessageParts& message, std::string id);
+inline NewRow to_row(std::string target, const Message& message, std::string id) {
+  return to_row(std::move(target), MessageParts{message.body, &message}, std::move(id));
+}
 
 /// The id of a message whose row has none: the same at every attempt, and in the dead letters. `outbox_id` is the
 /// database's own. The time is for a database that was restored: it gives the numbers of rows again that it gave since

@@ -26,13 +26,13 @@ class CommitScope::Held {
   explicit Held(std::shared_ptr<TriggerDispatcher::Impl> dispatcher) : impl_(std::move(dispatcher)) {}
 
   Delivery fire(std::string_view destination, const detail::MessageParts& parts, DeliveryCallback&& callback) {
-    return impl_->dispatcher.fire(destination, parts, std::move(callback), messages_);
+    return impl_->fire(destination, parts, std::move(callback), messages_);
   }
 
   Emission emit(std::string_view event, const detail::MessageParts& parts, const DeliveryCallback& callback) {
     detail::Record* const before = messages_.newest();
     try {
-      return impl_->emitter.emit(event, parts, callback, &messages_);
+      return impl_->emit(event, parts, callback, &messages_);
     } catch (...) {
       drop_after(before, "emit() threw");
       throw;

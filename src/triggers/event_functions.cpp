@@ -8,8 +8,24 @@
 #include <utility>
 
 #include "base/readers.hpp"
+#include "dispatch/trace_context.hpp"
 
 namespace action_triggers::detail {
+namespace {
+
+/// The trace of an event goes on in what a function makes of it, as it does in what targets make.
+void pass_trace_on(const EventView& event, std::vector<AddressedMessage>& messages) {
+  const Header* const parent = event.header(traceparent_header);
+  if (parent == nullptr) return;
+  const Header* const state = event.header(tracestate_header);
+  for (auto& [destination, message] : messages) {
+    if (find_header(message, traceparent_header) != nullptr) continue;
+    message.headers.push_back(*parent);
+    if (state != nullptr && find_header(message, tracestate_header) == nullptr) message.headers.push_back(*state);
+  }
+}
+
+}  // namespace
 
 std::string EventFunctions::Function::run(const EventView& event, std::vector<AddressedMessage>& messages) const {
   std::string why;
@@ -19,6 +35,7 @@ std::string EventFunctions::Function::run(const EventView& event, std::vector<Ad
                           .time = event.time(),
                           .payload = event.body(),
                           .message = event.message()});
+    pass_trace_on(event, messages);
     return why;
   } catch (const std::exception& error) {
     why = error.what();

@@ -39,7 +39,9 @@ std::string text_of(const ReloadReport& report) {
 }  // namespace
 
 TriggerDispatcher::Impl::Impl(Config&& config, const BrokerRegistry& with_registry, DispatcherOptions options)
-    : registry(with_registry), dispatcher(config.brokers, registry, std::move(options), more_destinations(config)) {
+    : registry(with_registry),
+      is_traced(options.trace_context != nullptr),
+      dispatcher(config.brokers, registry, std::move(options), more_destinations(config)) {
   emitter.bind(dispatcher, config.shared_section<detail::TriggersConfig>());
   log_warnings(config);
   set_config(std::move(config));
@@ -150,35 +152,35 @@ TriggerDispatcher::~TriggerDispatcher() {
 }
 
 Delivery TriggerDispatcher::fire(std::string_view broker, const Message& message) {
-  return impl_->dispatcher.fire(broker, {message.body, &message}, {});
+  return impl_->fire(broker, {message.body, &message}, {});
 }
 
 Delivery TriggerDispatcher::fire(std::string_view broker, std::string_view body) {
-  return impl_->dispatcher.fire(broker, {body, nullptr}, {});
+  return impl_->fire(broker, {body, nullptr}, {});
 }
 
 Delivery TriggerDispatcher::fire(std::string_view broker, const Message& message, DeliveryCallback callback) {
-  return impl_->dispatcher.fire(broker, {message.body, &message}, std::move(callback));
+  return impl_->fire(broker, {message.body, &message}, std::move(callback));
 }
 
 Delivery TriggerDispatcher::fire(std::string_view broker, std::string_view body, DeliveryCallback callback) {
-  return impl_->dispatcher.fire(broker, {body, nullptr}, std::move(callback));
+  return impl_->fire(broker, {body, nullptr}, std::move(callback));
 }
 
 Emission TriggerDispatcher::emit(std::string_view event, const Message& message) {
-  return impl_->emitter.emit(event, {message.body, &message}, {});
+  return impl_->emit(event, {message.body, &message}, {});
 }
 
 Emission TriggerDispatcher::emit(std::string_view event, std::string_view payload) {
-  return impl_->emitter.emit(event, {payload, nullptr}, {});
+  return impl_->emit(event, {payload, nullptr}, {});
 }
 
 Emission TriggerDispatcher::emit(std::string_view event, const Message& message, DeliveryCallback callback) {
-  return impl_->emitter.emit(event, {message.body, &message}, callback);
+  return impl_->emit(event, {message.body, &message}, callback);
 }
 
 Emission TriggerDispatcher::emit(std::string_view event, std::string_view payload, DeliveryCallback callback) {
-  return impl_->emitter.emit(event, {payload, nullptr}, callback);
+  return impl_->emit(event, {payload, nullptr}, callback);
 }
 
 void TriggerDispatcher::on(std::string_view pattern, std::string_view name, EventFunction function) {

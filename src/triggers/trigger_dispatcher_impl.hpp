@@ -7,10 +7,13 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "action_triggers/broker_registry.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
 #include "dispatch/dispatcher.hpp"
+#include "dispatch/trace_context.hpp"
 #include "triggers/dispatcher_access.hpp"
 #include "triggers/emitter.hpp"
 
@@ -32,9 +35,42 @@ class TriggerDispatcher::Impl {
 
   const BrokerRegistry registry;
   detail::Emitter emitter;  // lasts longer than the lanes, which tell its triggers of outcomes
+  const bool is_traced;     // whether hooks have a trace context
   detail::Dispatcher dispatcher;
 
+  // See TriggerDispatcher. What is traced is apart, so that the others need not keep its registers.
+  Delivery fire(std::string_view name, const detail::MessageParts& parts, DeliveryCallback&& callback) {
+    if (is_traced) [[unlikely]]
+      return fire_traced(name, parts, std::move(callback));
+    return dispatcher.fire(name, parts, std::move(callback));
+  }
+  Emission emit(std::string_view event, const detail::MessageParts& parts, const DeliveryCallback& callback,
+                detail::RecordList* scope = nullptr) {
+    if (is_traced) [[unlikely]]
+      return emit_traced(event, parts, callback, scope);
+    return emitter.emit(event, parts, callback, scope);
+  }
+  /// In a commit scope.
+  Delivery fire(std::string_view name, const detail::MessageParts& parts, DeliveryCallback&& callback,
+                detail::RecordList& scope) {
+    if (is_traced) [[unlikely]]
+      return fire_traced(name, parts, std::move(callback), scope);
+    return dispatcher.fire(name, parts, std::move(callback), scope);
+  }
+
  private:
+  template <class... Scope>
+  [[gnu::noinline]] Delivery fire_traced(std::string_view name, const detail::MessageParts& parts,
+                                         DeliveryCallback&& callback, Scope&... scope) {
+    const detail::TracedParts traced(parts, dispatcher.callbacks());
+    return dispatcher.fire(name, traced.parts(), std::move(callback), scope...);
+  }
+  [[gnu::noinline]] Emission emit_traced(std::string_view event, const detail::MessageParts& parts,
+                                         const DeliveryCallback& callback, detail::RecordList* scope) {
+    const detail::TracedParts traced(parts, dispatcher.callbacks());
+    return emitter.emit(event, traced.parts(), callback, scope);
+  }
+
   void log_warnings(const Config& config);
   void set_config(Config&& config);
 

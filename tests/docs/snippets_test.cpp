@@ -204,6 +204,25 @@ TEST(Snippets, ClosingAccountsForEverything) {
   EXPECT_EQ(said, "1 messages to orders were reported 'closed'\n");
 }
 
+// -------------------------------------------------------------------------------------------------------- tracing.md
+
+struct Request {
+  std::string traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+};
+const Request& current_request() {
+  static const Request request;
+  return request;
+}
+
+TEST(Snippets, TraceContext) {
+  at::DispatcherOptions options;
+  options.trace_context = [] { return at::TraceContext{.traceparent = current_request().traceparent}; };
+  at::TriggerDispatcher dispatcher(one_memory_broker(), std::move(options));
+  ASSERT_TRUE(dispatcher.fire("orders", "…").wait().status.ok());
+  EXPECT_THAT(at::InMemoryBroker::named()->messages("orders").back().headers,
+              ::testing::ElementsAre(at::Header{"traceparent", current_request().traceparent}));
+}
+
 // -------------------------------------------------------------------------------------------------- configuration.md
 
 TEST(Snippets, EveryProblemOfAFile) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -69,6 +70,7 @@ class OutboxFixture : public ::testing::Test {
       const std::lock_guard lock(log_mutex_);
       failures_.push_back(report.trigger + " " + report.status.to_string());
     };
+    options.trace_context = trace_context_;
     dispatcher_.emplace(std::move(config), registry_, std::move(options));
     outbox_.emplace(*dispatcher_, table_);
     return *outbox_;
@@ -104,6 +106,7 @@ class OutboxFixture : public ::testing::Test {
   mutable std::mutex log_mutex_;
   std::vector<std::string> log_;
   std::vector<std::string> failures_;
+  std::function<TraceContext()> trace_context_;  // for make()
   detail::OutboxConfig settings_ = memory_settings();
   const std::shared_ptr<InMemoryBroker> broker_ = std::make_shared<InMemoryBroker>();
   BrokerRegistry registry_ = BrokerRegistry::builtin();
