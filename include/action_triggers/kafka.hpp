@@ -7,12 +7,13 @@
 #include <string>
 
 #include "action_triggers/broker_config.hpp"
+#include "action_triggers/cloudevents.hpp"
 #include "action_triggers/export.hpp"
 #include "action_triggers/secret.hpp"
 
 namespace action_triggers {
 
-struct ACTION_TRIGGERS_EXPORT KafkaConfig : BrokerConfig {
+struct ACTION_TRIGGERS_EXPORT KafkaConfig : BrokerConfig, CloudEventsSupport {
   std::string bootstrap_servers;  ///< host:port[,host:port…]
   std::string topic;
 

@@ -20,6 +20,7 @@
 
 #include "action_triggers/broker_config.hpp"
 #include "action_triggers/broker_registry.hpp"
+#include "action_triggers/cloudevents.hpp"
 #include "action_triggers/export.hpp"
 #include "action_triggers/message.hpp"
 #include "action_triggers/status.hpp"
@@ -27,7 +28,7 @@
 namespace action_triggers {
 
 /// The configuration of a destination with `broker_type: "memory"`.
-struct ACTION_TRIGGERS_EXPORT MemoryConfig : BrokerConfig {
+struct ACTION_TRIGGERS_EXPORT MemoryConfig : BrokerConfig, CloudEventsSupport {
   std::string server = "default";  ///< conn_details.server: which in-memory broker, see InMemoryBroker::named().
 };
 

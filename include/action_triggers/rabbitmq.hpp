@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "action_triggers/broker_config.hpp"
+#include "action_triggers/cloudevents.hpp"
 #include "action_triggers/export.hpp"
 #include "action_triggers/host_port.hpp"
 #include "action_triggers/secret.hpp"
@@ -93,7 +94,7 @@ struct RabbitMqExchangeDeclaration {
 using TlsConfig = RabbitMqTls;
 using QueueDeclaration = RabbitMqQueueDeclaration;
 
-struct ACTION_TRIGGERS_EXPORT RabbitMqConfig : BrokerConfig {
+struct ACTION_TRIGGERS_EXPORT RabbitMqConfig : BrokerConfig, CloudEventsSupport {
   std::vector<HostPort> hosts;  ///< Tried in turn; never empty after parsing.
   RabbitMqAuthMechanism auth_mechanism = RabbitMqAuthMechanism::plain;
   std::string username = "guest";

@@ -11,6 +11,7 @@
 #include "cli/load.hpp"
 #include "cli/output.hpp"
 #include "config/problem_line.hpp"
+#include "dispatch/dispatcher_parts.hpp"
 #include "triggers/trigger_config.hpp"
 
 namespace action_triggers::cli {
@@ -18,10 +19,10 @@ namespace {
 
 /// How many connections its destinations will share.
 std::size_t connections(const Config& config) {
-  std::set<std::pair<std::string, std::string>> keys;
-  for (const auto& [name, broker] : config.brokers) keys.emplace(broker->broker_type, broker->connection_key);
+  std::set<std::string> keys;
+  for (const auto& [name, broker] : config.brokers) keys.insert(detail::lane_key(*broker));
   if (const auto* const triggers = config.section<detail::TriggersConfig>()) {
-    for (const auto& broker : triggers->derived) keys.emplace(broker->broker_type, broker->connection_key);
+    for (const auto& broker : triggers->derived) keys.insert(detail::lane_key(*broker));
   }
   return keys.size();
 }

@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "action_triggers/cloudevents.hpp"
 #include "base/readers.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "dispatch/dispatcher_parts.hpp"
@@ -22,7 +23,10 @@ namespace action_triggers::detail {
 
 std::string lane_key(const BrokerConfig& config) {
   const std::string own = "=" + config.name;
-  return config.broker_type + '\n' + (config.connection_key.empty() ? own : ":" + config.connection_key);
+  const auto* const support = dynamic_cast<const CloudEventsSupport*>(&config);
+  const bool is_wrapped = support != nullptr && support->cloudevents != nullptr;  // by the lane's broker
+  return config.broker_type + '\n' + (config.connection_key.empty() ? own : ":" + config.connection_key) +
+         (is_wrapped ? "\ncloudevents" : "");
 }
 
 std::unique_ptr<const DestinationTable> table_of(const Lane::Destinations& destinations, const void* attached) {

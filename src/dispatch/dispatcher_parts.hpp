@@ -16,7 +16,7 @@ namespace action_triggers::detail {
 inline constexpr const char* in_child_text =
     "this dispatcher belongs to the parent process and has none of its threads here; make one after fork()";
 
-/// Destinations share a lane if their type and connection are equal.
+/// Destinations share a lane if their type and connection are equal, and none or all of them send CloudEvents.
 std::string lane_key(const BrokerConfig& config);
 
 /// Of those that can be found by name.

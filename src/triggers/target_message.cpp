@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "triggers/target_message.hpp"
 
+#include <algorithm>
 #include <vector>
 
 namespace action_triggers::detail {
@@ -15,7 +16,9 @@ bool render(const TextTemplate& text, EventView& event, TargetMessage& made, Tex
 
 bool add_header(const HeaderTemplate& header, EventView& event, TargetMessage& made) {
   std::vector<Header>& headers = made.message.headers;
-  std::erase_if(headers, [&](const Header& one) { return one.name == header.fixed.name; });
+  const auto has_its_name = [&](const Header& one) { return one.name == header.fixed.name; };
+  if (header.is_default && std::any_of(headers.begin(), headers.end(), has_its_name)) return true;
+  std::erase_if(headers, has_its_name);
   headers.push_back(header.fixed);
   return !header.template_ || render(*header.template_, event, made, headers.back().value);
 }

@@ -11,11 +11,7 @@
 #include "triggers/json_escape.hpp"
 
 namespace action_triggers::detail {
-namespace {
 
-using Kind = TemplatePiece::Kind;
-
-/// RFC 3339 in UTC: "2026-11-26T12:34:56.789Z".
 std::string_view time_text(std::chrono::sys_time<std::chrono::milliseconds> time, std::array<char, 24>& text) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
@@ -33,6 +29,10 @@ std::string_view time_text(std::chrono::sys_time<std::chrono::milliseconds> time
   write(20, 23, static_cast<unsigned>(clock.subseconds().count()));
   return {text.data(), text.size()};
 }
+
+namespace {
+
+using Kind = TemplatePiece::Kind;
 
 class Rendering {
  public:

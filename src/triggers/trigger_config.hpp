@@ -21,6 +21,7 @@ namespace action_triggers::detail {
 struct HeaderTemplate {
   Header fixed;  // its name; and its value, unless there is a template
   std::optional<TextTemplate> template_;
+  bool is_default = false;  // only for messages that have none of this name
 };
 
 /// One destination of a trigger.

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "triggers/cloudevents_broker.hpp"
 #include "triggers/dispatcher_access.hpp"
 #include "triggers/trigger_config.hpp"
 #include "triggers/trigger_dispatcher_impl.hpp"
@@ -39,7 +40,7 @@ std::string text_of(const ReloadReport& report) {
 }  // namespace
 
 TriggerDispatcher::Impl::Impl(Config&& config, const BrokerRegistry& with_registry, DispatcherOptions options)
-    : registry(with_registry),
+    : registry(detail::with_envelopes(with_registry)),
       is_traced(options.trace_context != nullptr),
       dispatcher(config.brokers, registry, std::move(options), more_destinations(config)) {
   emitter.bind(dispatcher, config.shared_section<detail::TriggersConfig>());

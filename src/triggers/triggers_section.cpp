@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "action_triggers/cloudevents.hpp"
 #include "config/broker_loader.hpp"
 #include "config/suggestion.hpp"
 #include "triggers/condition_reader.hpp"
@@ -85,7 +86,9 @@ class TargetReader : private Reader {
     TargetConfig target;
     if (node.is(Node::Kind::string)) {
       target.broker = node.string;
-      return find_broker(node, place, /*is_completed=*/false, target) ? std::optional(std::move(target)) : std::nullopt;
+      if (!find_broker(node, place, /*is_completed=*/false, target)) return std::nullopt;
+      add_event_attributes(target, place);
+      return target;
     }
     if (!node.is(Node::Kind::object)) {
       problem(node, place, "A target is the name of a broker, or an object with 'broker'.");
@@ -109,8 +112,33 @@ class TargetReader : private Reader {
       return false;
     }
     target.broker = broker->string;
+    if (!find_destination(node, *broker, place, target)) return false;
+    add_event_attributes(target, place);
+    return true;
+  }
+
+  /// Where messages become CloudEvents, an event says what has happened, and when; unless something else does.
+  void add_event_attributes(TargetConfig& target, const ConfigProblem& place) {
+    const BrokerConfig* const config =
+        target.derived != nullptr ? target.derived.get() : context_.config.find(target.broker);
+    const auto* const support = dynamic_cast<const CloudEventsSupport*>(config);
+    if (support == nullptr || support->cloudevents == nullptr) return;
+    const CloudEventsConfig& cloudevents = *support->cloudevents;
+    const auto add = [&](const char* attribute, const char* text) {
+      Node node;
+      node.kind = Node::Kind::string;
+      node.string = text;
+      target.headers.push_back({.fixed = {.name = Text(cloudevents.header_prefix + attribute), .value = {}},
+                                .template_ = TextTemplate(templates_, node, place),
+                                .is_default = true});
+    };
+    if (cloudevents.type.empty()) add("type", "{{ event.name }}");
+    add("time", "{{ event.time }}");
+  }
+
+  bool find_destination(const Node& node, const Node& broker, const ConfigProblem& place, TargetConfig& target) {
     const Node more = params_of(node, place);
-    if (!find_broker(*broker, inside(place, "broker"), !more.members.empty(), target)) return false;
+    if (!find_broker(broker, inside(place, "broker"), !more.members.empty(), target)) return false;
     if (more.members.empty()) return true;
     auto& derived = derived_[target.broker + '\n' + canonical_text(more)];
     if (derived == nullptr) derived = derive(target.broker, more, place);

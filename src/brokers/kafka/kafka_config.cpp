@@ -9,6 +9,7 @@
 #include "brokers/kafka/kafka_fields.hpp"
 #include "brokers/kafka/kafka_properties.hpp"
 #include "brokers/kafka/kafka_type.hpp"
+#include "config/cloudevents_fields.hpp"
 #include "config/connection_key.hpp"
 #include "config/field_table.hpp"
 #include "config/plaintext.hpp"
@@ -206,6 +207,7 @@ std::vector<const FieldInfo*> kafka_fields() {
     return allowed;
   }();
   std::vector<const FieldInfo*> fields = infos(kafka_field_table());
+  for (const FieldInfo* field : cloudevents_fields()) fields.push_back(field);
   for (const FieldInfo& property : properties) fields.push_back(&property);
   return fields;
 }
@@ -215,6 +217,7 @@ std::unique_ptr<BrokerConfig> parse_kafka(BrokerSection& section) {
   config.max_in_flight = default_max_in_flight;
   read_fields(kafka_field_table(), section, config);
   if (section.params.has_null("message_id_header")) config.message_id_header.reset();
+  read_cloudevents(section.params, "ce_", config.content_type, config);
   read_properties(section.conn_details, config);
   check_acks(section.conn_details, config);
   add_defaults(config);

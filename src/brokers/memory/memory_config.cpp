@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "action_triggers/memory.hpp"
 #include "brokers/memory/memory_type.hpp"
+#include "config/cloudevents_fields.hpp"
 #include "config/field_table.hpp"
 
 namespace action_triggers::detail {
@@ -16,11 +17,16 @@ const FieldTable<MemoryConfig>& fields() {
 
 }  // namespace
 
-std::vector<const FieldInfo*> memory_fields() { return infos(fields()); }
+std::vector<const FieldInfo*> memory_fields() {
+  std::vector<const FieldInfo*> all = infos(fields());
+  for (const FieldInfo* field : cloudevents_fields()) all.push_back(field);
+  return all;
+}
 
 std::unique_ptr<BrokerConfig> parse_memory(BrokerSection& section) {
   auto config = std::make_unique<MemoryConfig>();
   read_fields(fields(), section, *config);
+  read_cloudevents(section.params, "ce_", "", *config);  // as Kafka has it
   config->connection_key = config->server;
   return config;
 }

@@ -7,6 +7,7 @@
 #include "brokers/rabbitmq/amqp_limits.hpp"
 #include "brokers/rabbitmq/rabbitmq_parse.hpp"
 #include "brokers/rabbitmq/rabbitmq_type.hpp"
+#include "config/cloudevents_fields.hpp"
 #include "config/connection_key.hpp"
 #include "config/field_table.hpp"
 #include "config/hosts.hpp"
@@ -251,6 +252,7 @@ std::vector<const FieldInfo*> rabbitmq_fields() {
   std::vector<const FieldInfo*> all = infos(fields());
   for (const FieldInfo& field : of_tls) all.push_back(&field);
   for (const FieldInfo& field : of_declare) all.push_back(&field);
+  for (const FieldInfo* field : cloudevents_fields()) all.push_back(field);
   return all;
 }
 
@@ -265,6 +267,7 @@ std::unique_ptr<BrokerConfig> parse_rabbitmq(BrokerSection& section) {
   collect_hosts(section.conn_details, parsed);
   check_login(section.conn_details, parsed);
   check_destination(section.params, parsed);
+  read_cloudevents(section.params, "ce-", parsed.content_type, parsed);  // as Knative and CloudEvents' SDKs have it
   const SectionReader& conn = SectionReader::of(section.conn_details);
   if (!parsed.tls && !conn.is_unresolved("ssl") && !conn.is_unresolved("ssl_options")) {
     const char* key = !parsed.url.empty() ? "url" : parsed.host_list.empty() ? "host" : "hosts";
