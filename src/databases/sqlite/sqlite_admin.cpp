@@ -180,20 +180,28 @@ std::uint64_t SqliteOutboxAdmin::count_dead(const DeadFilter& filter) {
 
 std::uint64_t SqliteOutboxAdmin::replay(const DeadFilter& filter) {
   constexpr std::string_view doing = "Replaying dead letters";
-  const std::string ids = " WHERE id IN (" + chosen(filter, names_) + ")";
+  SqliteStatement choose(connection_, chosen(filter, names_), doing);
   SqliteStatement insert(connection_,
                          "INSERT INTO " + names_.outbox + " (" + std::string(message_columns) + ", replayed) SELECT " +
-                             std::string(message_columns) + ", replayed + 1 FROM " + names_.dead + ids + " ORDER BY id",
+                             std::string(message_columns) + ", replayed + 1 FROM " + names_.dead + " WHERE id = ?1",
                          doing);
-  SqliteStatement remove(connection_, "DELETE FROM " + names_.dead + ids, doing);
+  SqliteStatement remove(connection_, "DELETE FROM " + names_.dead + " WHERE id = ?1", doing);
   SqliteWriting writing(connection_, doing);
-  for (SqliteStatement* statement : {&insert, &remove}) {
-    bind_filter(*statement, filter);
-    statement->run();
+  // Chosen once: what is old enough is not the same a statement later.
+  std::vector<std::int64_t> ids;
+  {
+    const auto use = choose.use();
+    bind_filter(choose, filter);
+    while (choose.step()) ids.push_back(choose.integer(0));
   }
-  const auto moved = static_cast<std::uint64_t>(sqlite3_changes(connection_.get()));
+  for (const std::int64_t id : ids) {
+    for (SqliteStatement* statement : {&insert, &remove}) {
+      statement->bind(1, id);
+      statement->run();
+    }
+  }
   writing.commit();
-  return moved;
+  return ids.size();
 }
 
 std::uint64_t SqliteOutboxAdmin::drop(const DeadFilter& filter) {

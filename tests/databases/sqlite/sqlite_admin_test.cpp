@@ -196,6 +196,18 @@ TEST_F(SqliteAdminTest, ReplaysTheOldestInTheirOrderAndWithTheirIds) {
   EXPECT_GT(letters[1].id, 4) << "a letter's id is never given again";
 }
 
+/// Time passes between two statements.
+TEST_F(SqliteAdminTest, RemovesOnlyTheLettersThatItReplays) {
+  bury("orders", "too_large", "1");
+  bury("orders", "too_large", "2");
+  application().execute("UPDATE action_triggers_dead_letters SET died_at = died_at - 1 WHERE id = 1");
+  application().execute(
+      "CREATE TRIGGER time_passes AFTER INSERT ON action_triggers_outbox BEGIN"
+      " UPDATE action_triggers_dead_letters SET died_at = died_at - 1; END");
+  EXPECT_EQ(admin_.replay(with(&DeadFilter::older_than, 3'600s)), 1U);
+  EXPECT_THAT(found({}), ElementsAre(2));
+}
+
 TEST_F(SqliteAdminTest, DropsWhatTheFilterFinds) {
   bury("orders", "too_large", "1");
   bury("mails", "too_large", "2");
