@@ -42,12 +42,11 @@ std::optional<std::int64_t> HeldRows::lowest() const {
 
 // ------------------------------------------------------------------------------------------------ what becomes of them
 
-HeldRow& HeldRows::hold(const OutboxRow& row, const RowTargets& targets, bool with_key) {
+HeldRow& HeldRows::hold(const OutboxRow& row, const RowTargets& targets) {
   HeldRow& held = rows_[row.id];
   held.id = row.id;
   held.created_at = row.created_at;
   held.bytes = room_of(row);
-  if (with_key) held.key = row.key;
   held.fingerprint = targets.fingerprint;
   held.destinations = targets.destinations;
   held.states.assign(targets.destinations.size(), TargetState::unsent);

@@ -32,7 +32,7 @@ struct HeldRow {
   std::int64_t id = 0;
   std::chrono::sys_time<std::chrono::microseconds> created_at{};
   std::size_t bytes = 0;
-  std::optional<std::string> key;  // kept only if somebody may stop it
+  std::optional<std::string> key;  // kept only if a target that it was sent to may stop it
   std::uint16_t fingerprint = 0;
   std::vector<std::uint32_t> destinations;  // by bit
   std::vector<TargetState> states;          // by bit
@@ -73,7 +73,7 @@ class HeldRows {
   }
 
   // What becomes of a row. It may be forgotten by each of these.
-  HeldRow& hold(const OutboxRow& row, const RowTargets& targets, bool with_key);
+  HeldRow& hold(const OutboxRow& row, const RowTargets& targets);
   /// It was read again: what the table says it has settled, it has.
   void learn(HeldRow& row, const OutboxRow& read, std::uint16_t fingerprint, TimePoint now);
   void sent(HeldRow& row, std::uint32_t bit);

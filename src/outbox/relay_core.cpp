@@ -223,11 +223,9 @@ std::int64_t RelayCore::low() const {
 }
 
 void RelayCore::configuration_changed(TimePoint now) {
-  keeps_keys_ = false;
   for (auto& [number, flow] : flows_) {
     flow.change(outlet_.destination(number));
     flow.stops.retry_all(now);
-    keeps_keys_ = keeps_keys_ || flow.destination().on_dead == OnDead::stop_key;
   }
   if (lease_) sweep_.begin(position_, now);  // rows may have other targets than those that they were passed over for
 }

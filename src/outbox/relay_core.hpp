@@ -169,7 +169,6 @@ class RelayCore {
 
   HeldRows rows_;
   std::map<std::uint32_t, DestinationFlow> flows_;
-  bool keeps_keys_ = false;        // some flow may stop a key
   std::uint32_t last_behind_ = 0;  // they take turns
   GapList gaps_;
   Sweep sweep_;

@@ -10,10 +10,7 @@ namespace action_triggers::detail {
 DestinationFlow& RelayCore::flow_of(std::uint32_t destination) {
   const auto known = flows_.find(destination);
   if (known != flows_.end()) return known->second;
-  DestinationFlow& flow =
-      flows_.try_emplace(destination, outlet_.destination(destination), settings_.room).first->second;
-  if (flow.destination().on_dead == OnDead::stop_key) keeps_keys_ = true;
-  return flow;
+  return flows_.try_emplace(destination, outlet_.destination(destination), settings_.room).first->second;
 }
 
 /// A row that has been read is sent to those of its targets that have not had it, and that are ready for it.
@@ -112,12 +109,13 @@ bool RelayCore::send(TimePoint now, const OutboxRow& row, const RowTargets& targ
     return false;
   }
   HeldRow* held = rows_.find(row.id);
-  if (held == nullptr) held = &rows_.hold(row, targets, keeps_keys_);
+  if (held == nullptr) held = &rows_.hold(row, targets);
   if (!outlet_.send(row, bit, targets.destinations[bit])) {
     flow.refused(now);
     rows_.not_sent(*held, now);
     return false;
   }
+  if (flow.destination().on_dead == OnDead::stop_key) held->key = row.key;
   rows_.sent(*held, bit);
   flow.took(held->bytes);
   return true;

@@ -29,7 +29,7 @@ class HeldRowsTest : public ::testing::Test {
     RowTargets to;
     for (std::uint32_t i = 0; i < targets; ++i) to.destinations.push_back(i);
     to.fingerprint = 7;
-    HeldRow& held = rows_.hold(row, to, false);
+    HeldRow& held = rows_.hold(row, to);
     for (std::uint32_t bit = 0; bit < sent; ++bit) rows_.sent(held, bit);
     return held;
   }

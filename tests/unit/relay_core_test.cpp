@@ -523,6 +523,21 @@ TEST(RelayCoreTest, StopKeyHoldsWhatHasTheKey) {
   EXPECT_THAT(relay.take_sent(), ElementsAre("2@0"));
 }
 
+/// Also of a row whose first target is not one that stops keys.
+TEST(RelayCoreTest, StopKeyKnowsTheKeyOfTheFirstRowOfAll) {
+  RelayBench relay;
+  relay.on_dead[1] = OnDead::stop_key;
+  relay.insert(1, "event:both", "a");
+  relay.run();
+  relay.say(1, 0);
+  relay.say(1, 1, StatusCode::too_large);
+  relay.insert(2, "event:both", "a");
+  relay.take_sent();
+  relay.pass(50s);
+  EXPECT_THAT(relay.dead, IsEmpty());
+  EXPECT_THAT(relay.take_sent(), ElementsAre("2@0"));
+}
+
 TEST(RelayCoreTest, StopKeyWithoutAKeyIsSkip) {
   RelayBench relay;
   relay.on_dead[0] = OnDead::stop_key;
