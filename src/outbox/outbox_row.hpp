@@ -37,6 +37,9 @@ inline std::size_t bytes_of(const NewRow& row) noexcept {
   return bytes;
 }
 
+/// When a row says that it was created that does not say it. The same at each reading, as its message's id has to be.
+inline constexpr std::chrono::sys_time<std::chrono::microseconds> no_time{};
+
 /// One that the table has.
 struct OutboxRow : NewRow {
   std::int64_t id = 0;

@@ -336,7 +336,10 @@ void Relay::log_held(const std::map<std::string, std::string, std::less<>>& held
 /// Of the rows that it has in its hands now; those that it had before are forgotten when they are too many.
 void Relay::note_ages(Shard& shard, const ReadResult& result) {
   auto& known = shard.created_at;
-  for (const OutboxRow& row : result.rows) known.emplace_hint(known.end(), row.id, row.created_at);
+  const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  for (const OutboxRow& row : result.rows) {
+    if (row.created_at > no_time) known.emplace_hint(known.end(), row.id, std::min(row.created_at, now));
+  }
   const HeldRows& held = shard.core.held();
   if (known.size() <= 2 * held.size() + most_ages_beyond) return;
   std::map<std::int64_t, decltype(OutboxRow::created_at)> still;

@@ -60,6 +60,12 @@ class MemoryOutbox {
                    .properties = std::nullopt});
   }
 
+  /// What a row says that it was created at.
+  void created_at(std::int64_t id, decltype(detail::OutboxRow::created_at) time) {
+    const std::lock_guard lock(mutex_);
+    rows_.at(id).created_at = time;
+  }
+
   /// From now on every call of a session fails, with this text; empty: none does.
   void fail(const std::string& why) {
     const std::lock_guard lock(mutex_);

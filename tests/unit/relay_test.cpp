@@ -53,6 +53,21 @@ TEST_F(RelayTest, TellsWhatItHasDone) {
   EXPECT_EQ(stats->delay.count, 1U) << "from writing to removal";
 }
 
+/// PostgreSQL has 'infinity', SQLite rows that say nothing.
+TEST_F(RelayTest, ARowOfNoTimeIsNotOld) {
+  using Time = decltype(detail::OutboxRow::created_at);
+  broker_->hold();
+  for (const Time time : {Time(), Time::min(), Time::max()}) table_.created_at(table_.insert("orders", "1"), time);
+  Outbox& outbox = make();
+  EXPECT_FALSE(outbox.wait_until_empty(50ms));
+  EXPECT_LT(dispatcher_->stats().outbox->oldest_age, 1h);
+  broker_->release();
+  ASSERT_TRUE(outbox.wait_until_empty(30s));
+  const Histogram delay = dispatcher_->stats().outbox->delay;
+  EXPECT_EQ(delay.count, 1U) << "of the one that is not over yet";
+  EXPECT_LT(delay.sum, 1h);
+}
+
 TEST_F(RelayTest, AnUnconfirmedRowStaysInTheTable) {
   broker_->hold();
   Outbox& outbox = make();

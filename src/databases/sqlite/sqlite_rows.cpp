@@ -36,7 +36,7 @@ void read_row(const SqliteStatement& statement, OutboxRow& row) {
   row.content_type = statement.optional_bytes(5);
   row.headers = statement.optional_bytes(6);
   row.properties = statement.optional_bytes(7);
-  row.created_at = time_of_julian_day(statement.real(8));
+  row.created_at = statement.is_null(8) ? no_time : time_of_julian_day(statement.real(8));
   row.done = static_cast<std::uint64_t>(statement.integer(9));
 }
 

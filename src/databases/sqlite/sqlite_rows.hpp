@@ -12,10 +12,12 @@
 
 namespace action_triggers::detail {
 
-/// What read_row() wants, in its order. A time that is none counts as now: a row that says nothing of its age is new.
+/// What read_row() wants, in its order. A time may be a text as SQLite's functions take it, but for those that mean
+/// another time whenever they are read ("now").
 inline constexpr std::string_view row_columns =
     "id, target, body, key, message_id, content_type, headers, properties, "
-    "CASE WHEN typeof(created_at) IN ('real', 'integer') THEN created_at ELSE julianday('now') END, done";
+    "CASE WHEN typeof(created_at) IN ('real', 'integer') THEN created_at"
+    " WHEN created_at GLOB '[0-9]*' THEN julianday(created_at) END, done";
 inline constexpr int row_column_count = 10;
 
 /// Reads the columns of `row_columns`, which the statement has first.
