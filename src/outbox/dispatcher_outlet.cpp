@@ -31,6 +31,14 @@ std::string identity_of(const BrokerConfig& config, bool is_findable) {
   return config.name + "\n" + (config.source.empty() ? std::to_string(address) : config.source);
 }
 
+/// Those that its row cannot note would be sent again, and buried again, as long as another one waits.
+Status too_many_targets(std::string_view event, std::size_t count) {
+  return {StatusCode::invalid_argument, "the event '" + std::string(event) + "' has " + std::to_string(count) +
+                                            " targets, and one of an outbox can have " +
+                                            std::to_string(most_done_bits) +
+                                            ": let some of them have an event of their own"};
+}
+
 std::string identity_of(const TargetConfig& target) {
   return target.derived == nullptr ? target.broker : identity_of(*target.derived, false);
 }
@@ -91,6 +99,8 @@ RowTargets DispatcherOutlet::targets_of(const OutboxRow& row) {
 
 RowTargets DispatcherOutlet::targets_of_event(const OutboxRow& row) {
   find_targets(row);
+  const std::size_t count = targets_.targets().size();
+  if (count > most_done_bits) return {.status = too_many_targets(event_of(row), count), .destinations = {}};
   RowTargets result;
   std::vector<std::string> names;
   for (const EventTargets::Target& target : targets_.targets()) {

@@ -86,6 +86,29 @@ TEST_F(DispatcherOutletTest, TheFingerprintIsOfTheListOfTargets) {
   EXPECT_EQ(both.fingerprint, outlet_->targets_of(row("event:order.paid", R"({"a": 1})", 3)).fingerprint);
 }
 
+/// What a row cannot note would be sent, and buried, again and again.
+TEST_F(DispatcherOutletTest, AnEventHasNoMoreTargetsThanItsRowCanNote) {
+  const auto with_targets = [](int count) {
+    std::string targets = R"("orders")";
+    for (int i = 1; i < count; ++i) targets += R"(, "orders")";
+    return R"({"paid": {"events": ["order.paid"], "targets": [)" + targets + "]}}";
+  };
+  make_outlet(with_targets(48));
+  {
+    const DispatcherOutlet::Turn turn(*outlet_);
+    EXPECT_THAT(outlet_->targets_of(row("event:order.paid")).destinations, SizeIs(48));
+  }
+  outlet_.reset();
+  make_outlet(with_targets(49));
+  const DispatcherOutlet::Turn turn(*outlet_);
+  const Status status = outlet_->targets_of(row("event:order.paid")).status;
+  EXPECT_EQ(status.code(), StatusCode::invalid_argument);
+  EXPECT_EQ(
+      status.message(),
+      "the event 'order.paid' has 49 targets, and one of an outbox can have 48: let some of them have an event of "
+      "their own");
+}
+
 TEST_F(DispatcherOutletTest, TurnsTellOfChangesOfTriggersAndFunctions) {
   make_outlet();
   const std::uint64_t first = DispatcherOutlet::Turn(*outlet_).generation();
