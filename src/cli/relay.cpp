@@ -17,11 +17,13 @@
 #include "cli/outbox_driver_of.hpp"
 #include "cli/reloading.hpp"
 #include "config/problem_line.hpp"
+#include "outbox/outbox_store.hpp"
 
 namespace action_triggers::cli {
 namespace {
 
 constexpr std::chrono::milliseconds signal_every{200};
+constexpr std::chrono::seconds open_every{1};
 
 /// An outbox of whichever database the configuration has.
 class AnyOutbox : public Outbox {
@@ -55,6 +57,23 @@ DispatcherOptions options_with_log(bool verbose) {
   return options;
 }
 
+/// A service waits for its database; nullptr: until a signal came. One that is to end says what it lacks.
+std::unique_ptr<Outbox> open_outbox(TriggerDispatcher& dispatcher, const detail::OutboxDriver& driver, bool once,
+                                    const Interrupts& interrupts) {
+  std::string said;
+  while (interrupts.signal() == 0) {
+    try {
+      return std::make_unique<AnyOutbox>(dispatcher, driver);
+    } catch (const detail::StoreError& error) {
+      if (once) throw;
+      if (said != error.what()) std::cerr << "outbox: " << detail::printable(error.what()) << "; it is tried again\n";
+      said = error.what();
+    }
+    interrupts.wait_until(std::chrono::steady_clock::now() + open_every);
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 ExitCode relay(const RelayOptions& options) {
@@ -63,19 +82,20 @@ ExitCode relay(const RelayOptions& options) {
   Reloading reloading(options.file);
   const Interrupts interrupts([] {}, [&reloading] { reloading.ask(); });
   TriggerDispatcher dispatcher(with_relay(of.config), BrokerRegistry::builtin(), options_with_log(options.verbose));
-  AnyOutbox outbox(dispatcher, *of.driver);
+  const std::unique_ptr<Outbox> outbox = open_outbox(dispatcher, *of.driver, options.once, interrupts);
+  if (outbox == nullptr) return ExitCode::success;
   const MetricsServer metrics(dispatcher, options.metrics);
   reloading.begin([&](const Config& config) { dispatcher.reload(with_relay(config)); });
   bool is_empty = false;
   while (interrupts.signal() == 0 && !is_empty) {
     if (options.once) {
-      is_empty = outbox.wait_until_empty(signal_every);
+      is_empty = outbox->wait_until_empty(signal_every);
     } else {
       interrupts.wait_until(std::chrono::steady_clock::now() + std::chrono::hours(1));
     }
   }
   reloading.end();
-  outbox.close(std::chrono::duration<double>(options.close_secs));
+  outbox->close(std::chrono::duration<double>(options.close_secs));
   return ExitCode::success;
 }
 

@@ -833,10 +833,33 @@ class Outbox(OutboxCase):
             self.assertTrue(err.endswith("there is no section 'outbox'; add it, or name another file\n"), err)
 
     def test_a_database_without_the_tables_is_1(self):
-        for command in (("relay",), ("dead", "count")):
+        for command in (("relay", "--once"), ("dead", "count")):
             status, _, err = run(*command, self.config)
             self.assertEqual(status, 1, command)
             self.assertTrue(err.startswith("action-triggers: "), err)
+
+    def test_a_relay_waits_for_its_database(self):
+        relay = subprocess.Popen([COMMAND, "relay", self.config], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(relay.kill)
+        said = relay.stderr.readline()
+        self.assertTrue(said.startswith("outbox: The database '"), said)
+        self.assertTrue(said.endswith("; it is tried again\n"), said)
+        self.install()
+        self.assertEqual(relay.stdout.readline(), "outbox: this process sends shard 0 of the outbox from now on\n")
+        relay.terminate()
+        out, err = relay.communicate(timeout=30)
+        self.assertEqual((out, err), ("outbox: this process does not send shard 0 of the outbox any more\n", ""))
+        self.assertEqual(relay.returncode, 0)
+
+    def test_a_relay_that_waits_for_its_database_can_be_ended(self):
+        relay = subprocess.Popen([COMMAND, "relay", self.config], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(relay.kill)
+        relay.stderr.readline()
+        relay.terminate()
+        self.assertEqual(relay.communicate(timeout=30), ("", ""))
+        self.assertEqual(relay.returncode, 0)
 
     def test_once_sends_everything_and_ends(self):
         self.install()
