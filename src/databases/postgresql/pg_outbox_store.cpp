@@ -71,7 +71,8 @@ std::string bury_statement(const PgTables& tables) {
          tables.dead_letters +
          " (shard, target, body, key, message_id, content_type, headers, properties, created_at, done, destination,"
          " status, text, attempts, replayed)\n"
-         "SELECT shard, target, body, key, coalesce(message_id, nullif(sent_id, '')), content_type, headers,"
+         "SELECT shard, target, body, key, coalesce(nullif(message_id, ''), nullif(sent_id, '')), content_type, "
+         "headers,"
          " properties, created_at, replay_done, destination, status, text, least(attempts, 2147483647)::integer,"
          " replayed FROM letter JOIN source USING (id) ORDER BY number";
 }

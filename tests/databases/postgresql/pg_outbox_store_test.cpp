@@ -250,7 +250,7 @@ TEST_P(PgOutboxStoreTest, DeadRowsMove) {
   take();
   sql("INSERT INTO " + outbox() +
       " (target, body, key, message_id, content_type, headers, properties) VALUES"
-      " ('orders', '\\x00ff', '\\x01', 'own', 'a/b', '[]', '{}'), ('orders', 'second', NULL, NULL, NULL, NULL, NULL)");
+      " ('orders', '\\x00ff', '\\x01', 'own', 'a/b', '[]', '{}'), ('orders', 'second', NULL, '', NULL, NULL, NULL)");  // '' is no id, either
   insert(sql, {"stays"});
   const std::array<DeadRow, 3> rows{
       DeadRow{.id = 1,
