@@ -7,11 +7,13 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <iostream>
 #include <sstream>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "action_triggers/health.hpp"
 #include "action_triggers/prometheus.hpp"
@@ -19,12 +21,39 @@
 namespace action_triggers::cli {
 namespace {
 
-constexpr unsigned most_connections = 16;
+constexpr std::size_t most_kept_connections = 32;
+constexpr unsigned most_connections = 64;  // the others of these are being ended
 constexpr unsigned connection_timeout_secs = 10;
 
 [[noreturn]] void refuse(const std::string& address, const std::string& why) {
   throw std::runtime_error("--metrics " + address + ": " + why);
 }
+
+/// The connections that there are. Of too many the oldest ends: what is asked now is answered, whatever clients that
+/// never finish their request keep open. Only the server's thread uses it.
+class Connections {
+ public:
+  Connections() { oldest_first_.reserve(most_connections); }  // so that note() cannot throw
+  static void note(void* of, MHD_Connection* connection, void** /*context*/, MHD_ConnectionNotificationCode what) {
+    auto& connections = *static_cast<Connections*>(of);
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+      std::erase(connections.oldest_first_, connection);
+      return;
+    }
+    connections.oldest_first_.push_back(connection);
+    const std::size_t count = connections.oldest_first_.size();
+    if (count > most_kept_connections) end(connections.oldest_first_[count - most_kept_connections - 1]);
+  }
+
+ private:
+  /// The server finds that there is nothing more to read, and closes it.
+  static void end(MHD_Connection* connection) {
+    const MHD_ConnectionInfo* const info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info != nullptr) ::shutdown(info->connect_fd, SHUT_RDWR);
+  }
+
+  std::vector<MHD_Connection*> oldest_first_;
+};
 
 struct Answer {
   unsigned status = MHD_HTTP_OK;
@@ -84,20 +113,21 @@ class MetricsServer::Daemon {
     addrinfo hints{};
     hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
     hints.ai_socktype = SOCK_STREAM;
-    addrinfo* found = nullptr;
-    const std::string port = std::to_string(address.port);
-    const int failed =
-        ::getaddrinfo(address.host.empty() ? nullptr : address.host.c_str(), port.c_str(), &hints, &found);
-    if (failed != 0) refuse(text, gai_strerror(failed));
-    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
-    const unsigned flags = MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD |
-                           (found->ai_family == AF_INET6 ? static_cast<unsigned>(MHD_USE_IPv6) : 0U);
-    errno = 0;
-    daemon_ = MHD_start_daemon(flags, address.port, nullptr, nullptr, &handle,
-                               const_cast<TriggerDispatcher*>(&dispatcher),  // handle() makes it const again
-                               MHD_OPTION_SOCK_ADDR, found->ai_addr, MHD_OPTION_CONNECTION_LIMIT, most_connections,
-                               MHD_OPTION_CONNECTION_TIMEOUT, connection_timeout_secs, MHD_OPTION_END);
-    if (daemon_ == nullptr) refuse(text, errno == 0 ? "cannot listen there" : std::generic_category().message(errno));
+    const bool all = address.host.empty();
+    for (const int family : all ? std::vector{AF_INET6, AF_INET} : std::vector{AF_UNSPEC}) {
+      hints.ai_family = family;
+      addrinfo* found = nullptr;
+      const int failed =
+          ::getaddrinfo(all ? nullptr : address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
+      if (failed != 0) refuse(text, gai_strerror(failed));
+      const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
+      for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
+        if (start(dispatcher, *one, all)) return;
+        // Only a family or an address that this machine does not have leaves the next one to try.
+        if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL) refuse_now(text);
+      }
+    }
+    refuse_now(text);
   }
   ~Daemon() { MHD_stop_daemon(daemon_); }
   Daemon(const Daemon&) = delete;
@@ -109,6 +139,23 @@ class MetricsServer::Daemon {
   }
 
  private:
+  /// False: errno says why, if it is known.
+  bool start(const TriggerDispatcher& dispatcher, const addrinfo& address, bool all) {
+    unsigned flags = MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD;
+    if (address.ai_family == AF_INET6) flags |= static_cast<unsigned>(all ? MHD_USE_DUAL_STACK : MHD_USE_IPv6);
+    errno = 0;
+    daemon_ = MHD_start_daemon(flags, 0, nullptr, nullptr, &handle,
+                               const_cast<TriggerDispatcher*>(&dispatcher),  // handle() makes it const again
+                               MHD_OPTION_SOCK_ADDR, address.ai_addr, MHD_OPTION_CONNECTION_LIMIT, most_connections,
+                               MHD_OPTION_CONNECTION_TIMEOUT, connection_timeout_secs, MHD_OPTION_NOTIFY_CONNECTION,
+                               &Connections::note, &connections_, MHD_OPTION_END);
+    return daemon_ != nullptr;
+  }
+  [[noreturn]] static void refuse_now(const std::string& text) {
+    refuse(text, errno == 0 ? "cannot listen there" : std::generic_category().message(errno));
+  }
+
+  Connections connections_;
   MHD_Daemon* daemon_ = nullptr;
 };
 

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 import time
 import unittest
 
@@ -961,6 +962,15 @@ class Outbox(OutboxCase):
         self.assertEqual(run("dead", "list", self.config)[1], "no dead letters\n")
 
 
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
 class Metrics(OutboxCase):
     """What --metrics serves: to Prometheus, and to a readiness probe."""
 
@@ -975,9 +985,9 @@ class Metrics(OutboxCase):
         return command, int(found[1])
 
     @staticmethod
-    def ask(port, path, method="GET", body=None):
+    def ask(port, path, method="GET", body=None, host="127.0.0.1", timeout=30):
         """(status, headers, body)"""
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection = http.client.HTTPConnection(host, port, timeout=timeout)
         try:
             connection.request(method, path, body)
             response = connection.getresponse()
@@ -1035,6 +1045,68 @@ class Metrics(OutboxCase):
         self.wait_until_empty()
         relay.terminate()
         self.assertEqual(relay.wait(timeout=30), 0)
+
+    def test_requests_that_never_end_hold_nobody_up(self):
+        _, port = self.serving("fire", self.memory(), "m")
+        for _ in range(100):
+            half = socket.create_connection(("127.0.0.1", port), timeout=30)
+            self.addCleanup(half.close)
+            half.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\n")
+            # More than are kept open: without an answer in less than the time that an idle one has, it is held up.
+            self.assertEqual(self.ask(port, "/healthz", timeout=5)[0], 200)
+        half.sendall(b"\r\n")
+        self.assertTrue(half.recv(100).startswith(b"HTTP/1.1 200 "), "the latest is still served")
+
+    def test_a_connection_serves_request_after_request(self):
+        _, port = self.serving("fire", self.memory(), "m")
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self.addCleanup(connection.close)
+        for path in ("/healthz", "/metrics", "/" + "x" * 1_000, "/healthz?verbose=1"):
+            connection.request("GET", path)
+            response = connection.getresponse()
+            response.read()
+            self.assertEqual(response.status, 404 if "xxx" in path else 200)
+
+    def test_a_target_that_is_too_long_is_refused(self):
+        _, port = self.serving("fire", self.memory(), "m")
+        self.assertIn(self.ask(port, "/" + "x" * 100_000)[0], (413, 414, 431))
+        self.assertEqual(self.ask(port, "/healthz")[0], 200)
+
+    def test_it_ends_while_it_is_scraped(self):
+        self.install()
+        for _ in range(5):
+            relay, port = self.serving("relay", self.config)
+            ended = threading.Event()
+
+            def scrape(port=port, ended=ended):
+                while not ended.is_set():
+                    try:
+                        self.ask(port, "/metrics")
+                    except (OSError, http.client.HTTPException):
+                        pass  # it is ending
+
+            scrapers = [threading.Thread(target=scrape) for _ in range(4)]
+            for scraper in scrapers:
+                scraper.start()
+            self.wait_for(port, "/healthz", "ok\n")
+            relay.terminate()
+            self.assertEqual(relay.wait(timeout=30), 0)
+            ended.set()
+            for scraper in scrapers:
+                scraper.join()
+
+    def test_all_addresses_are_those_of_both_families(self):
+        for address, hosts in ((":0", ("127.0.0.1", "::1")), ("[::1]:0", ("::1",)), ("localhost:0", ("localhost",))):
+            if "::1" in hosts and not has_ipv6():
+                continue
+            command = subprocess.Popen([COMMAND, "fire", self.memory(), "m", "--metrics", address], stdin=subprocess.PIPE,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for release in (command.stdin.close, command.stdout.close, command.stderr.close, command.wait, command.kill):
+                self.addCleanup(release)
+            found = re.search(r":(\d+)/metrics", command.stderr.readline())
+            self.assertTrue(found, address)
+            for host in hosts:
+                self.assertEqual(self.ask(int(found[1]), "/healthz", host=host)[0], 200, address)
 
     def test_a_probe_is_told(self):
         self.install()
