@@ -34,11 +34,21 @@ void Dispatcher::ask_for_ages() const {
   {
     const std::lock_guard lock(mutex_);
     std::set<const Lane*> holding;
-    for (const auto& destination : destinations_) {
-      if (destination->unreported() != 0) holding.insert(destination->lane);
+    for (const auto* some : {&destinations_, &removed_}) {
+      for (const auto& destination : *some) {
+        if (destination->is_gone.load(std::memory_order_acquire)) continue;
+        if (destination->unreported() != 0) {
+          holding.insert(destination->lane);
+        } else {  // what comes next does not wait since what was there before
+          destination->oldest_since.store(TimePoint::max(), std::memory_order_relaxed);
+        }
+      }
     }
     for (const LaneEntry& entry : lanes_) {
       if (holding.contains(entry.lane.get())) busy.push_back(entry.lane);
+    }
+    for (const auto& lane : ended_lanes_) {  // they end when they have delivered what they hold
+      if (holding.contains(lane.get())) busy.push_back(lane);
     }
   }
   std::vector<std::uint32_t> asked;
@@ -69,7 +79,10 @@ Stats Dispatcher::stats() const {
   stats.lanes = lanes_.size();
   std::map<const Lane*, std::set<std::string_view>> names_of;
   for (const auto& destination : destinations_) names_of[destination->lane].insert(destination->name);
-  for (const LaneEntry& entry : lanes_) add_connection(stats, *entry.lane, names_of[entry.lane.get()]);
+  for (const LaneEntry& entry : lanes_) {
+    const auto& names_there = names_of[entry.lane.get()];
+    if (!names_there.empty()) add_connection(stats, *entry.lane, names_there);  // none: a change is taking it away
+  }
   return stats;
 }
 

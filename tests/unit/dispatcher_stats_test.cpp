@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "action_triggers/health.hpp"
 #include "support/dispatcher_test.hpp"
@@ -44,6 +46,58 @@ TEST_F(DispatcherStatsTest, TheOldestMessageAges) {
   memory_->release();
   ASSERT_TRUE(dispatcher.flush(30s));
   EXPECT_TRUE(eventually([&] { return stats().oldest_age == 0ns; }));
+}
+
+TEST_F(DispatcherStatsTest, WhatComesNextIsNotAsOldAsWhatWasThereBefore) {
+  auto& dispatcher = make({"a"});
+  memory_->hold();
+  dispatcher.fire("a", "x");
+  ASSERT_TRUE(eventually([&] { return stats().oldest_age > 20ms; }));
+  memory_->release();
+  ASSERT_TRUE(dispatcher.flush(30s));
+  ASSERT_EQ(stats().oldest_age, 0ns);
+  std::chrono::nanoseconds age{-1};
+  dispatcher.fire("a", "y", [&](const DeliveryReport&) {  // where nobody is asked
+    dispatcher.fire("a", "z");
+    age = stats().oldest_age;
+  });
+  ASSERT_TRUE(dispatcher.flush(30s));
+  EXPECT_EQ(age, 0ns);
+}
+
+TEST_F(DispatcherStatsTest, WhatADestinationHeldBeforeAReloadAgesOn) {
+  auto& dispatcher = make({"a"});
+  memory_->hold();
+  dispatcher.fire("a", "x");
+  const auto other = [](const std::string& connection) {
+    return tests::config_of({"a"}, [&](BrokerConfig& config) { config.connection_key = connection; });
+  };
+  dispatcher.reload(other("another"));  // its lane ends when "x" is delivered
+  EXPECT_TRUE(eventually([&] { return stats().oldest_age > 20ms; }));
+  memory_->release();
+  ASSERT_TRUE(dispatcher.flush(30s));
+  EXPECT_TRUE(eventually([&] { return stats().oldest_age == 0ns; }));
+}
+
+TEST_F(DispatcherStatsTest, ALaneThatAReloadTakesAwayHasNoSeries) {
+  auto& dispatcher = make({"a", "b"}, [](BrokerConfig& config) { config.connection_key = config.name; });
+  tests::Gate entered;
+  tests::Gate may_leave;
+  dispatcher.on("e", "function", [&](const Event&) {
+    entered.open();
+    may_leave.wait();
+    return std::vector<AddressedMessage>();
+  });
+  std::thread emits([&] { dispatcher.emit("e", "{}"); });
+  EXPECT_TRUE(entered.wait());
+  std::thread reloads([&] { dispatcher.reload(tests::config_of({"c"})); });  // it waits for the function
+  EXPECT_TRUE(eventually([&] { return dispatcher.stats().brokers.contains("c"); }));
+  const Stats meanwhile = dispatcher.stats();
+  may_leave.open();
+  emits.join();
+  reloads.join();
+  ASSERT_THAT(meanwhile.connections, SizeIs(1));
+  EXPECT_EQ(meanwhile.connections[0].name, "c");
 }
 
 TEST_F(DispatcherStatsTest, ALaneThatACallbackHoldsUpIsNotWaitedForLong) {
