@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/utf8.hpp"
+
 namespace action_triggers::detail {
 
 inline constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
@@ -14,8 +16,6 @@ inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 inline bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_utf16(std::string_view text);
 
-/// The length of the UTF-8 character that begins here; 0: there is none.
-std::size_t utf8_length(std::string_view text);
 void append_utf8(std::string& to, unsigned code);
 
 /// What begins here and could be meant as a number or a word.

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <string>
 
@@ -68,7 +69,7 @@ Stats everything() {
   outbox.in_hand = 24;
   outbox.oldest_age = 2'500ms;
   outbox.delay = three_durations();
-  outbox.held["order_mails"] = "no such destination";
+  outbox.held["order_events"] = "no such destination";
   stats.unmatched_events = 31;
   stats.unknown_broker = 32;
   stats.callback_exceptions = 33;
@@ -93,6 +94,42 @@ TEST(PrometheusTest, LabelsAreEscaped) {
   EXPECT_THAT(
       prometheus_text(stats),
       HasSubstr(R"(action_triggers_queued_messages{destination="a \"b\" \\c\nd ü",messaging_system="memory"} 0)"));
+}
+
+TEST(PrometheusTest, ABytePrometheusWouldNotReadIsWrittenAsText) {
+  Stats stats;
+  stats.brokers["a\xC3\xA4\xFF\xE2\x82"].broker_type = "memory";
+  EXPECT_THAT(prometheus_text(stats), HasSubstr("{destination=\"a\xC3\xA4\\\\xff\\\\xe2\\\\x82\","));
+}
+
+TEST(PrometheusTest, WhatRowsAreWrittenForMakesNoSeries) {
+  Stats stats = everything();
+  for (int i = 0; i < 1'000; ++i) stats.outbox->held["row_" + std::to_string(i)] = "no such destination";
+  const std::string text = prometheus_text(stats);
+  EXPECT_THAT(text, HasSubstr("action_triggers_outbox_held{destination=\"order_events\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("action_triggers_outbox_held{destination=\"unknown\"} 1000\n"));
+  EXPECT_THAT(text, Not(HasSubstr("\"row_")));
+}
+
+TEST(PrometheusTest, NoSeriesIsTwiceThere) {
+  Stats stats = everything();
+  stats.brokers["unknown"].broker_type = "memory";
+  stats.outbox->held["unknown"] = "the broker has confirmed nothing for a while";
+  stats.outbox->held["another"] = "no such destination";
+  std::istringstream lines(prometheus_text(stats));
+  std::set<std::string> series;
+  for (std::string line; std::getline(lines, line);) {
+    const std::string name = line.substr(0, line.rfind(' '));
+    EXPECT_TRUE(line.starts_with("#") || series.insert(name).second) << name;
+  }
+}
+
+TEST(PrometheusTest, ALongTimeIsANumber) {
+  Stats stats;
+  stats.brokers["a"].timeout = std::chrono::milliseconds::max();  // no overflow
+  EXPECT_THAT(
+      prometheus_text(stats),
+      HasSubstr("action_triggers_message_timeout_seconds{destination=\"a\",messaging_system=\"\"} 9223372036854776\n"));
 }
 
 TEST(PrometheusTest, WithoutAnOutboxThereIsNothingOfIt) {
