@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "faults/faults.hpp"
 #include "faults/support.hpp"
@@ -60,6 +61,42 @@ class HealthFaultTest : public ::testing::Test {
     EXPECT_GE(dispatcher.stats().connections.at(0).reconnects, 1U);
     EXPECT_THAT(dispatcher.fire("b", "after").wait(), testing::IsOk());
   }
+
+  /// The server runs and answers nothing: what waits is said when half of its time is over, and then that it failed.
+  /// Of a dispatcher whose messages are given up after four seconds.
+  static void stop_and_continue(TriggerDispatcher& dispatcher, const std::string& variable) {
+    ASSERT_THAT(dispatcher.fire("b", "before").wait(), testing::IsOk());
+    expect_soon(dispatcher, HealthState::ok);
+    const Stopped stopped(variable);
+    const Delivery waits = dispatcher.fire("b", "meanwhile");
+    expect_soon(dispatcher, HealthState::degraded, "the oldest message waits", 2s + soon_enough);
+    EXPECT_THAT(waits.wait(), testing::HasCode(StatusCode::timed_out));
+    expect_soon(dispatcher, HealthState::degraded, "nothing was delivered since a message failed: timed_out");
+    EXPECT_THAT(dispatcher.health().reasons.at(0).to_do, HasSubstr("overloaded"));
+  }
+  /// It gets through again, at some time, and then that is said.
+  static void expect_recovery(TriggerDispatcher& dispatcher) {
+    const auto deadline = Clock::now() + 90s;
+    while (!dispatcher.fire("b", "after").wait().status.ok()) ASSERT_LT(Clock::now(), deadline) << dispatcher.health();
+    expect_soon(dispatcher, HealthState::ok);
+  }
+  void make_queue() const {
+    TriggerDispatcher maker(
+        config_with(broker("b", "rabbitmq", rabbitmq_conn(), R"("queue": ")" + name_ + R"(", "declare": true)")));
+    ASSERT_THAT(maker.fire("b", "x").wait(), testing::IsOk());
+  }
+
+  /// A server that does not run on, until the end of the scope.
+  class Stopped {
+   public:
+    explicit Stopped(std::string variable) : variable_(std::move(variable)) { signal_server(variable_, SIGSTOP); }
+    ~Stopped() { signal_server(variable_, SIGCONT); }
+    Stopped(const Stopped&) = delete;
+    Stopped& operator=(const Stopped&) = delete;
+
+   private:
+    std::string variable_;
+  };
 
   const std::string name_ = unique("health");
 };
@@ -122,9 +159,7 @@ TEST_F(HealthFaultTest, AQueueIsMissingAndIsMade) {
   ASSERT_EQ(dispatcher.fire("b", "x").wait().status.code(), StatusCode::unroutable);
   expect_soon(dispatcher, HealthState::degraded, "unroutable");
   EXPECT_THAT(dispatcher.health().reasons.at(0).to_do, HasSubstr("make the queue"));
-  TriggerDispatcher maker(
-      config_with(broker("b", "rabbitmq", rabbitmq_conn(), R"("queue": ")" + name_ + R"(", "declare": true)")));
-  ASSERT_TRUE(maker.fire("b", "x").wait().status.ok());
+  make_queue();
   ASSERT_TRUE(dispatcher.fire("b", "x").wait().status.ok());
   expect_soon(dispatcher, HealthState::ok);
 }
@@ -138,9 +173,104 @@ TEST_F(HealthFaultTest, ATopicIsMissingAndIsMade) {
   EXPECT_THAT(dispatcher.health().reasons.at(0).to_do, HasSubstr("make the exchange, queue or topic"));
   create_topics({name_}, 1);
   // The client learns of it when it asks the cluster the next time; until then it refuses what is fired.
-  const auto deadline = Clock::now() + 90s;
-  while (!dispatcher.fire("b", "x").wait().status.ok()) ASSERT_LT(Clock::now(), deadline) << dispatcher.health();
+  expect_recovery(dispatcher);
+}
+
+TEST_F(HealthFaultTest, RabbitMqStopsAnswering) {
+  TriggerDispatcher dispatcher(config_with(broker(
+      "b", "rabbitmq", rabbitmq_conn(), R"("queue": ")" + name_ + R"(", "declare": true, "timeout_secs": 4)" + soon)));
+  stop_and_continue(dispatcher, "AT_RABBITMQ_PID");
+  expect_recovery(dispatcher);
+}
+
+TEST_F(HealthFaultTest, KafkaStopsAnswering) {
+  create_topics({name_}, 1);
+  TriggerDispatcher dispatcher(
+      config_with(broker("b", "kafka", kafka_conn(), R"("topic": ")" + name_ + R"(", "timeout_secs": 4)" + soon)));
+  stop_and_continue(dispatcher, "AT_KAFKA_PID");
+  expect_recovery(dispatcher);
+}
+
+TEST_F(HealthFaultTest, HeartbeatsTellThatRabbitMqStopsAnswering) {
+  TriggerDispatcher dispatcher(config_with(broker("b", "rabbitmq", rabbitmq_conn(R"(, "heartbeat": 1)"),
+                                                  R"("queue": ")" + name_ + R"(", "declare": true)" + soon)));
+  ASSERT_THAT(dispatcher.fire("b", "before").wait(), testing::IsOk());
+  {
+    const Stopped stopped("AT_RABBITMQ_PID");
+    expect_soon(dispatcher, HealthState::down, "no connection: ", 3s + soon_enough);  // nothing came for two of them
+  }
+  ASSERT_TRUE(dispatcher.wait_until_connected(60s));
   expect_soon(dispatcher, HealthState::ok);
+}
+
+TEST_F(HealthFaultTest, RabbitMqsPasswordIsChanged) {
+  const auto with = [&](const std::string& password) {
+    return config_with(broker("b", "rabbitmq",
+                              rabbitmq_conn(R"(, "username": ")" + name_ + R"(", "password": ")" + password + "\""),
+                              R"("queue": ")" + name_ + R"(", "declare": true)" + soon));
+  };
+  Servers::rabbitmqctl("add_user " + name_ + " first");
+  Servers::rabbitmqctl("set_permissions " + name_ + " '.*' '.*' '.*'");
+  TriggerDispatcher dispatcher(with("first"));
+  ASSERT_THAT(dispatcher.fire("b", "before").wait(), testing::IsOk());
+  Servers::rabbitmqctl("change_password " + name_ + " second");
+  expect_soon(dispatcher, HealthState::ok);  // the connection that there is stays
+  Servers::rabbitmqctl("close_all_connections password");
+  expect_soon(dispatcher, HealthState::down, "no connection: ");
+  expect_soon(dispatcher, HealthState::down, "no connection: unauthenticated",
+              30s);  // RabbitMQ takes its time to say so
+  EXPECT_THAT(dispatcher.health().reasons.at(0).to_do, HasSubstr("password into conn_details and reload"));
+  dispatcher.reload(with("second"));
+  ASSERT_TRUE(dispatcher.wait_until_connected(30s));
+  expect_soon(dispatcher, HealthState::ok);
+  EXPECT_THAT(dispatcher.fire("b", "after").wait(), testing::IsOk());
+  Servers::rabbitmqctl("delete_user " + name_);
+}
+
+TEST_F(HealthFaultTest, AQueueIsDeletedAndMadeAgain) {
+  make_queue();
+  TriggerDispatcher dispatcher(config_with(broker("b", "rabbitmq", rabbitmq_conn(), R"("queue": ")" + name_ + "\"")));
+  ASSERT_THAT(dispatcher.fire("b", "before").wait(), testing::IsOk());
+  expect_soon(dispatcher, HealthState::ok);
+  Servers::rabbitmqctl("delete_queue " + name_);
+  ASSERT_THAT(dispatcher.fire("b", "meanwhile").wait(), testing::HasCode(StatusCode::unroutable));
+  expect_soon(dispatcher, HealthState::degraded, "unroutable");
+  make_queue();
+  ASSERT_THAT(dispatcher.fire("b", "after").wait(), testing::IsOk());
+  expect_soon(dispatcher, HealthState::ok);
+}
+
+TEST_F(HealthFaultTest, ATopicIsDeletedAndMadeAgain) {
+  create_topics({name_}, 1);
+  TriggerDispatcher dispatcher(
+      config_with(broker("b", "kafka", kafka_conn(), R"("topic": ")" + name_ + R"(", "timeout_secs": 4)")));
+  ASSERT_THAT(dispatcher.fire("b", "before").wait(), testing::IsOk());
+  expect_soon(dispatcher, HealthState::ok);
+  run("bash -c '\"$AT_KAFKA_TOPICS\" --delete --topic " + name_ + "'");
+  const auto deadline = Clock::now() + 90s;  // the broker takes messages until it has heard of it
+  while (dispatcher.fire("b", "meanwhile").wait().status.ok()) ASSERT_LT(Clock::now(), deadline);
+  expect_soon(dispatcher, HealthState::degraded, "nothing was delivered since a message failed: ");
+  create_topics({name_}, 1);
+  expect_recovery(dispatcher);
+}
+
+TEST_F(HealthFaultTest, KafkaHasAQuota) {
+  create_topics({name_}, 1);
+  const auto change = [this](const std::string& quota) {
+    run("bash -c 'java -cp \"$AT_KAFKA_LIBS/*\" kafka.admin.ConfigCommand --bootstrap-server $AT_KAFKA_BOOTSTRAP "
+        "--alter " +
+        quota + " --entity-type clients --entity-name " + name_ + "'");
+  };
+  change("--add-config producer_byte_rate=10000");
+  TriggerDispatcher dispatcher(config_with(broker("b", "kafka", kafka_conn(R"(, "client_id": ")" + name_ + "\""),
+                                                  R"("topic": ")" + name_ + R"(", "timeout_secs": 300)")));
+  const auto deadline = Clock::now() + 30s;
+  while (dispatcher.stats().brokers.at("b").state != ConnectionState::blocked && Clock::now() < deadline) {
+    ASSERT_THAT(dispatcher.fire("b", std::string(50'000, 'x')).wait(), testing::IsOk());
+  }
+  expect_soon(dispatcher, HealthState::degraded, "the broker holds messages up");
+  change("--delete-config producer_byte_rate");
+  expect_recovery(dispatcher);
 }
 
 }  // namespace
