@@ -72,7 +72,7 @@ class LatencyHistogram {
       close_buckets_below(upper_bound_of(i));
       seen += count;
       const std::int64_t lower = i == 0 ? 0 : upper_bound_of(i - 1);
-      histogram.sum += std::chrono::nanoseconds((lower + upper_bound_of(i)) / 2) * static_cast<std::int64_t>(count);
+      histogram.sum += std::chrono::nanoseconds((lower + upper_bound_of(i)) / 2) * static_cast<double>(count);
     }
     close_buckets_below(std::numeric_limits<std::int64_t>::max());
     histogram.count += seen;
@@ -83,8 +83,8 @@ class LatencyHistogram {
   }
 
  private:
-  static constexpr unsigned bits = 3;  // 8 buckets per doubling
-  static constexpr std::size_t bucket_count = (40U - bits) << bits;
+  static constexpr unsigned bits = 3;                                // 8 buckets per doubling
+  static constexpr std::size_t bucket_count = (52U - bits) << bits;  // up to 26 days: rows of an outbox may wait long
 
   static std::size_t bucket_of(std::uint64_t ns) noexcept {
     if (ns < (1U << bits)) return ns;

@@ -96,7 +96,7 @@ TEST(LatencyHistogramTest, BucketsForOthersAreCumulative) {
   }
   EXPECT_EQ(all.count, 5U);
   const double exact = 300.0214;
-  EXPECT_NEAR(std::chrono::duration<double>(all.sum).count(), exact, exact * 0.0625);
+  EXPECT_NEAR(all.sum.count(), exact, exact * 0.0625);
   histogram.add_to(all);
   EXPECT_EQ(all.count, 10U) << "it adds";
   EXPECT_EQ(all.buckets.front().count, 2U);
@@ -108,6 +108,26 @@ TEST(LatencyHistogramTest, BucketsForOthersAreThereWithoutALatency) {
   EXPECT_EQ(all.buckets.size(), histogram_bounds.size());
   EXPECT_EQ(all.count, 0U);
   EXPECT_EQ(all.sum, 0ns);
+}
+
+TEST(LatencyHistogramTest, AWeekThatARowWaitedIsInTheSum) {
+  LatencyHistogram histogram;
+  histogram.record(24h * 7);
+  Histogram all;
+  histogram.add_to(all);
+  const double exact = 604'800;
+  EXPECT_NEAR(all.sum.count(), exact, exact * 0.0625);
+}
+
+TEST(LatencyHistogramTest, TheSumOfManyYearsIsNoneThatOverflows) {
+  LatencyHistogram histogram;
+  histogram.record(24h * 7);
+  for (int i = 0; i < 20; ++i) histogram.add(histogram);  // 2^20 weeks
+  Histogram all;
+  histogram.add_to(all);
+  EXPECT_EQ(all.count, 1U << 20U);
+  const double exact = 604'800.0 * (1U << 20U);
+  EXPECT_NEAR(all.sum.count(), exact, exact * 0.0625);
 }
 
 }  // namespace
