@@ -31,6 +31,8 @@ else
     expect_message "installed without the component '$database'" "${package[@]}" "-DDATABASES=$database"
   done
   expect_message "needs GoogleTest and GoogleMock, which are not found" "${package[@]}" -DCMAKE_DISABLE_FIND_PACKAGE_GTest=ON
+  expect_message "needs prometheus-cpp-core and pkg-config" "${package[@]}" -DWITH_PROMETHEUS=ON \
+    -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON
   rm -rf "$work/prefix"
   install_library "${options[@]}" -DACTION_TRIGGERS_BUILD_TESTING=OFF
   expect_message "installed without the component 'testing'" "${package[@]}"

@@ -53,6 +53,12 @@ class Page(unittest.TestCase):
         self.assertEqual([alert for alert in alerts if f"`{alert}`" not in self.text], [])
         self.assertEqual([alert for alert in alerts if f"alertname: {alert}\n" not in tests], [])
 
+    def test_the_picture_has_every_panel(self):
+        dashboard = json.loads((SOURCE / "examples" / "monitoring" / "dashboard.json").read_text(encoding="utf-8"))
+        picture = (SOURCE / "docs" / "monitoring.svg").read_text(encoding="utf-8")
+        self.assertEqual([panel["title"] for panel in dashboard["panels"] if f">{panel['title']}</text>" not in picture],
+                         [], "scripts/lib/dashboard_picture draws it anew")
+
     def test_alerts(self):
         done = subprocess.run(["promtool", "test", "rules", "alerts_test.yml"], cwd=SOURCE / "examples" / "monitoring",
                               capture_output=True, text=True, timeout=PATIENCE)
