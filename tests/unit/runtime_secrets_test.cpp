@@ -144,6 +144,7 @@ std::vector<Candidate> candidates(const Scene& scene, const Folder& folder) {
           {R"({"ca_file": ")" + pem + R"("})", "ca_file"},
           {R"({"ca_file": )" + other + R"(, "cert_file": ")" + pem + R"(", "key_file": )" + other_key + "}", "files"},
           {R"({"ca_file": )" + other + R"(, "cert_file": )" + other + R"(, "key_file": ")" + pem + R"("})", "files"},
+          {R"({"source": "/%M", "type": "%M", "subject": "%M", "extensions": {"x": "%M"}})", ""},
           {R"({"arguments": {"x-dead-letter-exchange": "%M", "x-mine": "%M"}})", ""},
           {quoted(pem), ""},
           {R"("%Mpassword")", ""},
@@ -263,6 +264,7 @@ class RuntimeSecretsTest : public ::testing::Test {
     for (Section changed : with_less_and_less(is_param ? scene.params : scene.conn_details)) {
       changed[place.key] = candidate.json;
       if (place.key == "exchange") changed["routing_key"] = R"("r")";
+      if (place.key == "cloudevents") changed["envelope"] = R"("cloudevents_structured")";
       if (place.key == "routing_key") changed["exchange"] = R"("e")";
       auto config = parse(scene, is_param ? scene.conn_details : changed, is_param ? changed : scene.params);
       if (config) {
@@ -426,9 +428,9 @@ Scene with_debug(Scene scene) {
 
 /// A field of the tables that can hold no text of its own: it is one of a few.
 bool is_choice(const Place& place) {
-  static const std::set<std::string> choices{"acks",   "auth_mechanism", "compression_type",  "partitioner",
-                                             "retry",  "sasl_mechanism", "security_protocol", "overflow",
-                                             "on_dead"};
+  static const std::set<std::string> choices{"acks",    "auth_mechanism", "compression_type",  "partitioner",
+                                             "retry",   "sasl_mechanism", "security_protocol", "overflow",
+                                             "on_dead", "envelope"};
   return choices.contains(place.key);
 }
 
