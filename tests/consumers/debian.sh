@@ -21,9 +21,16 @@ if grep -vE "^I: [^ ]+: ($ignored) " "$work/lintian" >&2; then fail "lintian has
 as_root=()
 [ "$(id -u)" = 0 ] || as_root=(sudo -n)
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-apt-get indextargets --format 'deb $(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' |
-  sort -u >"$work/sources"
-[ -s "$work/sources" ] || fail "apt has no lists of packages: run apt-get update"
+list_sources() {
+  apt-get indextargets --format 'deb $(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' |
+    sort -u >"$work/sources"
+}
+list_sources
+if [ ! -s "$work/sources" ]; then
+  quietly "$work/update.log" "${as_root[@]}" apt-get update
+  list_sources
+fi
+[ -s "$work/sources" ] || fail "apt has no lists of packages"
 mapfile -t apt_options < <(apt-config dump | grep -E '^Acquire::(https?::Proxy|Check-Valid-Until|Retries) ' |
   sed 's/^/--aptopt=/; s/;$//')
 quietly "$work/root.log" "${as_root[@]}" mmdebstrap --variant=apt --include=ca-certificates "${apt_options[@]}" \
