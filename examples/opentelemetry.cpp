@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Traces with OpenTelemetry C++: what a hook needs so that consumers go on with its trace. Not part of the build, since
 // Debian has no OpenTelemetry C++; its API's headers are all that this file needs.
-#include <action_triggers/action_triggers.hpp>
 #include <opentelemetry/context/runtime_context.h>
 #include <opentelemetry/trace/propagation/http_trace_context.h>
 #include <opentelemetry/trace/scope.h>
 #include <opentelemetry/trace/tracer.h>
+#include <action_triggers/action_triggers.hpp>
 #include <string>
 
 namespace at = action_triggers;
