@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "cli/commands.hpp"
 #include "cli/interrupts.hpp"
 #include "cli/outbox_driver_of.hpp"
 #include "cli/output.hpp"
-#include "config/json_text.hpp"
 #include "config/problem_line.hpp"
 
 namespace action_triggers::cli {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "outbox/storable_text.hpp"
 
-#include "config/json_text.hpp"
+#include "base/utf8.hpp"
 
 namespace action_triggers::detail {
 
