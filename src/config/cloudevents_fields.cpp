@@ -144,6 +144,7 @@ std::vector<const FieldInfo*> cloudevents_fields() {
        {}},
   };
   std::vector<const FieldInfo*> all;
+  all.reserve(rows.size());
   for (const FieldInfo& row : rows) all.push_back(&row);
   return all;
 }

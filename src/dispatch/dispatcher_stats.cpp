@@ -52,6 +52,7 @@ void Dispatcher::ask_for_ages() const {
     }
   }
   std::vector<std::uint32_t> asked;
+  asked.reserve(busy.size());
   for (const auto& lane : busy) asked.push_back(lane->ask_for_ages());
   const TimePoint deadline = Clock::now() + patience_for_ages;
   for (std::size_t i = 0; i < busy.size(); ++i) busy[i]->wait_for_ages(asked[i], deadline);

@@ -86,7 +86,7 @@ TEST_F(TraceContextTest, GoesWithAMessageAsHeaders) {
 }
 
 TEST_F(TraceContextTest, NothingElseOfTheMessageChanges) {
-  make_traced({.traceparent = parent});
+  make_traced(TraceContext{.traceparent = parent});
   Message message{.body = "body",
                   .key = "key",
                   .headers = {Header::integer("n", 1)},
@@ -152,7 +152,7 @@ TEST_F(TraceContextTest, AStateThatNoBrokerTakesIsLeftOut) {
 }
 
 TEST_F(TraceContextTest, ARefusedMessageHasItToo) {
-  make_traced({.traceparent = parent});
+  make_traced(TraceContext{.traceparent = parent});
   EXPECT_THAT(dispatcher_->fire("nowhere", "x").wait(), HasCode(StatusCode::not_found));
   ASSERT_EQ(failed_.size(), 1U);
   EXPECT_THAT(failed_[0].headers, ElementsAre(parent_header)) << "on_failure can save it with its trace";
