@@ -11,7 +11,7 @@
 #include "cli/load.hpp"
 #include "cli/output.hpp"
 #include "config/problem_line.hpp"
-#include "dispatch/dispatcher_parts.hpp"
+#include "dispatch/lane_key.hpp"
 #include "triggers/trigger_config.hpp"
 
 namespace action_triggers::cli {

@@ -11,23 +11,15 @@
 #include <stdexcept>
 #include <utility>
 
-#include "action_triggers/cloudevents.hpp"
 #include "base/readers.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "dispatch/dispatcher_parts.hpp"
 #include "dispatch/handover.hpp"
+#include "dispatch/lane_key.hpp"
 #include "dispatch/lane_thread.hpp"
 #include "dispatch/stats_of.hpp"
 
 namespace action_triggers::detail {
-
-std::string lane_key(const BrokerConfig& config) {
-  const std::string own = "=" + config.name;
-  const auto* const support = dynamic_cast<const CloudEventsSupport*>(&config);
-  const bool is_wrapped = support != nullptr && support->cloudevents != nullptr;  // by the lane's broker
-  return config.broker_type + '\n' + (config.connection_key.empty() ? own : ":" + config.connection_key) +
-         (is_wrapped ? "\ncloudevents" : "");
-}
 
 std::unique_ptr<const DestinationTable> table_of(const Lane::Destinations& destinations, const void* attached) {
   std::vector<Destination*> all;

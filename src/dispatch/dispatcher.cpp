@@ -11,6 +11,7 @@
 #include "base/readers.hpp"
 #include "dispatch/dispatcher_parts.hpp"
 #include "dispatch/flush_request.hpp"
+#include "dispatch/lane_key.hpp"
 #include "dispatch/lane_thread.hpp"
 #include "dispatch/later.hpp"
 #include "dispatch/record.hpp"

@@ -6,7 +6,6 @@
 #include <memory>
 #include <string>
 
-#include "action_triggers/broker_config.hpp"
 #include "dispatch/destination_table.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "dispatch/lane.hpp"
@@ -15,9 +14,6 @@ namespace action_triggers::detail {
 
 inline constexpr const char* in_child_text =
     "this dispatcher belongs to the parent process and has none of its threads here; make one after fork()";
-
-/// Destinations share a lane if their type and connection are equal, and none or all of them send CloudEvents.
-std::string lane_key(const BrokerConfig& config);
 
 /// Of those that can be found by name.
 std::unique_ptr<const DestinationTable> table_of(const Lane::Destinations& destinations, const void* attached);

@@ -180,28 +180,32 @@ std::uint64_t SqliteOutboxAdmin::count_dead(const DeadFilter& filter) {
 
 std::uint64_t SqliteOutboxAdmin::replay(const DeadFilter& filter) {
   constexpr std::string_view doing = "Replaying dead letters";
-  SqliteStatement choose(connection_, chosen(filter, names_), doing);
+  // Chosen once: what is old enough is not the same a statement later.
+  SqliteStatement choose(connection_, "SELECT json_group_array(id), count(*) FROM (" + chosen(filter, names_) + ")",
+                         doing);
+  const std::string ids = " WHERE id IN (SELECT value FROM json_each(?1))";
   SqliteStatement insert(connection_,
                          "INSERT INTO " + names_.outbox + " (" + std::string(message_columns) + ", replayed) SELECT " +
-                             std::string(message_columns) + ", replayed + 1 FROM " + names_.dead + " WHERE id = ?1",
+                             std::string(message_columns) + ", replayed + 1 FROM " + names_.dead + ids + " ORDER BY id",
                          doing);
-  SqliteStatement remove(connection_, "DELETE FROM " + names_.dead + " WHERE id = ?1", doing);
+  SqliteStatement remove(connection_, "DELETE FROM " + names_.dead + ids, doing);
   SqliteWriting writing(connection_, doing);
-  // Chosen once: what is old enough is not the same a statement later.
-  std::vector<std::int64_t> ids;
+  std::string found;
+  std::uint64_t count = 0;
   {
     const auto use = choose.use();
     bind_filter(choose, filter);
-    while (choose.step()) ids.push_back(choose.integer(0));
-  }
-  for (const std::int64_t id : ids) {
-    for (SqliteStatement* statement : {&insert, &remove}) {
-      statement->bind(1, id);
-      statement->run();
+    if (choose.step()) {
+      found = choose.bytes(0);
+      count = static_cast<std::uint64_t>(choose.integer(1));
     }
   }
+  for (SqliteStatement* statement : {&insert, &remove}) {
+    statement->bind_text(1, found);
+    statement->run();
+  }
   writing.commit();
-  return ids.size();
+  return count;
 }
 
 std::uint64_t SqliteOutboxAdmin::drop(const DeadFilter& filter) {
