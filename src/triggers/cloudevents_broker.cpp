@@ -5,19 +5,10 @@
 #include <string_view>
 #include <utility>
 
-#include "action_triggers/cloudevents.hpp"
 #include "action_triggers/testing/outbound_message.hpp"
+#include "core/cloudevents_of.hpp"
 
 namespace action_triggers::detail {
-namespace {
-
-const CloudEventsConfig* cloudevents_of(const BrokerConfig& config) {
-  const auto* const support = dynamic_cast<const CloudEventsSupport*>(&config);
-  return support == nullptr ? nullptr : support->cloudevents.get();
-}
-
-}  // namespace
-
 /// What the broker gets. It is offered nothing else.
 struct CloudEventsBroker::Wrapped : testing::OfferedMessage {
   Wrapped(const Message& cloudevent, const OutboundMessage& of)

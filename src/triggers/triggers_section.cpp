@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "action_triggers/cloudevents.hpp"
 #include "config/broker_loader.hpp"
 #include "config/suggestion.hpp"
+#include "core/cloudevents_of.hpp"
 #include "triggers/condition_reader.hpp"
 #include "triggers/event_pattern.hpp"
 #include "triggers/template_reader.hpp"
@@ -121,18 +121,17 @@ class TargetReader : private Reader {
   void add_event_attributes(TargetConfig& target, const ConfigProblem& place) {
     const BrokerConfig* const config =
         target.derived != nullptr ? target.derived.get() : context_.config.find(target.broker);
-    const auto* const support = dynamic_cast<const CloudEventsSupport*>(config);
-    if (support == nullptr || support->cloudevents == nullptr) return;
-    const CloudEventsConfig& cloudevents = *support->cloudevents;
+    const CloudEventsConfig* const cloudevents = config != nullptr ? cloudevents_of(*config) : nullptr;
+    if (cloudevents == nullptr) return;
     const auto add = [&](const char* attribute, const char* text) {
       Node node;
       node.kind = Node::Kind::string;
       node.string = text;
-      target.headers.push_back({.fixed = {.name = Text(cloudevents.header_prefix + attribute), .value = {}},
+      target.headers.push_back({.fixed = {.name = Text(cloudevents->header_prefix + attribute), .value = {}},
                                 .template_ = TextTemplate(templates_, node, place),
                                 .is_default = true});
     };
-    if (cloudevents.type.empty()) add("type", "{{ event.name }}");
+    if (cloudevents->type.empty()) add("type", "{{ event.name }}");
     add("time", "{{ event.time }}");
   }
 
