@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/all_but_body.hpp"
+
 namespace action_triggers::detail {
 namespace {
 
@@ -13,18 +15,6 @@ bool is_hex(std::string_view text) noexcept {
 
 bool is_id(std::string_view text) noexcept {
   return is_hex(text) && text.find_first_not_of('0') != std::string_view::npos;
-}
-
-/// All but the body, which is not copied.
-Message without_body(const Message& given) {
-  return {.body = {},
-          .key = given.key,
-          .headers = given.headers,
-          .content_type = given.content_type,
-          .id = given.id,
-          .expiration = given.expiration,
-          .priority = given.priority,
-          .properties = given.properties};
 }
 
 }  // namespace
@@ -52,7 +42,7 @@ TracedParts::TracedParts(const MessageParts& given, Callbacks& callbacks) : part
   if (given.rest != nullptr && find_header(*given.rest, traceparent_header) != nullptr) return;
   TraceContext context = callbacks.trace_context();
   if (context.traceparent.empty()) return;
-  if (given.rest != nullptr) rest_ = without_body(*given.rest);
+  if (given.rest != nullptr) copy_all_but_body(*given.rest, rest_);
   rest_.headers.push_back({traceparent_header, std::move(context.traceparent)});
   if (!context.tracestate.empty() && find_header(rest_, tracestate_header) == nullptr) {
     rest_.headers.push_back({tracestate_header, std::move(context.tracestate)});

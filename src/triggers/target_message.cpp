@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/all_but_body.hpp"
+
 namespace action_triggers::detail {
 namespace {
 
@@ -28,13 +30,7 @@ bool add_header(const HeaderTemplate& header, EventView& event, TargetMessage& m
 const char* make_target_message(const TargetConfig& target, EventView& event, const Message& given,
                                 TargetMessage& made) {
   Message& message = made.message;
-  message.key = given.key;
-  message.headers = given.headers;
-  message.content_type = given.content_type;
-  message.id = given.id;
-  message.expiration = given.expiration;
-  message.priority = given.priority;
-  message.properties = given.properties;
+  copy_all_but_body(given, message);
   made.body.clear();
   made.error.clear();
   if (target.body && !target.body->render(event, made.body, made.error)) return "body";
