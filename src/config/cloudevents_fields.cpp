@@ -31,8 +31,6 @@ bool has_control_character(std::string_view text) {
   return false;
 }
 
-bool is_hex_digit(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-
 /// RFC 3986: only the characters that a URI reference may have, and percent signs before two digits.
 bool is_uri_reference(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {

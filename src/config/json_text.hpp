@@ -14,6 +14,7 @@ inline constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 inline bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+inline bool is_hex_digit(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 bool is_utf16(std::string_view text);
 
 void append_utf8(std::string& to, unsigned code);

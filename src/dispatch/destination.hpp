@@ -147,9 +147,8 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   /// Whether its messages may be sent, as far as it is up to itself.
   [[nodiscard]] bool may_send() const noexcept { return !paused && !waits_for_others && queue.has_unsent(); }
 
-  std::atomic<bool> is_gone{false};  // its lane has nothing to do with it any more
-  std::atomic<TimePoint> oldest_since{
-      TimePoint::max()};  // as DestinationSet::note_oldest() saw it; max(): there was none
+  std::atomic<bool> is_gone{false};                       // its lane has nothing to do with it any more
+  std::atomic<TimePoint> oldest_since{TimePoint::max()};  // as note_oldest() of its lane saw it; max(): there was none
 
   DestinationCounters counters;
 

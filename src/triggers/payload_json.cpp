@@ -15,8 +15,6 @@ namespace {
 constexpr std::size_t kept_nodes = 64UL * 1024UL;  // of a larger text they are freed by the next read: 1.5 MiB
 constexpr std::size_t first_nodes = 64;
 
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-
 unsigned hex_value(std::string_view four_digits) {
   unsigned code = 0;
   for (const char c : four_digits) {
@@ -253,7 +251,7 @@ class PayloadJson::Reader {
 
   /// The 'u' and its digits.
   [[nodiscard]] std::optional<unsigned> read_unicode(const char* at) const {
-    if (end_ - at < 5 || *at != 'u' || !std::all_of(at + 1, at + 5, is_hex)) return std::nullopt;
+    if (end_ - at < 5 || *at != 'u' || !std::all_of(at + 1, at + 5, is_hex_digit)) return std::nullopt;
     return hex_value({at + 1, 4});
   }
 
