@@ -70,6 +70,8 @@ GOALS = {(work, unit): (better, goal) for work, unit, better, goal in (
     ("beside a quorum queue that takes nothing, fire to report, p99 ÷ usual", "ns", LOWER, 2),
     ("beside 1,000 exchanges that do not exist, fire to report, p50 ÷ usual", "ns", LOWER, None),
     ("beside 1,000 exchanges that do not exist, fire to report, p99 ÷ usual", "ns", LOWER, 2),
+    ("beside a quorum queue without a majority, fire to report, p50 ÷ usual", "ns", LOWER, None),
+    ("beside a quorum queue without a majority, fire to report, p99 ÷ usual", "ns", LOWER, 2),
     ("PostgreSQL, a transaction of one message ÷ by hand", "µs", LOWER, 1.1),
     ("PostgreSQL, a transaction of ten messages ÷ by hand", "µs", LOWER, 1.1),
     ("SQLite, a transaction of one message ÷ by hand", "µs", LOWER, 1.1),

@@ -3,6 +3,7 @@
 healthy ones first without and then with 1,000 fires a second at those in trouble."""
 
 import contextlib
+import json
 import os
 import subprocess
 
@@ -13,27 +14,51 @@ import measure
 PROGRAM = "action_triggers_bench_neighbours"
 
 
+def rabbitmqctl(*arguments):
+    return subprocess.run([os.environ["AT_RABBITMQCTL"], "-q", *arguments], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+
+
 def rabbitmq_eval(expression):
-    subprocess.run([os.environ["AT_RABBITMQCTL"], "-q", "eval", expression], check=True, stdout=subprocess.DEVNULL)
+    rabbitmqctl("eval", expression)
+
+
+@contextlib.contextmanager
+def declared(queue, **arguments):
+    host, port = measure.rabbitmq().split(":")
+    connection = pika.BlockingConnection(pika.ConnectionParameters(host, int(port), heartbeat=0))
+    channel = connection.channel()
+    channel.queue_declare(queue, durable=True, arguments=arguments)
+    yield channel
+    connection.close()
 
 
 @contextlib.contextmanager
 def suspended(queue, **arguments):
     """A queue whose process does nothing meanwhile: it takes messages and confirms none."""
-    host, port = measure.rabbitmq().split(":")
-    connection = pika.BlockingConnection(pika.ConnectionParameters(host, int(port)))
-    channel = connection.channel()
-    channel.queue_declare(queue, durable=True, arguments=arguments)
-    rabbitmq_eval(f'{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"{queue}">>)), '
-                  'P = case amqqueue:get_pid(Q) of {Name, _} -> whereis(Name); Pid -> Pid end, S = self(), '
-                  'spawn(fun() -> register(bench_suspends, self()), erlang:suspend_process(P), S ! done, '
-                  'receive stop -> ok end end), receive done -> ok after 5000 -> exit("not suspended") end.')
-    try:
+    with declared(queue, **arguments) as channel:
+        rabbitmq_eval(f'{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"{queue}">>)), '
+                      'P = case amqqueue:get_pid(Q) of {Name, _} -> whereis(Name); Pid -> Pid end, S = self(), '
+                      'spawn(fun() -> register(bench_suspends, self()), erlang:suspend_process(P), S ! done, '
+                      'receive stop -> ok end end), receive done -> ok after 5000 -> exit("not suspended") end.')
+        try:
+            yield
+        finally:
+            rabbitmq_eval("bench_suspends ! stop.")
+            channel.queue_delete(queue)
+
+
+@contextlib.contextmanager
+def without_majority(queue):
+    """A quorum queue two of whose three nodes are down."""
+    others = ("rabbitmq-2", "rabbitmq-3")
+    subprocess.run(["scripts/servers", "start", *others], check=True)
+    with declared(queue, **{"x-queue-type": "quorum"}):
+        subprocess.run(["scripts/servers", "stop", *others], check=True)
+        status = json.loads(rabbitmqctl("cluster_status", "--formatter", "json"))
         yield
-    finally:
-        rabbitmq_eval("bench_suspends ! stop.")
-        channel.queue_delete(queue)
-        connection.close()
+        for node in set(status["disk_nodes"]) - set(status["running_nodes"]):
+            rabbitmqctl("forget_cluster_node", node)
 
 
 def run(bench):
@@ -54,3 +79,5 @@ def run(bench):
     with suspended("trouble-quorum", **{"x-queue-type": "quorum"}):
         compare("a quorum queue that takes nothing", "silent", queue="trouble-quorum")
     compare("1,000 exchanges that do not exist", "missing", names=1_000)
+    with without_majority("trouble-minority"):
+        compare("a quorum queue without a majority", "silent", queue="trouble-minority")
