@@ -56,9 +56,9 @@ class ACTION_TRIGGERS_EXPORT CommitScope : public FireOverloads<CommitScope> {
   /// As TriggerDispatcher::emit(): conditions and templates are evaluated here, with the triggers of this moment. The
   /// messages wait for commit(). If this throws, nothing of the event is left in the scope.
   Emission emit(std::string_view event, const Message& message);
-  Emission emit(std::string_view event, const Message& message, DeliveryCallback callback);
+  Emission emit(std::string_view event, const Message& message, const DeliveryCallback& callback);
   Emission emit(std::string_view event, std::string_view payload);
-  Emission emit(std::string_view event, std::string_view payload, DeliveryCallback callback);
+  Emission emit(std::string_view event, std::string_view payload, const DeliveryCallback& callback);
 
   /// And for other payloads than these: fire_overloads.hpp.
   using FireOverloads::emit;

@@ -81,16 +81,16 @@ class FireOverloads : public PayloadOverloads<Self, Delivery, Emission> {
     return this->self().fire(destination, MessageConverter<T>::to_message(payload), std::move(callback));
   }
   template <ConvertibleToMessage T>
-  Emission emit(std::string_view event, const T& payload, DeliveryCallback callback) {
-    return this->self().emit(event, MessageConverter<T>::to_message(payload), std::move(callback));
+  Emission emit(std::string_view event, const T& payload, const DeliveryCallback& callback) {
+    return this->self().emit(event, MessageConverter<T>::to_message(payload), callback);
   }
   template <ByteSequence T>
   Delivery fire(std::string_view destination, const T& body, DeliveryCallback callback) {
     return this->self().fire(destination, this->as_text(body), std::move(callback));
   }
   template <ByteSequence T>
-  Emission emit(std::string_view event, const T& payload, DeliveryCallback callback) {
-    return this->self().emit(event, this->as_text(payload), std::move(callback));
+  Emission emit(std::string_view event, const T& payload, const DeliveryCallback& callback) {
+    return this->self().emit(event, this->as_text(payload), callback);
   }
 
  protected:

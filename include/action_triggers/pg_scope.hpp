@@ -72,9 +72,9 @@ class ACTION_TRIGGERS_EXPORT PgScope : public FireOverloads<PgScope> {
   Delivery fire(std::string_view destination, std::string_view body);
   Delivery fire(std::string_view destination, std::string_view body, DeliveryCallback callback);
   Emission emit(std::string_view event, const Message& message);
-  Emission emit(std::string_view event, const Message& message, DeliveryCallback callback);
+  Emission emit(std::string_view event, const Message& message, const DeliveryCallback& callback);
   Emission emit(std::string_view event, std::string_view payload);
-  Emission emit(std::string_view event, std::string_view payload, DeliveryCallback callback);
+  Emission emit(std::string_view event, std::string_view payload, const DeliveryCallback& callback);
   using FireOverloads::emit;
   using FireOverloads::fire;
 

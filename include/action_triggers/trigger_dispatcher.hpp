@@ -83,9 +83,9 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher : public FireOverloads<TriggerDis
   /// An event that no trigger matches is counted (Stats::unmatched_events), and has no deliveries. The callback gets
   /// the report of each target. Throws as fire(); then some of the targets may have been fired at.
   Emission emit(std::string_view event, const Message& message);
-  Emission emit(std::string_view event, const Message& message, DeliveryCallback callback);
+  Emission emit(std::string_view event, const Message& message, const DeliveryCallback& callback);
   Emission emit(std::string_view event, std::string_view payload);
-  Emission emit(std::string_view event, std::string_view payload, DeliveryCallback callback);
+  Emission emit(std::string_view event, std::string_view payload, const DeliveryCallback& callback);
 
   /// And for other payloads than these: fire_overloads.hpp.
   using FireOverloads::emit;
@@ -145,7 +145,8 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher : public FireOverloads<TriggerDis
   ReloadReport reload(Config config);
   template <class Rep, class Period>
   ReloadReport reload(Config config, std::chrono::duration<Rep, Period> drain) {
-    return reload_within(std::move(config), saturated(drain));
+    const std::chrono::nanoseconds within = saturated(drain);
+    return reload_within(std::move(config), within);
   }
   /// Loads a file with the dispatcher's registry, and reloads. Throws ConfigError too.
   ReloadReport reload_file(const std::string& path, const ConfigOptions& options = {});

@@ -127,7 +127,7 @@ Emission CommitScope::emit(std::string_view event, const Message& message) {
   return held_->emit(event, {message.body, &message}, {});
 }
 
-Emission CommitScope::emit(std::string_view event, const Message& message, DeliveryCallback callback) {
+Emission CommitScope::emit(std::string_view event, const Message& message, const DeliveryCallback& callback) {
   return held_->emit(event, {message.body, &message}, callback);
 }
 
@@ -135,7 +135,7 @@ Emission CommitScope::emit(std::string_view event, std::string_view payload) {
   return held_->emit(event, {payload, nullptr}, {});
 }
 
-Emission CommitScope::emit(std::string_view event, std::string_view payload, DeliveryCallback callback) {
+Emission CommitScope::emit(std::string_view event, std::string_view payload, const DeliveryCallback& callback) {
   return held_->emit(event, {payload, nullptr}, callback);
 }
 

@@ -176,11 +176,11 @@ Emission TriggerDispatcher::emit(std::string_view event, std::string_view payloa
   return impl_->emit(event, {payload, nullptr}, {});
 }
 
-Emission TriggerDispatcher::emit(std::string_view event, const Message& message, DeliveryCallback callback) {
+Emission TriggerDispatcher::emit(std::string_view event, const Message& message, const DeliveryCallback& callback) {
   return impl_->emit(event, {message.body, &message}, callback);
 }
 
-Emission TriggerDispatcher::emit(std::string_view event, std::string_view payload, DeliveryCallback callback) {
+Emission TriggerDispatcher::emit(std::string_view event, std::string_view payload, const DeliveryCallback& callback) {
   return impl_->emit(event, {payload, nullptr}, callback);
 }
 

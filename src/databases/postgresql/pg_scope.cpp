@@ -314,16 +314,16 @@ Emission PgScope::emit(std::string_view event, const Message& message) {
   return inside([&](CommitScope& scope) { return scope.emit(event, message); });
 }
 
-Emission PgScope::emit(std::string_view event, const Message& message, DeliveryCallback callback) {
-  return inside([&](CommitScope& scope) { return scope.emit(event, message, std::move(callback)); });
+Emission PgScope::emit(std::string_view event, const Message& message, const DeliveryCallback& callback) {
+  return inside([&](CommitScope& scope) { return scope.emit(event, message, callback); });
 }
 
 Emission PgScope::emit(std::string_view event, std::string_view payload) {
   return inside([&](CommitScope& scope) { return scope.emit(event, payload); });
 }
 
-Emission PgScope::emit(std::string_view event, std::string_view payload, DeliveryCallback callback) {
-  return inside([&](CommitScope& scope) { return scope.emit(event, payload, std::move(callback)); });
+Emission PgScope::emit(std::string_view event, std::string_view payload, const DeliveryCallback& callback) {
+  return inside([&](CommitScope& scope) { return scope.emit(event, payload, callback); });
 }
 
 PgScope::Savepoint PgScope::savepoint() {
