@@ -109,6 +109,56 @@ TEST_F(RabbitMqClusterTest, TheLeaderOfAQuorumQueueIsKilled) {
                      drain_quorum_queue(other_queue, hasty_ledger.count(StatusCode::ok)), rules, healed);
 }
 
+TEST_F(RabbitMqClusterTest, AQuorumQueueWithoutAMajorityHoldsUpNobody) {
+  const std::string queue = unique("quorum");
+  const std::string other_queue = unique("quorum");
+  const std::string healthy_queue = unique("classic");
+  const std::string declare = R"("declare": {"type": "quorum"}, )";
+  Ledger ledger;
+  Ledger hasty_ledger;
+  Ledger healthy_ledger;
+  LostConnections lost;
+  Ledger::Clock::time_point healed;
+  {
+    TriggerDispatcher dispatcher(
+        config_with(
+            broker("b", "rabbitmq", rabbitmq_conn(), R"("queue": ")" + queue + "\", " + declare + plenty) + ", " +
+            broker("hasty", "rabbitmq", rabbitmq_conn(), R"("queue": ")" + other_queue + "\", " + declare + hasty) +
+            ", " +
+            broker("healthy", "rabbitmq", rabbitmq_conn(),
+                   R"("queue": ")" + healthy_queue + R"(", "declare": true, "max_in_flight": 200, )" + plenty)),
+        BrokerRegistry::builtin(), lost.options());
+    ASSERT_EQ(dispatcher.stats().lanes, 1U);
+    const auto during = [&] {
+      Servers::rabbitmqctl("eval 'mnesia:sync_log().'");
+      signal_server("AT_RABBITMQ_2_PID", SIGKILL);
+      signal_server("AT_RABBITMQ_3_PID", SIGKILL);
+      const std::uint64_t failed_before = hasty_ledger.reported() - hasty_ledger.count(StatusCode::ok);
+      ASSERT_TRUE(eventually([&] {  // there is no majority any more
+        return hasty_ledger.reported() - hasty_ledger.count(StatusCode::ok) > failed_before + 200;
+      }));
+      const auto without_majority = Ledger::Clock::now();
+      Load healthy(dispatcher, healthy_ledger, "healthy");
+      EXPECT_TRUE(eventually([&] { return healthy_ledger.ok_fired_after(without_majority) > 2'000; }))
+          << dispatcher.stats().brokers["healthy"].last_error;
+      EXPECT_EQ(ledger.ok_fired_after(without_majority), 0U) << "a majority was left";
+      healthy.stop();
+      restart_server("rabbitmq-2");
+      restart_server("rabbitmq-3");
+    };
+    ASSERT_NO_FATAL_FAILURE(under_load(dispatcher, ledger, during, healed, 1ms, &hasty_ledger));
+  }
+  const std::string fault = "quorum queue without a majority";
+  Rules rules{.most_duplicates = rabbitmq_window * (lost.count + 1)};
+  ledger.check("RabbitMQ, 3 nodes", fault, drain_quorum_queue(queue, ledger.fired()), rules, healed);
+  rules.explained = given_up;
+  rules.check_order = false;  // what is refused while there is no majority comes later
+  hasty_ledger.check("RabbitMQ, 3 nodes", fault + ", given up early",
+                     drain_quorum_queue(other_queue, hasty_ledger.count(StatusCode::ok)), rules, healed);
+  healthy_ledger.check("RabbitMQ, 3 nodes", fault + ", a healthy queue beside it", drain_queue(healthy_queue),
+                       {.most_duplicates = 200 * lost.count}, healed);
+}
+
 TEST_F(RabbitMqClusterTest, MessagesToAQueueWhoseNodeIsDownWaitForIt) {
   const std::string queue = unique("classic");
   declare_on_the_second_node(queue);
