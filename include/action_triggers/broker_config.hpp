@@ -29,6 +29,14 @@ enum class OnDead : std::uint8_t {
   stop,      ///< It stays in the table, and so do all later ones of its destination.
 };
 
+/// The least that a fire has to promise (docs/outbox.md, "Three promises"). One that promises less is refused,
+/// `invalid_argument`, so that nobody sends by mistake what a transaction has to decide.
+enum class Durability : std::uint8_t {
+  none,    ///< Any fire will do.
+  commit,  ///< In a transaction: of a CommitScope, PgScope or SqliteScope, or of an outbox.
+  outbox,  ///< In an outbox's transaction: PgTransaction, SqliteTransaction, or a row of the table.
+};
+
 /// How failed attempts are repeated: on retryable statuses (see Status::retryable) and on those of `on`, until the
 /// deadline, after a pause drawn at random between a tenth of a limit and the limit, which doubles with every failure
 /// ("full jitter").
@@ -79,6 +87,7 @@ struct ACTION_TRIGGERS_EXPORT BrokerConfig {
   std::chrono::milliseconds max_block{0};  ///< Only with Overflow::block.
   RetryPolicy retry;
   OnDead on_dead = OnDead::skip;  ///< Of messages from an outbox.
+  Durability durability = Durability::none;
 
   /// All settings as text, by which a reload knows what has not changed. The loader makes it. May contain credentials:
   /// compare it, never print it. Empty (in a configuration made by hand): only the same object counts as equal.

@@ -94,6 +94,10 @@ class BrokerReader {
     std::unique_ptr<BrokerConfig> broker = parse(*entry, *conn_details, *params);
     ConfigSection common = params->section();
     read_common_fields(common, *broker);
+    if (broker->durability == Durability::outbox && !context_.has_outbox) {
+      common.problem("durability", "The field 'durability' is 'outbox', and the file has no section 'outbox'.",
+                     "Without an outbox, 'commit' is the most that can be promised.");
+    }
     conn_details->report_unknown_keys(params.get());
     params->report_unknown_keys(conn_details.get());
     for (const char* key : {"conn_details", "params"}) warn_of_variables(key);

@@ -62,6 +62,14 @@ const std::vector<CommonField>& plain_fields() {
                                    if (choice == "stop_key") config.on_dead = OnDead::stop_key;
                                    if (choice == "stop") config.on_dead = OnDead::stop;
                                  }),
+      custom_field<BrokerConfig>(in_params, "durability", "str", "`none`, `commit` or `outbox`", "none",
+                                 "The least that a fire has to promise; one that promises less is refused. `commit`: "
+                                 "in a transaction; `outbox`: in an outbox's, or a row of its table.",
+                                 [](ConfigSection& from, std::string_view key, BrokerConfig& config) {
+                                   const auto choice = read_choice(from, key, {"none", "commit", "outbox"});
+                                   if (choice == "commit") config.durability = Durability::commit;
+                                   if (choice == "outbox") config.durability = Durability::outbox;
+                                 }),
   };
   return fields;
 }

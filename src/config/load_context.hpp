@@ -59,6 +59,7 @@ class LoadContext {
   /// them because a trigger supplies what they lack.
   std::map<std::string, std::vector<ConfigProblem>> incomplete;
   std::set<std::string> completed;
+  bool has_outbox = false;  // the file has that section
 };
 
 }  // namespace action_triggers::detail

@@ -60,6 +60,7 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
         config(std::move(given)),
         name(config->name),
         overflow(config->overflow),
+        durability(config->durability),
         findable(is_findable),
         capacity(config->max_queued_messages, config->max_queued_bytes),
         queue(config->max_in_flight) {}
@@ -115,6 +116,7 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   alignas(64) const std::shared_ptr<const BrokerConfig> config;
   const std::string name;
   const Overflow overflow;
+  const Durability durability;
   const bool findable;
   std::atomic<bool> is_replaced{false};  // it was removed, or another one has its name: set before that one is found
   Lane* lane = nullptr;

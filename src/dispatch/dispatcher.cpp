@@ -129,6 +129,9 @@ Delivery Dispatcher::fire(std::string_view name, const MessageParts& parts, Deli
   const ReadSection reading;
   Destination* const destination = find(name);
   if (destination == nullptr) return refuse_unknown(name, parts, std::move(callback), {});
+  if (destination->durability != Durability::none) [[unlikely]] {
+    return refuse_for_durability(*destination, parts, std::move(callback), {});
+  }
   const std::size_t bytes = Payload::counted_bytes(parts);
   const Capacity::Answer answer = reserve(*destination, bytes);
   if (answer != Capacity::Answer::reserved) [[unlikely]] {
@@ -159,6 +162,9 @@ Delivery Dispatcher::fire(Destination& destination, const MessageParts& parts, D
                           FireOrigin& origin) {
   const std::size_t bytes = Payload::counted_bytes(parts);
   const bool in_scope = origin.scope != nullptr;
+  if (destination.durability > (in_scope ? Durability::commit : Durability::none)) [[unlikely]] {
+    return refuse_for_durability(destination, parts, std::move(callback), origin);
+  }
   const Capacity::Answer answer = reserve(destination, bytes, in_scope);
   if (answer != Capacity::Answer::reserved) return refuse(destination, answer, parts, std::move(callback), origin);
   Record* record = nullptr;
@@ -262,6 +268,18 @@ Delivery Dispatcher::refuse(Destination& destination, Capacity::Answer answer, c
     default:
       return with(StatusCode::queue_full, text_of_full(destination));
   }
+}
+
+/// A fire that promises less than the destination asks for.
+Delivery Dispatcher::refuse_for_durability(Destination& destination, const MessageParts& parts,
+                                           DeliveryCallback&& callback, const FireOrigin& origin) {
+  if (is_in_child()) return refuse(destination, Capacity::Answer::closed, parts, std::move(callback), origin);
+  const bool wants_outbox = destination.durability == Durability::outbox;
+  return refuse(destination, parts, std::move(callback), origin,
+                {StatusCode::invalid_argument,
+                 "'" + destination.name + "' takes no message from here: its params.durability is '" +
+                     (wants_outbox ? "outbox'; fire in the transaction of an outbox (PgTransaction, SqliteTransaction)"
+                                   : "commit'; fire in a commit scope, or in the transaction of an outbox")});
 }
 
 /// An outcome that is known at once: no lane has to do with it. nullptr: of no destination.

@@ -149,6 +149,8 @@ class Dispatcher {
                           const FireOrigin& origin);
   Delivery refuse(Destination& destination, Capacity::Answer answer, const MessageParts& parts,
                   DeliveryCallback&& callback, const FireOrigin& origin);
+  [[gnu::noinline]] Delivery refuse_for_durability(Destination& destination, const MessageParts& parts,
+                                                   DeliveryCallback&& callback, const FireOrigin& origin);
   Delivery refuse(Destination* destination, std::string_view name, const MessageParts& parts,
                   DeliveryCallback&& callback, const FireOrigin& origin, Status status);
   Destination* take_from_scope(Destination& destination, std::uint64_t messages, std::uint64_t bytes) noexcept;

@@ -118,6 +118,8 @@ TEST(FieldDefaultsTest, OfEveryType) {
       {"max_block_ms",
        [](const auto& config) { return config.max_block.count() == 0 ? std::string() : text_of(config.max_block); }},
       {"on_dead", [](const auto& config) { return std::string(config.on_dead == OnDead::skip ? "skip" : "stop"); }},
+      {"durability",
+       [](const auto& config) { return std::string(config.durability == Durability::none ? "none" : "some"); }},
       {"retry.max_attempts",
        [](const auto& config) { return config.retry.max_attempts ? text_of(config.retry.max_attempts) : "unlimited"; }},
       {"retry.initial_backoff_ms", [](const auto& config) { return text_of(config.retry.initial_backoff); }},

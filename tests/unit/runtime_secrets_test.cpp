@@ -430,7 +430,7 @@ Scene with_debug(Scene scene) {
 bool is_choice(const Place& place) {
   static const std::set<std::string> choices{"acks",    "auth_mechanism", "compression_type",  "partitioner",
                                              "retry",   "sasl_mechanism", "security_protocol", "overflow",
-                                             "on_dead", "envelope"};
+                                             "on_dead", "durability",     "envelope"};
   return choices.contains(place.key);
 }
 
