@@ -81,7 +81,7 @@ class DeliveryCallback {
 /// Threads: one thread per Delivery object; copies may be used from different threads.
 class ACTION_TRIGGERS_EXPORT Delivery {
  public:
-  Delivery() = default;  ///< Belongs to no fire; done() and wait() throw std::logic_error.
+  Delivery() = default;  ///< Belongs to no fire; its members throw std::logic_error.
   Delivery(const Delivery& other) noexcept;
   Delivery(Delivery&& other) noexcept : record_(std::exchange(other.record_, nullptr)) {}
   Delivery& operator=(Delivery other) noexcept {
@@ -91,6 +91,10 @@ class ACTION_TRIGGERS_EXPORT Delivery {
   ~Delivery() {
     if (record_ != nullptr) release();
   }
+
+  /// The id that consumers see and the report has: decided in fire(), so known before the outcome. Never waits for a
+  /// broker. Throws std::logic_error if it belongs to no fire.
+  [[nodiscard]] std::string message_id() const;
 
   /// Whether the outcome is known. Never blocks.
   [[nodiscard]] bool done() const;
@@ -118,6 +122,7 @@ class ACTION_TRIGGERS_EXPORT Delivery {
   friend struct detail::Record;
   explicit Delivery(detail::Record* record) noexcept : record_(record) {}
   [[nodiscard]] const DeliveryReport* wait_at_most(std::chrono::nanoseconds timeout) const;
+  [[nodiscard]] detail::Record& record() const;
   void refuse_to_wait(const char* what) const;
   void release() noexcept;
 

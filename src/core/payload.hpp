@@ -2,7 +2,9 @@
 /// The bytes of one fired message: shared by the records of all destinations that it goes to.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -107,14 +109,25 @@ class Payload {
     return has_properties_ ? unpack_properties().second : behind_expiration();
   }
 
-  /// Writes the text of an id that was made in fire(). Once, by whoever has the payload to itself: the one lane that it
-  /// goes to, or the thread that fires.
+  /// Writes the text of an id that was made in fire(). Once, by the one lane that it goes to, or the thread that fires.
   void write_id() noexcept {
     if (!id_is_binary_) return;
     MessageId id;
     std::memcpy(&id, id_place(), sizeof id);
-    id.write_text(const_cast<char*>(id_place()));
+    std::array<char, MessageId::text_size> text;
+    id.write_text(text.data());
+    BinaryId words;
+    std::memcpy(words.data(), text.data(), sizeof words);
+    for (std::size_t i = 0; i < words.size(); ++i) binary_word(i).store(words[i], std::memory_order_release);
+    std::memcpy(const_cast<char*>(id_place()) + sizeof words, text.data() + sizeof words, text.size() - sizeof words);
     id_is_binary_ = false;
+  }
+  /// On a thread that shares the payload. What it says is the id if write_id() has not begun afterwards: what it has
+  /// written is visible then, and so is what its thread did before.
+  [[nodiscard]] MessageId binary_id() const noexcept {
+    BinaryId words;
+    for (std::size_t i = 0; i < words.size(); ++i) words[i] = binary_word(i).load(std::memory_order_acquire);
+    return std::bit_cast<MessageId>(words);
   }
 
   [[nodiscard]] std::uint8_t size_class() const noexcept { return size_class_; }
@@ -127,6 +140,8 @@ class Payload {
   }
 
  private:
+  using BinaryId = std::array<std::uint32_t, sizeof(MessageId) / sizeof(std::uint32_t)>;
+
   Payload() = default;
   static std::size_t counted_bytes_of_rest(const Message& rest) noexcept;
   char* add_made_id(char* at, const MessageId& id) noexcept {
@@ -145,6 +160,11 @@ class Payload {
   /// The properties, and where they end.
   [[nodiscard]] std::pair<PropertiesView, const char*> unpack_properties() const noexcept;
 
+  /// Of the MessageId, where its text is going to be.
+  [[nodiscard]] std::atomic_ref<std::uint32_t> binary_word(std::size_t i) const noexcept {
+    static_assert(alignof(Payload) >= alignof(std::uint32_t));
+    return std::atomic_ref(reinterpret_cast<std::uint32_t*>(const_cast<char*>(id_place()))[i]);
+  }
   [[nodiscard]] const char* id_place() const noexcept { return reinterpret_cast<const char*>(this + 1); }
   [[nodiscard]] const char* behind_id() const noexcept { return id_place() + id_size_; }
   [[nodiscard]] const char* behind_texts() const noexcept {

@@ -18,9 +18,13 @@ Delivery::Delivery(const Delivery& other) noexcept : record_(other.record_) {
 
 void Delivery::release() noexcept { record_->drop_reference(); }
 
-bool Delivery::done() const {
+bool Delivery::done() const { return record().done(); }
+
+std::string Delivery::message_id() const { return record().shared_id(); }
+
+detail::Record& Delivery::record() const {
   if (record_ == nullptr) throw std::logic_error("this Delivery belongs to no fire");
-  return record_->done();
+  return *record_;
 }
 
 /// In a callback on a lane's thread.

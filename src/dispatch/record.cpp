@@ -2,6 +2,8 @@
 #include "dispatch/record.hpp"
 
 #include <new>
+#include <string>
+#include <thread>
 #include <utility>
 
 #include "base/futex.hpp"
@@ -54,7 +56,21 @@ Record* Record::make(Destination& destination, const MessageParts& parts, std::s
       Payload::make_at(static_cast<char*>(memory.block) + sizeof(Record), parts, id, memory.size_class);
   auto* const record = ::new (memory.block) Record(destination, *payload, std::move(callback));
   record->capacity_bytes = static_cast<std::uint32_t>(counted_bytes);
+  if (Payload::has_own_id(parts)) record->id_state.store(id_is_text, std::memory_order_relaxed);
   return record;
+}
+
+std::string Record::shared_id() const {
+  if (id_state.load(std::memory_order_acquire) == id_is_binary) {
+    const MessageId id = payload().binary_id();
+    if (id_state.load(std::memory_order_relaxed) == id_is_binary) {
+      std::string text(MessageId::text_size, '\0');
+      id.write_text(text.data());
+      return text;
+    }
+  }
+  while (id_state.load(std::memory_order_acquire) != id_is_text) std::this_thread::yield();  // 36 characters
+  return std::string(payload().id());
 }
 
 Record* Record::share(Destination& destination, const Record& original, DeliveryCallback&& callback) {
@@ -62,6 +78,7 @@ Record* Record::share(Destination& destination, const Record& original, Delivery
       ::new (allocate_record(sizeof(Record)).block) Record(destination, original.payload(), std::move(callback));
   record->payload().add_reference();
   record->capacity_bytes = original.capacity_bytes;
+  record->id_state.store(id_is_text, std::memory_order_relaxed);
   return record;
 }
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "action_triggers/clock.hpp"
@@ -26,7 +27,8 @@ class Destination;
 /// make() puts record and payload into one block. Further records of the same payload (one event to several
 /// destinations) come from share() and are small.
 struct Record final : OutboundMessage, QueueNode {
-  static constexpr std::uint32_t is_pending = 0, has_waiters = 1, is_done = 2;  // of `state`
+  static constexpr std::uint8_t id_is_binary = 0, id_is_being_written = 1, id_is_text = 2;  // of `id_state`
+  static constexpr std::uint32_t is_pending = 0, has_waiters = 1, is_done = 2;              // of `state`
 
   /// Copies the parts. With two references: the lane's and the Delivery's. Throws std::bad_alloc.
   static Record* make(Destination& destination, const MessageParts& parts, std::size_t counted_bytes,
@@ -49,10 +51,15 @@ struct Record final : OutboundMessage, QueueNode {
   bool wait_until(TimePoint deadline) noexcept;
 
   /// The id's text, before anybody asks for it: the broker in send(), or who reports the outcome. Not when the message
-  /// is admitted, which need not touch the payload. By the thread that has the payload to itself (Payload::write_id()).
+  /// is admitted, which need not touch the payload. By the thread of Payload::write_id().
   void write_id() noexcept {
-    if (!std::exchange(id_is_written, true)) payload().write_id();
+    if (id_state.load(std::memory_order_relaxed) == id_is_text) return;
+    id_state.store(id_is_being_written, std::memory_order_relaxed);
+    payload().write_id();
+    id_state.store(id_is_text, std::memory_order_release);
   }
+  /// Any thread that has a reference.
+  [[nodiscard]] std::string shared_id() const;
   void count_attempt(int change) noexcept;
 
   [[nodiscard]] Destination& dest() const noexcept;
@@ -90,8 +97,8 @@ struct Record final : OutboundMessage, QueueNode {
   bool may_have_arrived : 1 = false;  // by an earlier attempt
   bool durable : 1 = false;           // of an outbox, see durable.hpp; has an observer. Unchanged once it is fired
   bool holds_capacity = true;         // until it is released
-  bool id_is_written = false;         // see write_id()
-  std::uint32_t failures = 0;         // how often an attempt has failed
+  std::atomic<std::uint8_t> id_state{id_is_binary};  // see write_id(); written by the lane, read by whoever asks
+  std::uint32_t failures = 0;                        // how often an attempt has failed
 
   Record* older = nullptr;  // neighbours in the destination's list; before, in that of a commit scope
   Record* newer = nullptr;

@@ -76,6 +76,26 @@ TEST_F(CommitScopeTest, NothingIsSentBeforeTheCommit) {
   EXPECT_THAT(bodies_at("a"), ElementsAre("before the commit", "1", "2", "3"));
 }
 
+TEST_F(CommitScopeTest, IdsAreKnownAtOnce) {
+  make({"a"});
+  CommitScope scope(*dispatcher_);
+  const Delivery delivery = scope.fire("a", "1");
+  const Delivery own = scope.fire("a", Message{.body = "2", .id = "own"});
+  const Delivery refused = scope.fire("nobody", "3");
+  const Delivery at_once = dispatcher_->fire("a", "4");
+  const std::vector<std::string> ids{delivery.message_id(), own.message_id(), refused.message_id(),
+                                     at_once.message_id()};
+  EXPECT_EQ(ids[1], "own");
+  scope.commit();
+  EXPECT_EQ(delivery.message_id(), ids[0]) << "wherever the message is";
+  std::vector<std::string> reported;
+  for (const Delivery& one : {delivery, own, refused, at_once}) reported.push_back(one.wait().message_id);
+  EXPECT_EQ(ids, reported);
+  EXPECT_EQ(memory_->messages("a").at(1).id, ids[0]);
+  EXPECT_EQ(delivery.message_id(), ids[0]);
+  EXPECT_THROW(static_cast<void>(Delivery().message_id()), std::logic_error);
+}
+
 TEST_F(CommitScopeTest, ARollbackDropsAndReports) {
   int failures = 0;
   make({"a"}, {}, tests::hearing_failures([&](const DeliveryReport&) { ++failures; }));

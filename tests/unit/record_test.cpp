@@ -56,6 +56,26 @@ TEST_F(RecordTest, IsAMessageByteForByte) {
   drop(record);
 }
 
+TEST_F(RecordTest, OthersMayAskForItsIdBeforeAfterAndWhileItsTextIsWritten) {
+  for (int i = 0; i < 2'000; ++i) {
+    Record& record = make(MessageParts{"body", nullptr});
+    const std::string before = record.shared_id();
+    std::atomic<bool> begun{false};
+    std::string during;
+    std::thread other([&] {
+      begun = true;
+      during = record.shared_id();
+    });
+    while (!begun) std::this_thread::yield();
+    record.write_id();
+    other.join();
+    ASSERT_EQ(record.shared_id(), record.id());
+    ASSERT_EQ(before, record.id());
+    ASSERT_EQ(during, record.id());
+    drop(record);
+  }
+}
+
 TEST_F(RecordTest, SharesItsBytesWithARecordForAnotherDestination) {
   Record& record = make(MessageParts{"body", nullptr});
   record.write_id();
