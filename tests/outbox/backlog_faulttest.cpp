@@ -74,6 +74,30 @@ TEST_F(BacklogTest, ADestinationThatIsNotThereHoldsOnlyItsRows) {
   check("one destination is not there, and then it is");
 }
 
+TEST_F(BacklogTest, RowsThatNobodyTakesStayInTheTableAndHoldUpNobody) {
+  const std::uint64_t waiting = many("ACTION_TRIGGERS_WAITING_ROWS", 50'000);
+  constexpr std::uint64_t some = 3'000;
+  const auto patience = std::chrono::seconds(120 + waiting / 20'000);
+  set_up({.batch = 200, .has_events = false});
+  add_relay();
+  under_load(std::to_string(waiting) + " messages wait for a destination that no configuration has", [&] {
+    const std::size_t before = relay().resident_bytes();
+    const auto others_go_on = [&] {
+      const std::uint64_t goal = watch().count() + some;
+      EXPECT_TRUE(eventually([&] { return watch().count() >= goal; }, patience)) << watch().count() << " of " << goal;
+      EXPECT_LT(relay().resident_bytes(), before + (std::size_t{32} << 20U)) << "rows that wait stay in the table";
+    };
+    ask("INSERT INTO " + outbox() + " (target, body) SELECT 'nobody', decode(repeat('00', 256), 'hex') " +
+        "FROM generate_series(1, " + std::to_string(waiting) + ")");
+    others_go_on();
+    relay().kill_it();
+    explain(window(1));
+    relay().start();  // which knows nothing of them
+    others_go_on();
+    EXPECT_EQ(ask("DELETE FROM " + outbox() + " WHERE target = 'nobody'"), "");
+  });
+}
+
 TEST_F(BacklogTest, ARowThatRelaysDieOfBecomesADeadLetter) {
   set_up({.has_second = false, .has_events = false});
   add_relay();
