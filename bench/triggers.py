@@ -7,7 +7,7 @@ Processor time, except where a row says ms.
 import measure
 
 PROGRAM = "action_triggers_bench_triggers"
-EVENT_RULER = measure.ROOT / "tests/peers/event_ruler.sh"
+JAVA_CLIENT = measure.ROOT / "tests/live/java_client.sh"
 MANY = 10_000  # triggers
 RULES = 100
 EVENT_BYTES = 900
@@ -55,7 +55,7 @@ def conditions(bench, runs):
     ours, theirs = bench.alternate(
         "conditions, event-ruler",
         lambda: measure.program(PROGRAM, "match", *arguments, "--count", bench.count(1_000_000)),
-        lambda: measure.run(EVENT_RULER, peer, file), runs=runs)
+        lambda: measure.run(JAVA_CLIENT, peer, file), runs=runs)
     if {one["matching"] for one in ours} != {one["matching"] for one in theirs}:
         raise SystemExit("bench: event-ruler finds other conditions than we do")
     bench.compare("100 conditions on an event of 900 B, against event-ruler", "events/s", "per_second", ours, theirs)

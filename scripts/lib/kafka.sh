@@ -18,7 +18,7 @@ help_kafka='Kafka (no topic is made automatically: "$AT_KAFKA_TOPICS" --create -
   The certificates of kafka-secure are yours, in the folder ${ACTION_TRIGGERS_CERTIFICATES}: ca.pem and
   {server,elsewhere,expired,selfsigned}.keystore.pem.'
 
-kafka_libs=$(realpath -m -- "${ACTION_TRIGGERS_CACHE:-$root/build/servers}")/kafka-$(sed -n 's/^kafka_version=//p' "$root/scripts/setup")/libs
+kafka_libs=$("$root/scripts/setup" --where kafka)/libs
 
 java_command() { if [ -n "${JAVA_HOME:-}" ]; then echo "$JAVA_HOME/bin/java"; else command -v java; fi; }
 

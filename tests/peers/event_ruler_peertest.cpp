@@ -25,8 +25,9 @@ std::vector<std::string> ask_event_ruler(const std::vector<std::pair<std::string
     std::ofstream to(file);
     for (const auto& [when, payload] : pairs) to << when << '\n' << payload << '\n';
   }
-  std::istringstream lines(
-      run("'" ACTION_TRIGGERS_SOURCE_DIR "/tests/peers/event_ruler.sh' 2>/dev/null <" + file.string()));
+  std::istringstream lines(run("(cd '" ACTION_TRIGGERS_SOURCE_DIR
+                               "/tests' && live/java_client.sh peers/EventRulerPeer.java 2>/dev/null) <" +
+                               file.string()));
   std::filesystem::remove(file);
   std::vector<std::string> answers;
   for (std::string line; std::getline(lines, line);) answers.push_back(line);
