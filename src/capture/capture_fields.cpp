@@ -9,10 +9,10 @@
 #include <string_view>
 #include <utility>
 
+#include "base/suggestion.hpp"
 #include "capture/capture_section.hpp"
 #include "capture/table_name.hpp"
 #include "config/section_reader.hpp"
-#include "config/suggestion.hpp"
 #include "triggers/event_pattern.hpp"
 
 namespace action_triggers::detail {

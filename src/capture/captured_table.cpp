@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include "config/suggestion.hpp"
+#include "base/suggestion.hpp"
 #include "outbox/outbox_store.hpp"
 
 namespace action_triggers::detail {

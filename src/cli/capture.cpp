@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/suggestion.hpp"
 #include "capture/capture_config.hpp"
 #include "capture/capture_database.hpp"
 #include "capture/capture_work.hpp"
@@ -15,7 +16,6 @@
 #include "cli/outbox_driver_of.hpp"
 #include "cli/output.hpp"
 #include "config/problem_line.hpp"
-#include "config/suggestion.hpp"
 
 namespace action_triggers::cli {
 namespace {

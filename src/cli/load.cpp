@@ -8,10 +8,10 @@
 #include <nlohmann/json.hpp>
 
 #include "action_triggers/broker_registry.hpp"
+#include "base/suggestion.hpp"
 #include "cli/output.hpp"
 #include "config/problem_line.hpp"
 #include "config/read_file.hpp"
-#include "config/suggestion.hpp"
 
 namespace action_triggers::cli {
 

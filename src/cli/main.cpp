@@ -9,10 +9,10 @@
 #include <set>
 #include <string>
 
+#include "base/suggestion.hpp"
 #include "cli/commands.hpp"
 #include "cli/man_page.hpp"
 #include "cli/metrics_server.hpp"
-#include "config/suggestion.hpp"
 
 namespace action_triggers::cli {
 namespace {

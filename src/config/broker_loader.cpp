@@ -16,9 +16,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/suggestion.hpp"
 #include "base/text.hpp"
 #include "config/field_table.hpp"
-#include "config/suggestion.hpp"
 
 namespace action_triggers::detail {
 namespace {

@@ -6,8 +6,8 @@
 #include <memory>
 #include <utility>
 
+#include "base/suggestion.hpp"
 #include "config/json_text.hpp"
-#include "config/suggestion.hpp"
 
 namespace action_triggers::detail {
 

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "config/suggestion.hpp"
+#include "base/suggestion.hpp"
 
 namespace action_triggers::detail {
 

@@ -2,13 +2,16 @@
 #include "dispatch/dispatcher.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <new>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
 #include "base/fork.hpp"
 #include "base/message_id.hpp"
 #include "base/readers.hpp"
+#include "base/suggestion.hpp"
 #include "dispatch/dispatcher_parts.hpp"
 #include "dispatch/flush_request.hpp"
 #include "dispatch/lane_key.hpp"
@@ -21,10 +24,6 @@ namespace {
 
 constexpr std::size_t largest_message = 1UL << 30U;  // beyond every broker's limit; keeps sizes in 32 bits
 constexpr std::chrono::seconds grace_after_close{2};
-
-std::string no_such_destination(std::string_view name) {
-  return "no destination is named '" + std::string(name) + "' in the configuration";
-}
 
 std::string text_of_full(const Destination& destination) {
   const Capacity& capacity = destination.capacity;
@@ -221,9 +220,15 @@ Delivery Dispatcher::fire(std::string_view name, const MessageParts& parts, Deli
 }
 
 std::string Dispatcher::why_unknown(std::string_view name) const {
-  const std::lock_guard lock(mutex_);
-  const auto incomplete = incomplete_.find(name);
-  return incomplete == incomplete_.end() ? no_such_destination(name) : incomplete->second;
+  std::set<std::string, std::less<>> known;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = incomplete_.find(name); found != incomplete_.end()) return found->second;
+    for (const auto& destination : destinations_) known.insert(destination->name);
+  }
+  const std::string question = did_you_mean(name, known);
+  return "no destination is named '" + std::string(name) + "' in the configuration" +
+         (question.empty() ? "" : ". " + question);
 }
 
 Delivery Dispatcher::refuse_unknown(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback,
@@ -361,9 +366,9 @@ bool Dispatcher::wait_until_connected(std::string_view name, std::chrono::nanose
   {
     const std::lock_guard lock(mutex_);
     const Destination* const destination = find(name);  // which nobody can remove meanwhile
-    if (destination == nullptr) throw std::invalid_argument(no_such_destination(name));
-    lane = destination->lane->shared_from_this();
+    if (destination != nullptr) lane = destination->lane->shared_from_this();
   }
+  if (lane == nullptr) throw std::invalid_argument(why_unknown(name));
   return lane->wait_until_connected(later(timeout));
 }
 

@@ -8,9 +8,9 @@
 #include <set>
 #include <utility>
 
+#include "base/suggestion.hpp"
 #include "base/text.hpp"
 #include "config/json_text.hpp"
-#include "config/suggestion.hpp"
 #include "triggers/json_escape.hpp"
 
 namespace action_triggers::detail {

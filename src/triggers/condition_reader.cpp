@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "config/suggestion.hpp"
+#include "base/suggestion.hpp"
 #include "triggers/condition_place.hpp"
 #include "triggers/json_pointer.hpp"
 #include "triggers/matcher_reader.hpp"

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/suggestion.hpp"
 #include "config/json_text.hpp"
-#include "config/suggestion.hpp"
 #include "triggers/condition.hpp"
 #include "triggers/decimal.hpp"
 #include "triggers/letter_case.hpp"

@@ -6,9 +6,9 @@
 #include <array>
 #include <utility>
 
+#include "base/suggestion.hpp"
 #include "base/text.hpp"
 #include "config/json_text.hpp"
-#include "config/suggestion.hpp"
 #include "triggers/json_escape.hpp"
 #include "triggers/payload_json.hpp"
 

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/suggestion.hpp"
 #include "config/broker_loader.hpp"
-#include "config/suggestion.hpp"
 #include "core/cloudevents_of.hpp"
 #include "triggers/condition_reader.hpp"
 #include "triggers/event_pattern.hpp"

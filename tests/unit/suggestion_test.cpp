@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Which name is suggested for one that is unknown.
-#include "config/suggestion.hpp"
+#include "base/suggestion.hpp"
 
 #include <gtest/gtest.h>
 

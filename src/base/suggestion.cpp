@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Edit distance, and the suggestion made with it: for unknown keys (SectionReader), broker types, references, and the
 // command's names and options. What is known is what the asker passes.
-#include "config/suggestion.hpp"
+#include "base/suggestion.hpp"
 
 #include <algorithm>
 #include <array>
