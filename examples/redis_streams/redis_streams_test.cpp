@@ -375,7 +375,7 @@ TEST_F(RedisStreamsTest, WhatIsWrongInTheFileIsSaid) {
   } catch (const at::ConfigError& error) {
     EXPECT_THAT(error.what(), HasSubstr("The field 'stream' must be provided."));
     EXPECT_THAT(error.what(), HasSubstr("Did you mean 'password'?"));
-    EXPECT_THAT(error.what(), HasSubstr("redis_streams has no TLS"));
+    EXPECT_THAT(error.what(), HasSubstr("in plain text"));
   }
 }
 

@@ -98,7 +98,12 @@ struct FieldInfo {
 };
 
 /// One entry of the brokers map while it is being parsed.
-struct BrokerSection {
+struct ACTION_TRIGGERS_EXPORT BrokerSection {
+  /// For a connection without TLS: unless `host` is this machine or empty, records at conn_details.`key` that messages
+  /// and credentials go to it in plain text; a problem if TLS is required, else a warning. The text names the host as
+  /// `shown` (empty: as `host`), unless the key's value came from a substitution. True: it recorded something.
+  bool report_plaintext(std::string_view key, std::string_view host, std::string_view shown = {});
+
   std::string name;
   ConfigSection conn_details;
   ConfigSection params;      ///< The common keys (timeout_secs, retry, …) are read by the loader itself.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "config/plaintext.hpp"
-
+// BrokerSection::report_plaintext().
 #include <gmock/gmock.h>
 
 #include <memory>
@@ -26,7 +25,7 @@ BrokerRegistry registry(bool& reported) {
       "subject",
       [&reported](BrokerSection& section) {
         const std::string host = section.conn_details.required_string("host");
-        reported = report_plaintext(section, "host", host, host + " (shown)");
+        reported = section.report_plaintext("host", host, host + " (shown)");
         return std::make_unique<BrokerConfig>();
       },
       [](const BrokerConfig&) { return std::unique_ptr<Broker>(); });

@@ -12,7 +12,6 @@
 #include "config/cloudevents_fields.hpp"
 #include "config/connection_key.hpp"
 #include "config/field_table.hpp"
-#include "config/plaintext.hpp"
 #include "config/section_reader.hpp"
 
 // Parses the section of a Kafka destination. Compiled in every build, also without librdkafka.
@@ -176,7 +175,7 @@ void check_security(BrokerSection& section, ParsedKafkaConfig& config) {
                                           shown(section.conn_details, protocol) + "; use SSL or SASL_SSL.");
   }
   for (const ParsedKafkaConfig::Server& server : config.servers) {
-    if (report_plaintext(section, "bootstrap_servers", server.host, server.text)) break;  // once is enough
+    if (section.report_plaintext("bootstrap_servers", server.host, server.text)) break;  // once is enough
   }
 }
 

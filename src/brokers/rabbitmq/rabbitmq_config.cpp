@@ -11,7 +11,6 @@
 #include "config/connection_key.hpp"
 #include "config/field_table.hpp"
 #include "config/hosts.hpp"
-#include "config/plaintext.hpp"
 #include "config/section_reader.hpp"
 
 namespace action_triggers::detail {
@@ -272,7 +271,7 @@ std::unique_ptr<BrokerConfig> parse_rabbitmq(BrokerSection& section) {
   if (!parsed.tls && !conn.is_unresolved("ssl") && !conn.is_unresolved("ssl_options")) {
     const char* key = !parsed.url.empty() ? "url" : parsed.host_list.empty() ? "host" : "hosts";
     for (const HostPort& host : parsed.hosts) {
-      if (report_plaintext(section, key, host.host, host.host)) break;  // once is enough
+      if (section.report_plaintext(key, host.host)) break;  // once is enough
     }
   }
   parsed.connection_key = connection_key(parsed);
