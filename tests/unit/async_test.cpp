@@ -91,6 +91,7 @@ concept Awaitable = requires(F&& fired) {
   std::forward<F>(fired).operator co_await();
 };
 static_assert(Awaitable<FiredMessage&> && !Awaitable<FiredMessage>, "GCC 12 would destroy temporaries twice");
+static_assert(Awaitable<EmittedEvent&> && !Awaitable<EmittedEvent>, "GCC 12 would destroy temporaries twice");
 
 class CoroutineTest : public tests::DispatcherTest {
  protected:
@@ -211,6 +212,83 @@ TEST_F(CoroutineTest, InAChildOfForkItGoesOnAtOnce) {
               ACTION_TRIGGERS_CHILD_EXPECT(reports_.at(0).status.code() == StatusCode::closed);
             }),
             "");
+}
+
+class EmittedEventTest : public tests::DispatcherTest {
+ protected:
+  /// The event "e" goes to these.
+  TriggerDispatcher& make_for(std::vector<std::string> destinations) {
+    auto& dispatcher = make({"a", "b"});
+    dispatcher.on("e", [all = std::move(destinations)](const Event& event) {
+      std::vector<AddressedMessage> messages;
+      for (const std::string& destination : all) messages.push_back({destination, event.copy()});
+      return messages;
+    });
+    return dispatcher;
+  }
+  Task emit(std::string event, tests::Gate* done) {
+    EmittedEvent emitted = emit_async(*dispatcher_, event, {.body = "{}", .key = "k"});
+    emission_ = co_await emitted;
+    done->open();
+  }
+  [[nodiscard]] std::vector<StatusCode> codes() const {
+    std::vector<StatusCode> all;
+    for (const DeliveryReport& report : emission_) all.push_back(report.status.code());
+    return all;
+  }
+
+  Emission emission_;
+};
+
+TEST_F(EmittedEventTest, IsThereWhenTheLastOutcomeIs) {
+  make_for({"a", "nowhere", "b", "a"});
+  memory_->hold();
+  tests::Gate done;
+  emit("e", &done);
+  EXPECT_FALSE(done.wait(0s));
+  memory_->release();
+  ASSERT_TRUE(done.wait(30s));
+  EXPECT_EQ(codes(), (std::vector{StatusCode::ok, StatusCode::not_found, StatusCode::ok, StatusCode::ok}));
+}
+
+TEST_F(EmittedEventTest, DoesNotWaitForWhatIsKnown) {
+  make_for({"nowhere", "nowhere"});
+  tests::Gate known;
+  emit("e", &known);
+  ASSERT_TRUE(known.wait(0s));
+  EXPECT_EQ(codes(), (std::vector{StatusCode::not_found, StatusCode::not_found}));
+  tests::Gate none;
+  emit("another", &none);
+  ASSERT_TRUE(none.wait(0s));
+  EXPECT_TRUE(emission_.empty());
+}
+
+TEST_F(EmittedEventTest, OneThatIsDestroyedWhileItWaitsIsNotResumed) {
+  auto& dispatcher = make_for({"a", "b"});
+  memory_->hold();
+  tests::Gate done;
+  emit("e", &done).handle.destroy();
+  memory_->release();
+  ASSERT_TRUE(dispatcher.flush(30s));
+  EXPECT_FALSE(done.wait(0s));
+  EXPECT_EQ(memory_->size(), 2U) << "what was emitted is delivered all the same";
+}
+
+TEST_F(EmittedEventTest, ManyEndWhileTheyAreEmitted) {
+  auto& dispatcher = make_for({"a", "b"});
+  tests::Gate done;
+  std::size_t ok = 0;
+  const auto all = [&]() -> Task {
+    for (int i = 0; i < 1'000; ++i) {
+      EmittedEvent emitted = emit_async(dispatcher, "e", "{}");
+      const Emission emission = co_await emitted;
+      if (emission.size() == 2 && emission.all_ok()) ++ok;
+    }
+    done.open();
+  };
+  all();
+  ASSERT_TRUE(done.wait(30s));
+  EXPECT_EQ(ok, 1'000U);
 }
 
 #endif
