@@ -84,7 +84,7 @@ std::string read_dataschema(ConfigSection& from) {
 void read_extensions(ConfigSection from, CloudEventsConfig& to) {
   for (const std::string& name : from.keys()) {
     std::string value = read_text(from, name);
-    if (std::find(reserved.begin(), reserved.end(), name) != reserved.end()) {
+    if (is_reserved_attribute(name)) {
       from.problem(name, "'" + name + "' is no extension: CloudEvents has it already.",
                    "What 'cloudevents' does not have is given as a header of the message, or of a trigger's target.");
     } else if (!is_attribute_name(name)) {
@@ -96,6 +96,10 @@ void read_extensions(ConfigSection from, CloudEventsConfig& to) {
 }
 
 }  // namespace
+
+bool is_reserved_attribute(std::string_view name) noexcept {
+  return std::find(reserved.begin(), reserved.end(), name) != reserved.end();
+}
 
 bool is_attribute_name(std::string_view name) noexcept {
   return !name.empty() &&

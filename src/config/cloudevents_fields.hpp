@@ -15,6 +15,8 @@ std::vector<const FieldInfo*> cloudevents_fields();
 
 /// Whether it can be the name of an attribute: lower-case letters and digits.
 [[nodiscard]] bool is_attribute_name(std::string_view name) noexcept;
+/// Whether CloudEvents itself has said what it means: no extension has it, and its value is text.
+[[nodiscard]] bool is_reserved_attribute(std::string_view name) noexcept;
 
 /// Reads them. `prefix`: before an attribute's name in a header of this broker type. `content_type`: of messages that
 /// bring none.

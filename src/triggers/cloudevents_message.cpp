@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstdint>
+#include <iterator>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "base/text.hpp"
 #include "config/cloudevents_fields.hpp"
@@ -17,45 +19,63 @@ namespace {
 
 constexpr const char* structured_type = "application/cloudevents+json";
 
-/// An attribute that a message brings as a header of its own; empty: it is none.
+/// The attribute that a message brings as this header; empty: it is none. `data` is no attribute, whatever its name.
 std::string_view attribute_in(const Header& header, const std::string& prefix) {
   const std::string_view name = header.name;
   if (!name.starts_with(prefix) || header.type == HeaderType::list) return {};
   const std::string_view attribute = name.substr(prefix.size());
-  return is_attribute_name(attribute) ? attribute : std::string_view();
+  return is_attribute_name(attribute) && attribute != "data" ? attribute : std::string_view();
 }
 
-/// The attributes that a message has, whatever its own headers say.
-std::vector<std::pair<std::string_view, std::string>> attributes_of(const CloudEventsConfig& config,
-                                                                    const OutboundMessage& message) {
-  std::vector<std::pair<std::string_view, std::string>> all{
-      {"specversion", "1.0"},
-      {"id", std::string(message.id())},
-      {"source", config.source},
-      {"type", config.type.empty() ? message.destination().name : config.type}};
-  if (!config.subject.empty()) all.emplace_back("subject", config.subject);
-  if (const auto more = message.properties(); more && more->timestamp) {
+/// Takes the attributes out of a message that it brings as headers. Of several with one name the last one counts, an
+/// empty one as none. `datacontenttype` becomes the content type, which is what it means.
+std::vector<Header> take_attributes(const std::string& prefix, Message& message) {
+  std::vector<Header> taken;
+  const auto first = std::stable_partition(message.headers.begin(), message.headers.end(),
+                                           [&](const Header& header) { return attribute_in(header, prefix).empty(); });
+  for (auto header = first; header != message.headers.end(); ++header) {
+    header->name = Text(std::string(attribute_in(*header, prefix)));
+    if (header->value.empty()) continue;
+    if (header->name == "datacontenttype") {
+      message.content_type = std::move(header->value);
+      continue;
+    }
+    if (is_reserved_attribute(header->name)) header->type = HeaderType::text;  // as CloudEvents has it
+    std::erase_if(taken, [&](const Header& one) { return one.name == header->name; });
+    taken.push_back(std::move(*header));
+  }
+  message.headers.erase(first, message.headers.end());
+  return taken;
+}
+
+/// RFC 3339 has years of four digits.
+bool can_be_written(std::chrono::sys_time<std::chrono::milliseconds> time) {
+  using namespace std::chrono;
+  return time >= sys_days(year(0) / January / 1) && time < sys_days(year(10'000) / January / 1);
+}
+
+/// What a message has, by its destination's configuration and by `own` ones, which win.
+std::vector<Header> attributes_of(const CloudEventsConfig& config, const OutboundMessage& message,
+                                  std::vector<Header> own) {
+  std::vector<Header> all;
+  const auto add = [&](std::string_view name, std::string_view value) {
+    const auto is_own = [&](const Header& one) { return std::string_view(one.name) == name; };
+    if (value.empty() || std::any_of(own.begin(), own.end(), is_own)) return;
+    all.push_back({Text(std::string(name)), Text(std::string(value))});
+  };
+  add("specversion", "1.0");
+  add("id", message.id());
+  add("source", config.source);
+  add("type", config.type.empty() ? message.destination().name : config.type);
+  add("subject", config.subject);
+  if (const auto more = message.properties(); more && more->timestamp && can_be_written(*more->timestamp)) {
     std::array<char, 24> text{};
-    all.emplace_back("time", time_text(*more->timestamp, text));
+    add("time", time_text(*more->timestamp, text));
   }
-  if (!config.dataschema.empty()) all.emplace_back("dataschema", config.dataschema);
-  for (const auto& [name, value] : config.extensions) all.emplace_back(name, value);
+  add("dataschema", config.dataschema);
+  for (const auto& [name, value] : config.extensions) add(name, value);
+  all.insert(all.end(), std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
   return all;
-}
-
-bool has_attribute(const std::vector<Header>& headers, const std::string& prefix, std::string_view name) {
-  return std::any_of(headers.begin(), headers.end(),
-                     [&](const Header& header) { return attribute_in(header, prefix) == name; });
-}
-
-void add_headers(const CloudEventsConfig& config, const OutboundMessage& message, Message& sent) {
-  const std::size_t own = sent.headers.size();
-  std::vector<Header> added;
-  for (auto& [name, value] : attributes_of(config, message)) {
-    if (own > 0 && has_attribute(sent.headers, config.header_prefix, name)) continue;
-    added.push_back({config.header_prefix + std::string(name), std::move(value)});
-  }
-  sent.headers.insert(sent.headers.end(), added.begin(), added.end());
 }
 
 /// False: it is not UTF-8.
@@ -66,13 +86,20 @@ bool append_string(std::string& to, std::string_view text) {
   return true;
 }
 
+/// Whether it is the same in JSON: CloudEvents' integers have 32 bits.
+bool is_plain(const Header& attribute) {
+  if (attribute.type == HeaderType::boolean) return attribute.value == "true" || attribute.value == "false";
+  const auto number = parse_number<std::int32_t>(attribute.value);
+  return attribute.type == HeaderType::integer && number && std::to_string(*number) == attribute.value;
+}
+
 /// False: the value is not UTF-8, and is named in `error`.
-bool append_member(std::string& to, std::string_view name, const Header& value, std::string& error) {
-  to.append(to.size() > 1 ? ",\"" : "\"").append(name).append("\":");
-  if (value.type != HeaderType::text) {
-    to += value.value;
-  } else if (!append_string(to, value.value)) {
-    error = "the CloudEvents attribute '" + std::string(name) + "' is not UTF-8";
+bool append_member(std::string& to, const Header& attribute, std::string& error) {
+  to.append(to.size() > 1 ? ",\"" : "\"").append(attribute.name).append("\":");
+  if (is_plain(attribute)) {
+    to += attribute.value;
+  } else if (!append_string(to, attribute.value)) {
+    error = "the CloudEvents attribute '" + std::string(attribute.name) + "' is not UTF-8";
     return false;
   }
   return true;
@@ -110,31 +137,31 @@ bool is_text_type(const std::string& type) {
 
 std::optional<Message> CloudEventsMaker::make(const CloudEventsConfig& config, const OutboundMessage& message) {
   Message sent = message.copy();
+  std::vector<Header> attributes = attributes_of(config, message, take_attributes(config.header_prefix, sent));
   const bool is_tombstone = sent.properties && sent.properties->tombstone;  // which has no place for JSON
-  if (config.mode == CloudEventsMode::binary || is_tombstone) {
-    add_headers(config, message, sent);
+  if (config.mode == CloudEventsMode::structured && !is_tombstone) {
+    if (!wrap(config, std::move(attributes), sent)) return std::nullopt;
     return sent;
   }
-  if (!wrap(config, message, sent)) return std::nullopt;
+  for (Header& attribute : attributes) {
+    static_cast<std::string&>(attribute.name).insert(0, config.header_prefix);
+    sent.headers.push_back(std::move(attribute));
+  }
   return sent;
 }
 
-bool CloudEventsMaker::wrap(const CloudEventsConfig& config, const OutboundMessage& message, Message& sent) {
-  std::string json = "{";
-  for (auto& [name, value] : attributes_of(config, message)) {
-    if (has_attribute(sent.headers, config.header_prefix, name)) continue;
-    if (!append_member(json, name, {"", std::move(value)}, error_)) return false;
+bool CloudEventsMaker::wrap(const CloudEventsConfig& config, std::vector<Header> attributes, Message& sent) {
+  if (sent.properties && !sent.properties->content_encoding.empty()) {
+    error_ = "a structured CloudEvent cannot say the message's content_encoding";
+    return false;
   }
-  const auto own = std::stable_partition(sent.headers.begin(), sent.headers.end(), [&](const Header& header) {
-    return attribute_in(header, config.header_prefix).empty();
-  });
-  for (auto header = own; header != sent.headers.end(); ++header) {
-    if (!append_member(json, attribute_in(*header, config.header_prefix), *header, error_)) return false;
-  }
-  sent.headers.erase(own, sent.headers.end());
   std::string content_type = sent.content_type.empty() ? config.content_type : std::string(sent.content_type);
   if (content_type.empty() && !sent.body.empty() && !json_.read(sent.body)) content_type = "application/octet-stream";
-  if (!content_type.empty() && !append_member(json, "datacontenttype", {"", content_type}, error_)) return false;
+  if (!content_type.empty()) attributes.push_back({"datacontenttype", content_type});
+  std::string json = "{";
+  for (const Header& attribute : attributes) {
+    if (!append_member(json, attribute, error_)) return false;
+  }
   append_data(content_type, sent.body, json);
   static_cast<std::string&>(sent.body) = std::move(json += '}');
   sent.content_type = structured_type;

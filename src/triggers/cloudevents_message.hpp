@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "action_triggers/cloudevents.hpp"
 #include "action_triggers/message.hpp"
@@ -20,7 +21,7 @@ class CloudEventsMaker {
   [[nodiscard]] const std::string& error() const noexcept { return error_; }
 
  private:
-  bool wrap(const CloudEventsConfig& config, const OutboundMessage& message, Message& sent);
+  bool wrap(const CloudEventsConfig& config, std::vector<Header> attributes, Message& sent);
   void append_data(const std::string& content_type, const std::string& body, std::string& to);
 
   PayloadJson json_;

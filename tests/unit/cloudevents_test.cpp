@@ -23,6 +23,7 @@ using testing::HasCode;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::IsOk;
+using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 
 class CloudEventsTest : public ::testing::Test {
@@ -80,8 +81,32 @@ TEST_F(CloudEventsTest, AMessagesOwnHeadersWin) {
   make("binary", R"({"source": "/shop", "subject": "all"})");
   const Message got = sent({.body = "x", .headers = {{"ce_subject", "42"}, {"ce_type", "t"}}, .id = "i"});
   EXPECT_THAT(got.headers,
-              ElementsAre(Header{"ce_subject", "42"}, Header{"ce_type", "t"}, Header{"ce_specversion", "1.0"},
-                          Header{"ce_id", "i"}, Header{"ce_source", "/shop"}));
+              ElementsAre(Header{"ce_specversion", "1.0"}, Header{"ce_id", "i"}, Header{"ce_source", "/shop"},
+                          Header{"ce_subject", "42"}, Header{"ce_type", "t"}));
+}
+
+TEST_F(CloudEventsTest, BinaryHasEachAttributeOnceAndTheContentTypeInItsPlace) {
+  make("binary");
+  const Message got = sent(
+      {.body = "x",
+       .headers = {{"ce_subject", "1"}, {"ce_datacontenttype", "text/plain"}, {"ce_subject", "2"}, {"ce_type", ""}},
+       .content_type = "text/html",
+       .id = "i"});
+  EXPECT_THAT(got.headers,
+              ElementsAre(Header{"ce_specversion", "1.0"}, Header{"ce_id", "i"}, Header{"ce_source", "/shop"},
+                          Header{"ce_type", "orders"}, Header{"ce_subject", "2"}));
+  EXPECT_EQ(got.content_type, "text/plain");
+}
+
+TEST_F(CloudEventsTest, ATimeThatCannotBeWrittenIsLeftOut) {
+  make("binary");
+  using std::chrono::milliseconds;
+  for (const milliseconds since_epoch : {milliseconds::max(), milliseconds::min(), milliseconds(253'402'300'800'000),
+                                         milliseconds(-62'167'219'200'001)}) {
+    Message message{.body = "x", .id = "i"};
+    message.properties = Properties{.timestamp = std::chrono::sys_time<milliseconds>(since_epoch)};
+    EXPECT_THAT(sent(message).headers, SizeIs(4)) << since_epoch.count();
+  }
 }
 
 // --------------------------------------------------------------------------------------------------------- structured
@@ -113,6 +138,50 @@ TEST_F(CloudEventsTest, StructuredHasOtherBodiesAsTextOrInBase64) {
   EXPECT_EQ(unnamed.at("data_base64"), "aGVsbG8=");
   EXPECT_EQ(unnamed.at("datacontenttype"), "application/octet-stream") << "or it would be taken for JSON";
   EXPECT_FALSE(sent_json({.body = ""}).contains("data"));
+}
+
+TEST_F(CloudEventsTest, StructuredHasEachMemberOnce) {
+  make("structured");
+  const Message got = sent({.body = "<a/>",
+                            .headers = {{"ce_subject", "1"},
+                                        {"ce_data", "d"},
+                                        {"ce_subject", "2"},
+                                        {"ce_datacontenttype", "application/xml"}},
+                            .content_type = "text/html",
+                            .id = "i"});
+  EXPECT_EQ(got.body, R"({"specversion":"1.0","id":"i","source":"/shop","type":"orders","subject":"2",)"
+                      R"("datacontenttype":"application/xml","data":"<a/>"})");
+  EXPECT_THAT(got.headers, ElementsAre(Header{"ce_data", "d"})) << "no attribute has that name";
+}
+
+TEST_F(CloudEventsTest, StructuredHasNumbersAndBooleansOfExtensionsOnlyAndWhereTheyFit) {
+  make("structured");
+  const json got = sent_json(
+      {.body = "",
+       .headers = {Header::integer("ce_subject", 42), Header::boolean("ce_type", true),
+                   Header::integer("ce_small", -2'147'483'648), Header::integer("ce_large", 2'147'483'648),
+                   Header::boolean("ce_flag", true), Header{"ce_odd", R"(1,"id":"x")", HeaderType::integer},
+                   Header{"ce_old", "007", HeaderType::integer}, Header{"ce_maybe", "perhaps", HeaderType::boolean}},
+       .id = "i"});
+  EXPECT_EQ(got, json({{"specversion", "1.0"},
+                       {"id", "i"},
+                       {"source", "/shop"},
+                       {"subject", "42"},
+                       {"type", "true"},
+                       {"small", -2'147'483'648},
+                       {"large", "2147483648"},
+                       {"flag", true},
+                       {"odd", R"(1,"id":"x")"},
+                       {"old", "007"},
+                       {"maybe", "perhaps"}}));
+}
+
+TEST_F(CloudEventsTest, StructuredHasNoPlaceForAContentEncoding) {
+  make("structured");
+  const Message message{.body = "\x1F\x8B", .properties = Properties{.content_encoding = "gzip"}};
+  const DeliveryReport report = dispatcher_->fire("orders", message).wait();
+  EXPECT_THAT(report, HasCode(StatusCode::invalid_argument));
+  EXPECT_THAT(report.status.message(), HasSubstr("content_encoding"));
 }
 
 TEST_F(CloudEventsTest, StructuredLeavesATombstoneWhatItIs) {
