@@ -11,8 +11,9 @@
 ///
 /// The headers, in reading order: config.hpp (with kafka.hpp, rabbitmq.hpp, memory.hpp), message.hpp,
 /// trigger_dispatcher.hpp, delivery.hpp, status.hpp, stats.hpp, health.hpp, callback_scope.hpp, commit_scope.hpp;
-/// broker.hpp and broker_registry.hpp to add a broker; testing/ to test; json.hpp, async.hpp and prometheus.hpp are
-/// optional.
+/// broker.hpp and broker_registry.hpp to add a broker; testing/ to test. Optional: json.hpp, async.hpp,
+/// config_watcher.hpp, config_schema.hpp, preview.hpp, prometheus.hpp and prometheus_cpp.hpp. postgresql.hpp and
+/// sqlite.hpp have libraries of their own.
 #pragma once
 
 #include "action_triggers/broker.hpp"

@@ -76,12 +76,12 @@ struct ACTION_TRIGGERS_EXPORT BrokerConfig {
   std::string name;         ///< The key in the brokers map.
   std::string broker_type;  ///< Lower case: "kafka", "rabbitmq", "memory", or the application's own.
 
-  /// From fire to outcome: params.timeout_secs if given, at most settings.max_broker_timeout; without it
-  /// settings.max_broker_timeout if set, else 30 s.
+  /// From when the lane takes a message (microseconds after its fire) to its outcome: params.timeout_secs if given, at
+  /// most settings.max_broker_timeout; without it settings.max_broker_timeout if set, else 30 s.
   std::chrono::milliseconds timeout{30'000};
 
   std::size_t max_queued_messages = 100'000;  ///< Counted from fire until the client library releases the message.
-  std::size_t max_queued_bytes = std::size_t{64} << 20U;  ///< Bytes of body, key and headers.
+  std::size_t max_queued_bytes = std::size_t{64} << 20U;  ///< Of body, key, headers, content type and id.
   std::size_t max_in_flight = 0;  ///< Handed to the client library and unconfirmed at once. 0: no limit of its own.
   Overflow overflow = Overflow::reject;
   std::chrono::milliseconds max_block{0};  ///< Only with Overflow::block.

@@ -30,8 +30,7 @@ struct ConfigWatcherOptions {
 };
 
 /// Watches the file, whatever it is replaced by (editors rename, Kubernetes swaps a symbolic link), and the files that
-/// its
-/// `${file:…}` read. What happened also goes to the dispatcher's log and stats(): reloads, failed_reloads,
+/// its `${file:…}` read. What happened also goes to the dispatcher's log and stats(): reloads, failed_reloads,
 /// last_reload_error. Has a thread of its own. In a child of fork() it does nothing.
 class ACTION_TRIGGERS_EXPORT ConfigWatcher {
  public:

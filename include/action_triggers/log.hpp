@@ -18,7 +18,8 @@ ACTION_TRIGGERS_EXPORT std::string_view to_string(LogLevel level) noexcept;
 ACTION_TRIGGERS_EXPORT std::ostream& operator<<(std::ostream& out, LogLevel level);
 
 /// Receives one line of the log: level, component ("lane", "kafka", "rabbitmq", …) and text, without a newline.
-/// Called from the lanes' threads, one call at a time per lane; exceptions are caught and counted.
+/// Called from the lanes' threads (one call at a time per lane), the relay's, and those that make or reload the
+/// dispatcher, fire and emit: several at once. Should be quick; exceptions are caught and counted.
 using LogCallback = std::function<void(LogLevel level, std::string_view component, std::string_view text)>;
 
 }  // namespace action_triggers

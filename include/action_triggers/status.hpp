@@ -21,8 +21,7 @@ enum class StatusCode : std::uint8_t {
   ok,
 
   /// This message cannot be sent as it is, whatever the broker's state: an invalid name, a key or header over its
-  /// limit.
-  /// For a body over a limit prefer `too_large`.
+  /// limit. For a body over a limit prefer `too_large`.
   invalid_argument,
 
   /// What the message is addressed to does not exist: no destination of that name, no such exchange or topic. For an
