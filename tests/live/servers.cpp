@@ -2,7 +2,6 @@
 #include "live/servers.hpp"
 
 #include <librdkafka/rdkafka.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -20,12 +19,6 @@ namespace {
 const std::string scripts = ACTION_TRIGGERS_SOURCE_DIR "/scripts";
 const std::string python = "/usr/bin/python3";  // Debian's, which has pika
 bool started_here = false;
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  if (value == nullptr) throw std::runtime_error(std::string(name) + " is not set; are the servers running?");
-  return value;
-}
 
 /// Of a hexadecimal number, as Python prints it.
 int digit(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
@@ -46,18 +39,6 @@ std::vector<std::string> split(const std::string& line, std::size_t most) {
 
 }  // namespace
 
-std::string run(const std::string& command) {
-  FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-  if (pipe == nullptr) throw std::runtime_error("cannot run: " + command);
-  std::string output;
-  std::array<char, 65'536> buffer{};
-  for (std::size_t n = 0; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) output.append(buffer.data(), n);
-  if (const int status = pclose(pipe); status != 0) {
-    throw std::runtime_error(command + " failed (" + std::to_string(WEXITSTATUS(status)) + "):\n" + output);
-  }
-  return output;
-}
-
 void Servers::start_own(const std::string& names) {
   started_here = run(scripts + "/servers env || true").find("nothing was started") != std::string::npos;
   start(names);
@@ -65,26 +46,20 @@ void Servers::start_own(const std::string& names) {
 
 void Servers::start(const std::string& names, const std::string& environment) {
   run(environment + " " + scripts + "/servers start " + names);
-  std::istringstream lines(run("bash -c 'eval \"$(" + scripts + "/servers env)\" && env'"));
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t equals = line.find('=');
-    if (line.starts_with("AT_") && equals != std::string::npos) {
-      setenv(line.substr(0, equals).c_str(), line.substr(equals + 1).c_str(), 1);
-    }
-  }
+  read_servers_environment();
 }
 
-std::string Servers::variable(const std::string& name) { return environment(name.c_str()); }
+std::string Servers::variable(const std::string& name) { return servers_variable(name.c_str()); }
 
 void Servers::stop() {
   if (started_here) run(scripts + "/servers stop");
 }
 
-std::string Servers::rabbitmq_host() { return environment("AT_RABBITMQ_HOST"); }
-int Servers::rabbitmq_port() { return std::stoi(environment("AT_RABBITMQ_PORT")); }
-std::string Servers::kafka_bootstrap() { return environment("AT_KAFKA_BOOTSTRAP"); }
+std::string Servers::rabbitmq_host() { return servers_variable("AT_RABBITMQ_HOST"); }
+int Servers::rabbitmq_port() { return std::stoi(servers_variable("AT_RABBITMQ_PORT")); }
+std::string Servers::kafka_bootstrap() { return servers_variable("AT_KAFKA_BOOTSTRAP"); }
 std::string Servers::rabbitmqctl(const std::string& arguments) {
-  return run("'" + environment("AT_RABBITMQCTL") + "' " + arguments);
+  return run("'" + servers_variable("AT_RABBITMQCTL") + "' " + arguments);
 }
 
 std::vector<Received> drain_queue(const std::string& queue, const std::string& virtual_host) {

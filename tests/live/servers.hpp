@@ -9,10 +9,9 @@
 #include <string>
 #include <vector>
 
-namespace action_triggers::tests {
+#include "support/run_command.hpp"
 
-/// Runs a shell command; its standard output. Throws std::runtime_error (with the output) if it fails.
-std::string run(const std::string& command);
+namespace action_triggers::tests {
 
 /// The private RabbitMQ and Kafka of scripts/servers.
 class Servers {

@@ -4,45 +4,16 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-#include <sstream>
 #include <stdexcept>
 
 #include "databases/postgresql/pg_outbox_admin.hpp"
+#include "support/run_command.hpp"
 
 namespace action_triggers::tests {
 namespace {
 
 const std::string servers = ACTION_TRIGGERS_SOURCE_DIR "/scripts/servers";
 bool started_here = false;
-
-std::string run(const std::string& command) {
-  FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-  if (pipe == nullptr) throw std::runtime_error("cannot run: " + command);
-  std::string output;
-  std::array<char, 4096> buffer{};
-  for (std::size_t n = 0; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) output.append(buffer.data(), n);
-  if (pclose(pipe) != 0) throw std::runtime_error(command + " failed:\n" + output);
-  return output;
-}
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  if (value == nullptr) throw std::runtime_error(std::string(name) + " is not set; are the servers running?");
-  return value;
-}
-
-void read_environment() {
-  std::istringstream lines(run("bash -c 'eval \"$(" + servers + " env)\" && env'"));
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t equals = line.find('=');
-    if (line.starts_with("AT_") && equals != std::string::npos) {
-      setenv(line.substr(0, equals).c_str(), line.substr(equals + 1).c_str(), 1);
-    }
-  }
-}
 
 std::string unique_schema() {
   static int calls = 0;
@@ -57,7 +28,7 @@ void PgServer::start() {
   if (status.find("postgresql ready") == std::string::npos || status.find("pgbouncer ready") == std::string::npos) {
     run(servers + " start postgresql pgbouncer");
   }
-  read_environment();
+  read_servers_environment();
 }
 
 void PgServer::stop() {
@@ -65,13 +36,13 @@ void PgServer::stop() {
 }
 
 void PgServer::restart(bool crash) {
-  if (crash) kill(std::stoi(environment("AT_POSTGRESQL_PID")), SIGKILL);
+  if (crash) kill(std::stoi(servers_variable("AT_POSTGRESQL_PID")), SIGKILL);
   run(servers + " restart postgresql");
-  read_environment();
+  read_servers_environment();
 }
 
-std::string PgServer::conninfo() { return environment("AT_POSTGRESQL_CONNINFO"); }
-std::string PgServer::bouncer_conninfo() { return environment("AT_PGBOUNCER_CONNINFO"); }
+std::string PgServer::conninfo() { return servers_variable("AT_POSTGRESQL_CONNINFO"); }
+std::string PgServer::bouncer_conninfo() { return servers_variable("AT_PGBOUNCER_CONNINFO"); }
 
 Sql::Sql(const std::string& conninfo) : connection_(PQconnectdb(conninfo.c_str()), PQfinish) {
   if (PQstatus(get()) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(get()));
