@@ -8,34 +8,19 @@
 #include "action_triggers/postgresql.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
 #include "databases/postgresql/server.hpp"
+#include "databases/postgresql/text_values.hpp"
 
 namespace action_triggers::tests {
 namespace {
 
 using ::testing::ElementsAre;
 
-class LibpqxxTest : public PgOutboxTest {
- protected:
-  /// Bytes as PostgreSQL's text format has them.
-  static std::string hexadecimal(const std::string& bytes) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string text = "\\x";
-    for (const char c : bytes) {
-      const auto byte = static_cast<unsigned char>(c);
-      text += digits[byte >> 4U];
-      text += digits[byte & 15U];
-    }
-    return text;
-  }
+class LibpqxxTest : public PgOutboxTest {};
 
-  static void insert_message(pqxx::work& work, const std::string& statement, OutboxValues message) {
-    for (const std::size_t bytes : {1U, 2U}) {  // body and key
-      if (auto& value = message.values[bytes]) value = hexadecimal(*value);
-    }
-    const auto text = [&](std::size_t i) { return message.values[i] ? message.values[i]->c_str() : nullptr; };
-    work.exec_params(statement, text(0), text(1), text(2), text(3), text(4), text(5), text(6));
-  }
-};
+void insert_message(pqxx::work& work, const std::string& statement, const OutboxValues& message) {
+  const auto text = [&](std::size_t i) { return message.values[i] ? message.values[i]->c_str() : nullptr; };
+  work.exec_params(statement, text(0), text(1), text(2), text(3), text(4), text(5), text(6));
+}
 
 TEST_F(LibpqxxTest, ItsTransactionsWriteToTheOutbox) {
   install();
@@ -49,13 +34,13 @@ TEST_F(LibpqxxTest, ItsTransactionsWriteToTheOutbox) {
   pqxx::connection connection(PgServer::conninfo());
   {
     pqxx::work rolled_back(connection);
-    insert_message(rolled_back, statement, outbox_of_dispatcher.row("orders", Message{.body = "never"}));
+    insert_message(rolled_back, statement, as_text(outbox_of_dispatcher.row("orders", Message{.body = "never"})));
   }
   pqxx::work work(connection);
   const OutboxValues values = outbox_of_dispatcher.row(
       "orders", Message{.body = std::string("\0\xFF", 2), .key = "k", .headers = {{"a", "b"}}});
-  insert_message(work, statement, values);
-  insert_message(work, statement, outbox_of_dispatcher.event_row("order.paid", Message{.body = "{}"}));
+  insert_message(work, statement, as_text(values));
+  insert_message(work, statement, as_text(outbox_of_dispatcher.event_row("order.paid", Message{.body = "{}"})));
   work.commit();
   outbox_of_dispatcher.committed();
   EXPECT_THAT(sql.rows("SELECT target, body, key, headers FROM " + outbox() + " ORDER BY id"),
