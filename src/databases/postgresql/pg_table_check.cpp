@@ -101,6 +101,7 @@ struct FoundTable {
   bool exists = false;
   bool is_logged = false;
   bool has_rights = false;
+  bool is_hidden = false;    // by row level security, without a policy that shows a row
   bool has_key = false;      // a primary key of (shard, id)
   bool has_trigger = false;  // that chooses the shard, in all sessions
   std::map<std::string, FoundColumn> columns;
@@ -117,6 +118,10 @@ FoundTable look_at(PgSession& session, Table table, const OutboxConfig& config, 
        EXISTS (SELECT FROM pg_index WHERE indrelid = class.oid AND indisprimary AND indnkeyatts = 2
                  AND pg_get_indexdef(indexrelid, 1, true) = 'shard' AND pg_get_indexdef(indexrelid, 2, true) = 'id'),
        EXISTS (SELECT FROM pg_trigger WHERE tgrelid = class.oid AND tgname = 'action_triggers_shard' AND tgenabled = 'A'),
+       row_security_active(class.oid) AND NOT EXISTS (
+         SELECT FROM pg_policy, unnest(polroles) AS role
+         WHERE polrelid = class.oid AND polpermissive AND polcmd IN ('r', '*')
+           AND (role = 0 OR pg_has_role(role, 'USAGE'))),
        attname::text, format_type(atttypid, atttypmod), attnotnull, attidentity <> '' OR attgenerated <> ''
 FROM pg_class AS class LEFT JOIN pg_attribute ON attrelid = class.oid AND attnum > 0 AND NOT attisdropped
 WHERE class.oid = to_regclass($1) AND class.relkind IN ('r', 'p'))",
@@ -128,8 +133,9 @@ WHERE class.oid = to_regclass($1) AND class.relkind IN ('r', 'p'))",
     found.has_rights = result.boolean(row, 1);
     found.has_key = result.boolean(row, 2);
     found.has_trigger = result.boolean(row, 3);
-    if (result.is_null(row, 4)) continue;
-    found.columns[result.text(row, 4)] = {result.text(row, 5), result.boolean(row, 6), result.boolean(row, 7)};
+    found.is_hidden = result.boolean(row, 4);
+    if (result.is_null(row, 5)) continue;
+    found.columns[result.text(row, 5)] = {result.text(row, 6), result.boolean(row, 7), result.boolean(row, 8)};
   }
   return found;
 }
@@ -164,6 +170,10 @@ void check_column(const Column& column, const FoundTable& found, const PgTables&
     problems.add(table + "." + name + " is " + known->second.type + ", not " + type + ": ALTER TABLE " + table +
                  " ALTER COLUMN \"" + name + "\" TYPE " + type + " USING \"" + name + "\"::" + type);
   }
+  if (column.is_required && !known->second.is_required) {
+    problems.add(table + "." + name + " may be NULL: ALTER TABLE " + table + " ALTER COLUMN \"" + name +
+                 "\" SET NOT NULL");
+  }
   if (column.default_value.starts_with("GENERATED") && !known->second.is_generated) {
     problems.add(table + "." + name + " does not count by itself: ALTER TABLE " + table + " ALTER COLUMN \"" + name +
                  "\" ADD " + std::string(column.default_value));
@@ -186,6 +196,10 @@ void check_table(Table table, PgSession& session, const OutboxConfig& config, co
     const PgResult user = session.execute("asking who we are", "SELECT quote_ident(current_user)");
     problems.add(user.text(0, 0) + " may not do all that is needed with " + name + ": GRANT " +
                  std::string(rights_on(table, config)) + " ON " + name + " TO " + user.text(0, 0));
+  }
+  if (found.is_hidden && rights_on(table, config).starts_with("SELECT")) {
+    problems.add(name + " has row level security, and no policy that shows a row: ALTER TABLE " + name +
+                 " DISABLE ROW LEVEL SECURITY, or give the user of outbox.conninfo a policy or BYPASSRLS");
   }
   for (const Column& column : expected) {
     if (column.table == table) check_column(column, found, tables, problems);

@@ -109,6 +109,38 @@ TEST_F(PgTableCheckTest, AnEmptyTableOfShards) {
   EXPECT_THAT(problems(), IsEmpty());
 }
 
+TEST_F(PgTableCheckTest, AColumnThatMayBeNull) {
+  install();
+  sql("ALTER TABLE " + outbox() + " ALTER COLUMN body DROP NOT NULL");
+  const std::vector<std::string> lines = problems();
+  ASSERT_THAT(lines, ElementsAre(HasSubstr("outbox\".body may be NULL")));
+  sql(lines[0].substr(lines[0].find("ALTER TABLE")));
+  EXPECT_THAT(problems(), IsEmpty());
+}
+
+/// A relay would find nothing to send, and say nothing.
+TEST_F(PgTableCheckTest, RowsThatNoPolicyShows) {
+  install();
+  const std::string role = "app_" + config.schema;
+  const std::string owner = config.conninfo.reveal();
+  sql("CREATE ROLE " + role + " LOGIN PASSWORD 'x'");
+  sql("GRANT USAGE ON SCHEMA " + config.schema + " TO " + role);
+  sql("GRANT ALL ON ALL TABLES IN SCHEMA " + config.schema + " TO " + role);
+  config.conninfo = Secret(owner + "?user=" + role + "&password=x");
+  sql("ALTER TABLE " + outbox() + " ENABLE ROW LEVEL SECURITY");
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("DISABLE ROW LEVEL SECURITY")));
+  sql("CREATE POLICY inserts ON " + outbox() + " FOR INSERT WITH CHECK (true)");
+  EXPECT_THAT(problems(), SizeIs(1));
+  config.relay = false;
+  EXPECT_THAT(problems(), IsEmpty());
+  config.relay = true;
+  sql("CREATE POLICY all_for_relay ON " + outbox() + " TO " + role + " USING (true)");
+  EXPECT_THAT(problems(), IsEmpty());
+  config.conninfo = Secret(owner);
+  sql("DROP OWNED BY " + role);
+  sql("DROP ROLE " + role);
+}
+
 TEST_F(PgTableCheckTest, RightsThatAreMissing) {
   install();
   const std::string role = "app_" + config.schema;
