@@ -53,9 +53,17 @@ class StatementError : public StoreError {
 }  // namespace
 
 PgSession::PgSession(Secret conninfo, std::string application_name, PgTimeouts timeouts, PgUse use)
-    : conninfo_(std::move(conninfo)), application_name_(std::move(application_name)), timeouts_(timeouts) {
-  settings_ = "SELECT " + setting("statement_timeout", std::to_string(timeouts.statement.count()));
-  if (use == PgUse::by_primary_key) {
+    : conninfo_(std::move(conninfo)), application_name_(std::move(application_name)), timeouts_(timeouts), use_(use) {}
+
+void PgSession::choose_settings() {
+  settings_ = "SELECT " + setting("statement_timeout", std::to_string(timeouts_.statement.count()));
+  // Such a database keeps any bytes as text. The server would not give them as UTF-8, and one text that is none would
+  // end each reading that comes to it.
+  const char* const encoding = PQparameterStatus(connection_.get(), "server_encoding");
+  if (encoding != nullptr && encoding == std::string_view("SQL_ASCII")) {
+    settings_ += ", " + setting("client_encoding", encoding);
+  }
+  if (use_ == PgUse::by_primary_key) {
     for (const char* way : {"seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin"}) {
       settings_ += ", " + setting("enable_" + std::string(way), "off");
     }
@@ -77,6 +85,7 @@ void PgSession::connect() {
   if (connection == nullptr) throw StoreError("outbox in PostgreSQL: no memory for a connection");
   connection_ = std::move(connection);
   poll_until_connected(steady_clock::now() + timeouts_.connect);
+  choose_settings();
   PQsetnonblocking(connection_.get(), 1);
   PQsetNoticeProcessor(
       connection_.get(), [](void*, const char*) {}, nullptr);

@@ -71,6 +71,7 @@ class PgSession {
   };
 
   void poll_until_connected(Deadline deadline);
+  void choose_settings();
   void require_open(std::string_view tried) const;
   void send_and_receive(std::string_view tried, Deadline deadline);
   void take_result(PGresult* result, Outcome& outcome);
@@ -84,7 +85,8 @@ class PgSession {
   Secret conninfo_;
   std::string application_name_;
   PgTimeouts timeouts_;
-  std::string settings_;            // a statement that sets what holds for the transaction
+  PgUse use_;
+  std::string settings_;            // a statement that sets what holds for the transaction; of this server
   std::string settings_in_memory_;  // the same, and does not wait for the disk
   Connection connection_{nullptr, PQfinish};
   bool is_notified_ = false;

@@ -89,6 +89,45 @@ TEST_F(PgTroubleTest, ALockedTableEndsWithTheTimeoutAndLeavesNobodyWaiting) {
   EXPECT_TRUE(read(store, taken->first).lease_is_held);
 }
 
+/// A text that is not UTF-8 would end each reading that comes to it, for ever.
+TEST_F(PgTroubleTest, ADatabaseThatTakesAnyBytesAsText) {
+  const std::string name = "ascii_" + config.schema;
+  sql("CREATE DATABASE " + name + " ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+  std::string conninfo = PgServer::conninfo();
+  conninfo.replace(conninfo.rfind('/') + 1, std::string::npos, name);
+  config.conninfo = Secret(conninfo);
+  {
+    install();
+    Sql application(conninfo);
+    application("INSERT INTO " + outbox() +
+                " (target, body, message_id, headers) VALUES"
+                " (E'\\xe4', 'x', 'well', E'[[\"\\xff\", \"\"]]'), ('orders', 'x', E'\\xc3\\xa4', NULL)");
+    PgOutboxStore store(config);
+    store.reopen();
+    const auto taken = store.acquire(0, "me", 10min);
+    ASSERT_TRUE(taken);
+    const ReadResult result = read(store, taken->first);
+    ASSERT_THAT(result.rows, SizeIs(2));
+    EXPECT_EQ(result.rows[0].target, "\xe4");
+    EXPECT_EQ(result.rows[0].headers, "[[\"\xff\", \"\"]]");
+    EXPECT_EQ(result.rows[1].message_id, "ä");
+    store.bury(0, std::array<detail::DeadRow, 1>{{{.id = 1,
+                                                   .created_at = result.rows[0].created_at,
+                                                   .status = "invalid_argument",
+                                                   .text = "ä",
+                                                   .attempts = 0,
+                                                   .destination = result.rows[0].target,
+                                                   .message_id = ""}}});
+    detail::PgOutboxAdmin admin(config);
+    const auto dead = admin.dead({.destination = "\xe4"});
+    ASSERT_THAT(dead, SizeIs(1));
+    EXPECT_EQ(dead[0].target, "\xe4");
+    EXPECT_EQ(dead[0].text, "ä");
+    EXPECT_EQ(read(store, taken->first).rows.size(), 1U);
+  }
+  sql("DROP DATABASE " + name + " WITH (FORCE)");
+}
+
 TEST_F(PgTroubleTest, AServerThatIsReadOnly) {
   config.conninfo = Secret(PgServer::conninfo() + "?options=-c%20default_transaction_read_only%3Don");
   PgOutboxStore store(config);
