@@ -180,8 +180,8 @@ std::uint64_t PgOutboxAdmin::replay(const DeadFilter& filter) {
                             tables_.dead_letters +
                             " AS letters USING chosen WHERE letters.id = chosen.id RETURNING letters.*)\n"
                             "INSERT INTO " +
-                            tables_.outbox + " (" + columns + ", done, replayed) SELECT " + columns +
-                            ", done, replayed + 1"
+                            tables_.outbox + " (" + columns + ", created_at, done, replayed) SELECT " + columns +
+                            ", created_at, done, replayed + 1"
                             " FROM gone ORDER BY id",
                         params_of(filter));
   return result.changed();

@@ -109,6 +109,14 @@ TEST_F(PgOutboxAdminTest, ReplayMovesTheOldestWithTheirIds) {
 }
 
 TEST_F(PgOutboxAdminTest, AReplayedLetterThatDiesAgainIsCounted) {
+/// A template may say when an event happened.
+TEST_F(PgOutboxAdminTest, AReplayedRowIsAsOldAsItWas) {
+  bury(1);
+  const std::string before = sql("SELECT created_at FROM " + dead_letters());
+  admin->replay({});
+  EXPECT_EQ(sql("SELECT created_at FROM " + outbox()), before);
+}
+
   bury(1);
   ASSERT_EQ(admin->replay({}), 1U);
   PgOutboxStore store(config);
