@@ -17,6 +17,8 @@ void HeadGuard::begin(const ShardNotes& inherited, std::int32_t alive, std::size
 }
 
 bool HeadGuard::may_send(std::int64_t first) {
+  // No database gives such an id by itself, and a head below 0 means something else.
+  if (first <= 0) return true;
   if (!is_careful_) {
     head_ = first;
     return true;
@@ -34,6 +36,7 @@ ShardNotes HeadGuard::notes(std::optional<std::int64_t> lowest) const {
   if (!is_careful_) {
     // Not only the lowest, which may wait for its broker for long: whoever comes next is careful up to here.
     if (lowest) notes.head = std::max(*lowest, head_.value_or(*lowest));
+    if (notes.head <= 0) notes.head.reset();
     return notes;
   }
   notes.head = head_;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace action_triggers::detail {
 namespace {
 
@@ -35,6 +37,19 @@ TEST(HeadGuardTest, TheHeadIsNotedBeforeItIsSent) {
   EXPECT_TRUE(guard.may_send(5));
   EXPECT_FALSE(guard.may_send(1));
   EXPECT_EQ(guard.notes({}).deaths, 2);
+}
+
+/// Whoever inserts an id by hand: one below 0 as a head would be the row of another number, and the least has none.
+TEST(HeadGuardTest, AnIdThatNoDatabaseGivesIsNoHead) {
+  HeadGuard guard;
+  guard.begin({}, 0, 100);
+  for (const std::int64_t id : {std::numeric_limits<std::int64_t>::min(), std::int64_t{-5}, std::int64_t{0}}) {
+    EXPECT_TRUE(guard.may_send(id));
+    EXPECT_EQ(guard.notes(id).head, std::nullopt) << id;
+  }
+  guard.begin(inherited(1, 1), 0, 100);
+  EXPECT_TRUE(guard.may_send(-5));
+  EXPECT_FALSE(guard.wants_notes());
 }
 
 TEST(HeadGuardTest, SendsMoreAndMoreUntilItHasSurvivedABatch) {
