@@ -17,7 +17,8 @@ using std::chrono::milliseconds;
 
 /// One row at least: whether the lease is held, and the horizon. Ranges are gone through one after the other, and their
 /// rows in the order of the primary key, so that the limits end the reading early; nothing is sorted. The sum needs no
-/// ORDER BY for the same reason. octet_length() does not fetch a large body.
+/// ORDER BY for the same reason. octet_length() does not fetch a large value, except of the two that are JSON; a row of
+/// more bytes than the greatest integer is larger than any limit.
 std::string read_statement(const PgTables& tables) {
   return R"(SELECT lease.is_held, pg_snapshot_xmin(lease.now), pg_snapshot_xmax(lease.now),
        found.id, found.target, found.body, found.key, found.message_id, found.content_type, found.headers,
@@ -28,9 +29,14 @@ FROM (SELECT pg_current_snapshot() AS now, EXISTS (
         WHERE shard = $1 AND owner = $2 AND epoch = $3 AND expires > clock_timestamp()) AS is_held) AS lease
 LEFT JOIN LATERAL (
   SELECT * FROM (
-    SELECT rows.*, sum(octet_length(rows.body)) OVER (ROWS UNBOUNDED PRECEDING) - octet_length(rows.body) AS before
+    SELECT rows.*, sum(bytes) OVER (ROWS UNBOUNDED PRECEDING) - bytes AS before
     FROM (
-      SELECT one.* FROM unnest($4::bigint[], $5::bigint[]) AS range (first, last)
+      SELECT one.*,
+        least(octet_length(target)::bigint + octet_length(body) + coalesce(octet_length(key), 0)
+          + coalesce(octet_length(message_id), 0) + coalesce(octet_length(content_type), 0)
+          + coalesce(octet_length(headers::text), 0) + coalesce(octet_length(properties::text), 0),
+          2147483647)::integer AS bytes
+      FROM unnest($4::bigint[], $5::bigint[]) AS range (first, last)
       CROSS JOIN LATERAL (
         SELECT * FROM )" +
          tables.outbox + R"(
@@ -206,7 +212,7 @@ ReadResult PgOutboxStore::read(const ReadRequest& request) {
   std::size_t bytes = 0;
   for (int row = 0; row < kept; ++row) {
     read.rows.push_back(row_from(result, row, request.lease.shard));
-    bytes += read.rows.back().body.size();
+    bytes += bytes_of(read.rows.back());
     if (row > 0 && read.rows[read.rows.size() - 2].id >= read.rows.back().id) {
       throw StoreError("outbox in PostgreSQL: reading rows: they came out of order; please report this as a bug");
     }

@@ -133,6 +133,22 @@ TEST_P(PgOutboxStoreTest, ALimitOfBytesStopsAfterTheRowThatReachesIt) {
   EXPECT_TRUE(result.is_complete);
 }
 
+TEST_P(PgOutboxStoreTest, AllColumnsCountAsBytes) {
+  take();
+  for (const char* column : {"key", "message_id", "content_type", "headers", "properties", "target"}) {
+    const bool is_json = column == std::string("headers") || column == std::string("properties");
+    const std::string value = is_json ? "to_json(repeat('x', 3000))" : "repeat('x', 3000)";
+    const std::string bytes = column == std::string("key") ? "convert_to(" + value + ", 'UTF8')" : value;
+    const bool is_target = column == std::string("target");
+    sql("TRUNCATE " + outbox() + " RESTART IDENTITY");
+    sql("INSERT INTO " + outbox() + (is_target ? " (target, body)" : " (target, body, " + std::string(column) + ")") +
+        " SELECT " + (is_target ? bytes + ", ''" : "'orders', '', " + bytes) + " FROM generate_series(1, 4)");
+    const ReadResult result = store->read({.lease = lease, .ids = {{1, last_id}}, .targets = {}, .most_bytes = 6100});
+    EXPECT_THAT(ids_of(result), ElementsAre(1, 2, 3)) << column;
+    EXPECT_FALSE(result.is_complete) << column;
+  }
+}
+
 TEST_P(PgOutboxStoreTest, ReadsTheTargetsAskedFor) {
   take();
   insert(sql, {"1"}, "a");
