@@ -316,8 +316,8 @@ std::map<std::string, std::string, std::less<>> Relay::held_now(TimePoint now) {
   const DispatcherOutlet::Turn turn(outlet_);
   for (const auto& shard : shards_) {
     for (const auto& [number, flow] : shard->core.flows()) {
-      std::string why = flow.stops.empty() ? outlet_.why_held(number, now)
-                                           : "a message that was given up holds up those behind it (on_dead)";
+      std::string why = flow.stops.has_dead() ? "a message that was given up holds up those behind it (on_dead)"
+                                              : outlet_.why_held(number, now);
       if (!why.empty()) held.emplace(outlet_.name_of(number), std::move(why));
     }
   }

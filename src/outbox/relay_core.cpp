@@ -201,6 +201,8 @@ void RelayCore::lose_lease(TimePoint now) {
   lease_.reset();
   ++own_ends_;
   rows_.lost_lease();
+  last_inherited_ = std::numeric_limits<std::int64_t>::max();  // until the common reading has come to the end
+  newest_ = RowTime::min();
   guard_ = HeadGuard();
   acquire_at_ = now + settings_.poll_max;
 }

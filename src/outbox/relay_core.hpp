@@ -146,6 +146,7 @@ class RelayCore {
   const RelaySettings settings_;
   RelayOutlet& outlet_;
   Backoff backoff_;
+  static void put_on_trial(TimePoint now, const OutboxRow& row, DestinationFlow& flow);
 
   Asked asked_ = Asked::nothing;
   TimePoint asked_at_;
@@ -174,8 +175,10 @@ class RelayCore {
   Sweep sweep_;
   HeadGuard guard_;
 
-  std::int64_t position_ = 0;  // the common reading has taken all rows up to it that it saw
-  std::int64_t low_ = 0;       // ShardNotes::low at the takeover: what is missing up to it has left
+  std::int64_t position_ = 0;        // the common reading has taken all rows up to it that it saw
+  std::int64_t low_ = 0;             // ShardNotes::low at the takeover: what is missing up to it has left
+  std::int64_t last_inherited_ = 0;  // rows up to it may have waited for a dead one before the takeover
+  RowTime newest_;                   // of the rows that the common reading has taken
   bool is_hinted_ = false;
   TimePoint poll_at_ = TimePoint::min();
   std::chrono::milliseconds poll_pause_;

@@ -146,6 +146,7 @@ void RelayCore::read_common(TimePoint now, const ReadResult& result) {
   if (result.rows.empty()) {
     position_ = std::max(position_, low_);
     guard_.relax();
+    last_inherited_ = std::min(last_inherited_, position_);
   } else if (rows_.in_flight() != were_in_flight) {
     guard_.sent(now);
   } else {

@@ -104,6 +104,7 @@ RelayCore::Offer RelayCore::offer_to(TimePoint now, const OutboxRow& row, const 
 bool RelayCore::send(TimePoint now, const OutboxRow& row, const RowTargets& targets, std::uint32_t bit,
                      DestinationFlow& flow) {
   const std::size_t bytes = room_of(row);
+  if (flow.stops.holds_all() && reading_ != Reading::stopped) return false;
   if (!flow.has_room(bytes, now)) {
     flow.is_full_for(bytes);
     return false;
@@ -118,7 +119,15 @@ bool RelayCore::send(TimePoint now, const OutboxRow& row, const RowTargets& targ
   if (flow.destination().on_dead == OnDead::stop_key) held->key = row.key;
   rows_.sent(*held, bit);
   flow.took(held->bytes);
+  if (reading_ != Reading::stopped && row.id <= last_inherited_) put_on_trial(now, row, flow);
   return true;
+}
+
+/// For all that is known, another owner has found it dead.
+void RelayCore::put_on_trial(TimePoint now, const OutboxRow& row, DestinationFlow& flow) {
+  const OnDead on_dead = flow.destination().on_dead;
+  if (on_dead == OnDead::stop && flow.stops.try_all(row.id, now)) flow.fall_behind(row.id);
+  if (on_dead == OnDead::stop_key && row.key) flow.stops.try_key(*row.key, row.id, now);
 }
 
 // ------------------------------------------------------------------------------------------------------------ outcomes
@@ -134,6 +143,7 @@ void RelayCore::outcome(TimePoint now, std::int64_t row, std::uint32_t bit, cons
     rows_.confirmed(*held, bit, now);
   } else if (outcome.code == StatusCode::closed) {
     flow.closed(row, now);
+    flow.stops.end_trial(row);
     rows_.unsent(*held, bit, now);
   } else {
     died(now, *held, bit, outcome);
@@ -163,7 +173,7 @@ void RelayCore::died(TimePoint now, HeldRow& row, std::uint32_t bit, const RowOu
 }
 
 void RelayCore::resume(DestinationFlow& flow, std::int64_t row) {
-  if (flow.stops.resume(row)) flow.fall_behind(row);
+  if (flow.stops.resume(row)) flow.fall_behind(id_before(row));  // it may go there twice
 }
 
 }  // namespace action_triggers::detail

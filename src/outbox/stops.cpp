@@ -2,6 +2,7 @@
 #include "outbox/stops.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace action_triggers::detail {
 
@@ -22,11 +23,40 @@ bool Stops::stop_key(const std::string& key, std::int64_t dead_row, TimePoint no
   return true;
 }
 
-bool Stops::holds(const OutboxRow& row) const {
+bool Stops::try_all(std::int64_t row, TimePoint now) {
+  if (is_tried_ || all_) return false;
+  all_ = {row, now + retry_pause, /*is_trial=*/true};
+  return true;
+}
+
+void Stops::try_key(const std::string& key, std::int64_t row, TimePoint now) {
+  if (tried_.contains(std::hash<std::string>()(key)) || keys_.contains(key)) return;
+  if (!stop_key(key, row, now)) return;  // more keys at once than it can try
+  Stop& stop = keys_.at(key);
+  stop.is_trial = true;
+  stop.has_waiting = false;
+}
+
+void Stops::end_trial(std::int64_t row) {
+  if (all_ && all_->is_trial && all_->dead_row == row) all_.reset();
+  for (auto stop = keys_.begin(); stop != keys_.end();) {
+    const bool is_its = stop->second.is_trial && stop->second.dead_row == row;
+    stop = is_its ? erase(stop) : std::next(stop);
+  }
+}
+
+bool Stops::holds(const OutboxRow& row) {
   if (all_) return true;
   if (keys_.empty() || !row.key) return false;
   const auto stop = keys_.find(*row.key);
-  return stop != keys_.end() && row.id >= stop->second.dead_row;  // an earlier one is in order
+  if (stop == keys_.end() || row.id < stop->second.dead_row) return false;  // an earlier one is in order
+  stop->second.has_waiting = true;
+  return true;
+}
+
+bool Stops::has_dead() const {
+  return (all_ && !all_->is_trial) ||
+         std::any_of(keys_.begin(), keys_.end(), [](const auto& one) { return !one.second.is_trial; });
 }
 
 bool Stops::is_dead(std::int64_t row) const {
@@ -73,24 +103,32 @@ bool Stops::resume(std::int64_t dead_row) {
   bool some = false;
   if (all_ && all_->dead_row == dead_row) {
     all_.reset();
-    some = true;
+    is_tried_ = some = true;
   }
   for (auto stop = keys_.begin(); stop != keys_.end();) {
     if (stop->second.dead_row != dead_row) {
       ++stop;
       continue;
     }
-    key_bytes_ -= stop->first.size();
-    stop = keys_.erase(stop);
-    some = true;
+    some = some || stop->second.has_waiting;
+    if (tried_.size() >= most_tried) tried_.clear();
+    tried_.insert(std::hash<std::string>()(stop->first));
+    stop = erase(stop);
   }
   return some;
+}
+
+std::map<std::string, Stops::Stop>::iterator Stops::erase(std::map<std::string, Stop>::iterator stop) {
+  key_bytes_ -= stop->first.size();
+  return keys_.erase(stop);
 }
 
 void Stops::clear() {
   all_.reset();
   keys_.clear();
   key_bytes_ = 0;
+  is_tried_ = false;
+  tried_.clear();
 }
 
 }  // namespace action_triggers::detail

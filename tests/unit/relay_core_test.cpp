@@ -596,6 +596,78 @@ std::vector<DeadRow> dead_after_deaths_of(std::int64_t poison, std::int64_t stay
       }
     }
     table = relay.table;
+/// The table does not say which row is dead: for all that a new owner knows, each first one is.
+TEST(RelayCoreTest, AfterATakeoverStopSendsTheFirstRowAlone) {
+  RelayBench relay;
+  relay.on_dead[0] = OnDead::stop;
+  for (std::int64_t id = 1; id <= 4; ++id) relay.insert(id);
+  relay.insert(5, "d1");
+  relay.run();
+  EXPECT_THAT(relay.take_sent(), ElementsAre("1@0", "5@1"));
+  relay.say(1, 0, StatusCode::too_large);
+  relay.pass(59s);
+  EXPECT_THAT(relay.take_sent(), IsEmpty());
+  relay.pass(1s);
+  EXPECT_THAT(relay.take_sent(), ElementsAre("1@0"));
+  relay.say(1, 0);
+  relay.pass(1s);
+  EXPECT_THAT(relay.take_sent(), ElementsAre("2@0", "3@0", "4@0"));
+}
+
+TEST(RelayCoreTest, AfterATakeoverStopKeySendsTheFirstRowOfEachKeyAlone) {
+  RelayBench relay;
+  relay.on_dead[0] = OnDead::stop_key;
+  relay.insert(1, "d0", "a");
+  relay.insert(2, "d0", "a");
+  relay.insert(3, "d0", "b");
+  relay.insert(4, "d0", "b");
+  relay.insert(5, "d0", "b");
+  relay.insert(6, "d0");
+  relay.run();
+  EXPECT_THAT(relay.take_sent(), ElementsAre("1@0", "3@0", "6@0"));
+  relay.say(1, 0, StatusCode::too_large);
+  relay.say(3, 0);
+  relay.pass(1s);
+  EXPECT_THAT(relay.take_sent(), ElementsAre("4@0", "5@0"));  // b is well
+  relay.insert(7, "d0", "a");
+  relay.insert(8, "d0", "c");
+  relay.insert(9, "d0", "c");
+  relay.pass(1s);
+  EXPECT_THAT(relay.take_sent(), ElementsAre("8@0", "9@0"));  // none of before the takeover
+}
+
+TEST(RelayCoreTest, WhatWasClosedIsAFirstRowAgain) {
+  for (const OnDead policy : {OnDead::stop, OnDead::stop_key}) {
+    RelayBench relay;
+    relay.on_dead[0] = policy;
+    relay.insert(1, "d0", "a");
+    relay.insert(2, "d0", "a");
+    relay.run();
+    relay.say(1, 0, StatusCode::closed);
+    relay.pass(1s);
+    EXPECT_THAT(relay.take_sent(), ElementsAre("1@0", "1@0"));
+    relay.say(1, 0);
+    relay.pass(1s);
+    EXPECT_THAT(relay.take_sent(), ElementsAre("2@0"));
+  }
+}
+
+TEST(RelayCoreTest, AFirstRowThatGoesToOneDestinationTwiceGoesTwice) {
+  for (const OnDead policy : {OnDead::stop, OnDead::stop_key}) {
+    RelayBench relay;
+    relay.on_dead[0] = policy;
+    relay.targets["event:twice"] = {0, 0};
+    relay.insert(1, "event:twice", "a");
+    relay.run();
+    relay.say(1, 0);
+    relay.pass(1s);
+    relay.say(1, 1);
+    relay.pass(1s);
+    EXPECT_THAT(relay.take_sent(), ElementsAre("1@0", "1@0"));
+    EXPECT_TRUE(relay.table.empty());
+  }
+}
+
     notes = relay.notes.taken_over(/*has_died=*/true);
   }
   return {};
