@@ -101,16 +101,18 @@ void HeldRows::died(HeldRow& row, std::uint32_t bit, DeadRow dead, TimePoint now
   review(row, now);
 }
 
-void HeldRows::leave(std::int64_t id, TimePoint now) {
-  HeldRow& row = rows_[id];
-  row.id = id;
-  row.is_leaving = true;
-  leaving_.emplace_back(now, id);
+void HeldRows::leave(const OutboxRow& row, TimePoint now) {
+  HeldRow& held = rows_[row.id];
+  held.id = row.id;
+  held.created_at = row.created_at;
+  held.is_leaving = true;
+  leaving_.emplace_back(now, row.id);
 }
 
 void HeldRows::bury_whole(DeadRow dead) {
   HeldRow& row = rows_[dead.id];
   row.id = dead.id;
+  row.created_at = dead.created_at;
   row.is_leaving = true;
   row.dead = 1;
   dead_.push_back({std::move(dead), std::nullopt});

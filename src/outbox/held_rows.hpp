@@ -30,7 +30,7 @@ std::size_t room_of(const OutboxRow& row);
 
 struct HeldRow {
   std::int64_t id = 0;
-  std::chrono::sys_time<std::chrono::microseconds> created_at{};
+  RowTime created_at{};
   std::size_t bytes = 0;
   std::optional<std::string> key;  // kept only if a target that it was sent to may stop it
   std::uint16_t fingerprint = 0;
@@ -84,7 +84,7 @@ class HeldRows {
   void unsent(HeldRow& row, std::uint32_t bit, TimePoint now);
   void died(HeldRow& row, std::uint32_t bit, DeadRow dead, TimePoint now);
   /// A row that is not held, and nobody needs.
-  void leave(std::int64_t id, TimePoint now);
+  void leave(const OutboxRow& row, TimePoint now);
   /// A row that is not held, and cannot be sent at all.
   void bury_whole(DeadRow dead);
 

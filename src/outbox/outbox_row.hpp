@@ -2,6 +2,7 @@
 /// A row of the outbox table, as databases give and take it. docs/outbox.md says what each column means.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -37,22 +38,35 @@ inline std::size_t bytes_of(const NewRow& row) noexcept {
   return bytes;
 }
 
+using RowTime = std::chrono::sys_time<std::chrono::microseconds>;
+
 /// When a row says that it was created that does not say it. The same at each reading, as its message's id has to be.
-inline constexpr std::chrono::sys_time<std::chrono::microseconds> no_time{};
+inline constexpr RowTime no_time{};
+
+/// When rows were created, by what they say; both ends belong to it.
+struct CreatedBetween {
+  RowTime first = RowTime::max();  // none so far
+  RowTime last = RowTime::min();
+  void add(RowTime time) {
+    first = std::min(first, time);
+    last = std::max(last, time);
+  }
+};
+inline constexpr CreatedBetween created_at_any_time{RowTime::min(), RowTime::max()};
 
 /// One that the table has.
 struct OutboxRow : NewRow {
   std::int64_t id = 0;
   std::int32_t shard = 0;
-  std::chrono::sys_time<std::chrono::microseconds> created_at{};
+  RowTime created_at{};
   std::uint64_t done = 0;  // which targets of an event have confirmed; see row_targets.hpp
 };
 
 /// One that is given up.
 struct DeadRow {
   std::int64_t id = 0;
-  std::chrono::sys_time<std::chrono::microseconds> created_at{};  // the row's
-  std::string status;                                             // a StatusCode's name, or "poisoned"
+  RowTime created_at{};  // the row's
+  std::string status;    // a StatusCode's name, or "poisoned"
   std::string text;
   std::uint32_t attempts = 0;
   std::string destination;        // the target that failed; of an event, one of several

@@ -102,10 +102,14 @@ class OutboxStore {
 
   virtual ReadResult read(const ReadRequest& request) = 0;
 
-  // No lease is needed to say what is true: a confirmed message is confirmed. Rows that are gone are passed over.
-  virtual void remove(std::int32_t shard, std::span<const std::int64_t> ids) = 0;
-  virtual void set_done(std::int32_t shard, std::span<const std::pair<std::int64_t, std::uint64_t>> done) = 0;
-  /// Moves rows to the dead letters, or copies them for one target and sets `done`: in one transaction.
+  // No lease is needed to say what is true: a confirmed message is confirmed. Rows that are gone are passed over. So
+  // are those that were not created within `created`, in a database that gives ids again: after a crash with
+  // synchronous_commit=off, on a replica that was behind, after TRUNCATE … RESTART IDENTITY.
+  virtual void remove(std::int32_t shard, std::span<const std::int64_t> ids, CreatedBetween created) = 0;
+  virtual void set_done(std::int32_t shard, std::span<const std::pair<std::int64_t, std::uint64_t>> done,
+                        CreatedBetween created) = 0;
+  /// Moves rows to the dead letters, or copies them for one target and sets `done`: in one transaction. Those that are
+  /// gone as above.
   virtual void bury(std::int32_t shard, std::span<const DeadRow> rows) = 0;
 
   /// Sleeps until another process may have committed (then true), `wake_fd` becomes readable or `timeout` is over. A

@@ -256,14 +256,14 @@ void Relay::carry_out(Shard& shard, const ReadRows& what) {
 }
 
 void Relay::carry_out(Shard& shard, const RemoveRows& what) {
-  store_->remove(shard.number, what.ids);
+  store_->remove(shard.number, what.ids, what.created);
   now_.removed += what.ids.size();
   note_delays(shard, what.ids);
   in_turn(shard, [](RelayCore& core, TimePoint now) { core.removed(now); });
 }
 
 void Relay::carry_out(Shard& shard, const SetDone& what) {
-  store_->set_done(shard.number, what.done);
+  store_->set_done(shard.number, what.done, what.created);
   in_turn(shard, [](RelayCore& core, TimePoint now) { core.done_set(now); });
 }
 

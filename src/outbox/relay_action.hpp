@@ -39,10 +39,12 @@ struct ReadRows {  // answer: read_done()
 
 struct RemoveRows {  // answer: removed()
   std::vector<std::int64_t> ids;
+  CreatedBetween created;
 };
 
 struct SetDone {  // answer: done_set()
   std::vector<std::pair<std::int64_t, std::uint64_t>> done;
+  CreatedBetween created;
 };
 
 struct BuryRows {  // answer: buried()

@@ -2,6 +2,7 @@
 #include "outbox/relay_core.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace action_triggers::detail {
 namespace {
@@ -69,6 +70,15 @@ std::optional<RelayAction> RelayCore::keep_lease(TimePoint now) {
   return std::nullopt;
 }
 
+template <class Rows, class IdOf>
+CreatedBetween RelayCore::created_between(const Rows& rows, const IdOf& id_of) {
+  CreatedBetween between;
+  for (const auto& row : rows) {
+    if (const HeldRow* const held = rows_.find(id_of(row))) between.add(held->created_at);
+  }
+  return between;
+}
+
 std::optional<RelayAction> RelayCore::write_back(TimePoint now) {
   // At once before it ends, and as long as it may die of the next row: what has arrived is not to be sent again.
   const bool at_once = is_stopping_ || guard_.is_careful();
@@ -84,14 +94,16 @@ std::optional<RelayAction> RelayCore::write_back(TimePoint now) {
     asked_rows_ = ids.size();
     if (!ids.empty()) {
       asked_ = Asked::remove;
-      return RemoveRows{std::move(ids)};
+      const CreatedBetween created = created_between(ids, std::identity());
+      return RemoveRows{std::move(ids), created};
     }
   }
   if (lease_ && (rows_.done_due(now) <= now || at_once)) {
     auto words = rows_.done_words(now, at_once);
     if (!words.empty()) {
       asked_ = Asked::done;
-      return SetDone{std::move(words)};
+      const CreatedBetween created = created_between(words, [](const auto& word) { return word.first; });
+      return SetDone{std::move(words), created};
     }
   }
   return std::nullopt;
@@ -189,6 +201,8 @@ void RelayCore::begin_epoch(const ShardNotes& notes, TimePoint now) {
   gaps_.clear();
   guard_.begin(notes, own_ends_, settings_.batch);
   low_ = position_ = notes.low;
+  last_inherited_ = std::numeric_limits<std::int64_t>::max();  // until the common reading has come to the end
+  newest_ = RowTime::min();
   // Whoever may die of a row looks for it from the lowest id on, carefully.
   if (guard_.is_careful()) position_ = std::numeric_limits<std::int64_t>::min();
   sweep_.begin(position_, now);
@@ -201,8 +215,6 @@ void RelayCore::lose_lease(TimePoint now) {
   lease_.reset();
   ++own_ends_;
   rows_.lost_lease();
-  last_inherited_ = std::numeric_limits<std::int64_t>::max();  // until the common reading has come to the end
-  newest_ = RowTime::min();
   guard_ = HeadGuard();
   acquire_at_ = now + settings_.poll_max;
 }

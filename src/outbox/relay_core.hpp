@@ -18,6 +18,10 @@
 /// (`position_`), one for each that is behind (DestinationFlow), one for ids that were missing (GapList), one for what
 /// was missed (Sweep), one for dead rows that others wait for (Stops).
 ///
+/// A database that has lost its latest transactions gives ids again. So what the table is told of says when its rows
+/// were created, and is not meant for a new row with such an id; and where the sweep finds new rows below `position_`,
+/// which the common reading would not come to, it goes back to there.
+///
 /// Order: of two rows of which the second one's writer knew of the first one's commit, no snapshot has the second
 /// alone. Rows are sent in the order of their ids as one snapshot has them, and what a snapshot may have beside new
 /// rows (open gaps) is read with it.
@@ -106,6 +110,8 @@ class RelayCore {
   // relay_core.cpp: what to do
   std::optional<RelayAction> reopen_if_due(TimePoint now);
   std::optional<RelayAction> keep_lease(TimePoint now);
+  template <class Rows, class IdOf>
+  [[nodiscard]] CreatedBetween created_between(const Rows& rows, const IdOf& id_of);
   std::optional<RelayAction> write_back(TimePoint now);
   std::optional<RelayAction> leave(TimePoint now);
   bool answers(Asked asked);
@@ -126,7 +132,8 @@ class RelayCore {
   [[nodiscard]] std::optional<ReadResult> before_suspect(const ReadResult& result) const;
   void read_common(TimePoint now, const ReadResult& result);
   bool take_new_row(TimePoint now, const OutboxRow& row, const Horizon& snapshot);
-  void read_late(TimePoint now, const ReadResult& result);
+  void read_gaps(TimePoint now, const ReadResult& result);
+  void read_sweep(TimePoint now, const ReadResult& result);
   void read_behind(TimePoint now, const ReadResult& result);
   void read_stopped(TimePoint now, const ReadResult& result);
   void set_poll(TimePoint now, const ReadResult& result, bool is_full);
@@ -139,6 +146,7 @@ class RelayCore {
   [[nodiscard]] bool is_for_one() const { return reading_ == Reading::stopped || reading_ == Reading::behind; }
   bool goes_nowhere(TimePoint now, const OutboxRow& row, const RowTargets& targets);
   bool send(TimePoint now, const OutboxRow& row, const RowTargets& targets, std::uint32_t bit, DestinationFlow& flow);
+  static void put_on_trial(TimePoint now, const OutboxRow& row, DestinationFlow& flow);
   void died(TimePoint now, HeldRow& row, std::uint32_t bit, const RowOutcome& outcome);
   void resume(DestinationFlow& flow, std::int64_t row);
   DestinationFlow& flow_of(std::uint32_t destination);
@@ -146,7 +154,6 @@ class RelayCore {
   const RelaySettings settings_;
   RelayOutlet& outlet_;
   Backoff backoff_;
-  static void put_on_trial(TimePoint now, const OutboxRow& row, DestinationFlow& flow);
 
   Asked asked_ = Asked::nothing;
   TimePoint asked_at_;

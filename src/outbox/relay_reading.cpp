@@ -110,8 +110,9 @@ void RelayCore::read_done(TimePoint now, const ReadResult& result) {
     case Reading::common:
       return read_common(now, result);
     case Reading::gaps:
+      return read_gaps(now, result);
     case Reading::sweep:
-      return read_late(now, result);
+      return read_sweep(now, result);
     case Reading::behind:
       return read_behind(now, result);
     case Reading::stopped:
@@ -145,8 +146,8 @@ void RelayCore::read_common(TimePoint now, const ReadResult& result) {
   }
   if (result.rows.empty()) {
     position_ = std::max(position_, low_);
-    guard_.relax();
     last_inherited_ = std::min(last_inherited_, position_);
+    guard_.relax();
   } else if (rows_.in_flight() != were_in_flight) {
     guard_.sent(now);
   } else {
@@ -166,6 +167,7 @@ bool RelayCore::take_new_row(TimePoint now, const OutboxRow& row, const Horizon&
   position_ = row.id - 1;
   if (offer(now, row) == Offer::full) return false;
   position_ = row.id;
+  newest_ = std::max(newest_, row.created_at);
   return true;
 }
 
@@ -179,13 +181,26 @@ void RelayCore::set_poll(TimePoint now, const ReadResult& result, bool is_full) 
   poll_at_ = result.is_complete && !is_full ? now + poll_pause_ : now;
 }
 
-void RelayCore::read_late(TimePoint now, const ReadResult& result) {
+void RelayCore::read_gaps(TimePoint now, const ReadResult& result) {
   for (const OutboxRow& row : result.rows) offer(now, row);
-  if (reading_ == Reading::gaps) {
-    gaps_.read_again(result, now);
-  } else {
-    sweep_.read(result, asked_at_, now);
+  gaps_.read_again(result, now);
+}
+
+/// Where ids were given again, those that follow are to be read as they come, and not by the next sweep.
+void RelayCore::read_sweep(TimePoint now, const ReadResult& result) {
+  std::optional<std::int64_t> given_again;
+  for (const OutboxRow& row : result.rows) {
+    const std::size_t were_in_flight = rows_.in_flight();
+    offer(now, row);
+    const bool is_new = rows_.in_flight() != were_in_flight && row.created_at > newest_;
+    if (is_new && row.id < position_ && !given_again) given_again = row.id;
   }
+  if (given_again) {
+    low_ = position_ = *given_again;
+    gaps_.clear();  // of the old numbers
+    is_hinted_ = true;
+  }
+  sweep_.read(result, asked_at_, now);
 }
 
 void RelayCore::read_behind(TimePoint now, const ReadResult& result) {

@@ -73,7 +73,7 @@ bool RelayCore::goes_nowhere(TimePoint now, const OutboxRow& row, const RowTarge
   for (std::uint32_t bit = 0; bit < targets.destinations.size(); ++bit) {
     if (is_unsent(row, targets, bit)) return false;
   }
-  rows_.leave(row.id, now);
+  rows_.leave(row, now);
   return true;
 }
 

@@ -180,11 +180,13 @@ class MemoryOutboxStore final : public detail::OutboxStore {
     return result;
   }
 
-  void remove(std::int32_t /*shard*/, std::span<const std::int64_t> ids) override {
+  // Ids are given once only.
+  void remove(std::int32_t /*shard*/, std::span<const std::int64_t> ids, detail::CreatedBetween /*created*/) override {
     const Call call(*this);
     for (const std::int64_t id : ids) outbox_.rows_.erase(id);
   }
-  void set_done(std::int32_t /*shard*/, std::span<const std::pair<std::int64_t, std::uint64_t>> done) override {
+  void set_done(std::int32_t /*shard*/, std::span<const std::pair<std::int64_t, std::uint64_t>> done,
+                detail::CreatedBetween /*created*/) override {
     const Call call(*this);
     for (const auto& [id, bits] : done) {
       const auto row = outbox_.rows_.find(id);

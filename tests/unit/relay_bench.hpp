@@ -54,6 +54,7 @@ struct RelayBench final : RelayOutlet {
   void insert(std::int64_t id, const std::string& target = "d0", const char* key = nullptr, std::size_t bytes = 1) {
     OutboxRow row;
     row.id = id;
+    row.created_at = created_at;
     row.target = target;
     if (key != nullptr) row.key = key;
     row.body.assign(bytes, 'b');
@@ -111,6 +112,7 @@ struct RelayBench final : RelayOutlet {
   std::vector<std::pair<std::int64_t, std::uint32_t>> in_flight;
 
   std::map<std::int64_t, OutboxRow> table;
+  RowTime created_at{};  // of the next rows
   Horizon horizon;
   ShardNotes inherited;
   bool is_free = true;
@@ -150,15 +152,21 @@ struct RelayBench final : RelayOutlet {
       write(action);
     }
   }
+  [[nodiscard]] bool is_meant(std::int64_t id, const CreatedBetween& created) const {
+    const auto row = table.find(id);
+    return row != table.end() && row->second.created_at >= created.first && row->second.created_at <= created.last;
+  }
   void write(const RelayAction& action) {
     if (const auto* remove = std::get_if<RemoveRows>(&action)) {
       removals.push_back(remove->ids);
-      for (const std::int64_t id : remove->ids) table.erase(id);
+      for (const std::int64_t id : remove->ids) {
+        if (is_meant(id, remove->created)) table.erase(id);
+      }
       core.removed(now);
     } else if (const auto* words = std::get_if<SetDone>(&action)) {
       for (const auto& [id, word] : words->done) {
         done.emplace_back(id, word);
-        if (table.count(id) > 0) table[id].done = word;
+        if (is_meant(id, words->created)) table[id].done = word;
       }
       core.done_set(now);
     } else if (const auto* burial = std::get_if<BuryRows>(&action)) {

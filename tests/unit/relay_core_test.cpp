@@ -318,6 +318,79 @@ TEST(RelayCoreTest, TheSweepFindsWhatOthersMissInATwentiethOfTheTime) {
   EXPECT_EQ(relay.reads.front().ids.front().first, 11);
 }
 
+/// After a crash that took back the last transactions, on a replica that was behind, after TRUNCATE … RESTART IDENTITY.
+TEST(RelayCoreTest, ARowThatHasTheIdOfOneInFlightIsNotRemovedForIt) {
+  RelayBench relay;
+  relay.created_at = RowTime(10s);
+  relay.insert(1);
+  relay.run();
+  relay.created_at = RowTime(11s);
+  relay.insert(1);  // another one
+  relay.insert(2);
+  relay.pass(1s);
+  EXPECT_THAT(relay.take_sent(), ElementsAre("1@0", "2@0"));
+  relay.say(1, 0);
+  relay.pass(1s);
+  EXPECT_EQ(relay.table.count(1), 1U);
+  EXPECT_THAT(relay.take_sent(), IsEmpty());
+  relay.pass(60s);
+  EXPECT_THAT(relay.take_sent(), ElementsAre("1@0"));
+  relay.say(1, 0);
+  relay.pass(1s);
+  EXPECT_EQ(relay.table.count(1), 0U);
+}
+
+TEST(RelayCoreTest, ARowThatHasTheIdOfOnePartlyConfirmedIsNotMarkedForIt) {
+  RelayBench relay;
+  relay.insert(1, "event:both");
+  relay.run();
+  relay.say(1, 0);
+  relay.created_at = RowTime(1s);
+  relay.insert(1, "event:both");
+  relay.pass(2s);
+  EXPECT_EQ(relay.table[1].done, 0U);
+}
+
+TEST(RelayCoreTest, GoesBackToWhereIdsAreGivenAgain) {
+  RelayBench relay;
+  relay.horizon = {.oldest_open = 9, .next = 9};
+  relay.created_at = RowTime(10s);
+  relay.insert(1'000);
+  relay.pass(10s);
+  relay.horizon = {.oldest_open = 9, .next = 12};  // something is open, so that there is a gap
+  relay.insert(1'010);
+  relay.pass(1s);
+  relay.say_all();
+  relay.created_at = RowTime(20s);
+  relay.insert(3);
+  relay.pass(60s);
+  EXPECT_THAT(relay.take_sent(), ElementsAre("1000@0", "1010@0", "3@0"));
+  relay.insert(4);
+  relay.insert(1'011);
+  relay.pass(1s);
+  EXPECT_THAT(relay.take_sent(), ElementsAre("4@0", "1011@0"));
+  relay.say_all();
+  relay.horizon = {.oldest_open = 20, .next = 20};
+  relay.pass(10s);
+  EXPECT_EQ(relay.notes.low, 1'011);
+  for (const ReadRequest& read : relay.reads) {
+    for (std::size_t i = 1; i < read.ids.size(); ++i) EXPECT_LT(read.ids[i - 1].last, read.ids[i].first);
+  }
+}
+
+/// Such as those that another configuration had passed over: what comes behind them is known.
+TEST(RelayCoreTest, DoesNotGoBackForOldRows) {
+  RelayBench relay;
+  relay.created_at = RowTime(10s);
+  relay.insert(1'000);
+  relay.run();
+  relay.created_at = RowTime(9s);
+  relay.insert(3);
+  relay.pass(61s);
+  EXPECT_THAT(relay.take_sent(), ElementsAre("1000@0", "3@0"));
+  EXPECT_EQ(relay.core.position(), 1'000);
+}
+
 TEST(RelayCoreTest, TellsTheNextOwnerWhereToRead) {
   RelayBench relay(4, 4);
   for (std::int64_t id = 1; id <= 4; ++id) relay.insert(id, "d1");
@@ -523,6 +596,78 @@ TEST(RelayCoreTest, StopKeyHoldsWhatHasTheKey) {
   EXPECT_THAT(relay.take_sent(), ElementsAre("2@0"));
 }
 
+/// The table does not say which row is dead: for all that a new owner knows, each first one is.
+TEST(RelayCoreTest, AfterATakeoverStopSendsTheFirstRowAlone) {
+  RelayBench relay;
+  relay.on_dead[0] = OnDead::stop;
+  for (std::int64_t id = 1; id <= 4; ++id) relay.insert(id);
+  relay.insert(5, "d1");
+  relay.run();
+  EXPECT_THAT(relay.take_sent(), ElementsAre("1@0", "5@1"));
+  relay.say(1, 0, StatusCode::too_large);
+  relay.pass(59s);
+  EXPECT_THAT(relay.take_sent(), IsEmpty());
+  relay.pass(1s);
+  EXPECT_THAT(relay.take_sent(), ElementsAre("1@0"));
+  relay.say(1, 0);
+  relay.pass(1s);
+  EXPECT_THAT(relay.take_sent(), ElementsAre("2@0", "3@0", "4@0"));
+}
+
+TEST(RelayCoreTest, AfterATakeoverStopKeySendsTheFirstRowOfEachKeyAlone) {
+  RelayBench relay;
+  relay.on_dead[0] = OnDead::stop_key;
+  relay.insert(1, "d0", "a");
+  relay.insert(2, "d0", "a");
+  relay.insert(3, "d0", "b");
+  relay.insert(4, "d0", "b");
+  relay.insert(5, "d0", "b");
+  relay.insert(6, "d0");
+  relay.run();
+  EXPECT_THAT(relay.take_sent(), ElementsAre("1@0", "3@0", "6@0"));
+  relay.say(1, 0, StatusCode::too_large);
+  relay.say(3, 0);
+  relay.pass(1s);
+  EXPECT_THAT(relay.take_sent(), ElementsAre("4@0", "5@0"));  // b is well
+  relay.insert(7, "d0", "a");
+  relay.insert(8, "d0", "c");
+  relay.insert(9, "d0", "c");
+  relay.pass(1s);
+  EXPECT_THAT(relay.take_sent(), ElementsAre("8@0", "9@0"));  // none of before the takeover
+}
+
+TEST(RelayCoreTest, WhatWasClosedIsAFirstRowAgain) {
+  for (const OnDead policy : {OnDead::stop, OnDead::stop_key}) {
+    RelayBench relay;
+    relay.on_dead[0] = policy;
+    relay.insert(1, "d0", "a");
+    relay.insert(2, "d0", "a");
+    relay.run();
+    relay.say(1, 0, StatusCode::closed);
+    relay.pass(1s);
+    EXPECT_THAT(relay.take_sent(), ElementsAre("1@0", "1@0"));
+    relay.say(1, 0);
+    relay.pass(1s);
+    EXPECT_THAT(relay.take_sent(), ElementsAre("2@0"));
+  }
+}
+
+TEST(RelayCoreTest, AFirstRowThatGoesToOneDestinationTwiceGoesTwice) {
+  for (const OnDead policy : {OnDead::stop, OnDead::stop_key}) {
+    RelayBench relay;
+    relay.on_dead[0] = policy;
+    relay.targets["event:twice"] = {0, 0};
+    relay.insert(1, "event:twice", "a");
+    relay.run();
+    relay.say(1, 0);
+    relay.pass(1s);
+    relay.say(1, 1);
+    relay.pass(1s);
+    EXPECT_THAT(relay.take_sent(), ElementsAre("1@0", "1@0"));
+    EXPECT_TRUE(relay.table.empty());
+  }
+}
+
 /// Also of a row whose first target is not one that stops keys.
 TEST(RelayCoreTest, StopKeyKnowsTheKeyOfTheFirstRowOfAll) {
   RelayBench relay;
@@ -596,78 +741,6 @@ std::vector<DeadRow> dead_after_deaths_of(std::int64_t poison, std::int64_t stay
       }
     }
     table = relay.table;
-/// The table does not say which row is dead: for all that a new owner knows, each first one is.
-TEST(RelayCoreTest, AfterATakeoverStopSendsTheFirstRowAlone) {
-  RelayBench relay;
-  relay.on_dead[0] = OnDead::stop;
-  for (std::int64_t id = 1; id <= 4; ++id) relay.insert(id);
-  relay.insert(5, "d1");
-  relay.run();
-  EXPECT_THAT(relay.take_sent(), ElementsAre("1@0", "5@1"));
-  relay.say(1, 0, StatusCode::too_large);
-  relay.pass(59s);
-  EXPECT_THAT(relay.take_sent(), IsEmpty());
-  relay.pass(1s);
-  EXPECT_THAT(relay.take_sent(), ElementsAre("1@0"));
-  relay.say(1, 0);
-  relay.pass(1s);
-  EXPECT_THAT(relay.take_sent(), ElementsAre("2@0", "3@0", "4@0"));
-}
-
-TEST(RelayCoreTest, AfterATakeoverStopKeySendsTheFirstRowOfEachKeyAlone) {
-  RelayBench relay;
-  relay.on_dead[0] = OnDead::stop_key;
-  relay.insert(1, "d0", "a");
-  relay.insert(2, "d0", "a");
-  relay.insert(3, "d0", "b");
-  relay.insert(4, "d0", "b");
-  relay.insert(5, "d0", "b");
-  relay.insert(6, "d0");
-  relay.run();
-  EXPECT_THAT(relay.take_sent(), ElementsAre("1@0", "3@0", "6@0"));
-  relay.say(1, 0, StatusCode::too_large);
-  relay.say(3, 0);
-  relay.pass(1s);
-  EXPECT_THAT(relay.take_sent(), ElementsAre("4@0", "5@0"));  // b is well
-  relay.insert(7, "d0", "a");
-  relay.insert(8, "d0", "c");
-  relay.insert(9, "d0", "c");
-  relay.pass(1s);
-  EXPECT_THAT(relay.take_sent(), ElementsAre("8@0", "9@0"));  // none of before the takeover
-}
-
-TEST(RelayCoreTest, WhatWasClosedIsAFirstRowAgain) {
-  for (const OnDead policy : {OnDead::stop, OnDead::stop_key}) {
-    RelayBench relay;
-    relay.on_dead[0] = policy;
-    relay.insert(1, "d0", "a");
-    relay.insert(2, "d0", "a");
-    relay.run();
-    relay.say(1, 0, StatusCode::closed);
-    relay.pass(1s);
-    EXPECT_THAT(relay.take_sent(), ElementsAre("1@0", "1@0"));
-    relay.say(1, 0);
-    relay.pass(1s);
-    EXPECT_THAT(relay.take_sent(), ElementsAre("2@0"));
-  }
-}
-
-TEST(RelayCoreTest, AFirstRowThatGoesToOneDestinationTwiceGoesTwice) {
-  for (const OnDead policy : {OnDead::stop, OnDead::stop_key}) {
-    RelayBench relay;
-    relay.on_dead[0] = policy;
-    relay.targets["event:twice"] = {0, 0};
-    relay.insert(1, "event:twice", "a");
-    relay.run();
-    relay.say(1, 0);
-    relay.pass(1s);
-    relay.say(1, 1);
-    relay.pass(1s);
-    EXPECT_THAT(relay.take_sent(), ElementsAre("1@0", "1@0"));
-    EXPECT_TRUE(relay.table.empty());
-  }
-}
-
     notes = relay.notes.taken_over(/*has_died=*/true);
   }
   return {};

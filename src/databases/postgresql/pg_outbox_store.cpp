@@ -64,13 +64,14 @@ std::string bury_statement(const PgTables& tables) {
          "gone AS (DELETE FROM " +
          tables.outbox +
          " AS rows WHERE shard = $1 AND id = ANY ($9::bigint[])"
-         " AND id >= $12 AND id <= $13 RETURNING " +
+         " AND id >= $12 AND id <= $13 AND created_at BETWEEN $14 AND $15 RETURNING " +
          of_table +
          "),\n"
          "kept AS (UPDATE " +
          tables.outbox +
          " AS rows SET done = given.done FROM unnest($10::bigint[], $11::bigint[]) AS given (id, done)"
-         " WHERE rows.shard = $1 AND rows.id = given.id AND rows.id >= $12 AND rows.id <= $13 RETURNING " +
+         " WHERE rows.shard = $1 AND rows.id = given.id AND rows.id >= $12 AND rows.id <= $13"
+         " AND rows.created_at BETWEEN $14 AND $15 RETURNING " +
          of_table + "),\nsource AS (SELECT " + columns + " FROM gone UNION ALL SELECT " + columns +
          " FROM kept)\n"
          "INSERT INTO " +
@@ -110,9 +111,9 @@ void add_lease(PgParams& params, const Lease& lease) { params.add(lease.shard).a
 
 /// The least and the greatest of ids, which are not empty: an index is walked through from the one to the other, if the
 /// server thinks that looking up one after the other takes longer.
-void add_bounds(PgParams& params, std::span<const std::int64_t> ids) {
+void add_bounds(PgParams& params, std::span<const std::int64_t> ids, CreatedBetween created) {
   const auto [least, greatest] = std::minmax_element(ids.begin(), ids.end());
-  params.add(*least).add(*greatest);
+  params.add(*least).add(*greatest).add(created.first).add(created.last);
 }
 
 }  // namespace
@@ -126,7 +127,8 @@ PgOutboxStore::PgOutboxStore(const OutboxConfig& config, PgTimeouts timeouts)
       place_(place_of_this_process()),
       read_statement_(detail::read_statement(tables_)),
       remove_statement_("DELETE FROM " + tables_.outbox +
-                        " WHERE shard = $1 AND id = ANY ($2) AND id >= $3 AND id <= $4"),
+                        " WHERE shard = $1 AND id = ANY ($2) AND id >= $3 AND id <= $4"
+                        " AND created_at BETWEEN $5 AND $6"),
       bury_statement_(bury_statement(tables_)) {}
 
 OutboxInfo PgOutboxStore::reopen() {
@@ -221,15 +223,16 @@ ReadResult PgOutboxStore::read(const ReadRequest& request) {
   return read;
 }
 
-void PgOutboxStore::remove(std::int32_t shard, std::span<const std::int64_t> ids) {
+void PgOutboxStore::remove(std::int32_t shard, std::span<const std::int64_t> ids, CreatedBetween created) {
   if (ids.empty()) return;
   PgParams params;
   params.add(shard).add_array(ids);
-  add_bounds(params, ids);
+  add_bounds(params, ids, created);
   session_.execute("removing rows", remove_statement_, params, PgCommit::does_not_wait);
 }
 
-void PgOutboxStore::set_done(std::int32_t shard, std::span<const std::pair<std::int64_t, std::uint64_t>> done) {
+void PgOutboxStore::set_done(std::int32_t shard, std::span<const std::pair<std::int64_t, std::uint64_t>> done,
+                             CreatedBetween created) {
   if (done.empty()) return;
   std::vector<std::int64_t> ids;
   std::vector<std::int64_t> bits;
@@ -239,11 +242,12 @@ void PgOutboxStore::set_done(std::int32_t shard, std::span<const std::pair<std::
   }
   PgParams params;
   params.add(shard).add_array(ids).add_array(bits);
-  add_bounds(params, ids);
+  add_bounds(params, ids, created);
   session_.execute("noting which targets have confirmed",
                    "UPDATE " + tables_.outbox +
                        " AS rows SET done = given.done FROM unnest($2::bigint[], $3::bigint[]) AS given (id, done)"
-                       " WHERE rows.shard = $1 AND rows.id = given.id AND rows.id >= $4 AND rows.id <= $5",
+                       " WHERE rows.shard = $1 AND rows.id = given.id AND rows.id >= $4 AND rows.id <= $5"
+                       " AND rows.created_at BETWEEN $6 AND $7",
                    params, PgCommit::does_not_wait);
 }
 
@@ -255,7 +259,9 @@ void PgOutboxStore::bury(std::int32_t shard, std::span<const DeadRow> rows) {
     std::deque<std::string> storable_texts;  // a broker may say anything
   } letters;
   std::unordered_map<std::int64_t, const DeadRow*> last;  // of each row: a whole one, or the latest
+  CreatedBetween created;
   for (const DeadRow& row : rows) {
+    created.add(row.created_at);
     letters.ids.push_back(row.id);
     letters.attempts.push_back(row.attempts);
     letters.replay_done.push_back(static_cast<std::int64_t>(row.replay_done));
@@ -281,7 +287,7 @@ void PgOutboxStore::bury(std::int32_t shard, std::span<const DeadRow> rows) {
   params.add(shard).add_array(letters.ids).add_array(letters.statuses).add_array(letters.texts);
   params.add_array(letters.attempts).add_array(letters.destinations).add_array(letters.message_ids);
   params.add_array(letters.replay_done).add_array(gone).add_array(kept).add_array(done);
-  add_bounds(params, letters.ids);
+  add_bounds(params, letters.ids, created);
   session_.execute("burying rows", bury_statement_, params);
 }
 

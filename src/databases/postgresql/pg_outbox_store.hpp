@@ -24,8 +24,9 @@ class PgOutboxStore final : public OutboxStore {
   bool renew(const Lease& lease, std::chrono::milliseconds duration, const ShardNotes& notes) override;
   void release(const Lease& lease, const ShardNotes& notes) override;
   ReadResult read(const ReadRequest& request) override;
-  void remove(std::int32_t shard, std::span<const std::int64_t> ids) override;
-  void set_done(std::int32_t shard, std::span<const std::pair<std::int64_t, std::uint64_t>> done) override;
+  void remove(std::int32_t shard, std::span<const std::int64_t> ids, CreatedBetween created) override;
+  void set_done(std::int32_t shard, std::span<const std::pair<std::int64_t, std::uint64_t>> done,
+                CreatedBetween created) override;
   void bury(std::int32_t shard, std::span<const DeadRow> rows) override;
   bool wait(int wake_fd, std::chrono::milliseconds timeout) override;
 

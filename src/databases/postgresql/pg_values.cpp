@@ -48,6 +48,8 @@ Oid array_of(PgType type) {
       return 1009;
     case PgType::json:
       return 199;
+    case PgType::time:
+      return 1185;
   }
   return 0;
 }
@@ -122,6 +124,16 @@ PgParams& PgParams::add(const std::optional<std::int64_t>& value) {
   return point_to(static_cast<Oid>(PgType::int64), nullptr, 0);
 }
 
+PgParams& PgParams::add(RowTime value) {
+  std::int64_t since_2000 = value.time_since_epoch().count();
+  if (value != RowTime::max() && value != RowTime::min()) {
+    since_2000 -= std::chrono::microseconds(epoch_of_postgresql).count();
+  }
+  std::string bytes;
+  append(bytes, since_2000);
+  return keep(static_cast<Oid>(PgType::time), std::move(bytes));
+}
+
 PgParams& PgParams::add_null_array(PgType type) { return point_to(array_of(type), nullptr, 0); }
 
 PgParams& PgParams::add_array(std::span<const std::int64_t> values) {
@@ -179,12 +191,11 @@ std::optional<std::int64_t> PgResult::optional_int64(int row, int column) const 
   return int64(row, column);
 }
 
-std::chrono::sys_time<std::chrono::microseconds> PgResult::time(int row, int column) const {
-  using Time = std::chrono::sys_time<std::chrono::microseconds>;
+RowTime PgResult::time(int row, int column) const {
   const std::chrono::microseconds since_2000{int64(row, column)};
   // 'infinity' is the greatest number.
-  if (since_2000 > std::chrono::microseconds::max() - epoch_of_postgresql) return Time::max();
-  return Time{since_2000 + epoch_of_postgresql};
+  if (since_2000 > std::chrono::microseconds::max() - epoch_of_postgresql) return RowTime::max();
+  return RowTime{since_2000 + epoch_of_postgresql};
 }
 
 PgResult pg_transaction_status(PGconn* connection, const std::string& transaction_id) {

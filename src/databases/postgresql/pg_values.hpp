@@ -15,9 +15,11 @@
 #include <string_view>
 #include <vector>
 
+#include "outbox/outbox_row.hpp"
+
 namespace action_triggers::detail {
 
-enum class PgType : Oid { boolean = 16, bytes = 17, int64 = 20, int32 = 23, text = 25, json = 114 };
+enum class PgType : Oid { boolean = 16, bytes = 17, int64 = 20, int32 = 23, text = 25, json = 114, time = 1184 };
 
 /// The parameters of one statement, $1 and on. Texts and bytes that are added one by one are not copied: they must live
 /// until the statement is executed.
@@ -29,6 +31,7 @@ class PgParams {
   PgParams& add(const std::string& value, PgType type = PgType::text) { return add(std::string_view(value), type); }
   PgParams& add(const std::optional<std::string>& value, PgType type = PgType::text);
   PgParams& add(const std::optional<std::int64_t>& value);
+  PgParams& add(RowTime value);                          // the greatest is 'infinity', the least '-infinity'
   PgParams& add(const std::string* value, PgType type);  // a null pointer is NULL
 
   void reserve(std::size_t parameters);
@@ -72,7 +75,7 @@ class PgResult {
   [[nodiscard]] std::string text(int row, int column) const;  // bytes, too; of NULL: empty
   [[nodiscard]] std::optional<std::string> optional_text(int row, int column) const;
   [[nodiscard]] std::optional<std::int64_t> optional_int64(int row, int column) const;
-  [[nodiscard]] std::chrono::sys_time<std::chrono::microseconds> time(int row, int column) const;
+  [[nodiscard]] RowTime time(int row, int column) const;
 
   [[nodiscard]] PGresult* get() const noexcept { return result_.get(); }
 

@@ -281,7 +281,7 @@ bool SqliteOutboxStore::read_range(Session& session, const ReadRequest& request,
   return true;
 }
 
-void SqliteOutboxStore::remove(std::int32_t /*shard*/, std::span<const std::int64_t> ids) {
+void SqliteOutboxStore::remove(std::int32_t /*shard*/, std::span<const std::int64_t> ids, CreatedBetween /*created*/) {
   Session& current = session();
   while (!ids.empty()) {
     const auto some = ids.first(std::min(ids.size(), rows_a_transaction));
@@ -296,7 +296,8 @@ void SqliteOutboxStore::remove(std::int32_t /*shard*/, std::span<const std::int6
   }
 }
 
-void SqliteOutboxStore::set_done(std::int32_t /*shard*/, std::span<const std::pair<std::int64_t, std::uint64_t>> done) {
+void SqliteOutboxStore::set_done(std::int32_t /*shard*/, std::span<const std::pair<std::int64_t, std::uint64_t>> done,
+                                 CreatedBetween /*created*/) {
   Session& current = session();
   while (!done.empty()) {
     const auto some = done.first(std::min(done.size(), rows_a_transaction));

@@ -242,11 +242,47 @@ TEST_P(PgOutboxStoreTest, RemovedRowsAreGoneAndOthersStay) {
   take();
   insert(sql, {"1", "2", "3"});
   const std::array<std::int64_t, 3> ids{1, 3, 77};
-  store->remove(0, ids);
-  store->remove(0, ids);
-  store->remove(1, std::array<std::int64_t, 1>{2});
-  store->remove(0, {});
+  store->remove(0, ids, detail::created_at_any_time);
+  store->remove(0, ids, detail::created_at_any_time);
+  store->remove(1, std::array<std::int64_t, 1>{2}, detail::created_at_any_time);
+  store->remove(0, {}, detail::created_at_any_time);
   EXPECT_THAT(ids_of(read()), ElementsAre(2));
+}
+
+/// After a crash that took back the last transactions, on a replica that was behind, after TRUNCATE … RESTART IDENTITY.
+TEST_P(PgOutboxStoreTest, ANewRowWithAnOldIdIsNotMeant) {
+  take();
+  insert(sql, {"old", "old too"});
+  detail::CreatedBetween created;
+  for (const OutboxRow& row : read().rows) created.add(row.created_at);
+  const std::array<DeadRow, 1> dead{DeadRow{.id = 2,
+                                            .created_at = created.last,
+                                            .status = "s",
+                                            .text = "",
+                                            .attempts = 1,
+                                            .destination = "d",
+                                            .message_id = "m"}};
+  sql("TRUNCATE " + outbox() + " RESTART IDENTITY");
+  insert(sql, {"new", "new too"});
+  const std::array<std::int64_t, 2> ids{1, 2};
+  store->remove(0, ids, created);
+  store->set_done(0, std::array<std::pair<std::int64_t, std::uint64_t>, 1>{{{1, 1}}}, created);
+  store->bury(0, dead);
+  const ReadResult result = read();
+  EXPECT_THAT(bodies_of(result), ElementsAre("new", "new too"));
+  EXPECT_EQ(result.rows[0].done, 0U);
+  EXPECT_EQ(sql("SELECT count(*) FROM " + dead_letters()), "0");
+}
+
+TEST_P(PgOutboxStoreTest, RowsOfAllTimesAreRemoved) {
+  take();
+  sql("INSERT INTO " + outbox() +
+      " (target, body, created_at) VALUES ('a', '', '-infinity'), ('a', '', 'infinity'),"
+      " ('a', '', '0044-03-15 BC')");
+  for (const OutboxRow& row : read().rows) {
+    store->remove(0, std::array<std::int64_t, 1>{row.id}, {row.created_at, row.created_at});
+  }
+  EXPECT_THAT(ids_of(read()), IsEmpty());
 }
 
 TEST_P(PgOutboxStoreTest, DoneIsKept) {
@@ -254,7 +290,7 @@ TEST_P(PgOutboxStoreTest, DoneIsKept) {
   insert(sql, {"1", "2", "3"});
   const std::uint64_t high = 0xFFFF000000000001U;
   const std::array<std::pair<std::int64_t, std::uint64_t>, 3> done{{{1, high}, {3, 5}, {99, 1}}};
-  store->set_done(0, done);
+  store->set_done(0, done, detail::created_at_any_time);
   const ReadResult result = read();
   ASSERT_THAT(result.rows, SizeIs(3));
   EXPECT_EQ(result.rows[0].done, high);
@@ -268,20 +304,27 @@ TEST_P(PgOutboxStoreTest, DeadRowsMove) {
       " (target, body, key, message_id, content_type, headers, properties) VALUES"
       " ('orders', '\\x00ff', '\\x01', 'own', 'a/b', '[]', '{}'), ('orders', 'second', NULL, '', NULL, NULL, NULL)");  // '' is no id, either
   insert(sql, {"stays"});
-  const std::array<DeadRow, 3> rows{
-      DeadRow{.id = 1,
-              .status = "too_large",
-              .text = std::string("no \0\xFF", 5),
-              .attempts = 3,
-              .destination = "orders",
-              .message_id = "ignored"},
-      DeadRow{.id = 2,
-              .status = "poisoned",
-              .text = "",
-              .attempts = 4'000'000'000,
-              .destination = "orders",
-              .message_id = "derived"},
-      DeadRow{.id = 99, .status = "x", .text = "", .attempts = 1, .destination = "gone already", .message_id = ""}};
+  const std::array<DeadRow, 3> rows{DeadRow{.id = 1,
+                                            .created_at = created_at(1),
+                                            .status = "too_large",
+                                            .text = std::string("no \0\xFF", 5),
+                                            .attempts = 3,
+                                            .destination = "orders",
+                                            .message_id = "ignored"},
+                                    DeadRow{.id = 2,
+                                            .created_at = created_at(2),
+                                            .status = "poisoned",
+                                            .text = "",
+                                            .attempts = 4'000'000'000,
+                                            .destination = "orders",
+                                            .message_id = "derived"},
+                                    DeadRow{.id = 99,
+                                            .created_at = created_at(99),
+                                            .status = "x",
+                                            .text = "",
+                                            .attempts = 1,
+                                            .destination = "gone already",
+                                            .message_id = ""}};
   store->bury(0, rows);
   EXPECT_THAT(sql.rows("SELECT shard, target, body, key, message_id, content_type, headers, properties, done,"
                        " destination, status, text, attempts, replayed FROM " +
@@ -298,6 +341,7 @@ TEST_P(PgOutboxStoreTest, AnEventKeepsItsRowForOtherTargets) {
   insert(sql, {"{}"}, "event:a");
   insert(sql, {"{}"}, "event:b");
   const std::array<DeadRow, 3> rows{DeadRow{.id = 1,
+                                            .created_at = created_at(1),
                                             .status = "too_large",
                                             .text = "",
                                             .attempts = 1,
@@ -307,6 +351,7 @@ TEST_P(PgOutboxStoreTest, AnEventKeepsItsRowForOtherTargets) {
                                             .message_id = "m",
                                             .replay_done = 6},
                                     DeadRow{.id = 2,
+                                            .created_at = created_at(2),
                                             .status = "too_large",
                                             .text = "",
                                             .attempts = 1,
@@ -316,6 +361,7 @@ TEST_P(PgOutboxStoreTest, AnEventKeepsItsRowForOtherTargets) {
                                             .message_id = "m",
                                             .replay_done = 2},
                                     DeadRow{.id = 2,
+                                            .created_at = created_at(2),
                                             .status = "too_large",
                                             .text = "",
                                             .attempts = 1,
@@ -385,10 +431,15 @@ TEST_P(PgOutboxStoreTest, RemovalsDoNotWaitForTheDiskAndBurialsDo) {
   sql("CREATE TRIGGER see AFTER UPDATE OR DELETE ON " + outbox() + " FOR EACH STATEMENT EXECUTE FUNCTION " +
       config.schema + ".see()");
   insert(sql, {"1", "2", "3"});
-  store->remove(0, std::array<std::int64_t, 1>{1});
-  store->set_done(0, std::array<std::pair<std::int64_t, std::uint64_t>, 1>{{{2, 1}}});
-  const std::array<DeadRow, 1> dead{
-      DeadRow{.id = 2, .status = "s", .text = "", .attempts = 1, .destination = "d", .message_id = ""}};
+  store->remove(0, std::array<std::int64_t, 1>{1}, detail::created_at_any_time);
+  store->set_done(0, std::array<std::pair<std::int64_t, std::uint64_t>, 1>{{{2, 1}}}, detail::created_at_any_time);
+  const std::array<DeadRow, 1> dead{DeadRow{.id = 2,
+                                            .created_at = created_at(2),
+                                            .status = "s",
+                                            .text = "",
+                                            .attempts = 1,
+                                            .destination = "d",
+                                            .message_id = ""}};
   store->bury(0, dead);
   EXPECT_THAT(sql.rows("SELECT DISTINCT setting FROM " + config.schema + ".seen ORDER BY 1"),
               ElementsAre("DELETEoff", "DELETEon", "UPDATEoff", "UPDATEon"));

@@ -134,7 +134,7 @@ TEST_F(PgTroubleTest, AServerThatIsReadOnly) {
   store.reopen();
   EXPECT_THAT([&] { (void)store.acquire(0, "me", 1min); },
               ThrowsMessage<StoreError>(AllOf(HasSubstr("read-only transaction"), HasSubstr("target_session_attrs"))));
-  EXPECT_THAT([&] { store.remove(0, std::array<std::int64_t, 1>{1}); },
+  EXPECT_THAT([&] { store.remove(0, std::array<std::int64_t, 1>{1}, detail::created_at_any_time); },
               ThrowsMessage<StoreError>(HasSubstr("read-only")));
 }
 
@@ -259,7 +259,8 @@ TEST_F(PgPlanTest, DeadRowsBelowTheRangeAreNotWalkedOver) {
   std::string ids = "'{";
   for (int id = 300'001; id <= 301'000; ++id) ids += std::to_string(id) + (id < 301'000 ? "," : "}'::bigint[]");
   sql("BEGIN");
-  const std::string removal = explain(store.remove_statement(), {"0", ids, "300001", "301000"});
+  const std::string removal =
+      explain(store.remove_statement(), {"0", ids, "300001", "301000", "'-infinity'", "'infinity'"});
   sql("ROLLBACK");
   EXPECT_THAT(removal, ::testing::Not(HasSubstr("Seq Scan"))) << removal;
   EXPECT_LT(pages(removal), 6000) << removal;  // three or four a row, all in memory

@@ -90,6 +90,13 @@ void PgOutboxTest::install(std::int32_t shards) {
   detail::PgOutboxAdmin(config).install();
 }
 
+detail::RowTime PgOutboxTest::created_at(std::int64_t id) {
+  const std::string since_1970 = sql("SELECT (extract(epoch FROM created_at) * 1000000)::bigint FROM " + outbox() +
+                                     " WHERE id = " + std::to_string(id));
+  if (since_1970.empty()) return detail::no_time;
+  return detail::RowTime(std::chrono::microseconds(std::stoll(since_1970)));
+}
+
 void PgOutboxTest::insert(Sql& session, const std::vector<std::string>& bodies, const std::string& target) {
   for (const std::string& body : bodies) {
     session("INSERT INTO " + outbox() + " (target, body) VALUES ('" + target + "', '" + body + "')");

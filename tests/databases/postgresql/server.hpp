@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "outbox/outbox_config.hpp"
+#include "outbox/outbox_row.hpp"
 #include "support/eventually.hpp"
 
 namespace action_triggers::tests {
@@ -52,6 +53,9 @@ class PgOutboxTest : public ::testing::Test {
   void install(std::int32_t shards = 1);
   /// Inserts rows with these bodies, as an application without the library.
   void insert(Sql& session, const std::vector<std::string>& bodies, const std::string& target = "orders");
+
+  /// Of a row; of one that is not there: no_time.
+  detail::RowTime created_at(std::int64_t id);
 
   std::string outbox() const { return config.schema + "." + config.table; }
   std::string shards() const { return config.schema + "." + config.shards_table; }

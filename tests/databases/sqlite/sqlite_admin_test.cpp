@@ -99,7 +99,7 @@ TEST_F(SqliteAdminTest, SaysWhatIsThere) {
   EXPECT_EQ(state.dead, 1U);
 
   const Lease lease = store_.acquire(0, "me", 10s).value().first;
-  store_.remove(0, std::vector<std::int64_t>{1, 2, 3});
+  store_.remove(0, std::vector<std::int64_t>{1, 2, 3}, created_at_any_time);
   state = admin_.state();
   EXPECT_EQ(state.shards[0].owner, "me");
   EXPECT_THAT(state.shards[0].place, HasSubstr(":" + std::to_string(::getpid())));

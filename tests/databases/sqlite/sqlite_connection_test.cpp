@@ -86,7 +86,7 @@ TEST(SqliteConnectionTest, SaysThatTablesWentMissing) {
   store.reopen();
   database.application.execute("DROP TABLE action_triggers_outbox");
   const std::vector<std::int64_t> ids{1};
-  EXPECT_THAT(error_of([&] { store.remove(0, ids); }),
+  EXPECT_THAT(error_of([&] { store.remove(0, ids, created_at_any_time); }),
               AllOf(HasSubstr("no such table"), HasSubstr("action-triggers outbox install FILE")));
 }
 
@@ -185,7 +185,8 @@ TEST(SqliteConnectionTest, AnotherFileAtItsPathIsNotOpened) {
     std::filesystem::rename(backup, database.config.path);
     EXPECT_THAT(error_of([&] { store.reopen(); }), HasSubstr("Start the program anew"));
   }
-  EXPECT_THAT(error_of([&] { store.remove(0, std::vector<std::int64_t>{1}); }), HasSubstr("is not open"));
+  EXPECT_THAT(error_of([&] { store.remove(0, std::vector<std::int64_t>{1}, created_at_any_time); }),
+              HasSubstr("is not open"));
   SqliteOutboxStore(database.config).reopen();
 }
 

@@ -92,7 +92,7 @@ class PowerLossRun {
       ids.push_back(row.id);
       result_.confirmed.insert(row.body.substr(0, row.body.find('-')));
     }
-    store.remove(0, ids);
+    store.remove(0, ids, created_at_any_time);
   }
 
   void look_at(const std::string& path) {

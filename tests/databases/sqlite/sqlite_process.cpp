@@ -83,8 +83,9 @@ void settle(detail::SqliteOutboxStore& store, const std::vector<OutboxRow>& rows
     given_up.destination = row.target;
   }
   if (!confirmed.empty()) {
-    store.set_done(0, std::vector<std::pair<std::int64_t, std::uint64_t>>{{confirmed.front(), 1}});
-    store.remove(0, confirmed);
+    store.set_done(0, std::vector<std::pair<std::int64_t, std::uint64_t>>{{confirmed.front(), 1}},
+                   detail::created_at_any_time);
+    store.remove(0, confirmed, detail::created_at_any_time);
   }
   if (!dead.empty()) store.bury(0, dead);
 }

@@ -117,7 +117,7 @@ TEST_P(SqliteProcessesTest, ARelayGetsItsTurnBesideAnApplicationWithoutPauses) {
   for (std::int64_t id = 1; id <= turns; ++id) {
     const int before = commits;
     commits.wait(before);  // it is at work, and has its turn as well
-    store.remove(0, std::vector<std::int64_t>{id});
+    store.remove(0, std::vector<std::int64_t>{id}, created_at_any_time);
     during += commits - before;
   }
   stop = true;

@@ -277,9 +277,9 @@ TEST_P(SqliteStoreTest, ReadsWhatIsCommittedAndNothingElse) {
 
 TEST_P(SqliteStoreTest, RemovesWhatIsConfirmed) {
   insert(8);
-  store_.remove(0, std::vector<std::int64_t>{5, 2, 3, 3, 99, 8});
+  store_.remove(0, std::vector<std::int64_t>{5, 2, 3, 3, 99, 8}, created_at_any_time);
   EXPECT_THAT(application().column("SELECT id FROM action_triggers_outbox"), ElementsAre("1", "4", "6", "7"));
-  store_.remove(0, {});
+  store_.remove(0, {}, created_at_any_time);
   EXPECT_EQ(count(), 4);
 }
 
@@ -292,14 +292,14 @@ TEST_P(SqliteStoreTest, RemovesManyInSeveralTransactions) {
       store_.connection(), [](void* to) { return ++*static_cast<int*>(to), 0; }, &commits);
   std::vector<std::int64_t> ids(2500);
   std::iota(ids.begin(), ids.end(), 1);
-  store_.remove(0, ids);
+  store_.remove(0, ids, created_at_any_time);
   EXPECT_EQ(count(), 0);
   EXPECT_EQ(commits, 3) << "the application has to get its turn";
 }
 
 TEST_P(SqliteStoreTest, NeverGivesAnIdAgain) {
   insert(3);
-  store_.remove(0, std::vector<std::int64_t>{1, 2, 3});
+  store_.remove(0, std::vector<std::int64_t>{1, 2, 3}, created_at_any_time);
   EXPECT_EQ(application().insert("orders", "next"), 4);
   store_.bury(0, std::vector<DeadRow>{dead_row(4)});
   const tests::SqliteSession later(database_.config.path);
@@ -309,7 +309,8 @@ TEST_P(SqliteStoreTest, NeverGivesAnIdAgain) {
 TEST_P(SqliteStoreTest, NotesWhatHasConfirmed) {
   insert(2);
   constexpr std::uint64_t all_bits = std::numeric_limits<std::uint64_t>::max();
-  store_.set_done(0, std::vector<std::pair<std::int64_t, std::uint64_t>>{{1, 5}, {2, all_bits}, {99, 1}});
+  store_.set_done(0, std::vector<std::pair<std::int64_t, std::uint64_t>>{{1, 5}, {2, all_bits}, {99, 1}},
+                  created_at_any_time);
   const ReadResult result = read_all();
   ASSERT_THAT(result.rows, SizeIs(2));
   EXPECT_EQ(result.rows[0].done, 5U);
@@ -393,7 +394,7 @@ TEST_P(SqliteStoreTest, WaitEndsAfterItsTime) {
   EXPECT_FALSE(store_.wait(wake.fd(), 0ms));
   EXPECT_FALSE(store_.wait(wake.fd(), 30ms));
   insert(1);
-  store_.remove(0, std::vector<std::int64_t>{1});
+  store_.remove(0, std::vector<std::int64_t>{1}, created_at_any_time);
   EXPECT_TRUE(store_.wait(-1, 1h));     // of the insertion
   EXPECT_FALSE(store_.wait(-1, 30ms));  // what it did itself wakes nobody
 }
@@ -422,7 +423,7 @@ TEST_P(SqliteStoreTest, AChildOfForkLeavesItAlone) {
   store->reopen();
   const Lease held = store->acquire(0, "one", 10s).value().first;
   EXPECT_EQ(tests::trouble_in_child([&] { store.reset(); }), "");
-  store->remove(0, std::vector<std::int64_t>{1});
+  store->remove(0, std::vector<std::int64_t>{1}, created_at_any_time);
   EXPECT_THAT(ids_of(store->read({.lease = held, .ids = {{1, last_id}}, .targets = {}})), ElementsAre(2));
   EXPECT_EQ(application().text("PRAGMA integrity_check"), "ok");
 }
