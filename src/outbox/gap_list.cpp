@@ -137,6 +137,11 @@ void GapList::join_two() {
   gaps_.erase(gaps_.begin() + static_cast<std::ptrdiff_t>(best) + 1);
 }
 
+void GapList::forget_above(std::int64_t last) {
+  std::erase_if(gaps_, [last](const Gap& gap) { return gap.ids.first > last; });
+  if (!gaps_.empty()) gaps_.back().ids.last = std::min(gaps_.back().ids.last, last);
+}
+
 TimePoint GapList::next_due() const {
   TimePoint at = TimePoint::max();
   for (const Gap& gap : gaps_) at = std::min(at, gap.due);

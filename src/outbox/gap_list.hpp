@@ -47,6 +47,8 @@ class GapList {
   [[nodiscard]] std::optional<std::int64_t> lowest() const;
   [[nodiscard]] std::size_t size() const { return gaps_.size(); }
   void clear() { gaps_.clear(); }
+  /// What is above it is read anew, and what is missing there is added again.
+  void forget_above(std::int64_t last);
 
  private:
   struct Gap {

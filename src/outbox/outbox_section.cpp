@@ -155,8 +155,9 @@ std::vector<OutboxField> make_relay_fields() {
                                              "false: this process only writes, and a relay elsewhere sends."),
                     {}});
   fields.push_back(
-      {custom_field<OutboxConfig>(in_outbox, "lease_secs", "int", "1 to 3600", number_text(defaults.lease.count()),
-                                  "How long the shards of a relay that has died wait for another one.", read_lease),
+      {custom_field<OutboxConfig>(
+           in_outbox, "lease_secs", "int", "1 to 3600", number_text(defaults.lease.count()),
+           "How long the shards of a relay that has died wait for another one. The same in all processes.", read_lease),
        {}});
   fields.push_back({integer_field<OutboxConfig>(in_outbox, "batch", &OutboxConfig::batch, 1, 100'000,
                                                 number_text(static_cast<std::int64_t>(defaults.batch)),

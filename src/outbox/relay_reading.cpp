@@ -197,7 +197,7 @@ void RelayCore::read_sweep(TimePoint now, const ReadResult& result) {
   }
   if (given_again) {
     low_ = position_ = *given_again;
-    gaps_.clear();  // of the old numbers
+    gaps_.forget_above(position_);
     is_hinted_ = true;
   }
   sweep_.read(result, asked_at_, now);
