@@ -101,6 +101,7 @@ struct FoundTable {
   bool exists = false;
   bool is_logged = false;
   bool has_rights = false;
+  bool is_ordered = false;   // ids are given in their order
   bool is_hidden = false;    // by row level security, without a policy that shows a row
   bool has_key = false;      // a primary key of (shard, id)
   bool has_trigger = false;  // that chooses the shard, in all sessions
@@ -118,6 +119,9 @@ FoundTable look_at(PgSession& session, Table table, const OutboxConfig& config, 
        EXISTS (SELECT FROM pg_index WHERE indrelid = class.oid AND indisprimary AND indnkeyatts = 2
                  AND pg_get_indexdef(indexrelid, 1, true) = 'shard' AND pg_get_indexdef(indexrelid, 2, true) = 'id'),
        EXISTS (SELECT FROM pg_trigger WHERE tgrelid = class.oid AND tgname = 'action_triggers_shard' AND tgenabled = 'A'),
+       NOT EXISTS (SELECT FROM pg_depend JOIN pg_sequence ON seqrelid = objid
+                   WHERE classid = 'pg_class'::regclass AND refclassid = 'pg_class'::regclass AND refobjid = class.oid
+                     AND (seqcache <> 1 OR seqincrement < 1 OR seqcycle)),
        row_security_active(class.oid) AND NOT EXISTS (
          SELECT FROM pg_policy, unnest(polroles) AS role
          WHERE polrelid = class.oid AND polpermissive AND polcmd IN ('r', '*')
@@ -133,9 +137,10 @@ WHERE class.oid = to_regclass($1) AND class.relkind IN ('r', 'p'))",
     found.has_rights = result.boolean(row, 1);
     found.has_key = result.boolean(row, 2);
     found.has_trigger = result.boolean(row, 3);
-    found.is_hidden = result.boolean(row, 4);
-    if (result.is_null(row, 5)) continue;
-    found.columns[result.text(row, 5)] = {result.text(row, 6), result.boolean(row, 7), result.boolean(row, 8)};
+    found.is_ordered = result.boolean(row, 4);
+    found.is_hidden = result.boolean(row, 5);
+    if (result.is_null(row, 6)) continue;
+    found.columns[result.text(row, 6)] = {result.text(row, 7), result.boolean(row, 8), result.boolean(row, 9)};
   }
   return found;
 }
@@ -208,6 +213,10 @@ void check_table(Table table, PgSession& session, const OutboxConfig& config, co
   if (!found.has_key) {
     problems.add(name + " has no primary key (shard, id), without which reading is slow: ALTER TABLE " + name +
                  " ADD PRIMARY KEY (shard, id)");
+  }
+  if (!found.is_ordered) {
+    problems.add(name + ".id is not given in order: ALTER TABLE " + name +
+                 " ALTER COLUMN \"id\" SET CACHE 1 SET INCREMENT BY 1 SET NO CYCLE");
   }
   if (config.shards > 1 && !found.has_trigger) {
     problems.add(name + " has no trigger action_triggers_shard, enabled always, which chooses one of " +

@@ -118,6 +118,19 @@ TEST_F(PgTableCheckTest, AColumnThatMayBeNull) {
   EXPECT_THAT(problems(), IsEmpty());
 }
 
+/// Each session would have ids of its own, and a row one that is less than those of rows from before it.
+TEST_F(PgTableCheckTest, IdsThatAreNotInOrder) {
+  install();
+  for (const char* change : {"CACHE 50", "INCREMENT BY -1", "CYCLE"}) {
+    sql("ALTER TABLE " + outbox() + " ALTER COLUMN id SET " + change +
+        (change == std::string("INCREMENT BY -1") ? " SET MINVALUE -9 SET MAXVALUE 9" : ""));
+    const std::vector<std::string> lines = problems();
+    ASSERT_THAT(lines, ElementsAre(HasSubstr("not given in order"))) << change;
+    sql(lines[0].substr(lines[0].find("ALTER TABLE")));
+    EXPECT_THAT(problems(), IsEmpty()) << change;
+  }
+}
+
 /// A relay would find nothing to send, and say nothing.
 TEST_F(PgTableCheckTest, RowsThatNoPolicyShows) {
   install();
