@@ -154,9 +154,23 @@ std::optional<std::pair<Lease, ShardNotes>> PgOutboxStore::acquire(std::int32_t 
           " WHERE shard = $1 AND (expires IS NULL OR expires <= clock_timestamp() OR owner = $2)"
           " RETURNING epoch, low, head, deaths",
       params);
-  if (result.rows() == 0) return std::nullopt;
+  if (result.rows() == 0) {
+    require_shard(shard);
+    return std::nullopt;
+  }
   return std::pair{Lease{shard, owner, result.int64(0, 0)},
                    ShardNotes{result.int64(0, 1), result.optional_int64(0, 2), result.int32(0, 3)}};
+}
+
+/// One that nobody can take is not somebody else's.
+void PgOutboxStore::require_shard(std::int32_t shard) {
+  PgParams params;
+  params.add(shard);
+  const PgResult result =
+      session_.execute("taking a shard", "SELECT FROM " + tables_.shards + " WHERE shard = $1", params);
+  if (result.rows() > 0) return;
+  throw StoreError("outbox in PostgreSQL: taking a shard: " + tables_.shards + " has no row for shard " +
+                   std::to_string(shard) + "; run action-triggers outbox install FILE, and start the program anew");
 }
 
 bool PgOutboxStore::renew(const Lease& lease, milliseconds duration, const ShardNotes& notes) {

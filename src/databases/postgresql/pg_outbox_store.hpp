@@ -35,6 +35,7 @@ class PgOutboxStore final : public OutboxStore {
   [[nodiscard]] const std::string& remove_statement() const noexcept { return remove_statement_; }
 
  private:
+  void require_shard(std::int32_t shard);
   bool listens() const noexcept { return config_.notify == OutboxNotify::after_commit; }
 
   OutboxConfig config_;

@@ -22,9 +22,12 @@ using detail::PgOutboxStore;
 using detail::ReadRequest;
 using detail::ReadResult;
 using detail::ShardNotes;
+using detail::StoreError;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+using ::testing::ThrowsMessage;
 
 constexpr std::int64_t last_id = std::numeric_limits<std::int64_t>::max();
 
@@ -178,7 +181,11 @@ TEST_P(PgOutboxStoreTest, OneOwnerAtATime) {
   EXPECT_EQ(store->acquire(0, "me", 1min), std::nullopt);
 }
 
-TEST_P(PgOutboxStoreTest, AShardThatDoesNotExistIsNobodys) { EXPECT_EQ(store->acquire(7, "me", 1min), std::nullopt); }
+/// Somebody has emptied all tables, say.
+TEST_P(PgOutboxStoreTest, AShardThatDoesNotExistIsAnError) {
+  EXPECT_THAT([this] { (void)store->acquire(7, "me", 1min); },
+              ThrowsMessage<StoreError>(HasSubstr("has no row for shard 7; run action-triggers outbox install FILE")));
+}
 
 TEST_P(PgOutboxStoreTest, AnExpiredLeaseReadsNothingUntilItIsRenewed) {
   take();
