@@ -4,7 +4,9 @@
 
 #include <microhttpd.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
@@ -54,6 +56,31 @@ class Connections {
 
   std::vector<MHD_Connection*> oldest_first_;
 };
+
+/// The socket; -1: errno says why not, which libmicrohttpd 1.0 would not. `all`: IPv4 as well, if this is IPv6.
+int listen_at(const addrinfo& address, bool all) {
+  const int listening = ::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (listening < 0) return -1;
+  const int on = 1;
+  const int only_ipv6 = all ? 0 : 1;
+  ::setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (address.ai_family == AF_INET6) ::setsockopt(listening, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, sizeof only_ipv6);
+  if (::bind(listening, address.ai_addr, address.ai_addrlen) == 0 && ::listen(listening, SOMAXCONN) == 0)
+    return listening;
+  const int why = errno;
+  ::close(listening);
+  errno = why;
+  return -1;
+}
+
+std::uint16_t port_of(int socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
+  const bool is_ipv6 = address.ss_family == AF_INET6;
+  return ntohs(is_ipv6 ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port
+                       : reinterpret_cast<const sockaddr_in&>(address).sin_port);
+}
 
 struct Answer {
   unsigned status = MHD_HTTP_OK;
@@ -122,7 +149,11 @@ class MetricsServer::Daemon {
       if (failed != 0) refuse(text, gai_strerror(failed));
       const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
       for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
-        if (start(dispatcher, *one, all)) return;
+        const int listening = listen_at(*one, all);
+        if (listening >= 0) {
+          start(dispatcher, listening, text);
+          return;
+        }
         // Only a family or an address that this machine does not have leaves the next one to try.
         if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL) refuse_now(text);
       }
@@ -133,30 +164,24 @@ class MetricsServer::Daemon {
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  [[nodiscard]] std::uint16_t port() const {
-    const MHD_DaemonInfo* const info = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_BIND_PORT);
-    return info == nullptr ? 0 : info->port;
-  }
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
 
  private:
-  /// False: errno says why, if it is known.
-  bool start(const TriggerDispatcher& dispatcher, const addrinfo& address, bool all) {
-    unsigned flags = MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD;
-    if (address.ai_family == AF_INET6) flags |= static_cast<unsigned>(all ? MHD_USE_DUAL_STACK : MHD_USE_IPv6);
-    errno = 0;
-    daemon_ = MHD_start_daemon(flags, 0, nullptr, nullptr, &handle,
+  void start(const TriggerDispatcher& dispatcher, int listening, const std::string& text) {
+    port_ = port_of(listening);
+    // It closes the socket when it ends.
+    daemon_ = MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD, 0, nullptr, nullptr, &handle,
                                const_cast<TriggerDispatcher*>(&dispatcher),  // handle() makes it const again
-                               MHD_OPTION_SOCK_ADDR, address.ai_addr, MHD_OPTION_CONNECTION_LIMIT, most_connections,
+                               MHD_OPTION_LISTEN_SOCKET, listening, MHD_OPTION_CONNECTION_LIMIT, most_connections,
                                MHD_OPTION_CONNECTION_TIMEOUT, connection_timeout_secs, MHD_OPTION_NOTIFY_CONNECTION,
                                &Connections::note, &connections_, MHD_OPTION_END);
-    return daemon_ != nullptr;
+    if (daemon_ == nullptr) refuse(text, "the HTTP server does not start");
   }
-  [[noreturn]] static void refuse_now(const std::string& text) {
-    refuse(text, errno == 0 ? "cannot listen there" : std::generic_category().message(errno));
-  }
+  [[noreturn]] static void refuse_now(const std::string& text) { refuse(text, std::generic_category().message(errno)); }
 
   Connections connections_;
   MHD_Daemon* daemon_ = nullptr;
+  std::uint16_t port_ = 0;
 };
 
 MetricsServer::MetricsServer(const TriggerDispatcher& dispatcher, const std::string& address) {
