@@ -81,7 +81,9 @@ class Outbox::Impl final : public detail::Companion {
   void reloaded() noexcept override {
     if (relay() != nullptr) relay()->configuration_changed();
   }
-  void add_to(Stats& stats) const override { stats.outbox = relay() == nullptr ? OutboxStats() : relay()->stats(); }
+  void add_to(Stats& stats) const override {
+    if (relay() != nullptr) stats.outbox = relay()->stats();
+  }
 
   const detail::DispatcherAccess access;
   const detail::OutboxDriver& driver;

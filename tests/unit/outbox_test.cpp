@@ -16,7 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 class OutboxTest : public tests::OutboxFixture {};
 
@@ -80,7 +79,7 @@ TEST_F(OutboxTest, RowsForOtherDatabaseLayersHaveTheValuesInTheStatementsOrder) 
 TEST_F(OutboxTest, WhatCannotBeSentIsRefusedBeforeTheTransactionHasIt) {
   Outbox& outbox = make();
   tests::MemoryTransaction transaction(outbox);
-  EXPECT_THAT(thrown_by([&] { transaction.fire("order", "1"); }), HasSubstr("no destination is named 'order'"));
+  EXPECT_THAT(thrown_by([&] { transaction.fire("order", "1"); }), HasSubstr("Did you mean 'orders'?"));
   EXPECT_THAT(thrown_by([&] { transaction.fire("event:x", "1"); }), HasSubstr("begins with 'event:'"));
   EXPECT_THAT(thrown_by([&] { transaction.emit("", "{}"); }), HasSubstr("needs a name"));
   EXPECT_THAT(thrown_by([&] {
@@ -114,8 +113,7 @@ TEST_F(OutboxTest, AProcessThatOnlyWritesHasNoRelay) {
   EXPECT_FALSE(outbox.wait_until_empty(0s));
   outbox.close(1s);
   EXPECT_EQ(table_.size(), 1U);
-  ASSERT_TRUE(dispatcher_->stats().outbox);
-  EXPECT_THAT(dispatcher_->stats().outbox->shards, IsEmpty());
+  EXPECT_FALSE(dispatcher_->stats().outbox) << "it knows nothing of the table";
 }
 
 TEST_F(OutboxTest, ItsSectionCannotChangeWhileItRuns) {
