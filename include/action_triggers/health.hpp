@@ -42,9 +42,10 @@ struct Health {
 };
 
 /// What the numbers say. A destination is `down` without a connection, which it also is before the first one. It is
-/// `degraded` if the broker holds messages up (`blocked`), if one of its cluster cannot be reached, if nothing was
-/// delivered since something failed that was not the message's own fault, if it is full, if its oldest message has
-/// waited for half of its timeout, or if the outbox holds its rows back.
+/// `degraded` if the broker holds messages up (`blocked`), if one of its cluster cannot be reached, if targets with an
+/// envelope of their own have no connection, if nothing was delivered since something failed that was not the message's
+/// own fault, if it is full, if its oldest message has waited for half of its timeout, or if the outbox holds its rows
+/// back.
 [[nodiscard]] ACTION_TRIGGERS_EXPORT Health health_of(const Stats& stats);
 
 /// For people: "ok", or "down" and a few lines for each reason, with their ages as of now.

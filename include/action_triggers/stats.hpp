@@ -58,14 +58,17 @@ struct BrokerStats {
   std::uint64_t in_flight = 0;   ///< Of those, handed to the client library.
   std::uint64_t max_queued = 0;  ///< Its capacity; of several with this name (derived ones, and what they replace)
   std::uint64_t max_queued_bytes = 0;    ///< the sum.
+  bool full = false;                     ///< One of these has no room for another message like those that it holds.
   std::chrono::milliseconds timeout{0};  ///< The shortest `timeout_secs` of these.
   /// How long the oldest message without an outcome waits, from when its lane took it. In a callback, and while a
   /// callback holds up the lane, as of a stats() before.
   std::chrono::nanoseconds oldest_age{0};
 
-  ConnectionState state = ConnectionState::connecting;
+  ConnectionState state = ConnectionState::connecting;  ///< Of `connection`.
   WallTime state_since;
-  std::string connection;          ///< The name of its entry in Stats::connections.
+  /// The name of its entry in Stats::connections. Of several (derived ones may have their own) the one that is worst
+  /// off.
+  std::string connection;
   std::string last_error;          ///< The latest failure of a message or of the connection; empty if none.
   WallTime last_error_at;          ///< Of a message; never if none has failed.
   std::optional<Trouble> trouble;  ///< None: what was sent last was delivered, or nothing was sent.
@@ -79,7 +82,8 @@ struct BrokerStats {
 
 /// The connection of one lane, since the lane was made.
 struct ConnectionStats {
-  std::string name;  ///< That of the first of its destinations.
+  /// That of the first of its destinations; with " (CloudEvents)" if it is only for derived ones that send these.
+  std::string name;
   std::string broker_type;
   std::vector<std::string> destinations;  ///< Sorted.
   ConnectionState state = ConnectionState::connecting;
@@ -103,9 +107,9 @@ struct TriggerStats {
   WallTime last_error_at;
 };
 
-/// The outbox of a dispatcher, and its relay, since the Outbox was made.
+/// The outbox of a dispatcher, as its relay here sees it, since the Outbox was made.
 struct OutboxStats {
-  std::vector<std::int32_t> shards;  ///< Those whose rows this process sends; empty: none, or no relay runs here.
+  std::vector<std::int32_t> shards;  ///< Those whose rows this process sends; empty: another one does.
   std::uint64_t sent = 0;            ///< Messages handed to destinations, again included: of an event one a target.
   std::uint64_t removed = 0;         ///< Rows that have left the table because all of it is confirmed.
   std::uint64_t dead = 0;            ///< Messages that became dead letters.
@@ -121,9 +125,10 @@ struct OutboxStats {
 /// What TriggerDispatcher::stats() returns.
 struct Stats {
   WallTime taken_at;                                          ///< When it was called.
+  bool in_child_of_fork = false;                              ///< Nothing is sent there, and the rest is empty.
   std::map<std::string, BrokerStats, std::less<>> brokers;    ///< By destination.
   std::map<std::string, TriggerStats, std::less<>> triggers;  ///< By name, those of earlier configurations too.
-  std::optional<OutboxStats> outbox;                          ///< Absent: there is none.
+  std::optional<OutboxStats> outbox;                          ///< Absent: no relay runs here.
   std::uint64_t unmatched_events = 0;                         ///< Emitted, and of no active trigger.
   std::uint64_t unknown_broker = 0;       ///< Fires at destinations that the configuration does not have.
   std::uint64_t callback_exceptions = 0;  ///< Thrown by callbacks, on_failure, executor or log callback, and caught.

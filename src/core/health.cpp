@@ -71,6 +71,12 @@ class Examination {
   }
 
   Health health() {
+    if (stats_.in_child_of_fork) {
+      add(HealthState::down, {}, "this process is a child of fork(): nothing is sent here", WallTime(), {},
+          "make a dispatcher of its own in the child");
+      health_.state = HealthState::down;
+      return std::move(health_);
+    }
     examine_outbox();
     bool all_are_down = !stats_.brokers.empty();
     for (const auto& [name, broker] : stats_.brokers) {
@@ -99,6 +105,14 @@ class Examination {
         "sent when it answers");
   }
 
+  /// Whether a destination has a connection beside this one that is bad.
+  [[nodiscard]] bool has_another(const std::string& destination, const std::string& bad) const {
+    return std::any_of(stats_.connections.begin(), stats_.connections.end(), [&](const ConnectionStats& one) {
+      return one.name != bad && (one.state == ConnectionState::connected || one.state == ConnectionState::blocked) &&
+             std::find(one.destinations.begin(), one.destinations.end(), destination) != one.destinations.end();
+    });
+  }
+
   /// False: there is none.
   bool examine_connection(const std::string& name, const BrokerStats& broker) {
     const auto found = connections_.find(broker.connection);
@@ -114,10 +128,12 @@ class Examination {
           "quotas; messages wait meanwhile");
     } else if (broker.state != ConnectionState::connected) {
       const std::string why = connection.error.empty() ? " yet" : ": " + connection.error;
-      add(HealthState::down, name, "no connection" + why,
+      const bool is_partly_up = has_another(name, broker.connection);
+      add(is_partly_up ? HealthState::degraded : HealthState::down, name,
+          (is_partly_up ? "some of its targets have no connection" : "no connection") + why,
           connection.down_since == WallTime() ? broker.state_since : connection.down_since,
           attempts_text(connection, stats_.taken_at), what_to_do(connection.error_code, name));
-      return false;
+      return is_partly_up;
     } else if (!connection.error.empty()) {  // of one broker of a cluster
       add(HealthState::degraded, name, connection.error, WallTime(), "its client tries again by itself",
           "messages that it is needed for wait; " + what_to_do(connection.error_code, name));
@@ -141,9 +157,7 @@ class Examination {
   }
 
   void examine_room(const std::string& name, const BrokerStats& broker) {
-    const bool is_full = (broker.max_queued > 0 && broker.queued >= broker.max_queued) ||
-                         (broker.max_queued_bytes > 0 && broker.queued_bytes >= broker.max_queued_bytes);
-    if (!is_full) return;
+    if (!broker.full) return;
     add(HealthState::degraded, name,
         "full: it holds " + plural(broker.queued, "message") + " (" + plural(broker.queued_bytes, "byte") + ")",
         WallTime(), {}, what_to_do(StatusCode::queue_full, name));

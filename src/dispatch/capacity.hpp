@@ -106,6 +106,14 @@ class Capacity {
     return bytes_in(scoped_.load(std::memory_order_relaxed));
   }
 
+  /// Whether a message like those that it holds would get no room.
+  [[nodiscard]] bool is_full() const noexcept {
+    const std::uint64_t used =
+        (used_.load(std::memory_order_relaxed) & ~closed_bit) + scoped_.load(std::memory_order_relaxed);
+    const std::uint64_t messages = messages_in(used);
+    return messages > 0 && !has_room(used, bytes_in(used) / messages, /*slack=*/false);
+  }
+
  private:
   // closed: 1 bit | messages: 25 bits | bytes: 38 bits. The loader keeps the limits far enough below for `slack`.
   static constexpr std::uint64_t closed_bit = 1ULL << 63U;

@@ -74,6 +74,9 @@ class Dispatcher {
   /// The one that was made of this configuration; nullptr: there is none. Valid as with find().
   [[nodiscard]] Destination* of(const BrokerConfig& config) const;
 
+  /// In a child of fork(): a lock may be another thread's, which is not there.
+  [[nodiscard]] bool is_in_child() const noexcept;
+
   /// What is said of a fire at a name that find() does not know.
   [[nodiscard]] std::string why_unknown(std::string_view name) const;
 
@@ -142,7 +145,6 @@ class Dispatcher {
   };
   struct Change;
 
-  [[nodiscard]] bool is_in_child() const noexcept;
   [[nodiscard]] Capacity::Answer reserve(Destination& destination, std::size_t bytes, bool in_scope = false) const;
   Capacity::Answer block(Destination& destination, std::size_t bytes, bool in_scope) const;
   Delivery refuse_unknown(std::string_view name, const MessageParts& parts, DeliveryCallback&& callback,

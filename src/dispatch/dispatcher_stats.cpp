@@ -14,13 +14,43 @@ namespace {
 // For lanes to say how old their messages are: all but those that a callback or a client library holds up need less.
 constexpr std::chrono::milliseconds patience_for_ages{50};
 
+/// Of the destinations of a lane.
+struct Names {
+  std::set<std::string_view> all;
+  std::set<std::string_view> findable;  // the others are derived ones, of destinations that have another lane
+};
+
+/// How far a state is from `connected`.
+int badness(ConnectionState state) {
+  switch (state) {
+    case ConnectionState::connected:
+      return 0;
+    case ConnectionState::blocked:
+      return 1;
+    case ConnectionState::connecting:
+      return 2;
+    case ConnectionState::disconnected:
+      return 3;
+    case ConnectionState::closed:
+      return 4;
+  }
+  return 0;
+}
+
 /// Adds the connection of a lane that has these destinations.
-void add_connection(Stats& stats, const Lane& lane, const std::set<std::string_view>& destinations) {
-  ConnectionStats connection = stats_of(lane, {destinations.begin(), destinations.end()});
+void add_connection(Stats& stats, const Lane& lane, const Names& names) {
+  ConnectionStats connection = stats_of(lane);
+  connection.destinations.assign(names.all.begin(), names.all.end());
+  // A destination has one lane, and one more at most: for derived ones with an envelope that it has not itself.
+  connection.name = names.findable.empty() ? connection.destinations.front() + " (CloudEvents)"
+                                           : std::string(*names.findable.begin());
   for (const std::string& name : connection.destinations) {
     BrokerStats& broker = stats.brokers.find(name)->second;
-    broker.connection = connection.name;
     connection.broker_type = broker.broker_type;
+    const int worse = badness(connection.state) - badness(broker.state);
+    if (broker.connection.empty() || worse > 0 || (worse == 0 && names.findable.contains(name))) {
+      show_connection(broker, connection);
+    }
   }
   stats.connections.push_back(std::move(connection));
 }
@@ -60,9 +90,10 @@ void Dispatcher::ask_for_ages() const {
 
 Stats Dispatcher::stats() const {
   Stats stats;
-  if (is_in_child()) return stats;
-  ask_for_ages();
+  stats.in_child_of_fork = is_in_child();
+  if (!stats.in_child_of_fork) ask_for_ages();
   stats.taken_at = WallTime::clock::now();
+  if (stats.in_child_of_fork) return stats;
   const std::lock_guard lock(mutex_);
   std::map<std::string_view, std::vector<const Destination*>> names;
   for (const auto& destination : destinations_) names[destination->name].push_back(destination.get());
@@ -78,11 +109,15 @@ Stats Dispatcher::stats() const {
   stats.callback_exceptions = callbacks_->exceptions.load(std::memory_order_relaxed);
   stats.slow_callbacks = callbacks_->slow.load(std::memory_order_relaxed);
   stats.lanes = lanes_.size();
-  std::map<const Lane*, std::set<std::string_view>> names_of;
-  for (const auto& destination : destinations_) names_of[destination->lane].insert(destination->name);
+  std::map<const Lane*, Names> names_of;
+  for (const auto& destination : destinations_) {
+    Names& there = names_of[destination->lane];
+    there.all.insert(destination->name);
+    if (destination->findable) there.findable.insert(destination->name);
+  }
   for (const LaneEntry& entry : lanes_) {
-    const auto& names_there = names_of[entry.lane.get()];
-    if (!names_there.empty()) add_connection(stats, *entry.lane, names_there);  // none: a change is taking it away
+    const Names& there = names_of[entry.lane.get()];
+    if (!there.all.empty()) add_connection(stats, *entry.lane, there);  // none: a change is taking it away
   }
   return stats;
 }

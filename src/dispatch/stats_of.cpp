@@ -17,6 +17,7 @@ void add_present(BrokerStats& stats, const Destination& destination, TimePoint n
   if (!destination.is_gone.load(std::memory_order_acquire)) {
     stats.max_queued += destination.config->max_queued_messages;
     stats.max_queued_bytes += destination.config->max_queued_bytes;
+    stats.full = stats.full || destination.capacity.is_full();
   }
   const auto timeout = std::chrono::duration_cast<std::chrono::milliseconds>(destination.timeout());
   stats.timeout = stats.timeout.count() == 0 ? timeout : std::min(stats.timeout, timeout);
@@ -68,26 +69,24 @@ BrokerStats stats_of(const std::vector<const Destination*>& destinations, Broker
     add_present(stats, *destination, now);
     latency.add(destination->counters.latency);
   }
-  const Destination& first = *destinations.front();
-  const ConnectionFacts connection = first.lane->connection_facts();
-  stats.broker_type = first.config->broker_type;
-  stats.state = connection.state;
-  stats.state_since = wall_time_of(connection.since);
-  const bool is_newer = stats.last_error.empty() || (connection.down_since != TimePoint::max() &&
-                                                     stats.last_error_at < wall_time_of(connection.down_since));
-  if (is_newer && connection.state != ConnectionState::blocked) stats.last_error = connection.error;
+  stats.broker_type = destinations.front()->config->broker_type;
   stats.latency_p50 = latency.quantile(0.5);
   stats.latency_p99 = latency.quantile(0.99);
   stats.latency_max = latency.max();
   return stats;
 }
 
-ConnectionStats stats_of(const Lane& lane, std::vector<std::string> destinations) {
+void show_connection(BrokerStats& stats, const ConnectionStats& connection) {
+  stats.connection = connection.name;
+  stats.state = connection.state;
+  stats.state_since = connection.since;
+  const bool is_newer = stats.last_error.empty() || stats.last_error_at < connection.down_since;
+  if (is_newer && connection.state != ConnectionState::blocked) stats.last_error = connection.error;
+}
+
+ConnectionStats stats_of(const Lane& lane) {
   const ConnectionFacts facts = lane.connection_facts();
-  std::sort(destinations.begin(), destinations.end());
   ConnectionStats stats;
-  stats.name = destinations.empty() ? "" : destinations.front();
-  stats.destinations = std::move(destinations);
   stats.state = facts.state;
   stats.since = wall_time_of(facts.since);
   stats.down_since = wall_time_of(facts.down_since);

@@ -307,6 +307,7 @@ Emission Emitter::emit(std::string_view event, const MessageParts& parts, const 
 
 void Emitter::count_unmatched(std::string_view event) noexcept {
   unmatched_.fetch_add(1, std::memory_order_relaxed);
+  if (dispatcher_->is_in_child()) return;  // where another thread may have had the lock
   try {
     {
       const std::lock_guard lock(mutex_);

@@ -231,7 +231,7 @@ CloseReport TriggerDispatcher::close() {
 }
 Stats TriggerDispatcher::stats() const {
   Stats stats = impl_->dispatcher.stats();
-  impl_->add_to(stats);
+  if (!stats.in_child_of_fork) impl_->add_to(stats);  // which locks what another thread may have had at the fork
   return stats;
 }
 

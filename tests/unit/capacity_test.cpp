@@ -44,6 +44,23 @@ TEST(CapacityTest, CountsMessagesAndBytes) {
   EXPECT_EQ(capacity.bytes(), 0U);
 }
 
+TEST(CapacityTest, IsFullWhereAnotherMessageOfThatSizeHasNoRoom) {
+  Capacity messages(2, 100);
+  EXPECT_FALSE(messages.is_full());
+  EXPECT_EQ(messages.reserve(1, false), Answer::reserved);
+  EXPECT_FALSE(messages.is_full());
+  EXPECT_EQ(messages.reserve_in_scope(1, false), Answer::reserved);
+  EXPECT_TRUE(messages.is_full());
+  messages.close();
+  messages.release(1, 1);
+  EXPECT_FALSE(messages.is_full());
+  Capacity bytes(1'000, 100);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(bytes.reserve(30, false), Answer::reserved);
+  EXPECT_TRUE(bytes.is_full()) << "30 bytes more do not fit";
+  bytes.release(1, 30);
+  EXPECT_FALSE(bytes.is_full());
+}
+
 TEST(CapacityTest, ScopesTakeRoomAndAreCountedApart) {
   Capacity capacity(3, 100);
   EXPECT_EQ(capacity.reserve(10, false), Answer::reserved);

@@ -12,6 +12,7 @@
 
 #include "action_triggers/action_triggers.hpp"
 #include "action_triggers/testing/matchers.hpp"
+#include "support/eventually.hpp"
 
 namespace action_triggers {
 namespace {
@@ -282,6 +283,36 @@ TEST_F(CloudEventsTest, ABrokerThatTakesFewIsOfferedTheRestAgain) {
   const auto arrived = memory_->messages("orders");
   ASSERT_EQ(arrived.size(), 100U);
   for (std::size_t i = 0; i < arrived.size(); ++i) EXPECT_EQ(arrived[i].body, std::to_string(i));
+}
+
+TEST_F(CloudEventsTest, ATargetWithAnEnvelopeOfItsOwnHasAConnectionThatIsSeen) {
+  make(config_of("{}", paid + R"(["orders", {"broker": "orders", "params": {
+         "envelope": "cloudevents_binary", "cloudevents": {"source": "/shop"}}}]}})"));
+  ASSERT_TRUE(dispatcher_->emit("order.paid", "{}").all_ok());
+  const Stats stats = dispatcher_->stats();
+  ASSERT_THAT(stats.connections, SizeIs(2));
+  EXPECT_THAT((std::vector{stats.connections[0].name, stats.connections[1].name}),
+              UnorderedElementsAre("orders", "orders (CloudEvents)"));
+  EXPECT_EQ(stats.brokers.at("orders").connection, "orders");
+}
+
+TEST_F(CloudEventsTest, ALostConnectionOfATargetWithAnEnvelopeIsSeen) {
+  BrokerRegistry registry = BrokerRegistry::builtin();
+  const auto down = std::make_shared<InMemoryBroker>();
+  down->go_down({StatusCode::unauthenticated, "wrong password"});
+  registry.add("memory", [this, down](const BrokerConfig& config) {
+    const auto* const support = dynamic_cast<const CloudEventsSupport*>(&config);
+    return support->cloudevents == nullptr ? memory_->maker()(config) : down->maker()(config);
+  });
+  dispatcher_ = std::make_unique<TriggerDispatcher>(config_of("{}", paid + R"([{"broker": "orders", "params": {
+         "envelope": "cloudevents_binary", "cloudevents": {"source": "/shop"}}}]}})"),
+                                                    registry);
+  const auto state_of = [&](const Stats& stats) { return stats.brokers.at("orders").state; };
+  ASSERT_TRUE(tests::eventually([&] { return state_of(dispatcher_->stats()) == ConnectionState::disconnected; }, 30s));
+  const Health health = dispatcher_->health();
+  EXPECT_EQ(health.state, HealthState::degraded) << "what is fired gets through";
+  ASSERT_THAT(health.reasons, SizeIs(1));
+  EXPECT_THAT(health.reasons[0].what, HasSubstr("some of its targets have no connection: unauthenticated"));
 }
 
 // ------------------------------------------------------------------------------------------------------ configuration

@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "action_triggers/broker_registry.hpp"
+#include "action_triggers/config.hpp"
 #include "action_triggers/health.hpp"
 #include "support/dispatcher_test.hpp"
 #include "support/eventually.hpp"
@@ -146,6 +148,23 @@ TEST_F(DispatcherStatsTest, ConnectionsHaveTheirDestinations) {
   EXPECT_EQ(stats.brokers.at("b").connection, "a");
   EXPECT_EQ(stats.brokers.at("c").connection, "c");
   EXPECT_EQ(stats.brokers.at("a").broker_type, "subject");
+}
+
+TEST_F(DispatcherStatsTest, ADestinationIsFullWhenOneOfItsNameIs) {
+  BrokerRegistry registry = BrokerRegistry::builtin();
+  registry.add("memory", memory_->maker());
+  dispatcher_.emplace(parse_config(R"({"brokers": {"a": {"broker_type": "memory"}},
+                                       "triggers": {"t": {"events": ["e"], "targets": [
+                                         {"broker": "a", "params": {"max_queued_messages": 1}}]}}})"),
+                      registry);
+  memory_->hold();
+  dispatcher_->emit("e", "{}");
+  ASSERT_EQ(dispatcher_->emit("e", "{}")[0].wait().status.code(), StatusCode::queue_full);
+  const Health health = dispatcher_->health();
+  memory_->release();
+  EXPECT_EQ(health.state, HealthState::degraded);
+  ASSERT_THAT(health.reasons, SizeIs(1));
+  EXPECT_THAT(health.reasons[0].what, HasSubstr("full"));
 }
 
 TEST_F(DispatcherStatsTest, LatenciesSurviveAReload) {

@@ -99,6 +99,23 @@ TEST_F(HealthTest, WithOneConnectionOfTwoItIsDegraded) {
   EXPECT_THAT(health().reasons[0].to_do, HasSubstr("password"));
 }
 
+TEST_F(HealthTest, WithOneOfItsConnectionsADestinationIsDegraded) {
+  stats_.connections[0].destinations = {"orders"};
+  ConnectionStats other;
+  other.name = "orders (CloudEvents)";
+  other.destinations = {"orders"};
+  other.state = ConnectionState::disconnected;
+  other.error = "unauthenticated: wrong password";
+  stats_.connections.push_back(other);
+  stats_.brokers["orders"].connection = other.name;
+  stats_.brokers["orders"].state = other.state;
+  EXPECT_EQ(health().state, HealthState::degraded);
+  EXPECT_EQ(only_reason().state, HealthState::degraded);
+  EXPECT_EQ(only_reason().what, "some of its targets have no connection: unauthenticated: wrong password");
+  stats_.connections[0].state = ConnectionState::disconnected;
+  EXPECT_EQ(health().state, HealthState::down);
+}
+
 TEST_F(HealthTest, ABrokerThatHoldsMessagesUpIsDegraded) {
   stats_.brokers["orders"].state = ConnectionState::blocked;
   stats_.connections[0].state = ConnectionState::blocked;
@@ -167,12 +184,11 @@ TEST_F(HealthTest, AMessageThatWaitsForHalfOfItsTimeIsDegraded) {
 TEST_F(HealthTest, AFullDestinationIsDegraded) {
   stats_.brokers["orders"].queued = 100;
   stats_.brokers["orders"].queued_bytes = 1;
+  EXPECT_TRUE(health().ok());
+  stats_.brokers["orders"].full = true;
   EXPECT_EQ(only_reason().what, "full: it holds 100 messages (1 byte)");
   disconnect(0, StatusCode::unavailable, "unavailable: reset");
   EXPECT_THAT(health().reasons, SizeIs(2)) << "both are to be known";
-  stats_.brokers["orders"].queued = 1;
-  stats_.brokers["orders"].queued_bytes = 10'000;
-  EXPECT_THAT(health().reasons, SizeIs(2));
 }
 
 TEST_F(HealthTest, AnOutboxWithoutItsDatabaseIsDown) {
@@ -200,6 +216,15 @@ TEST_F(HealthTest, AnUnknownDestinationThatTheOutboxHoldsBackIsSaid) {
   stats_.outbox->held["gone"] = "no destination is named 'gone' in the configuration";
   EXPECT_EQ(health().state, HealthState::degraded);
   EXPECT_EQ(only_reason().destination, "gone");
+}
+
+TEST_F(HealthTest, AChildOfForkIsDown) {
+  Stats child;
+  child.in_child_of_fork = true;
+  const Health found = health_of(child);
+  EXPECT_EQ(found.state, HealthState::down);
+  ASSERT_THAT(found.reasons, SizeIs(1));
+  EXPECT_THAT(found.reasons[0].what, HasSubstr("fork()"));
 }
 
 TEST_F(HealthTest, IsPrintedForPeople) {
