@@ -36,7 +36,7 @@ RUN_BY_CI = {
     "sudo apt-get install ./build/debian/packages/*.deb": "tests/consumers/debian/check.sh",
     'conan create packaging/conan --build=missing -s compiler.cppstd=20 -o "&:with_sqlite=True"':
         "tests/consumers/conan.sh, as it stands here",
-    "sudo apt-get install g++ cmake ninja-build pkg-config librdkafka-dev librabbitmq-dev libssl-dev libpq-dev "
+    "sudo apt-get install g++ cmake ninja-build pkg-config librdkafka-dev librabbitmq-dev libssl-dev libsqlite3-dev libpq-dev "
     "nlohmann-json3-dev libcli11-dev libmicrohttpd-dev libgtest-dev libgmock-dev": "packages of scripts/setup",
     "make lint": "by hand before a commit",
     "scripts/reliability --under tsan": "with a filter: scripts/test",
