@@ -5,7 +5,9 @@
 namespace at = action_triggers;
 
 int main() {
-  at::TriggerDispatcher dispatcher(at::load_config("brokers.json"));
+  at::DispatcherOptions options;
+  options.on_failure = [](const at::DeliveryReport& report) { std::cerr << report << '\n'; };  // or nobody is told
+  at::TriggerDispatcher dispatcher(at::load_config("brokers.json"), options);
 
   // In a hook: say what happened, or name a broker yourself. Both copy, queue and return.
   at::Emission event = dispatcher.emit("order.paid", R"({"id": 42, "total": 99.90})");
