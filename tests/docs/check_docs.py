@@ -25,6 +25,18 @@ RUN_BY_CI = {
     "make test": ".ci/run",
     "make bench": "a small run of each of its programs in scripts/test, by hand for the table",
     "make bench WRITE=1": "as make bench",
+    "scripts/servers start": "the tests' fixture; scripts/first-hour, as it stands here",
+    'eval "$(scripts/servers env)"': "tests/docs/quickstart.sh, as it stands here",
+    "export KAFKA=$AT_KAFKA_BOOTSTRAP RABBITMQ_PORT=$AT_RABBITMQ_PORT": "tests/docs/quickstart.sh, as it stands here",
+    '"$AT_KAFKA_TOPICS" --create --topic orders': "tests/docs/quickstart.sh, as it stands here",
+    "kcat -C -q -e -b \"$KAFKA\" -t orders -f '%k %s\\n'": "tests/docs/quickstart.sh, as it stands here",
+    'amqp-get --port "$RABBITMQ_PORT" --queue order_mails': "tests/docs/quickstart.sh, as it stands here",
+    "scripts/servers stop": "the tests' fixture",
+    "sudo apt-get install --no-install-recommends prometheus": "a package of scripts/setup",
+    "action-triggers relay --metrics 9464 shop.json": "test monitoring, on a free port; scripts/first-hour, as it stands here",
+    "prometheus --config.file=examples/monitoring/prometheus.yml --storage.tsdb.path=build/prometheus "
+    "--web.listen-address=127.0.0.1:9091": "as the command before",
+    "promtool query instant http://127.0.0.1:9091 action_triggers_health": "as the command before",
     "cmake -B build -G Ninja -DCMAKE_BUILD_TYPE=Release": "as tests/consumers/common.sh",
     "cmake --build build": "as tests/consumers/common.sh",
     "sudo cmake --install build": "as tests/consumers/common.sh",
@@ -79,6 +91,16 @@ def matches(said, expected):
     return re.fullmatch(pattern, said, re.DOTALL) is not None
 
 
+def wrong_commands(content, folder, environment):
+    """Runs the commands of a console block; what they say instead of what stands there."""
+    for part in re.split(r"^\$ ", content, flags=re.MULTILINE)[1:]:
+        to_run, _, expected = part.partition("\n")
+        done = subprocess.run(["bash", "-c", to_run], capture_output=True, text=True, cwd=folder, env=environment)
+        said = (done.stdout + done.stderr).strip()
+        if not matches(said, expected.strip()):
+            yield f"$ {to_run}\nsays:\n{said}\ninstead of:\n{expected.strip()}"
+
+
 def main(source, command):
     wrong = []
     checked = 0
@@ -110,13 +132,7 @@ def main(source, command):
                 json.loads(content)
                 pathlib.Path(folder.name, note).write_text(content, encoding="utf-8")
             elif kind == "console":
-                for part in re.split(r"^\$ ", content, flags=re.MULTILINE)[1:]:
-                    to_run, _, expected = part.partition("\n")
-                    done = subprocess.run(["bash", "-c", to_run], capture_output=True, text=True, cwd=folder.name,
-                                          env=environment)
-                    said = (done.stdout + done.stderr).strip()
-                    if not matches(said, expected.strip()):
-                        wrong.append(f"{where}: $ {to_run}\nsays:\n{said}\ninstead of:\n{expected.strip()}")
+                wrong += [f"{where}: {each}" for each in wrong_commands(content, folder.name, environment)]
             else:
                 wrong += [f"{where}: no test runs '{to_run}'" for to_run in content.splitlines() if to_run not in RUN_BY_CI]
         prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
