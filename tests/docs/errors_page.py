@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """docs/errors.md: every error text of the library and the command, where it comes from, and what to do.
-Usage: errors_page.py SOURCE_DIR [--write]
+Usage: errors_page.py SOURCE_DIR [--write | --find]
 
 The sources are read for what they say (cpp_texts.py). docs/errors.toml has what to do, by hand, for every text of two
 words or more that is not left out below. This fails for a text that the file does not have, for an entry whose text is
-gone, and for a page that is not what both make; --write writes the page."""
+gone, and for a page that is not what both make; --write writes the page.
+
+With --find prints the rows of this page and of those of the brokers' errors for what stands in standard input, the most
+exact ones first; fails without one."""
 
 import collections
 import json
@@ -78,6 +81,37 @@ def page(groups, texts):
     return "\n".join(lines) + "\n"
 
 
+def is_in(text, said):
+    """Whether an entry's text stands in what was said."""
+    parts = re.split(r"\{([^{}]*\|[^{}]*)\}", text)  # every other one is a choice
+    pattern = "".join(f"(?:{fixed.replace(re.escape('|'), '|')})" if number % 2 else fixed
+                      for number, fixed in enumerate(re.escape(part).replace("…", ".+?") for part in parts))
+    return re.search(pattern, said) is not None
+
+
+def refusals(source):
+    """What brokers refuse with has pages of its own: (what the row is about, advice, page)"""
+    for name in ("kafka-errors.md", "rabbitmq-errors.md"):
+        _, table = (source / "docs" / name).read_text(encoding="utf-8").split("<!-- table -->\n")
+        head, _, *rows = [line.strip("|").split(" | ") for line in table.splitlines() if line.startswith("|")]
+        advice = [column.strip() for column in head].index("advice")
+        for row in rows:
+            cells = [cell.strip() for cell in row]
+            if len(cells) > advice and cells[advice]:
+                yield " ".join(filter(None, cells[:2])), cells[advice], name
+
+
+def find(source, said):
+    groups = tomllib.loads((source / "docs/errors.toml").read_text(encoding="utf-8"))
+    groups.pop("no-errors")
+    found = [(text, as_code(text), to_do or "as it says", "errors.md")
+             for group in groups.values() for text, to_do in group.items() if is_in(text, said)]
+    found += [(advice, about, advice, name) for about, advice, name in refusals(source) if advice in said]
+    for _, *cells in sorted(found, key=lambda entry: -len(entry[0])):
+        print(f"| {' | '.join(cells)} |")
+    return 0 if found else 1
+
+
 def main(source, write):
     texts = error_texts(source)
     groups = tomllib.loads((source / "docs/errors.toml").read_text(encoding="utf-8"))
@@ -103,4 +137,6 @@ def main(source, write):
 
 
 if __name__ == "__main__":
+    if "--find" in sys.argv[2:]:
+        sys.exit(find(pathlib.Path(sys.argv[1]), " ".join(sys.stdin.read().split())))
     sys.exit(main(pathlib.Path(sys.argv[1]), "--write" in sys.argv[2:]))
