@@ -40,7 +40,7 @@ HttpAnswer answer_to(at::TriggerDispatcher& dispatcher, const HttpRequest& reque
   if (what == "GET /healthz") {
     const at::Health health = dispatcher.health();
     std::ostringstream text;
-    text << health;
+    text << health << '\n';
     return {health.state == at::HealthState::down ? 503U : 200U, text.str()};
   }
   return {404, "there are POST /orders, GET /metrics and GET /healthz\n"};

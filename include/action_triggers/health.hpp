@@ -48,7 +48,8 @@ struct Health {
 /// back.
 [[nodiscard]] ACTION_TRIGGERS_EXPORT Health health_of(const Stats& stats);
 
-/// For people: "ok", or "down" and a few lines for each reason, with their ages as of now.
+/// For people: "ok", or "down" and a few lines for each reason, with their ages as of now. It does not end its last
+/// line.
 ACTION_TRIGGERS_EXPORT std::ostream& operator<<(std::ostream& out, const Health& health);
 
 }  // namespace action_triggers

@@ -94,7 +94,7 @@ Answer answer_to(const TriggerDispatcher& dispatcher, std::string_view method, s
   if (path != "/healthz") return {MHD_HTTP_NOT_FOUND, "there are /metrics and /healthz\n"};
   const Health health = dispatcher.health();
   std::ostringstream text;
-  text << health;
+  text << health << '\n';
   const unsigned status = health.state == HealthState::down ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK;
   return {status, text.str()};
 }

@@ -204,12 +204,12 @@ std::ostream& operator<<(std::ostream& out, HealthState state) { return out << t
 Health health_of(const Stats& stats) { return Examination(stats).health(); }
 
 std::ostream& operator<<(std::ostream& out, const Health& health) {
-  out << health.state << '\n';
+  out << health.state;
   for (const HealthReason& reason : health.reasons) {
-    out << (reason.destination.empty() ? "" : reason.destination + ": ") << reason.what << '\n';
-    if (reason.since != WallTime()) out << "  for " << age_text(reason.since, WallTime::clock::now()) << '\n';
-    if (!reason.tried.empty()) out << "  tried: " << reason.tried << '\n';
-    out << "  to do: " << reason.to_do << '\n';
+    out << '\n' << (reason.destination.empty() ? "" : reason.destination + ": ") << reason.what;
+    if (reason.since != WallTime()) out << "\n  for " << age_text(reason.since, WallTime::clock::now());
+    if (!reason.tried.empty()) out << "\n  tried: " << reason.tried;
+    out << "\n  to do: " << reason.to_do;
   }
   return out;
 }

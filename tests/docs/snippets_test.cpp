@@ -117,7 +117,6 @@ TEST(Snippets, OutcomesAsFutures) {
   EXPECT_TRUE(both_arrived);
 }
 
-#ifdef __cpp_impl_coroutine
 struct Task {
   struct promise_type {
     Task get_return_object() { return {}; }
@@ -144,13 +143,12 @@ TEST(Snippets, OutcomesForCoroutines) {
   EXPECT_THAT(said, ::testing::HasSubstr("orders"));
   EXPECT_THAT(said, ::testing::HasSubstr("unroutable"));
 }
-#endif
 
 TEST(Snippets, WaitingForConnections) {
   at::TriggerDispatcher dispatcher(one_memory_broker());
   const std::string said = errors_of([&] {
-    dispatcher.close();                                                           // for the example's sake
-    if (!dispatcher.wait_until_connected(10s)) std::cerr << dispatcher.health();  // who has none, why, and what to do
+    dispatcher.close();                                                                   // for the example's sake
+    if (!dispatcher.wait_until_connected(10s)) std::cerr << dispatcher.health() << '\n';  // who has none, and why
   });
   EXPECT_THAT(said, ::testing::StartsWith("down\norders: closed"));
 }
