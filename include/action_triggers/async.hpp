@@ -10,24 +10,20 @@
 /// what was under way at a fork() never ends in the child.
 #pragma once
 
-#include <exception>
-#include <future>
-#include <memory>
-#include <string_view>
-#include <utility>
-
-#include "action_triggers/trigger_dispatcher.hpp"
-
-#ifdef __cpp_impl_coroutine
 #include <atomic>
 #include <coroutine>
 #include <cstddef>
+#include <exception>
+#include <future>
 #include <limits>
+#include <memory>
 #include <new>
 #include <optional>
+#include <string_view>
+#include <utility>
 
 #include "action_triggers/emission.hpp"
-#endif
+#include "action_triggers/trigger_dispatcher.hpp"
 
 namespace action_triggers {
 
@@ -52,8 +48,6 @@ template <class Payload>
                                                              std::string_view destination, const Message& message) {
   return fire_future<Message>(dispatcher, destination, message);
 }
-
-#ifdef __cpp_impl_coroutine
 
 namespace detail {
 
@@ -203,7 +197,5 @@ EmittedEvent emit_async(TriggerDispatcher& dispatcher, std::string_view event, c
 inline EmittedEvent emit_async(TriggerDispatcher& dispatcher, std::string_view event, const Message& message) {
   return EmittedEvent(dispatcher, event, message);
 }
-
-#endif
 
 }  // namespace action_triggers

@@ -72,8 +72,6 @@ TEST_F(FutureTest, InAChildOfForkItIsClosedAtOnce) {
             "");
 }
 
-#ifdef __cpp_impl_coroutine
-
 /// A coroutine that nobody waits for. It runs until its first wait, and destroys itself at its end.
 struct Task {
   struct promise_type {
@@ -290,8 +288,6 @@ TEST_F(EmittedEventTest, ManyEndWhileTheyAreEmitted) {
   ASSERT_TRUE(done.wait(30s));
   EXPECT_EQ(ok, 1'000U);
 }
-
-#endif
 
 }  // namespace
 }  // namespace action_triggers
