@@ -401,8 +401,8 @@ std::string config_schema(const BrokerRegistry& registry) {
     if (section.missing.empty()) continue;
     Json places = Json::array({{{"required", {section.key}}}});
     for (const std::string& alias : section.aliases) places.push_back({{"required", {alias}}});
-    places.push_back({{"properties", {{detail::reference_root, {{"required", {section.key}}}}}},
-                      {"required", {detail::reference_root}}});
+    const Json there{{"type", "object"}, {"required", {section.key}}};
+    places.push_back({{"properties", {{detail::reference_root, there}}}, {"required", {detail::reference_root}}});
     has_what_it_must.push_back({{"anyOf", std::move(places)}});
   }
   properties.update(aliases);
