@@ -146,13 +146,13 @@ void RelayCore::read_common(TimePoint now, const ReadResult& result) {
   }
   if (result.rows.empty()) {
     position_ = std::max(position_, low_);
-    last_inherited_ = std::min(last_inherited_, position_);
     guard_.relax();
   } else if (rows_.in_flight() != were_in_flight) {
     guard_.sent(now);
   } else {
     guard_.sent_nothing();
   }
+  if (result.is_complete && !is_full) last_inherited_ = std::min(last_inherited_, position_);
   set_poll(now, result, is_full);
 }
 

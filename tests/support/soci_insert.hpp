@@ -2,6 +2,9 @@
 /// What an application with SOCI does to write a message: docs/outbox.md shows it.
 #pragma once
 
+// For types of Boost it asks for Boost's headers, which SOCI's package does not bring.
+#include <soci/soci-config.h>
+#undef SOCI_HAVE_BOOST
 #include <soci/soci.h>
 
 #include <array>

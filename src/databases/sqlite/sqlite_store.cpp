@@ -217,8 +217,22 @@ std::optional<std::pair<Lease, ShardNotes>> SqliteOutboxStore::acquire(std::int3
       taken = std::pair(lease, notes);
     }
   }
-  if (taken) writing.commit();
+  if (taken) {
+    writing.commit();
+  } else {
+    require_shard(current);
+  }
   return taken;
+}
+
+/// One that nobody can take is not somebody else's.
+void SqliteOutboxStore::require_shard(Session& session) const {
+  SqliteStatement shard(session.connection, store_sql(session.names, "SELECT 1 FROM $S WHERE shard = 0"),
+                        "Taking the shard");
+  const auto use = shard.use();
+  if (shard.step()) return;
+  throw StoreError("Taking the shard failed: the table '" + config_.shards_table + "' has no row for shard 0, in '" +
+                   config_.path + "'. Run 'action-triggers outbox install FILE', and start the program anew.");
 }
 
 bool SqliteOutboxStore::renew(const Lease& lease, milliseconds duration, const ShardNotes& notes) {

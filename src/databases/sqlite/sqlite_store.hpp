@@ -43,6 +43,7 @@ class SqliteOutboxStore : public OutboxStore {
   Session& session() const;
   /// Throws if the file is not the one that was opened.
   Session& session_at_its_path() const;
+  void require_shard(Session& session) const;
   static bool holds(Session& session, const Lease& lease);
   static bool read_range(Session& session, const ReadRequest& request, const IdRange& range, std::size_t& bytes,
                          ReadResult& result);

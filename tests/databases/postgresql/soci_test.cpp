@@ -15,7 +15,15 @@ namespace {
 
 using ::testing::ElementsAre;
 
-class PgSociTest : public PgOutboxTest {};
+class PgSociTest : public PgOutboxTest {
+ protected:
+  /// SOCI does not take a URI.
+  std::string keywords() const {
+    PGconn* const connection = sql.get();
+    return std::string("host=") + PQhost(connection) + " port=" + PQport(connection) + " user=" + PQuser(connection) +
+           " password='" + PQpass(connection) + "' dbname=" + PQdb(connection);
+  }
+};
 
 TEST_F(PgSociTest, ItsTransactionsWriteToTheOutbox) {
   install();
@@ -26,7 +34,7 @@ TEST_F(PgSociTest, ItsTransactionsWriteToTheOutbox) {
   PgOutbox outbox_of_dispatcher(dispatcher);
   const std::string statement = outbox_of_dispatcher.insert_statement();
 
-  soci::session session(soci::postgresql, PgServer::conninfo());
+  soci::session session(soci::postgresql, keywords());
   {
     const soci::transaction rolled_back(session);
     insert_message(session, statement, as_text(outbox_of_dispatcher.row("orders", Message{.body = "never"})));

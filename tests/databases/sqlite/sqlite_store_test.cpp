@@ -70,6 +70,13 @@ TEST_P(SqliteStoreTest, KnowsItsOutbox) {
   EXPECT_EQ(store_.reopen().outbox_id, info_.outbox_id);
 }
 
+/// Somebody has emptied all tables, say.
+TEST_P(SqliteStoreTest, AShardThatIsMissingIsAnError) {
+  application().execute("DELETE FROM action_triggers_shards");
+  EXPECT_THAT([this] { (void)store_.acquire(0, "one", 10s); },
+              ::testing::ThrowsMessage<StoreError>(::testing::HasSubstr("has no row for shard 0, in '")));
+}
+
 TEST_P(SqliteStoreTest, OnlyOneOwnerHasTheShard) {
   const auto first = store_.acquire(0, "one", 10s);
   ASSERT_TRUE(first);
