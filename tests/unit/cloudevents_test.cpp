@@ -239,7 +239,11 @@ TEST_F(CloudEventsTest, ATargetsHeadersAndTheConfigurationSayMore) {
 TEST_F(CloudEventsTest, AnEventsOwnAttributesWinOverItsName) {
   make("binary", R"({"source": "/shop"})", paid + R"(["orders"]}})");
   EXPECT_TRUE(dispatcher_->emit("order.paid", Message{.body = "{}", .headers = {{"ce_type", "own"}}}).all_ok());
-  EXPECT_EQ(memory_->messages("orders").back().headers.front(), (Header{"ce_type", "own"}));
+  std::vector<std::string> types;
+  for (const Header& header : memory_->messages("orders").back().headers) {
+    if (header.name == "ce_type") types.push_back(header.value);
+  }
+  EXPECT_THAT(types, ::testing::ElementsAre("own"));
 }
 
 TEST_F(CloudEventsTest, ATargetCanHaveAnEnvelopeOfItsOwn) {

@@ -174,7 +174,7 @@ TEST_F(InternalDispatcherTest, ABrokerThatCannotBeMadeLeavesNothingBehind) {
 /// An entry of the brokers map is a destination, the broker is the server (docs/glossary.md).
 TEST_F(InternalDispatcherTest, WhatItSaysOfADestinationCallsItOne) {
   make({"a"});
-  EXPECT_EQ(fire("b").wait().status.message(), "no destination is named 'b' in the configuration");
+  EXPECT_EQ(fire("b").wait().status.message(), "no destination is named 'b' in the configuration. Did you mean 'a'?");
   const auto said = [](const auto& call) -> std::string {
     try {
       call();
