@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 // The outbox from a layer that the library does not know: SOCI, with the statement that the outbox gives.
 #include <gmock/gmock.h>
-#include <soci/sqlite3/soci-sqlite3.h>
 
 #include "action_triggers/config.hpp"
 #include "action_triggers/sqlite.hpp"
 #include "action_triggers/trigger_dispatcher.hpp"
 #include "databases/sqlite/sqlite_database.hpp"
 #include "support/soci_insert.hpp"
+
+// As soci-sqlite3.h has it, which puts all of sqlite3.h into a namespace of its own.
+extern "C" const soci::backend_factory* factory_sqlite3();
 
 namespace action_triggers::tests {
 namespace {
@@ -22,7 +24,7 @@ TEST(SqliteSociTest, ItsTransactionsWriteToTheOutbox) {
   SqliteOutbox outbox(dispatcher);
   const std::string statement = outbox.insert_statement();
 
-  soci::session session(soci::sqlite3, database.config.path);
+  soci::session session(*factory_sqlite3(), database.config.path);
   {
     const soci::transaction rolled_back(session);
     insert_message(session, statement, outbox.row("orders", Message{.body = "never"}));
