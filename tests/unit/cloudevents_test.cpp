@@ -239,8 +239,9 @@ TEST_F(CloudEventsTest, ATargetsHeadersAndTheConfigurationSayMore) {
 TEST_F(CloudEventsTest, AnEventsOwnAttributesWinOverItsName) {
   make("binary", R"({"source": "/shop"})", paid + R"(["orders"]}})");
   EXPECT_TRUE(dispatcher_->emit("order.paid", Message{.body = "{}", .headers = {{"ce_type", "own"}}}).all_ok());
+  const Message arrived = memory_->messages("orders").back();
   std::vector<std::string> types;
-  for (const Header& header : memory_->messages("orders").back().headers) {
+  for (const Header& header : arrived.headers) {
     if (header.name == "ce_type") types.push_back(header.value);
   }
   EXPECT_THAT(types, ::testing::ElementsAre("own"));
