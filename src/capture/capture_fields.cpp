@@ -133,24 +133,6 @@ void read_when(ConfigSection& from, std::string_view key, TableCapture& capture)
   }
 }
 
-template <class Choice>
-Field<TableCapture> choice_field(std::string key, Choice TableCapture::*member,
-                                 const std::vector<std::pair<std::string, Choice>>& choices, std::string description) {
-  std::vector<std::string> names;
-  std::string values;
-  for (const auto& [name, value] : choices) {
-    values += (values.empty() ? "`" : name == choices.back().first ? " or `" : ", `") + name + "`";
-    names.push_back(name);
-  }
-  return custom_field<TableCapture>(in_capture, std::move(key), "str", values, names.front(), std::move(description),
-                                    [=](ConfigSection& from, std::string_view name, TableCapture& capture) {
-                                      const auto text = read_choice(from, name, names);
-                                      for (const auto& [choice, value] : choices) {
-                                        if (text == choice) capture.*member = value;
-                                      }
-                                    });
-}
-
 Field<TableCapture> names_field(std::string key, std::string values, std::string default_value, std::string description,
                                 void (*read)(ConfigSection&, std::string_view, TableCapture&)) {
   return custom_field<TableCapture>(in_capture, std::move(key), "list of str", std::move(values),
@@ -189,22 +171,22 @@ std::vector<CaptureField> make_fields() {
                                                "A condition in the database's own SQL, on `OLD` and `NEW`; one for all "
                                                "operations, or one for each.",
                                                read_when)});
-  fields.push_back({choice_field<CaptureOld>(
-      "old", &TableCapture::old,
+  fields.push_back({choice_field<TableCapture>(
+      in_capture, "old", &TableCapture::old,
       {{"all", CaptureOld::all}, {"changed", CaptureOld::changed}, {"none", CaptureOld::none}},
       "What events have of the row as it was; `changed`: of an update, the columns that it changed.")});
-  fields.push_back(of_postgresql(choice_field<CaptureLevel>(
-      "level", &TableCapture::level, {{"row", CaptureLevel::row}, {"statement", CaptureLevel::statement}},
+  fields.push_back(of_postgresql(choice_field<TableCapture>(
+      in_capture, "level", &TableCapture::level, {{"row", CaptureLevel::row}, {"statement", CaptureLevel::statement}},
       "Whether SQL triggers run once a row, or once a statement, which is cheaper where statements have many rows.")));
-  fields.push_back(of_postgresql(choice_field<CaptureTruncate>(
-      "truncate", &TableCapture::truncate,
+  fields.push_back(of_postgresql(choice_field<TableCapture>(
+      in_capture, "truncate", &TableCapture::truncate,
       {{"event", CaptureTruncate::event}, {"refuse", CaptureTruncate::refuse}, {"ignore", CaptureTruncate::ignore}},
       "What a TRUNCATE of the table is.")));
   fields.push_back(
       {integer_field<TableCapture>(in_capture, "max_bytes", &TableCapture::max_bytes, least_bytes, most_bytes,
                                    "no limit", "How many bytes `old` and `new` may have together.")});
-  fields.push_back({choice_field<CaptureOversize>(
-      "oversize", &TableCapture::oversize,
+  fields.push_back({choice_field<TableCapture>(
+      in_capture, "oversize", &TableCapture::oversize,
       {{"key_only", CaptureOversize::key_only}, {"without_old", CaptureOversize::without_old}},
       "What is left of larger ones: the key's columns, or all of `new` if that is small enough.")});
   fields.push_back(of_postgresql(flag_field<TableCapture>(

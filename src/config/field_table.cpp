@@ -45,31 +45,23 @@ const std::vector<CommonField>& plain_fields() {
                                   "1000 (RabbitMQ), 40000 (Kafka), unlimited (others)",
                                   "How many messages may be handed on and unconfirmed. 1 keeps the order even when the "
                                   "broker refuses a message."),
-      custom_field<BrokerConfig>(in_params, "overflow", "str", "`reject`, `block` or `drop_oldest`", "reject",
-                                 "What fire does at the bounds.",
-                                 [](ConfigSection& from, std::string_view key, BrokerConfig& config) {
-                                   const auto choice = read_choice(from, key, {"reject", "block", "drop_oldest"});
-                                   if (choice == "block") config.overflow = Overflow::block;
-                                   if (choice == "drop_oldest") config.overflow = Overflow::drop_oldest;
-                                 }),
+      choice_field<BrokerConfig>(
+          in_params, "overflow", &BrokerConfig::overflow,
+          {{"reject", Overflow::reject}, {"block", Overflow::block}, {"drop_oldest", Overflow::drop_oldest}},
+          "What fire does at the bounds."),
       integer_field<BrokerConfig>(in_params, "max_block_ms", &BrokerConfig::max_block, 1, longest_ms, "",
                                   "How long fire waits for capacity; required with `block`, refused otherwise."),
-      custom_field<BrokerConfig>(in_params, "on_dead", "str", "`skip`, `stop_key` or `stop`", "skip",
+      choice_field<BrokerConfig>(in_params, "on_dead", &BrokerConfig::on_dead,
+                                 {{"skip", OnDead::skip}, {"stop_key", OnDead::stop_key}, {"stop", OnDead::stop}},
                                  "Of messages from an outbox: which ones wait behind one that is given up. None, those "
-                                 "of its key, or all of the destination.",
-                                 [](ConfigSection& from, std::string_view key, BrokerConfig& config) {
-                                   const auto choice = read_choice(from, key, {"skip", "stop_key", "stop"});
-                                   if (choice == "stop_key") config.on_dead = OnDead::stop_key;
-                                   if (choice == "stop") config.on_dead = OnDead::stop;
-                                 }),
-      custom_field<BrokerConfig>(in_params, "durability", "str", "`none`, `commit` or `outbox`", "none",
-                                 "The least that a fire has to promise; one that promises less is refused. `commit`: "
-                                 "in a transaction; `outbox`: in an outbox's, or a row of its table.",
-                                 [](ConfigSection& from, std::string_view key, BrokerConfig& config) {
-                                   const auto choice = read_choice(from, key, {"none", "commit", "outbox"});
-                                   if (choice == "commit") config.durability = Durability::commit;
-                                   if (choice == "outbox") config.durability = Durability::outbox;
-                                 }),
+                                 "of its key, or all of the "
+                                 "destination."),
+      choice_field<BrokerConfig>(
+          in_params, "durability", &BrokerConfig::durability,
+          {{"none", Durability::none}, {"commit", Durability::commit}, {"outbox", Durability::outbox}},
+          "The least that a fire has to promise; one that promises less is refused. `commit`: in a transaction; "
+          "`outbox`: "
+          "in an outbox's, or a row of its table."),
   };
   return fields;
 }

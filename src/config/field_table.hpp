@@ -113,6 +113,25 @@ std::optional<std::chrono::milliseconds> read_seconds(ConfigSection& section, st
 std::optional<std::string> read_choice(ConfigSection& section, std::string_view key,
                                        const std::vector<std::string>& choices);
 
+/// One value of a few, by their names in the file; the first is the default.
+template <class Config, class Base, class Choice>
+Field<Config> choice_field(std::string_view section, std::string key, Choice Base::*member,
+                           const std::vector<std::pair<std::string, Choice>>& choices, std::string description) {
+  std::vector<std::string> names;
+  std::string values;
+  for (const auto& [name, value] : choices) {
+    values += (values.empty() ? "`" : name == choices.back().first ? " or `" : ", `") + name + "`";
+    names.push_back(name);
+  }
+  return custom_field<Config>(section, std::move(key), "str", values, names.front(), std::move(description),
+                              [=](ConfigSection& from, std::string_view name, Config& config) {
+                                const auto text = read_choice(from, name, names);
+                                for (const auto& [choice, value] : choices) {
+                                  if (text == choice) config.*member = value;
+                                }
+                              });
+}
+
 /// The name under which the file gives the field: the key or one of its aliases; the key if it gives none. Two at once
 /// are a problem. Makes all of them known.
 std::string spelling_of(const FieldInfo& field, ConfigSection& section);

@@ -91,11 +91,6 @@ void read_poll(ConfigSection& from, std::string_view key, OutboxConfig& config) 
   config.poll_max = std::chrono::milliseconds(*max);
 }
 
-void read_notify(ConfigSection& from, std::string_view key, OutboxConfig& config) {
-  const auto choice = read_choice(from, key, {"off", "after_commit"});
-  if (choice == "after_commit") config.notify = OutboxNotify::after_commit;
-}
-
 void read_lease(ConfigSection& from, std::string_view key, OutboxConfig& config) {
   if (const auto seconds = from.integer(key, 1, 3600)) config.lease = std::chrono::seconds(*seconds);
 }
@@ -169,10 +164,11 @@ std::vector<OutboxField> make_relay_fields() {
            "[" + number_text(defaults.poll_min.count()) + ", " + number_text(defaults.poll_max.count()) + "]",
            "The shortest and the longest pause between two looks at a table that others write to.", read_poll),
        {}});
-  fields.push_back(only(
-      OutboxType::postgresql,
-      custom_field<OutboxConfig>(in_outbox, "notify", "str", "`off` or `after_commit`", "off",
-                                 "after_commit: who has committed tells the relays of other processes.", read_notify)));
+  fields.push_back(
+      only(OutboxType::postgresql,
+           choice_field<OutboxConfig>(in_outbox, "notify", &OutboxConfig::notify,
+                                      {{"off", OutboxNotify::off}, {"after_commit", OutboxNotify::after_commit}},
+                                      "after_commit: who has committed tells the relays of other processes.")));
   fields.push_back({integer_field<OutboxConfig>(in_outbox, "max_attempts", &OutboxConfig::max_attempts, 0, 65'535,
                                                 number_text(defaults.max_attempts),
                                                 "So many failed attempts make a message a dead letter; 0: no limit."),
