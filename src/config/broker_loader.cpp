@@ -94,7 +94,7 @@ class BrokerReader {
     std::unique_ptr<BrokerConfig> broker = parse(*entry, *conn_details, *params);
     ConfigSection common = params->section();
     read_common_fields(common, *broker);
-    if (broker->durability == Durability::outbox && !context_.has_outbox) {
+    if (broker->durability == Durability::outbox && !context_.sections.contains("outbox")) {
       common.problem("durability", "The field 'durability' is 'outbox', and the file has no section 'outbox'.",
                      "Without an outbox, 'commit' is the most that can be promised.");
     }

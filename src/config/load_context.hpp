@@ -59,7 +59,7 @@ class LoadContext {
   /// them because a trigger supplies what they lack.
   std::map<std::string, std::vector<ConfigProblem>> incomplete;
   std::set<std::string> completed;
-  bool has_outbox = false;  // the file has that section
+  std::set<std::string> sections;  // that the file has, by their keys
 };
 
 }  // namespace action_triggers::detail

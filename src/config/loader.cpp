@@ -39,8 +39,7 @@ class RootReader {
     }
     std::stable_sort(found_.begin(), found_.end(),
                      [](const FoundSection& a, const FoundSection& b) { return a.section->order < b.section->order; });
-    context_.has_outbox = std::any_of(found_.begin(), found_.end(),
-                                      [](const FoundSection& found) { return found.section->key == "outbox"; });
+    for (const FoundSection& found : found_) context_.sections.insert(found.section->key);
     for (const FoundSection& found : found_) found.section->read(context_, *found.member, found.pointer);
     for (const auto& [name, problems] : context_.incomplete) {
       if (context_.completed.contains(name)) continue;
