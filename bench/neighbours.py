@@ -27,10 +27,10 @@ def rabbitmq_eval(expression):
 def declared(queue, **arguments):
     host, port = measure.rabbitmq().split(":")
     connection = pika.BlockingConnection(pika.ConnectionParameters(host, int(port), heartbeat=0))
-    channel = connection.channel()
-    channel.queue_declare(queue, durable=True, arguments=arguments)
-    yield channel
-    connection.close()
+    with contextlib.closing(connection):
+        channel = connection.channel()
+        channel.queue_declare(queue, durable=True, arguments=arguments)
+        yield channel
 
 
 @contextlib.contextmanager
