@@ -43,7 +43,12 @@ void Ledger::fire(TriggerDispatcher& dispatcher, const std::string& name, const 
   const auto reported = [this, index](const DeliveryReport& report) {
     std::unique_lock lock(mutex_);
     Fired& entry = entries_[index];
-    ++entry.reports;
+    if (++entry.reports == 1) {
+      ++reported_;
+    } else {
+      --by_code_[entry.code];
+    }
+    ++by_code_[report.status.code()];
     entry.reported_at = Clock::now();
     entry.code = report.status.code();
     entry.persistence = report.persistence;
@@ -84,22 +89,22 @@ std::uint64_t Ledger::fired() const {
 
 std::uint64_t Ledger::reported() const {
   const std::lock_guard lock(mutex_);
-  return static_cast<std::uint64_t>(
-      std::count_if(entries_.begin(), entries_.end(), [](const Fired& entry) { return entry.reports > 0; }));
+  return reported_;
 }
 
 std::uint64_t Ledger::count(StatusCode code) const {
   const std::lock_guard lock(mutex_);
-  return static_cast<std::uint64_t>(std::count_if(entries_.begin(), entries_.end(), [code](const Fired& entry) {
-    return entry.reports > 0 && entry.code == code;
-  }));
+  const auto found = by_code_.find(code);
+  return found == by_code_.end() ? 0 : found->second;
 }
 
 std::uint64_t Ledger::ok_fired_after(Clock::time_point moment) const {
   const std::lock_guard lock(mutex_);
-  return static_cast<std::uint64_t>(std::count_if(entries_.begin(), entries_.end(), [&](const Fired& entry) {
-    return entry.fired_at > moment && entry.reports > 0 && entry.code == StatusCode::ok;
-  }));
+  const auto first =
+      std::upper_bound(entries_.begin(), entries_.end(), moment,
+                       [](Clock::time_point asked, const Fired& entry) { return asked < entry.fired_at; });
+  return static_cast<std::uint64_t>(std::count_if(
+      first, entries_.end(), [](const Fired& entry) { return entry.reports > 0 && entry.code == StatusCode::ok; }));
 }
 
 std::chrono::milliseconds Ledger::recovery_since(Clock::time_point moment) const {
