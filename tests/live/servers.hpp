@@ -18,7 +18,6 @@ class Servers {
  public:
   /// Starts what is not running yet of the servers that a program needs. Throws if that is impossible: a live test
   /// without its server has failed.
-  static void start() { start_own("rabbitmq kafka"); }
   static void start_own(const std::string& names);
   /// Starts more of them: "kafka-secure", for example. `environment`: NAME=VALUE words for scripts/servers.
   static void start(const std::string& names, const std::string& environment = {});
