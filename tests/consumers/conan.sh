@@ -9,6 +9,7 @@ command -v conan >/dev/null || fail "there is no Conan: scripts/setup conan inst
 export CONAN_HOME=$work/home CCACHE_BASEDIR=$work CCACHE_NOHASHDIR=1
 step() { quietly "$work/step.log" "$@"; }
 step conan profile detect
+sed -i 's/^build_type=Release$/build_type=Debug/' "$CONAN_HOME/profiles/default" # Conan has flags of its own: quick to compile
 step conan remote disable '*'
 {
   echo 'tools.cmake.cmaketoolchain:generator=Ninja'
@@ -27,7 +28,7 @@ command=$(grep -h '^conan create' "$source_dir/docs/install.md")
 mkdir "$work/project"
 cp -r "$consumers/conan" "$consumers"/{main,sqlite}.cpp "$work/project"
 step conan install "$work/project/conan" -s compiler.cppstd=20 --output-folder "$work/project/conan"
-configure -S "$work/project/conan" -B "$work/build" \
+configure -S "$work/project/conan" -B "$work/build" -DCMAKE_BUILD_TYPE=Debug \
   -DCMAKE_TOOLCHAIN_FILE="$(find "$work/project" -name conan_toolchain.cmake)"
 build "$work/build"
 "$work/build/consumer"
