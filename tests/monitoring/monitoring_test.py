@@ -110,7 +110,7 @@ class Scraped(unittest.TestCase):
         config = cls.folder / "prometheus.yml"
         rules = SOURCE / "examples" / "monitoring" / "alerts.yml"
         config.write_text(f"global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: ['{rules}']\n"
-                          "scrape_configs: [{job_name: shop, static_configs: [{targets: ['" + cls.target + "']}]}]\n",
+                          "scrape_configs: [{job_name: action-triggers, static_configs: [{targets: ['" + cls.target + "']}]}]\n",
                           encoding="utf-8")
         cls.url = f"http://127.0.0.1:{free_port()}"
         log = open(cls.folder / "prometheus.log", "w", encoding="utf-8")
@@ -170,7 +170,7 @@ class Scraped(unittest.TestCase):
                 self.assertNotEqual(self.found(metric), [], metric)
             for label, values in re.findall(r'(\w+)=~?"([^"]+)"', rule["query"]):
                 for value in values.split("|"):
-                    self.assertNotEqual(self.found(f'{{job="shop", {label}="{value}"}}'), [], rule["query"])
+                    self.assertNotEqual(self.found(f'{{job="action-triggers", {label}="{value}"}}'), [], rule["query"])
 
     def test_what_was_sent_is_counted(self):
         self.assertEqual(self.value('messaging_client_sent_messages_total{destination="order_events", error_type=""}'), 40)
