@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // action-triggers: tries a configuration before it goes to production, and looks after its outbox.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdint>
@@ -269,6 +272,15 @@ std::string did_you_mean(const CLI::App& app, int argc, char** argv) {
   return {};
 }
 
+/// The number of one that the shell has closed (`>&-`) would be the next socket's or file's, and what is printed would
+/// go there. What takes its place can be neither read nor written, as if it were closed.
+void hold_standard_descriptors() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(descriptor, F_GETFD) >= 0) continue;
+    static_cast<void>(::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY));  // the lowest free number
+  }
+}
+
 ExitCode run(int argc, char** argv) {
   CLI::App app(
       "Tries configurations of action_triggers: checks the file, pings its brokers, fires messages, emits events. "
@@ -310,6 +322,7 @@ ExitCode run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using action_triggers::cli::ExitCode;
+  action_triggers::cli::hold_standard_descriptors();
   ExitCode exit_code = action_triggers::cli::run(argc, argv);
   if (!std::cout.flush()) {
     std::cerr << "action-triggers: standard output cannot be written to\n";

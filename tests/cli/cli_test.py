@@ -119,6 +119,38 @@ class Usage(Case):
             self.assertEqual(done.returncode, 1, command)
             self.assertIn("standard output cannot be written to", done.stderr)
 
+    def test_standard_streams_that_are_closed_stay_so(self):
+        received = bytearray()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            def receive():
+                connection, _ = server.accept()
+                with connection:
+                    while piece := connection.recv(4096):
+                        received.extend(piece)
+
+            receiver = threading.Thread(target=receive)
+            receiver.start()
+            path = self.file({"brokers": {"r": {"broker_type": "rabbitmq", "params": {"queue": "q"}, "conn_details": {
+                "host": "127.0.0.1", "port": server.getsockname()[1]}}}}, "broker.json")
+            done = subprocess.run(["bash", "-c", 'exec "$0" fire "$1" r --body x --timeout 1 --verbose <&- >&- 2>&-', COMMAND,
+                                   path], timeout=60)
+            receiver.join()
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(bytes(received), b"AMQP\x00\x00\x09\x01", "the broker gets none of what is printed")
+        closed = subprocess.run(["bash", "-c", 'exec "$0" fire "$1" m <&-', COMMAND, self.memory()], capture_output=True,
+                                text=True, timeout=60)
+        self.assertEqual((closed.returncode, closed.stdout, closed.stderr), (
+            1, "0 fired, 0 confirmed\n", "action-triggers: standard input cannot be read: Bad file descriptor\n"))
+
+    def test_a_number_is_one(self):
+        good = self.memory()
+        for arguments in (("fire", good, "m", "--body", "x", "--timeout"), ("fire", good, "m", "--body", "x", "--rate"),
+                          ("ping", good, "--timeout"), ("relay", good, "--close")):
+            for wrong in ("nan", "inf", "", "1e400"):
+                status, out, err = run(*arguments, wrong)
+                self.assertEqual((status, out), (2, ""), (*arguments, wrong))
+                self.assertRegex(err, rf"^{arguments[-1]}: '{wrong}' is no number from [0-9.]+ to [0-9]+\n")
+
 
 class Check(Case):
     def test_a_good_file(self):
