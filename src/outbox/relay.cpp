@@ -167,7 +167,10 @@ TimePoint Relay::step(Shard& shard) {
     if (const auto* const wait = std::get_if<WaitUntil>(&action)) return wait->until;
     shard.is_finished = std::holds_alternative<RelayFinished>(action);
     std::visit([&](auto& what) { carry_out(shard, std::move(what)); }, action);
-    if (!std::holds_alternative<RelayFinished>(action)) store_works();
+    // That it can be opened does not mean that it can be used: a full disk can be opened.
+    const bool is_asked =
+        !std::holds_alternative<RelayFinished>(action) && !std::holds_alternative<ReopenStore>(action);
+    if (is_asked) store_works();
   } catch (const std::exception& error) {
     store_failed(shard, error.what());
   }
@@ -283,7 +286,7 @@ void Relay::carry_out(Shard& shard, BuryRows what) {
 
 void Relay::store_failed(Shard& shard, const std::string& why) {
   if (now_.last_error.empty()) {
-    log(LogLevel::error, "the outbox's database: " + why + "; it is tried again");
+    log(LogLevel::error, "the outbox's database: " + why + (why.ends_with('.') ? " It" : "; it") + " is tried again");
     now_.last_error_since = WallTime::clock::now();
   }
   now_.last_error = why;

@@ -66,10 +66,11 @@ class MemoryOutbox {
     rows_.at(id).created_at = time;
   }
 
-  /// From now on every call of a session fails, with this text; empty: none does.
-  void fail(const std::string& why) {
+  /// From now on every call of a session fails, with this text; empty: none does. `opens`: all but opening it.
+  void fail(const std::string& why, bool opens = false) {
     const std::lock_guard lock(mutex_);
     failure_ = why;
+    opens_ = opens;
   }
   /// The lease of each shard is over.
   void expire() {
@@ -123,6 +124,7 @@ class MemoryOutbox {
   std::vector<Shard> shards_;
   std::int64_t last_id_ = 0;
   std::string failure_;
+  bool opens_ = false;
   int reopened_ = 0;
 };
 
@@ -131,7 +133,7 @@ class MemoryOutboxStore final : public detail::OutboxStore {
   explicit MemoryOutboxStore(MemoryOutbox& outbox) : outbox_(outbox) {}
 
   detail::OutboxInfo reopen() override {
-    const Call call(*this);
+    const Call call(*this, /*opens=*/true);
     ++outbox_.reopened_;
     return {.shards = static_cast<std::int32_t>(outbox_.shards_.size()), .outbox_id = "0f1e"};
   }
@@ -214,8 +216,8 @@ class MemoryOutboxStore final : public detail::OutboxStore {
   /// Holds the lock, or throws.
   class Call {
    public:
-    explicit Call(MemoryOutboxStore& store) : outbox_(store.outbox_), lock_(outbox_.mutex_) {
-      if (!outbox_.failure_.empty()) throw detail::StoreError(outbox_.failure_);
+    explicit Call(MemoryOutboxStore& store, bool opens = false) : outbox_(store.outbox_), lock_(outbox_.mutex_) {
+      if (!outbox_.failure_.empty() && !(opens && outbox_.opens_)) throw detail::StoreError(outbox_.failure_);
     }
     ~Call() { outbox_.changed_.notify_all(); }
     Call(const Call&) = delete;

@@ -302,6 +302,23 @@ TEST_F(RelayTest, ADatabaseThatFailsIsSaidOnceAndTriedAgain) {
                                  "this process does not send shard 0 of the outbox any more"));
 }
 
+/// As one whose disk is full.
+TEST_F(RelayTest, ADatabaseThatCanOnlyBeOpenedHasNotAnswered) {
+  Outbox& outbox = make();
+  ASSERT_TRUE(outbox.wait_until_empty(30s));
+  const int reopened = table_.reopened();
+  table_.fail("the disk is full", /*opens=*/true);
+  while (table_.reopened() < reopened + 3) std::this_thread::yield();
+  table_.insert("orders", "1");
+  table_.fail("");
+  ASSERT_TRUE(wait_until_size_is(0));
+  outbox.close(30s);
+  EXPECT_THAT(log(), ElementsAre("this process sends shard 0 of the outbox from now on",
+                                 "the outbox's database: the disk is full; it is tried again",
+                                 "the outbox's database answers again",
+                                 "this process does not send shard 0 of the outbox any more"));
+}
+
 TEST_F(RelayTest, OneRelayAtATimeSendsAShardAndAnotherOneTakesOver) {
   Outbox& first = make();
   ASSERT_TRUE(first.wait_until_empty(30s));
