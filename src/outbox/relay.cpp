@@ -230,6 +230,9 @@ void Relay::carry_out(Shard& shard, const ReopenStore& /*what*/) {
 
 void Relay::carry_out(Shard& shard, const AcquireLease& what) {
   const auto lease = store_->acquire(what.shard, what.owner, what.duration);
+  if (!lease && !shard.is_refused)
+    log(LogLevel::info, "another process sends " + name_of(shard.number) + "; this one waits");
+  shard.is_refused = !lease;
   in_turn(shard, [&](RelayCore& core, TimePoint now) { core.acquired(now, lease); });
 }
 

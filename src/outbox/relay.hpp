@@ -57,6 +57,7 @@ class Relay {
     std::uint64_t generation;   // of the triggers that the core knows
     std::uint64_t session = 0;  // the latest one that it was told of
     bool is_owned = false;      // as the log says
+    bool is_refused = false;    // as the log says: another process has it
     bool is_finished = false;
     TimePoint empty_at{};                                                // the latest look that found nothing to send
     std::map<std::int64_t, decltype(OutboxRow::created_at)> created_at;  // of rows in its hands, and some before them
