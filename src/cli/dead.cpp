@@ -187,7 +187,9 @@ ExitCode replay(detail::OutboxAdmin& admin, const DeadOptions& options) {
     }
   }
   print_count(options, "replayed", moved);
-  return interrupts.signal() == 0 ? ExitCode::success : ExitCode::failure;
+  if (interrupts.signal() == 0) return ExitCode::success;
+  std::cerr << "action-triggers: ended by " << interrupts.name() << ", " << left << " are left\n";
+  return ended_by(interrupts.signal());
 }
 
 ExitCode drop(detail::OutboxAdmin& admin, const DeadOptions& options) {

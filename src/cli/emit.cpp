@@ -274,7 +274,7 @@ ExitCode emit(const EmitOptions& options) {
   if (!has_payload) hang_up = [&reloading] { reloading.ask(); };
   const Interrupts interrupts([] {}, std::move(hang_up));
   TriggerDispatcher dispatcher(*loaded.config, BrokerRegistry::builtin(), dispatcher_options(options.verbose));
-  const MetricsServer metrics(dispatcher, options.metrics);
+  const MetricsServer metrics([&] { return reloading.added_to(dispatcher.stats()); }, options.metrics);
   if (has_payload) return emit_one(dispatcher, options, *message, interrupts);
   Lines lines(dispatcher, *loaded.config, options, interrupts);
   reloading.begin([&](const Config& config) { lines.reload(config); });

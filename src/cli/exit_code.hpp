@@ -8,9 +8,10 @@
 /// could be read; an event that no trigger sends anywhere is success, as it is for emit() itself, and said. explain:
 /// failure if a message cannot be made. outbox verify, capture check: failure if the tables or SQL triggers are not as
 /// they should be; outbox, relay, dead and capture: failure without their database, wrong_usage if the file has no such
-/// section. import-dat: failure if the dump is none; what has no equivalent is a warning. Signals: fire and emit end
-/// with 128 + signal, in good order at the first (early_end.cpp) and at once at the second (interrupts.cpp); so does
-/// relay, but with success, and dead replay with failure. The others leave them to the system.
+/// section. import-dat: failure if the dump is none; what has no equivalent is a warning. Signals: fire, emit, relay
+/// --once and dead replay end with 128 + signal, in good order at the first (early_end.cpp) and at once at the second
+/// (interrupts.cpp); so does relay, but with success: a signal is how it is to end. The others leave them to the
+/// system.
 #pragma once
 
 namespace action_triggers::cli {
@@ -23,5 +24,6 @@ enum class ExitCode : int {
 
 /// Plus the signal: the status of a command that one ended, as shells have it.
 constexpr int exit_status_of_signals = 128;
+constexpr ExitCode ended_by(int signal) { return static_cast<ExitCode>(exit_status_of_signals + signal); }
 
 }  // namespace action_triggers::cli

@@ -279,7 +279,7 @@ ExitCode fire(const FireOptions& options) {
   const Interrupts interrupts([&outcomes] { outcomes.stop(); }, std::move(hang_up));
   TriggerDispatcher dispatcher(only_one(*config, options), BrokerRegistry::builtin(),
                                dispatcher_options(options.verbose));
-  const MetricsServer metrics(dispatcher, options.metrics);
+  const MetricsServer metrics([&] { return reloading.added_to(dispatcher.stats()); }, options.metrics);
   if (many) return fire_all(dispatcher, options, std::move(*message), outcomes, interrupts, reloading);
   message->body = *options.body;
   return fire_one(dispatcher, options, *message, interrupts);

@@ -15,6 +15,7 @@
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "action_triggers/health.hpp"
@@ -88,11 +89,11 @@ struct Answer {
   std::string_view content_type = "text/plain; charset=utf-8";
 };
 
-Answer answer_to(const TriggerDispatcher& dispatcher, std::string_view method, std::string_view path) {
+Answer answer_to(const MetricsServer::Numbers& numbers, std::string_view method, std::string_view path) {
   if (method != "GET" && method != "HEAD") return {MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n"};
-  if (path == "/metrics") return {MHD_HTTP_OK, prometheus_text(dispatcher.stats()), prometheus_content_type};
+  if (path == "/metrics") return {MHD_HTTP_OK, prometheus_text(numbers()), prometheus_content_type};
   if (path != "/healthz") return {MHD_HTTP_NOT_FOUND, "there are /metrics and /healthz\n"};
-  const Health health = dispatcher.health();
+  const Health health = health_of(numbers());
   std::ostringstream text;
   text << health << '\n';
   const unsigned status = health.state == HealthState::down ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK;
@@ -114,7 +115,7 @@ MHD_Result send(MHD_Connection* connection, const Answer& answer) {
 }
 
 /// Called by the server's thread, for a request with a body several times.
-MHD_Result handle(void* dispatcher, MHD_Connection* connection, const char* path, const char* method,
+MHD_Result handle(void* numbers, MHD_Connection* connection, const char* path, const char* method,
                   const char* /*version*/, const char* /*data*/, std::size_t* data_size, void** state) {
   static int seen = 0;  // only its address is used
   if (*state == nullptr) {
@@ -126,7 +127,7 @@ MHD_Result handle(void* dispatcher, MHD_Connection* connection, const char* path
     return MHD_YES;
   }
   try {
-    return send(connection, answer_to(*static_cast<const TriggerDispatcher*>(dispatcher), method, path));
+    return send(connection, answer_to(*static_cast<const MetricsServer::Numbers*>(numbers), method, path));
   } catch (const std::exception& error) {
     return send(connection, {MHD_HTTP_INTERNAL_SERVER_ERROR, std::string(error.what()) + "\n"});
   }
@@ -136,7 +137,7 @@ MHD_Result handle(void* dispatcher, MHD_Connection* connection, const char* path
 
 class MetricsServer::Daemon {
  public:
-  Daemon(const TriggerDispatcher& dispatcher, const std::string& text, const MetricsAddress& address) {
+  Daemon(Numbers numbers, const std::string& text, const MetricsAddress& address) : numbers_(std::move(numbers)) {
     addrinfo hints{};
     hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
     hints.ai_socktype = SOCK_STREAM;
@@ -151,7 +152,7 @@ class MetricsServer::Daemon {
       for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
         const int listening = listen_at(*one, all);
         if (listening >= 0) {
-          start(dispatcher, listening, text);
+          start(listening, text);
           return;
         }
         // Only a family or an address that this machine does not have leaves the next one to try.
@@ -167,11 +168,10 @@ class MetricsServer::Daemon {
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
 
  private:
-  void start(const TriggerDispatcher& dispatcher, int listening, const std::string& text) {
+  void start(int listening, const std::string& text) {
     port_ = port_of(listening);
     // It closes the socket when it ends.
-    daemon_ = MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD, 0, nullptr, nullptr, &handle,
-                               const_cast<TriggerDispatcher*>(&dispatcher),  // handle() makes it const again
+    daemon_ = MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD, 0, nullptr, nullptr, &handle, &numbers_,
                                MHD_OPTION_LISTEN_SOCKET, listening, MHD_OPTION_CONNECTION_LIMIT, most_connections,
                                MHD_OPTION_CONNECTION_TIMEOUT, connection_timeout_secs, MHD_OPTION_NOTIFY_CONNECTION,
                                &Connections::note, &connections_, MHD_OPTION_END);
@@ -179,16 +179,17 @@ class MetricsServer::Daemon {
   }
   [[noreturn]] static void refuse_now(const std::string& text) { refuse(text, std::generic_category().message(errno)); }
 
+  Numbers numbers_;
   Connections connections_;
   MHD_Daemon* daemon_ = nullptr;
   std::uint16_t port_ = 0;
 };
 
-MetricsServer::MetricsServer(const TriggerDispatcher& dispatcher, const std::string& address) {
+MetricsServer::MetricsServer(Numbers numbers, const std::string& address) {
   if (address.empty()) return;
   const auto parsed = metrics_address_of(address);
   if (!parsed) refuse(address, "not PORT or HOST:PORT");
-  daemon_ = std::make_unique<Daemon>(dispatcher, address, *parsed);
+  daemon_ = std::make_unique<Daemon>(std::move(numbers), address, *parsed);
   const bool is_ipv6 = parsed->host.find(':') != std::string::npos;
   const std::string host = parsed->host.empty() ? "*" : is_ipv6 ? "[" + parsed->host + "]" : parsed->host;
   std::cerr << "action-triggers: http://" + host + ":" + std::to_string(daemon_->port()) + "/metrics and /healthz\n"

@@ -3,11 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "action_triggers/trigger_dispatcher.hpp"
+#include "action_triggers/stats.hpp"
 
 namespace action_triggers::cli {
 
@@ -19,12 +20,15 @@ struct MetricsAddress {
 /// Nothing: it is none.
 std::optional<MetricsAddress> metrics_address_of(const std::string& text);
 
-/// Serves on a thread of its own, as long as it lives. What it asks outlives it.
+/// Serves on a thread of its own, as long as it lives.
 class MetricsServer {
  public:
+  /// What is served; called on the server's thread.
+  using Numbers = std::function<Stats()>;
+
   /// Empty `address`: it does nothing. Otherwise says on standard error where it can be asked. Throws
   /// std::runtime_error if this build cannot serve, or the address cannot be used.
-  MetricsServer(const TriggerDispatcher& dispatcher, const std::string& address);
+  MetricsServer(Numbers numbers, const std::string& address);
   ~MetricsServer();
   MetricsServer(const MetricsServer&) = delete;
   MetricsServer& operator=(const MetricsServer&) = delete;

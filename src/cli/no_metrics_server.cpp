@@ -8,7 +8,7 @@ namespace action_triggers::cli {
 
 class MetricsServer::Daemon {};
 
-MetricsServer::MetricsServer(const TriggerDispatcher& /*dispatcher*/, const std::string& address) {
+MetricsServer::MetricsServer(Numbers /*numbers*/, const std::string& address) {
   if (address.empty()) return;
   throw std::runtime_error(
       "--metrics: this action-triggers was built without libmicrohttpd; install libmicrohttpd-dev and build it anew");

@@ -29,6 +29,11 @@ const detail::OutboxDriver* driver_of(detail::OutboxType type) {
 
 }  // namespace
 
+const detail::OutboxDriver* outbox_driver_of(const Config& config) {
+  const auto* const settings = config.section<detail::OutboxConfig>();
+  return settings == nullptr ? nullptr : driver_of(settings->type);
+}
+
 OutboxOfFile load_outbox(const std::string& file, bool json) {
   OutboxOfFile result;
   LoadedConfig loaded = load(file, json);
@@ -38,7 +43,7 @@ OutboxOfFile load_outbox(const std::string& file, bool json) {
   }
   result.config = std::move(*loaded.config);
   result.settings = result.config.shared_section<detail::OutboxConfig>();
-  if (result.settings != nullptr) result.driver = driver_of(result.settings->type);
+  result.driver = outbox_driver_of(result.config);
   if (result.driver == nullptr) {
     result.settings = nullptr;
     result.exit_code = ExitCode::wrong_usage;

@@ -19,6 +19,9 @@ struct OutboxOfFile {
   ExitCode exit_code = ExitCode::success;                // another one if there are no settings
 };
 
+/// nullptr: the configuration has no outbox.
+const detail::OutboxDriver* outbox_driver_of(const Config& config);
+
 /// Loads the file, and says what is wrong with it.
 OutboxOfFile load_outbox(const std::string& file, bool json);
 

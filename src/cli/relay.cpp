@@ -4,6 +4,7 @@
 #include <iostream>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,13 +17,14 @@
 #include "cli/metrics_server.hpp"
 #include "cli/outbox_driver_of.hpp"
 #include "cli/reloading.hpp"
+#include "cli/systemd.hpp"
 #include "config/problem_line.hpp"
 #include "outbox/outbox_store.hpp"
 
 namespace action_triggers::cli {
 namespace {
 
-constexpr std::chrono::milliseconds signal_every{200};
+constexpr std::chrono::milliseconds look_every{200};
 constexpr std::chrono::seconds open_every{1};
 
 /// An outbox of whichever database the configuration has.
@@ -57,19 +59,58 @@ DispatcherOptions options_with_log(bool verbose) {
   return options;
 }
 
-/// A service waits for its database; nullptr: until a signal came. One that is to end says what it lacks.
-std::unique_ptr<Outbox> open_outbox(TriggerDispatcher& dispatcher, const detail::OutboxDriver& driver, bool once,
-                                    const Interrupts& interrupts) {
-  std::string said;
+/// A service waits for its database. What it lacks meanwhile is for the log, systemd, and those who ask for its health.
+class Lack {
+ public:
+  void is(const std::string& what) {
+    const std::lock_guard lock(mutex_);
+    if (what_ == what) return;
+    if (what_.empty()) since_ = WallTime::clock::now();
+    what_ = what;
+    const std::string line = detail::printable(what);
+    std::cerr << "outbox: " + line + (line.ends_with('.') ? " It" : "; it") + " is tried again\n";
+    tell_systemd("STATUS=waits for the outbox's database: " + line);
+  }
+  void is_over() {
+    const std::lock_guard lock(mutex_);
+    what_.clear();
+    tell_systemd("STATUS=runs");
+  }
+  [[nodiscard]] Stats added_to(Stats stats) const {
+    const std::lock_guard lock(mutex_);
+    if (what_.empty()) return stats;
+    stats.outbox.emplace();
+    stats.outbox->last_error = what_;
+    stats.outbox->last_error_since = since_;
+    return stats;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string what_;  // under mutex_, as is since_; empty: nothing
+  WallTime since_;
+};
+
+/// nullptr: a signal came before it could be opened. A relay that is to end throws what it lacks.
+std::unique_ptr<Outbox> open_outbox(TriggerDispatcher& dispatcher, const detail::OutboxDriver* driver, bool once,
+                                    Reloading& reloading, const Interrupts& interrupts, Lack& lack) {
+  const Reloading::Use use = [&](const Config& config) {
+    const detail::OutboxDriver* const next = outbox_driver_of(config);
+    if (next == nullptr) throw std::runtime_error("there is no section 'outbox' any more");
+    dispatcher.reload(with_relay(config));
+    driver = next;
+  };
   while (interrupts.signal() == 0) {
     try {
-      return std::make_unique<AnyOutbox>(dispatcher, driver);
+      auto outbox = std::make_unique<AnyOutbox>(dispatcher, *driver);
+      lack.is_over();
+      return outbox;
     } catch (const detail::StoreError& error) {
       if (once) throw;
-      if (said != error.what()) std::cerr << "outbox: " << detail::printable(error.what()) << "; it is tried again\n";
-      said = error.what();
+      lack.is(error.what());
     }
     interrupts.wait_until(std::chrono::steady_clock::now() + open_every);
+    reloading.take(use);  // what it lacks may be a right line in the file
   }
   return nullptr;
 }
@@ -82,21 +123,27 @@ ExitCode relay(const RelayOptions& options) {
   Reloading reloading(options.file);
   const Interrupts interrupts([] {}, [&reloading] { reloading.ask(); });
   TriggerDispatcher dispatcher(with_relay(of.config), BrokerRegistry::builtin(), options_with_log(options.verbose));
-  const std::unique_ptr<Outbox> outbox = open_outbox(dispatcher, *of.driver, options.once, interrupts);
-  if (outbox == nullptr) return ExitCode::success;
-  const MetricsServer metrics(dispatcher, options.metrics);
+  Lack lack;
+  const MetricsServer metrics([&] { return lack.added_to(reloading.added_to(dispatcher.stats())); }, options.metrics);
+  tell_systemd("READY=1");  // it can be asked, and what it lacks it waits for
+  const std::unique_ptr<Outbox> outbox = open_outbox(dispatcher, of.driver, options.once, reloading, interrupts, lack);
+  if (outbox == nullptr) return options.once ? ended_by(interrupts.signal()) : ExitCode::success;
   reloading.begin([&](const Config& config) { dispatcher.reload(with_relay(config)); });
   bool is_empty = false;
   while (interrupts.signal() == 0 && !is_empty) {
     if (options.once) {
-      is_empty = outbox->wait_until_empty(signal_every);
+      is_empty = outbox->wait_until_empty(look_every);
     } else {
       interrupts.wait_until(std::chrono::steady_clock::now() + std::chrono::hours(1));
     }
   }
+  tell_systemd("STOPPING=1");
   reloading.end();
   outbox->close(std::chrono::duration<double>(options.close_secs));
-  return ExitCode::success;
+  dispatcher.close(std::chrono::seconds(0));  // what is still under way stays in the table, whatever becomes of it
+  if (!options.once || is_empty) return ExitCode::success;
+  std::cerr << "action-triggers: ended by " << interrupts.name() << " before everything was sent\n";
+  return ended_by(interrupts.signal());
 }
 
 }  // namespace action_triggers::cli

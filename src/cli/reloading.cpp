@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "cli/load.hpp"
+#include "cli/systemd.hpp"
+#include "config/problem_line.hpp"
 
 namespace action_triggers::cli {
 
@@ -14,6 +16,14 @@ void Reloading::ask() {
   const std::lock_guard lock(mutex_);
   asked_ = true;
   changed_.notify_all();
+}
+
+void Reloading::take(const Use& use) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(asked_, false)) return;
+  }
+  reload(use);
 }
 
 void Reloading::begin(Use use) {
@@ -29,6 +39,13 @@ void Reloading::end() {
   if (thread_.joinable()) thread_.join();
 }
 
+Stats Reloading::added_to(Stats stats) const {
+  const std::lock_guard lock(mutex_);
+  stats.failed_reloads += unloadable_;
+  if (!last_unloadable_.empty()) stats.last_reload_error = last_unloadable_;
+  return stats;
+}
+
 void Reloading::run(const Use& use) {
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -41,7 +58,8 @@ void Reloading::run(const Use& use) {
   }
 }
 
-void Reloading::reload(const Use& use) const {
+void Reloading::reload(const Use& use) {
+  tell_systemd("RELOADING=1");
   std::ostringstream said;  // written at once, since others write as well
   bool reloaded = false;
   try {
@@ -51,13 +69,17 @@ void Reloading::reload(const Use& use) const {
       reloaded = true;
     } else {
       print_problems(file_, loaded, said);
+      const std::lock_guard lock(mutex_);
+      ++unloadable_;
+      last_unloadable_ = loaded.error->what();
     }
   } catch (const std::exception& error) {
-    said << "action-triggers: " << error.what() << '\n';
+    said << "action-triggers: " << detail::printable(error.what()) << '\n';
   }
   said << "action-triggers: " << file_
        << (reloaded ? " was reloaded\n" : " was not reloaded, the configuration before stays\n");
   std::cerr << said.str() << std::flush;
+  tell_systemd("READY=1");
 }
 
 }  // namespace action_triggers::cli

@@ -877,7 +877,7 @@ class Outbox(OutboxCase):
         self.addCleanup(relay.kill)
         said = relay.stderr.readline()
         self.assertTrue(said.startswith("outbox: The database '"), said)
-        self.assertTrue(said.endswith("; it is tried again\n"), said)
+        self.assertTrue(said.endswith(". It is tried again\n"), said)
         self.install()
         self.assertEqual(relay.stdout.readline(), "outbox: this process sends shard 0 of the outbox from now on\n")
         relay.terminate()
@@ -941,6 +941,85 @@ class Outbox(OutboxCase):
         while "not reloaded" not in (line := relay.stderr.readline()):
             self.assertNotEqual(line, "")
         relay.terminate()
+        relay.communicate(timeout=30)
+        self.assertEqual(relay.returncode, 0)
+
+    def test_a_relay_that_waits_is_asked_for_its_health_and_reads_its_file_again(self):
+        right, self.database = self.database, os.path.join(self.folder, "wrong.db")
+        self.config = self.written()
+        relay = subprocess.Popen([COMMAND, "relay", self.config, "--metrics", "0"], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(relay.kill)
+        port = int(re.search(r":(\d+)/metrics", relay.stderr.readline())[1])
+        self.assertRegex(relay.stderr.readline(), r"^outbox: There is no database .*\. It is tried again\n$")
+
+        def asked(path):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            connection.request("GET", path)
+            response = connection.getresponse()
+            self.addCleanup(connection.close)
+            return response.status, response.read().decode()
+
+        status, body = asked("/healthz")
+        self.assertEqual(status, 503)
+        self.assertIn("the outbox's database does not answer: There is no database", body)
+        self.assertIn("action_triggers_outbox_database_up 0\n", asked("/metrics")[1])
+        self.file("{")
+        relay.send_signal(signal.SIGHUP)
+        while "not reloaded" not in (line := relay.stderr.readline()):
+            self.assertNotEqual(line, "")
+        self.assertIn('action_triggers_reloads_total{result="failed"} 1\n', asked("/metrics")[1])
+        self.database = right
+        self.written()
+        self.install()
+        relay.send_signal(signal.SIGHUP)
+        self.assertIn("was reloaded", relay.stderr.readline())
+        self.assertEqual(relay.stdout.readline(), "outbox: this process sends shard 0 of the outbox from now on\n")
+        self.assertIn("action_triggers_outbox_database_up 1\n", asked("/metrics")[1])
+        relay.terminate()
+        self.assertEqual(relay.wait(timeout=30), 0)
+        relay.communicate()
+
+    def test_two_relays_do_not_work_at_the_same_rows_and_say_so(self):
+        self.install()
+        first = self.relay()
+        second = subprocess.Popen([COMMAND, "relay", self.config], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(second.kill)
+        self.assertEqual(second.stdout.readline(), "outbox: another process sends shard 0 of the outbox; this one waits\n")
+        first.terminate()
+        first.communicate(timeout=30)
+        self.assertEqual(second.stdout.readline(), "outbox: this process sends shard 0 of the outbox from now on\n")
+        second.terminate()
+        self.assertEqual(second.communicate(timeout=30)[0], "outbox: this process does not send shard 0 of the outbox any more\n")
+
+    def test_a_relay_that_was_to_send_everything_and_was_ended_has_not_succeeded(self):
+        self.install()
+        self.insert("nobody")
+        relay = self.relay("--once")
+        relay.terminate()
+        _, err = relay.communicate(timeout=30)
+        self.assertEqual(relay.returncode, 128 + signal.SIGTERM)
+        self.assertTrue(err.endswith("action-triggers: ended by SIGTERM before everything was sent\n"), err)
+        self.assertEqual(self.rows(), ["nobody"])
+
+    def test_systemd_is_told(self):
+        systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(systemd.close)
+        systemd.settimeout(30)
+        systemd.bind(os.path.join(self.folder, "notify"))
+        relay = subprocess.Popen([COMMAND, "relay", self.config], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True,
+                                 env={**os.environ, "NOTIFY_SOCKET": os.path.join(self.folder, "notify")})
+        self.addCleanup(relay.kill)
+        self.assertEqual(systemd.recv(4096), b"READY=1")
+        self.assertTrue(systemd.recv(4096).startswith(b"STATUS=waits for the outbox's database: The database '"))
+        self.install()
+        self.assertEqual(systemd.recv(4096), b"STATUS=runs")
+        relay.send_signal(signal.SIGHUP)
+        self.assertEqual(systemd.recv(4096), b"RELOADING=1")
+        self.assertEqual(systemd.recv(4096), b"READY=1")
+        relay.terminate()
+        self.assertEqual(systemd.recv(4096), b"STOPPING=1")
         relay.communicate(timeout=30)
         self.assertEqual(relay.returncode, 0)
 
