@@ -23,6 +23,10 @@ if(ACTION_TRIGGERS_BUILD_CLI)
   install(FILES src/cli/action-triggers.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 ${command})
   install(FILES src/cli/completion.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
           RENAME action-triggers ${command})
+  install(FILES src/cli/completion.zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions
+          RENAME _action-triggers ${command})
+  install(FILES src/cli/completion.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d
+          RENAME action-triggers.fish ${command})
   # To copy and adapt; nothing starts by being installed.
   install(FILES src/cli/action-triggers-relay.service DESTINATION ${CMAKE_INSTALL_DATADIR}/action_triggers ${command})
 endif()

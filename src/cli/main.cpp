@@ -11,9 +11,12 @@
 #include <iostream>
 #include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/suggestion.hpp"
 #include "cli/commands.hpp"
+#include "cli/completion.hpp"
 #include "cli/man_page.hpp"
 #include "cli/metrics_server.hpp"
 
@@ -32,10 +35,22 @@ struct CommandLine {
   RelayOptions relay_options;
   DeadOptions dead_options;
   CaptureOptions capture_options;
+  Actions actions;
   std::string body;
   std::string from_stdin;
   ExitCode exit_code = ExitCode::success;
 };
+
+void add_action(CLI::App& command, CommandLine& line, std::string& action, const std::vector<Action>& actions) {
+  std::string text;
+  std::vector<std::string> names;
+  for (const Action& one : actions) {
+    text += (text.empty() ? "" : "; ") + one.name + ": " + one.does;
+    names.push_back(one.name);
+  }
+  command.add_option("ACTION", action, text)->required()->check(CLI::IsMember(names));
+  line.actions[command.get_name()] = actions;
+}
 
 void add_check(CLI::App& app, CommandLine& line) {
   CLI::App* command = app.add_subcommand("check", "Reports every problem of configuration files");
@@ -167,13 +182,12 @@ void add_import_dat(CLI::App& app, CommandLine& line) {
 
 void add_outbox(CLI::App& app, CommandLine& line) {
   OutboxOptions& options = line.outbox_options;
-  CLI::App* command = app.add_subcommand(
-      "outbox",
-      "The tables of the outbox: prints the SQL that makes them, runs it, shows what is in them, or looks whether they "
-      "are as they should be");
-  command->add_option("ACTION", options.action, "What to do")
-      ->required()
-      ->check(CLI::IsMember({"schema", "install", "status", "verify"}));
+  CLI::App* command = app.add_subcommand("outbox", "The tables of the outbox");
+  add_action(*command, line, options.action,
+             {{"schema", "prints the SQL that makes them"},
+              {"install", "runs it"},
+              {"status", "shows what waits in them, and who sends it"},
+              {"verify", "looks whether they are as they should be"}});
   command->add_option("FILE", options.file, "The configuration; - for standard input")->required();
   command->add_flag("--json", options.json, "Print JSON");
   command->callback([&line] { line.exit_code = outbox(line.outbox_options); });
@@ -196,11 +210,14 @@ void add_relay(CLI::App& app, CommandLine& line) {
 
 void add_dead(CLI::App& app, CommandLine& line) {
   DeadOptions& options = line.dead_options;
-  CLI::App* command = app.add_subcommand(
-      "dead", "The dead letters of the outbox: lists, shows, counts, sends again, drops or exports them");
-  command->add_option("ACTION", options.action, "What to do")
-      ->required()
-      ->check(CLI::IsMember({"list", "show", "count", "replay", "drop", "export"}));
+  CLI::App* command = app.add_subcommand("dead", "The dead letters of the outbox: messages that were given up");
+  add_action(*command, line, options.action,
+             {{"list", "a line for each, the oldest 100 if --limit says nothing else"},
+              {"show", "all there is of the one with --id"},
+              {"count", "how many there are"},
+              {"replay", "puts them back into the outbox, which sends them again"},
+              {"drop", "removes them for good"},
+              {"export", "prints all of them, a line of JSON each"}});
   command->add_option("FILE", options.file, "The configuration; - for standard input")->required();
   command->add_option("--id", options.id, "The one that list has with this number");
   command->add_option("--destination", options.destination, "Those of this destination");
@@ -221,13 +238,12 @@ void add_dead(CLI::App& app, CommandLine& line) {
 
 void add_capture(CLI::App& app, CommandLine& line) {
   CaptureOptions& options = line.capture_options;
-  CLI::App* command = app.add_subcommand("capture",
-                                         "The SQL triggers that make events of changed rows: prints the SQL that makes "
-                                         "them, runs it, removes them, or looks "
-                                         "whether they are as the configuration says");
-  command->add_option("ACTION", options.action, "What to do")
-      ->required()
-      ->check(CLI::IsMember({"sql", "install", "uninstall", "check"}));
+  CLI::App* command = app.add_subcommand("capture", "The SQL triggers that make events of changed rows");
+  add_action(*command, line, options.action,
+             {{"sql", "prints the SQL that makes them"},
+              {"install", "makes them, and replaces those that are old"},
+              {"uninstall", "removes them"},
+              {"check", "looks whether they are as the configuration says"}});
   command->add_option("FILE", options.file, "The configuration; - for standard input")->required();
   command->add_option("NAME", options.names, "Entries of its section 'capture' (default: all)");
   command->add_flag("--uninstall", options.uninstall, "Of sql: the SQL that removes them");
@@ -304,6 +320,10 @@ ExitCode run(int argc, char** argv) {
   add_import_dat(app, line);
   add_schema(app, line);
   add_man(app);
+  if (argc > 1 && std::string_view(argv[1]) == complete_command) {
+    for (const std::string& offer : completions(app, line.actions, {argv + 2, argv + argc})) std::cout << offer << '\n';
+    return ExitCode::success;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1491,21 +1491,46 @@ class Manual(Case):
 
 
 class Completion(Case):
-    """What a person gets who presses the tabulator in bash."""
-    script = os.path.join(os.path.dirname(__file__), "../../src/cli/completion.bash")
+    """What a person gets who presses the tabulator."""
+    folder_of_scripts = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../src/cli")
+    environment = {**os.environ, "PS1": "ready> ", "TERM": "dumb", "INPUTRC": "/dev/null", "LC_ALL": "C"}
+    lines = (("action-triggers ch", "action-triggers check "),
+             ("action-triggers ping --se", "action-triggers ping --send "),
+             ("action-triggers check --allow", "action-triggers check --allow-unknown-resolvers "),
+             ("action-triggers --ver", "action-triggers --version "),
+             ("action-triggers check two", "action-triggers check two.json "),
+             ("action-triggers fire two.json or", "action-triggers fire two.json orders "),
+             ("action-triggers fire --key k two.json or", "action-triggers fire --key k two.json orders "),
+             ("action-triggers emit three.json ord", "action-triggers emit three.json order.imported "),
+             ("action-triggers explain three.json ord", "action-triggers explain three.json order.imported "),
+             ("action-triggers imp", "action-triggers import-dat "),
+             ("action-triggers sc", "action-triggers schema "),
+             ("action-triggers outbox sch", "action-triggers outbox schema "),
+             ("action-triggers capture uni", "action-triggers capture uninstall "),
+             ("action-triggers capture sql four.json tab", "action-triggers capture sql four.json table_a "),
+             ("action-triggers fire four.json m", "action-triggers fire four.json my:orders "),
+             ("action-triggers dead re", "action-triggers dead replay "),
+             ("action-triggers ping two.json --only m", "action-triggers ping two.json --only mails "),
+             ("action-triggers dead list two.json --destination m", "action-triggers dead list two.json --destination mails "),
+             ("action-triggers rel", "action-triggers relay "),
+             ("action-triggers relay --on", "action-triggers relay --once "))
 
     def setUp(self):
         super().setUp()
-        environment = {**os.environ, "PATH": os.path.dirname(os.path.abspath(COMMAND)) + ":" + os.environ["PATH"],
-                       "PS1": "ready> ", "TERM": "dumb", "INPUTRC": "/dev/null", "LC_ALL": "C"}
+        self.environment["PATH"] = os.path.dirname(os.path.abspath(COMMAND)) + ":" + os.environ["PATH"]
+        self.memory()
+        self.file({"brokers": {"orders": {"broker_type": "memory"}, "mails": {"broker_type": "pigeon"}}}, "two.json")
+        self.file(Triggers.text, "three.json")
+        self.file({"brokers": {"my:orders": {"broker_type": "memory"}}, "outbox": {"type": "sqlite", "path": "shop.db"},
+                   "capture": {"table_a": {"table": "a"}}}, "four.json")
+
+    def start(self, *shell):
         self.child, self.terminal = pty.fork()
         if self.child == 0:
             os.chdir(self.folder)
-            os.execvpe("bash", ["bash", "--norc", "--noprofile", "-i"], environment)
+            os.execvpe(shell[0], shell, self.environment)
         self.addCleanup(os.waitpid, self.child, 0)
         self.addCleanup(os.close, self.terminal)  # which ends the shell
-        self.read_until("ready> ")
-        self.type(f"source '{os.path.abspath(self.script)}'\n")
         self.read_until("ready> ")
 
     def type(self, text):
@@ -1519,41 +1544,50 @@ class Completion(Case):
             seen += os.read(self.terminal, 4096).decode()
         return seen
 
-    def line_after(self, typed, expected):
-        """Types, presses the tabulator, and sees the line become what is expected."""
-        self.type(typed + "\t")
-        self.read_until(expected)
-        self.type("\x15")  # the line is given up
-        self.type("echo done\n")
-        self.read_until("done\r\nready> ")
-
-    def test_commands_options_files_and_brokers(self):
-        self.memory()
-        self.file({"brokers": {"orders": {"broker_type": "memory"}, "mails": {"broker_type": "pigeon"}}}, "two.json")
-        self.line_after("action-triggers ch", "action-triggers check ")
-        self.line_after("action-triggers ping --se", "action-triggers ping --send ")
-        self.line_after("action-triggers check --allow", "action-triggers check --allow-unknown-resolvers ")
-        self.line_after("action-triggers --ver", "action-triggers --version ")
-        self.line_after("action-triggers check two", "action-triggers check two.json ")
-        self.line_after("action-triggers fire two.json or", "action-triggers fire two.json orders ")
-        self.file(Triggers.text, "three.json")
-        self.line_after("action-triggers emit three.json ord", "action-triggers emit three.json order.imported ")
-        self.line_after("action-triggers explain three.json ord", "action-triggers explain three.json order.imported ")
-        self.line_after("action-triggers imp", "action-triggers import-dat ")
-        self.line_after("action-triggers sc", "action-triggers schema ")
-        self.line_after("action-triggers outbox sch", "action-triggers outbox schema ")
-        self.line_after("action-triggers capture uni", "action-triggers capture uninstall ")
-        self.line_after("action-triggers dead re", "action-triggers dead replay ")
-        self.line_after("action-triggers ping two.json --only m", "action-triggers ping two.json --only mails ")
-        self.line_after("action-triggers dead list two.json --destination m",
-                        "action-triggers dead list two.json --destination mails ")
-        self.line_after("action-triggers rel", "action-triggers relay ")
-        self.line_after("action-triggers relay --on", "action-triggers relay --once ")
-
-    def test_nothing_is_done_where_nothing_is_known(self):
+    def test_bash(self):
+        self.start("bash", "--norc", "--noprofile", "-i")
+        self.type(f"source '{self.folder_of_scripts}/completion.bash'\n")
+        self.read_until("ready> ")
+        for typed, expected in self.lines:
+            self.type(typed + "\t")
+            self.read_until(expected)
+            self.type("\x15")  # the line is given up
+            self.type("echo done\n")
+            self.read_until("done\r\nready> ")
         self.type("action-triggers nonsense --\t\t")
         self.type("\x15echo done\n")
         self.read_until("done\r\nready> ")
+
+    @unittest.skipUnless(shutil.which("zsh"), "needs zsh")
+    def test_zsh(self):
+        os.symlink(os.path.join(self.folder_of_scripts, "completion.zsh"), os.path.join(self.folder, "_action-triggers"))
+        self.start("zsh", "-f", "-i")
+        # A key that says what stands in the line: what is printed while it is edited depends on the terminal.
+        self.type("fpath=($PWD $fpath); autoload -Uz compinit; compinit -u -D; show() { print -r -- \"[$BUFFER]\" }; "
+                  "zle -N show; bindkey '^X' show\n")
+        self.read_until("ready> ")
+        for typed, expected in self.lines:
+            self.type(typed + "\t\x18")
+            self.read_until(f"[{expected}]")
+            self.type("\x15")
+
+    @unittest.skipUnless(shutil.which("fish"), "needs fish")
+    def test_fish(self):
+        asked = "; ".join(f"complete -C '{typed}'; echo end" for typed, _ in self.lines)
+        done = subprocess.run(["fish", "--no-config", "-c", f"source {self.folder_of_scripts}/completion.fish; {asked}"],
+                              cwd=self.folder, env={**self.environment, "HOME": self.folder}, capture_output=True, text=True,
+                              timeout=60)
+        self.assertEqual(done.stderr, "")
+        offers = [block.strip("\n") for block in done.stdout.split("end\n")]
+        for (typed, expected), offer in zip(self.lines, offers):
+            self.assertEqual(offer.split("\t")[0], expected.split(" ")[-2], typed)
+            self.assertNotIn("\n", offer, typed)
+
+    def test_a_meaning_is_said_beside_a_word(self):
+        status, out, err = run("__complete", "outbox", "")
+        self.assertEqual((status, err), (0, ""))
+        self.assertEqual(out.splitlines()[0], "schema\tprints the SQL that makes them")
+        self.assertNotIn("__complete", run("__complete", "")[1] + run("--help")[1])
 
 
 class Live(Case):

@@ -30,7 +30,7 @@ NO_ERRORS = {
     "src/capture/capture_sql_sqlite.cpp": "SQL",
     "src/capture/sqlite_expressions.cpp": "SQL",
 }
-DESCRIBING = re.compile(r"(\w+_)?field|conn|field_named|wrong_type|add_(option|flag|subcommand)|root_section|CLI")
+DESCRIBING = re.compile(r"(\w+_)?field|conn|field_named|wrong_type|add_(option|flag|subcommand|action)|root_section|CLI")
 ASKING = re.compile(r"find|contains|starts_with|ends_with|execute|statement|prepare|operator")
 SQL = re.compile(r"(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|ALTER|BEGIN|SAVEPOINT|PRAGMA|SET|WITH|DISCARD|ROLLBACK|"
                  r"RELEASE|START|COMMIT|PREPARE|ORDER|WHERE|FROM|RETURNS|CASE)[ (]")

@@ -16,6 +16,8 @@ action-triggers check brokers.json
 action-triggers fire brokers.json orders --body paid
 zcat /usr/share/man/man1/action-triggers.1.gz | grep -q '^\.TH'
 test -s /usr/share/bash-completion/completions/action-triggers
+test -s /usr/share/zsh/vendor-completions/_action-triggers
+test -s /usr/share/fish/vendor_completions.d/action-triggers.fish
 grep -q '^ExecStart=/usr/bin/action-triggers relay' /usr/lib/systemd/system/action-triggers-relay.service
 test ! -e /etc/systemd/system/multi-user.target.wants/action-triggers-relay.service
 
