@@ -8,13 +8,18 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <initializer_list>
+#include <iomanip>
 #include <iostream>
+#include <limits>
 #include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/suggestion.hpp"
+#include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/completion.hpp"
 #include "cli/man_page.hpp"
@@ -22,6 +27,34 @@
 
 namespace action_triggers::cli {
 namespace {
+
+/// A number in these bounds. (CLI::Range takes NaN for one: it is neither below nor above.)
+template <class Number>
+CLI::Validator between(Number least, Number most) {
+  std::ostringstream range;
+  range << std::setprecision(15) << "from " << least << " to " << most;
+  const auto check = [=, range = range.str()](const std::string& text) {
+    const auto number = detail::parse_number<Number>(text);
+    return number && *number >= least && *number <= most ? std::string() : "'" + text + "' is no number " + range;
+  };
+  return CLI::Validator(check, range.str());
+}
+
+constexpr std::uint64_t most_messages = 1'000'000'000'000;
+constexpr std::int64_t most_seconds_ago = 100'000'000'000;  // three thousand years
+
+/// What an unset variable of a script gives would mean other dead letters than those that were meant, or all of them.
+CLI::Validator not_empty() {
+  return {[](const std::string& text) { return std::string(text.empty() ? "is empty" : ""); }, ""};
+}
+
+/// An option that only these of a command's actions heed. Whoever gives it to another one expects something of it.
+void only_for(const CLI::App& command, const std::string& action, const char* option,
+              std::initializer_list<std::string_view> actions) {
+  if (command.get_option(option)->count() == 0 || std::find(actions.begin(), actions.end(), action) != actions.end())
+    return;
+  throw CLI::ValidationError(option, "'" + command.get_name() + " " + action + "' does not have this option");
+}
 
 // What a command line becomes, and what its command returned.
 struct CommandLine {
@@ -72,7 +105,7 @@ void add_ping(CLI::App& app, CommandLine& line) {
   command->add_flag("--send", options.send,
                     "Really send a marked test message, and read it back where that takes nothing from anyone");
   command->add_option("--timeout", options.timeout_secs, "Seconds for each broker")
-      ->check(CLI::Range(0.1, 3600.0))
+      ->check(between(0.1, 3600.0))
       ->capture_default_str();
   command->add_flag("--json", options.json, "Print JSON");
   command->callback([&line] { line.exit_code = ping(line.ping_options); });
@@ -109,10 +142,10 @@ void add_fire(CLI::App& app, CommandLine& line) {
   add_message_options(*command, options)->needs(body);
   command->add_flag("--json", options.json, "Print JSON");
   command->add_option("--timeout", options.timeout_secs, "Seconds from fire to outcome, instead of the configuration's")
-      ->check(CLI::Range(0.001, 31'536'000.0));
+      ->check(between(0.001, 31'536'000.0));
   command->add_option("--count", options.count, "Fire --body so many times, or at most so many lines")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000'000}));
-  command->add_option("--rate", options.rate, "At most so many messages a second")->check(CLI::Range(0.001, 1e9));
+      ->check(between(std::uint64_t{1}, most_messages));
+  command->add_option("--rate", options.rate, "At most so many messages a second")->check(between(0.001, 1e9));
   add_metrics_option(*command, options.metrics);
   command->add_flag("--verbose", options.verbose, "The library's log on standard error");
   command->callback([&line, body] {
@@ -190,7 +223,10 @@ void add_outbox(CLI::App& app, CommandLine& line) {
               {"verify", "looks whether they are as they should be"}});
   command->add_option("FILE", options.file, "The configuration; - for standard input")->required();
   command->add_flag("--json", options.json, "Print JSON");
-  command->callback([&line] { line.exit_code = outbox(line.outbox_options); });
+  command->callback([&line, command] {
+    only_for(*command, line.outbox_options.action, "--json", {"install", "status", "verify"});
+    line.exit_code = outbox(line.outbox_options);
+  });
 }
 
 void add_relay(CLI::App& app, CommandLine& line) {
@@ -201,7 +237,7 @@ void add_relay(CLI::App& app, CommandLine& line) {
   command->add_option("FILE", options.file, "The configuration")->required();
   command->add_flag("--once", options.once, "End when everything is sent");
   command->add_option("--close", options.close_secs, "At the end, seconds for what is under way")
-      ->check(CLI::Range(0.0, 3600.0))
+      ->check(between(0.0, 3600.0))
       ->capture_default_str();
   add_metrics_option(*command, options.metrics);
   command->add_flag("--verbose", options.verbose, "All of the library's log on standard error");
@@ -219,21 +255,29 @@ void add_dead(CLI::App& app, CommandLine& line) {
               {"drop", "removes them for good"},
               {"export", "prints all of them, a line of JSON each"}});
   command->add_option("FILE", options.file, "The configuration; - for standard input")->required();
-  command->add_option("--id", options.id, "The one that list has with this number");
-  command->add_option("--destination", options.destination, "Those of this destination");
-  command->add_option("--status", options.status, "Those that failed with this status");
+  command->add_option("--id", options.id, "The one that list has with this number")
+      ->check(between(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()));
+  command->add_option("--destination", options.destination, "Those of this destination")->check(not_empty());
+  command->add_option("--status", options.status, "Those that failed with this status")->check(not_empty());
   command->add_option("--key", options.key, "Those with this key");
-  command->add_option("--match", options.match, "Those with this text in their reason");
+  command->add_option("--match", options.match, "Those with this text in their reason")->check(not_empty());
   command->add_option("--older", options.older_secs, "Those that died so many seconds ago, or longer")
-      ->check(CLI::NonNegativeNumber);
+      ->check(between(std::int64_t{0}, most_seconds_ago));
   command->add_option("--limit", options.limit, "At most so many, the oldest")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000'000}));
+      ->check(between(std::uint64_t{1}, most_messages));
   command->add_option("--rate", options.rate, "Of replay: at most so many messages a second")
-      ->check(CLI::Range(0.001, 1e9));
+      ->check(between(0.001, 1e9));
   command->add_flag("--all", options.all, "Of drop: all there are");
   command->add_flag("--dry-run", options.dry_run, "Of replay and drop: only say how many");
   command->add_flag("--json", options.json, "Print JSON");
-  command->callback([&line] { line.exit_code = dead(line.dead_options); });
+  command->callback([&line, command] {
+    const std::string& action = line.dead_options.action;
+    only_for(*command, action, "--limit", {"list", "replay", "drop", "export"});
+    only_for(*command, action, "--rate", {"replay"});
+    only_for(*command, action, "--all", {"drop"});
+    only_for(*command, action, "--dry-run", {"replay", "drop"});
+    line.exit_code = dead(line.dead_options);
+  });
 }
 
 void add_capture(CLI::App& app, CommandLine& line) {
@@ -248,7 +292,12 @@ void add_capture(CLI::App& app, CommandLine& line) {
   command->add_option("NAME", options.names, "Entries of its section 'capture' (default: all)");
   command->add_flag("--uninstall", options.uninstall, "Of sql: the SQL that removes them");
   command->add_flag("--json", options.json, "Print JSON");
-  command->callback([&line] { line.exit_code = capture(line.capture_options); });
+  command->callback([&line, command] {
+    const std::string& action = line.capture_options.action;
+    only_for(*command, action, "--uninstall", {"sql"});
+    only_for(*command, action, "--json", {"install", "uninstall", "check"});
+    line.exit_code = capture(line.capture_options);
+  });
 }
 
 void add_schema(CLI::App& app, CommandLine& line) {

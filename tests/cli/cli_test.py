@@ -1072,6 +1072,38 @@ class Outbox(OutboxCase):
         self.assertEqual(run("dead", "drop", self.config, "--status", "invalid_argument")[1], "3 dropped\n")
         self.assertEqual(run("dead", "list", self.config)[1], "no dead letters\n")
 
+    def test_an_unset_variable_does_not_mean_all_of_them(self):
+        self.dead_letters()
+        for option in ("--id", "--match", "--destination", "--status", "--older", "--limit"):
+            for action in ("replay", "drop"):
+                status, out, err = run("dead", action, self.config, option, "")
+                self.assertEqual((status, out), (2, ""), (action, option))
+                self.assertTrue(err.startswith(option + ": "), err)
+        self.assertEqual(run("dead", "count", self.config)[1], "3 dead letters\n")
+
+    def test_options_that_an_action_does_not_heed_are_refused(self):
+        self.dead_letters(0)
+        for arguments in (("dead", "list", self.config, "--all"), ("dead", "list", self.config, "--dry-run"),
+                          ("dead", "count", self.config, "--limit", "1"), ("dead", "drop", self.config, "--all", "--rate", "1"),
+                          ("outbox", "schema", self.config, "--json"), ("capture", "sql", self.config, "--json"),
+                          ("capture", "install", self.config, "--uninstall")):
+            status, out, err = run(*arguments)
+            self.assertEqual((status, out), (2, ""), arguments)
+            self.assertIn(f"'{arguments[0]} {arguments[1]}' does not have this option", err)
+
+    def test_a_replay_that_is_ended_says_what_is_left(self):
+        self.dead_letters()
+        replay = subprocess.Popen([COMMAND, "dead", "replay", self.config, "--rate", "0.001"], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(replay.kill)
+        end = time.monotonic() + 30
+        while not self.rows():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
+        replay.send_signal(signal.SIGINT)
+        self.assertEqual(replay.communicate(timeout=30), ("1 replayed\n", "action-triggers: ended by SIGINT, 2 are left\n"))
+        self.assertEqual(replay.returncode, 128 + signal.SIGINT)
+
 
 def has_ipv6():
     try:
