@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // action-triggers outbox schema|install|status|verify: the tables of the outbox.
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -41,17 +42,25 @@ nlohmann::json json_of(const OutboxState& state) {
   return {{"shards", shards}, {"targets", targets}, {"dead", state.dead}, {"warnings", state.warnings}};
 }
 
+/// Who sends the rows of a shard.
+void print_owner(const OutboxState::Shard& shard) {
+  const std::string owner = detail::printable(shard.place.empty() ? shard.owner : shard.place);
+  if (owner.empty()) {
+    std::cout << ", nobody sends them";
+  } else if (shard.expires_in && shard.expires_in->count() < 0) {
+    std::cout << ", nobody sends them: the lease of " << owner << " ran out "
+              << detail::seconds_text(-*shard.expires_in) << " ago";
+  } else {
+    std::cout << ", sent by " << owner << ", epoch " << shard.epoch;
+    if (shard.expires_in) std::cout << ", for " << detail::seconds_text(*shard.expires_in) << " at least";
+  }
+}
+
 void print(const OutboxState& state) {
   for (const OutboxState::Shard& shard : state.shards) {
     std::cout << "shard " << shard.shard << "  " << rows_text(shard.rows);
     if (shard.oldest_age) std::cout << ", the oldest of " << detail::seconds_text(*shard.oldest_age) << " ago";
-    if (shard.owner.empty()) {
-      std::cout << ", nobody sends them";
-    } else {
-      std::cout << ", sent by " << detail::printable(shard.place.empty() ? shard.owner : shard.place) << ", epoch "
-                << shard.epoch;
-      if (shard.expires_in) std::cout << ", for " << detail::seconds_text(*shard.expires_in) << " at least";
-    }
+    print_owner(shard);
     if (shard.deaths > 0) std::cout << ", " << shard.deaths << " of its owners have died at the same row";
     std::cout << '\n';
   }
@@ -91,7 +100,10 @@ ExitCode outbox(const OutboxOptions& options) {
     std::cout << (options.json ? "{\"ok\":true}\n" : "the tables are there\n");
     return ExitCode::success;
   }
-  const OutboxState state = admin->state();
+  OutboxState state = admin->state();
+  for (OutboxState::Shard& shard : state.shards) {  // its clock was ahead when the row was written
+    if (shard.oldest_age) shard.oldest_age = std::max(*shard.oldest_age, std::chrono::milliseconds(0));
+  }
   if (options.json) {
     std::cout << dump(json_of(state)) << '\n';
   } else {

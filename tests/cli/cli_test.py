@@ -859,6 +859,21 @@ class Outbox(OutboxCase):
         self.assertEqual(found["targets"], {"m": 1, "event:order.paid": 1})
         self.assertEqual(found["shards"][0]["rows"], 2)
 
+    def test_status_knows_a_lease_that_is_over_and_a_clock_that_was_ahead(self):
+        self.install()
+        relay = self.relay()
+        relay.kill()
+        relay.communicate(timeout=30)
+        self.sql("UPDATE action_triggers_shards SET expires = julianday('now') - 7.0 / 86400")
+        self.insert()
+        self.sql("UPDATE action_triggers_outbox SET created_at = julianday('now') + 1")
+        self.assertRegex(run("outbox", "status", self.config)[1],
+                         rf"^shard 0  1 row, the oldest of 0 s ago, nobody sends them: the lease of \S+:{relay.pid} ran out "
+                         r"[0-9.]+ s ago\n")
+        shard = json.loads(run("outbox", "status", self.config, "--json")[1])["shards"][0]
+        self.assertEqual(shard["oldest_age_secs"], 0)
+        self.assertLess(shard["expires_in_secs"], 0)
+
     def test_a_file_without_an_outbox_is_2(self):
         for command in (("outbox", "status"), ("relay",), ("dead", "list"), ("capture", "check")):
             status, out, err = run(*command, self.memory())
