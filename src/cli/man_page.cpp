@@ -67,6 +67,25 @@ std::string section_of(const CLI::App& command) {
   return text;
 }
 
+constexpr const char* signals =
+    "SIGINT and SIGTERM end fire, emit, relay and dead replay in good order, a second one at once. SIGHUP makes relay "
+    "load its configuration again, and fire and emit while they read lines; the one before stays if the file is wrong.";
+
+std::string example(const std::string& what, const std::string& line) {
+  return ".TP\n" + text_of(what) + "\n" + bold(line) + "\n";
+}
+
+std::string examples() {
+  return example("Is the file right, and are the brokers there?",
+                 "action-triggers check brokers.json && action-triggers ping brokers.json") +
+         example("Where would this event go, and why?",
+                 "action-triggers explain brokers.json order.paid --payload order.json") +
+         example("What waits in the outbox, what was given up, and why?",
+                 "action-triggers outbox status brokers.json; action-triggers dead list brokers.json") +
+         example("It is mended: send those of one destination again.",
+                 "action-triggers dead replay brokers.json --destination order_mails --rate 100");
+}
+
 }  // namespace
 
 std::string man_page(const CLI::App& app) {
@@ -78,7 +97,8 @@ std::string man_page(const CLI::App& app) {
   text += bold("action-triggers") + " " + bold("--version") + "\n.SH DESCRIPTION\n" + text_of(app.get_description()) +
           "\n.SH COMMANDS\n";
   for (const CLI::App* command : commands) text += section_of(*command);
-  return text + ".SH EXIT STATUS\n" + text_of(app.get_footer()) + "\n";
+  return text + ".SH EXIT STATUS\n" + text_of(app.get_footer()) + "\n.SH SIGNALS\n" + text_of(signals) +
+         "\n.SH EXAMPLES\n" + examples();
 }
 
 }  // namespace action_triggers::cli

@@ -1520,6 +1520,15 @@ class Manual(Case):
         with open(self.page, encoding="utf-8") as file:
             self.assertEqual(file.read(), out)
 
+    def test_it_has_every_action(self):
+        page = run("man")[1]
+        for command, actions in (("outbox", ("schema", "install", "status", "verify")),
+                                 ("dead", ("list", "show", "count", "replay", "drop", "export")),
+                                 ("capture", ("sql", "install", "uninstall", "check"))):
+            section = page.split(f".SS {command}\n")[1].split(".SS ")[0]
+            for action in actions:
+                self.assertIn(f"{action}: ", section)
+
     def test_it_has_every_option(self):
         page = run("man")[1].replace("\\", "")
         for command in ("check", "ping", "fire", "emit", "explain", "outbox", "relay", "dead", "capture", "import-dat", "schema",
