@@ -23,6 +23,7 @@ from cpp_texts import Reader
 NO_ERRORS = {
     "src/brokers/kafka/kafka_errors.cpp": "docs/kafka-errors.md is made of it",
     "src/brokers/rabbitmq/amqp_errors.cpp": "docs/rabbitmq-errors.md is made of it",
+    "src/cli/man_page.cpp": "the manual page",
     "src/core/prometheus.cpp": "descriptions of metrics",
     "src/config/config_schema.cpp": "descriptions in the JSON schema",
     "src/capture/capture_sql_parts.cpp": "SQL",
