@@ -81,6 +81,11 @@ class ServiceTest(unittest.TestCase):
         self.assertEqual(self.request("/orders", b"x" * 2_000_000)[0], 413)
         self.assertEqual(self.request("/nothing")[0], 404)
 
+    def test_says_if_nobody_hears_of_an_order(self):
+        self.file.write_text(self.file.read_text().replace('"order.placed"', '"order.paid"'))
+        self.assertEqual(self.reload(), "STATUS=reloaded")
+        self.assertEqual(self.request("/orders", b'{"id": 42}'), (202, "accepted; no trigger sends it to anyone\n"))
+
     def test_reloads(self):
         self.file.write_text(self.file.read_text().replace('"triggers"', '"triggers": {}, "triggers_"', 1))
         self.assertEqual(self.reload(), "STATUS=not reloaded, see the log")
