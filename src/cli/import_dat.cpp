@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // action-triggers import-dat: from the triggers that django-action-triggers keeps in its database to a configuration.
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <initializer_list>
 #include <iostream>
@@ -11,6 +12,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -289,11 +291,12 @@ ExitCode write(const std::string& text, const std::string& out) {
     std::cout << text;
     return ExitCode::success;
   }
+  errno = 0;
   std::ofstream file(out, std::ios::binary);
   file << text;
   file.close();
   if (file) return ExitCode::success;
-  std::cerr << out << ": cannot be written\n";
+  std::cerr << out << ": cannot be written: " << std::generic_category().message(errno) << '\n';
   return ExitCode::failure;
 }
 

@@ -1504,7 +1504,10 @@ class ImportDat(Case):
             self.assertIn(said, err)
         dump = os.path.join(self.dat, "dump.json")
         self.assertEqual(run("import-dat", dump, "--settings", self.file({}))[0], 1)
-        self.assertEqual(run("import-dat", dump, "--out", "/no/such/folder/x")[0], 1)
+        for out, why in (("/no/such/folder/x", "No such file or directory"), (self.folder, "Is a directory"),
+                         ("/dev/full", "No space left on device")):
+            status, _, err = run("import-dat", dump, "--out", out)
+            self.assertEqual((status, err.splitlines()[-1]), (1, f"{out}: cannot be written: {why}"))
 
 
 class Manual(Case):
