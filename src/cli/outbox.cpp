@@ -42,12 +42,15 @@ nlohmann::json json_of(const OutboxState& state) {
   return {{"shards", shards}, {"targets", targets}, {"dead", state.dead}, {"warnings", state.warnings}};
 }
 
+bool has_run_out(const OutboxState::Shard& shard) { return shard.expires_in && shard.expires_in->count() < 0; }
+bool is_ownerless(const OutboxState::Shard& shard) { return shard.owner.empty() || has_run_out(shard); }
+
 /// Who sends the rows of a shard.
 void print_owner(const OutboxState::Shard& shard) {
   const std::string owner = detail::printable(shard.place.empty() ? shard.owner : shard.place);
   if (owner.empty()) {
     std::cout << ", nobody sends them";
-  } else if (shard.expires_in && shard.expires_in->count() < 0) {
+  } else if (has_run_out(shard)) {
     std::cout << ", nobody sends them: the lease of " << owner << " ran out "
               << detail::seconds_text(-*shard.expires_in) << " ago";
   } else {
@@ -103,6 +106,10 @@ ExitCode outbox(const OutboxOptions& options) {
   OutboxState state = admin->state();
   for (OutboxState::Shard& shard : state.shards) {  // its clock was ahead when the row was written
     if (shard.oldest_age) shard.oldest_age = std::max(*shard.oldest_age, std::chrono::milliseconds(0));
+  }
+  if (std::any_of(state.shards.begin(), state.shards.end(), is_ownerless)) {
+    const std::vector<std::string> why = admin->verify();  // what relays may refuse the tables for
+    state.warnings.insert(state.warnings.end(), why.begin(), why.end());
   }
   if (options.json) {
     std::cout << dump(json_of(state)) << '\n';

@@ -874,6 +874,14 @@ class Outbox(OutboxCase):
         self.assertEqual(shard["oldest_age_secs"], 0)
         self.assertLess(shard["expires_in_secs"], 0)
 
+    def test_status_says_what_is_wrong_with_the_tables(self):
+        self.install()
+        self.assertEqual(json.loads(run("outbox", "status", self.config, "--json")[1])["warnings"], [])
+        self.sql("UPDATE action_triggers_shards SET version = 9")
+        said = "The tables are of version 9, this library knows version 1: update the library."
+        self.assertIn(f"\nwarning: {said}\n", run("outbox", "status", self.config)[1])
+        self.assertEqual(json.loads(run("outbox", "status", self.config, "--json")[1])["warnings"], [said])
+
     def test_a_file_without_an_outbox_is_2(self):
         for command in (("outbox", "status"), ("relay",), ("dead", "list"), ("capture", "check")):
             status, out, err = run(*command, self.memory())
