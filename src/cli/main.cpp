@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -18,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "action_triggers/status.hpp"
 #include "base/suggestion.hpp"
 #include "base/text.hpp"
 #include "cli/commands.hpp"
@@ -46,6 +48,15 @@ constexpr std::int64_t most_seconds_ago = 100'000'000'000;  // three thousand ye
 /// What an unset variable of a script gives would mean other dead letters than those that were meant, or all of them.
 CLI::Validator not_empty() {
   return {[](const std::string& text) { return std::string(text.empty() ? "is empty" : ""); }, ""};
+}
+
+/// What a dead letter may have died of.
+std::vector<std::string> statuses() {
+  std::vector<std::string> names{"poisoned"};
+  for (std::size_t code = 1; code < status_code_count; ++code) {  // 0 is ok
+    names.emplace_back(to_string(static_cast<StatusCode>(code)));
+  }
+  return names;
 }
 
 /// An option that only these of a command's actions heed. Whoever gives it to another one expects something of it.
@@ -258,7 +269,8 @@ void add_dead(CLI::App& app, CommandLine& line) {
   command->add_option("--id", options.id, "The one that list has with this number")
       ->check(between(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()));
   command->add_option("--destination", options.destination, "Those of this destination")->check(not_empty());
-  command->add_option("--status", options.status, "Those that failed with this status")->check(not_empty());
+  command->add_option("--status", options.status, "Those that failed with this status")
+      ->check(CLI::IsMember(statuses()));
   command->add_option("--key", options.key, "Those with this key");
   command->add_option("--match", options.match, "Those with this text in their reason")->check(not_empty());
   command->add_option("--older", options.older_secs, "Those that died so many seconds ago, or longer")

@@ -1114,6 +1114,13 @@ class Outbox(OutboxCase):
             self.assertEqual((status, out), (2, ""), arguments)
             self.assertIn(f"'{arguments[0]} {arguments[1]}' does not have this option", err)
 
+    def test_a_status_that_there_is_not_is_no_filter(self):
+        self.dead_letters(1)
+        status, out, err = run("dead", "list", self.config, "--status", "timout")
+        self.assertEqual((status, out), (2, ""))
+        self.assertRegex(err, r"^--status: timout not in \{poisoned,.*timed_out,")
+        self.assertEqual(run("dead", "list", self.config, "--status", "poisoned"), (0, "no dead letters\n", ""))
+
     def test_a_replay_that_is_ended_says_what_is_left(self):
         self.dead_letters()
         replay = subprocess.Popen([COMMAND, "dead", "replay", self.config, "--rate", "0.001"], stdin=subprocess.DEVNULL,
