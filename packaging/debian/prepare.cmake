@@ -38,6 +38,6 @@ file(COPY ${usr}/share/action_triggers/action-triggers-relay.service DESTINATION
      DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 file(REMOVE_RECURSE ${usr}/share/action_triggers)
 # Debian's zsh looks for what packages bring along in a folder of its own.
-file(MAKE_DIRECTORY ${usr}/share/zsh/vendor-completions)
-file(RENAME ${usr}/share/zsh/site-functions/_action-triggers ${usr}/share/zsh/vendor-completions/_action-triggers)
+file(COPY ${usr}/share/zsh/site-functions/_action-triggers DESTINATION ${usr}/share/zsh/vendor-completions
+     DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 file(REMOVE_RECURSE ${usr}/share/zsh/site-functions)
