@@ -9,6 +9,7 @@
 #include <mutex>
 #include <new>
 #include <thread>
+#include <vector>
 
 namespace action_triggers::detail {
 
@@ -65,6 +66,18 @@ Reader* make_one() {
   return made;
 }
 
+/// For who cannot say that there is none.
+template <class Call>
+void when_there_is_memory(Call&& call) noexcept {
+  for (;;) {
+    try {
+      return call();
+    } catch (const std::bad_alloc&) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+}
+
 }  // namespace
 
 Reader& make_reader_of_thread() {
@@ -80,26 +93,40 @@ Reader& make_reader_of_thread() {
 }
 
 void make_ready_to_read() noexcept {
-  while (reader_of_thread == nullptr) {
-    try {
-      make_reader_of_thread();
-    } catch (const std::bad_alloc&) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-  }
+  if (reader_of_thread == nullptr) when_there_is_memory([] { make_reader_of_thread(); });
 }
 
 bool is_reading() noexcept {
   return reader_of_thread != nullptr && (reader_of_thread->count.load(std::memory_order_relaxed) & 1U) != 0;
 }
 
-void wait_for_readers() {
+namespace {
+
+/// A section that a thread is in.
+struct Section {
+  const Reader* reader;
+  std::uint64_t count;
+};
+
+std::vector<Section> sections_under_way() {
+  std::vector<Section> found;
+  for (const Reader* one = all_readers.load(std::memory_order_acquire); one != nullptr; one = one->next) {
+    const std::uint64_t count = one->count.load(std::memory_order_seq_cst);
+    if ((count & 1U) != 0) found.push_back({one, count});
+  }
+  return found;
+}
+
+}  // namespace
+
+void wait_for_readers() noexcept {
   // What was published before is seen by every section that this does not see.
   if (writer_has_barrier.load(std::memory_order_relaxed)) let_all_threads_pass_a_barrier();
-  for (const Reader* one = all_readers.load(std::memory_order_acquire); one != nullptr; one = one->next) {
-    const std::uint64_t seen = one->count.load(std::memory_order_seq_cst);
-    if ((seen & 1U) == 0) continue;
-    for (int tries = 0; one->count.load(std::memory_order_acquire) == seen; ++tries) {
+  // All are looked at before one is waited for: a section that begins meanwhile may last, and is none of those.
+  std::vector<Section> sections;
+  when_there_is_memory([&] { sections = sections_under_way(); });
+  for (const auto& [reader, count] : sections) {
+    for (int tries = 0; reader->count.load(std::memory_order_acquire) == count; ++tries) {
       if (tries < 100) {
         std::this_thread::yield();
       } else {

@@ -67,8 +67,8 @@ void make_ready_to_read() noexcept;
 /// Whether the calling thread is inside a section.
 [[nodiscard]] bool is_reading() noexcept;
 
-/// Returns when every section that had begun before the call has ended. Not inside a section.
-void wait_for_readers();
+/// Returns when every section that had begun before the call has ended; not inside a section. Waits for memory, too.
+void wait_for_readers() noexcept;
 
 /// In a child of fork(): its only thread is inside no section, and the others do not exist.
 void forget_readers_of_parent() noexcept;

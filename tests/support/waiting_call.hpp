@@ -42,6 +42,13 @@ class WaitingCall {
   }
 
   [[nodiscard]] bool returned() const { return returned_; }
+  /// Waits for that. False: a minute was not enough.
+  [[nodiscard]] bool returns() const {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (!returned_ && std::chrono::steady_clock::now() < end)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return returned_;
+  }
 
   void join() {
     if (thread_.joinable()) thread_.join();

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -48,6 +50,49 @@ TEST(ReadersTest, AWriterDoesNotWaitForSectionsThatBeginLater) {
   for (int i = 0; i < 1000; ++i) wait_for_readers();
   stop = true;
   reader.join();
+}
+
+/// Such as a fire that waits for capacity, which it gets when the writer is done.
+TEST(ReadersTest, AWriterThatWaitsDoesNotComeToWaitForSectionsThatBeganMeanwhile) {
+  struct Round {
+    tests::Gate enter;
+    tests::Gate inside;
+    tests::Gate leave;
+  };
+  struct Thread {
+    tests::Gate is_known;
+    std::array<Round, 2> rounds;
+    std::thread thread{[this] {
+      { const ReadSection reading; }
+      is_known.open();
+      for (Round& round : rounds) {
+        round.enter.wait();
+        const ReadSection reading;
+        round.inside.open();
+        round.leave.wait();
+      }
+    }};
+  };
+  Thread one;
+  ASSERT_TRUE(one.is_known.wait());
+  Thread other;
+  ASSERT_TRUE(other.is_known.wait());
+  for (const std::size_t i : {0U, 1U}) {  // in the order in which a writer looks at them, and in the other
+    Round& earlier = (i == 0 ? one : other).rounds[i];
+    Round& later = (i == 0 ? other : one).rounds[i];
+    earlier.enter.open();
+    ASSERT_TRUE(earlier.inside.wait());
+    tests::WaitingCall writing([] { wait_for_readers(); });
+    EXPECT_TRUE(writing.waits());
+    later.enter.open();
+    ASSERT_TRUE(later.inside.wait());
+    earlier.leave.open();
+    EXPECT_TRUE(writing.returns());
+    later.leave.open();
+    writing.join();
+  }
+  one.thread.join();
+  other.thread.join();
 }
 
 /// Under AddressSanitizer and ThreadSanitizer this finds what is freed too early.
