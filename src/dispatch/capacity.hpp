@@ -54,9 +54,10 @@ class Capacity {
     return Answer::reserved;
   }
 
-  /// Any thread. For messages that were reserved in a scope, here or at a destination that this one succeeds: whatever
-  /// the limits, since a commit does not fail. Release them there. False: closed.
-  bool take_from_scope(std::uint64_t messages, std::uint64_t bytes) noexcept {
+  /// Any thread. Whatever the limits: for messages that were reserved in a scope, here or at a destination that this
+  /// one succeeds, since a commit does not fail (release them there), and for a fire that a reload waits for. False:
+  /// closed.
+  bool take_beyond_limits(std::uint64_t messages, std::uint64_t bytes) noexcept {
     std::uint64_t before = used_.load(std::memory_order_relaxed);
     do {
       if ((before & closed_bit) != 0) return false;

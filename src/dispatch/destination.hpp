@@ -119,6 +119,7 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   const Durability durability;
   const bool findable;
   std::atomic<bool> is_replaced{false};  // it was removed, or another one has its name: set before that one is found
+  std::atomic<bool> is_settling{false};  // as long as the reload that brings it waits for fires
   Lane* lane = nullptr;
 
   // What fire() writes.
@@ -136,13 +137,21 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   TimePoint leave_by = TimePoint::max();          // it is being removed: what is left then is reported closed
   std::string last_refusal;                       // of a message that is sent again
 
-  /// For those that will take its place; its lane takes it when it is gone. Any thread.
-  void set_handover(std::shared_ptr<Handover> handover) {
+  /// For those that will take its place: its lane takes it when every message has its outcome. False: it has done so
+  /// already, or others have taken its place. Any thread.
+  bool set_handover(const std::shared_ptr<Handover>& handover) noexcept {
     const std::lock_guard lock(rarely_mutex_);
-    handover_ = std::move(handover);
+    if (has_handed_over_ || handover_ != nullptr) return false;
+    handover_ = handover;
+    return true;
   }
-  [[nodiscard]] std::shared_ptr<Handover> take_handover() {
+  void drop_handover() noexcept {
     const std::lock_guard lock(rarely_mutex_);
+    handover_ = nullptr;
+  }
+  [[nodiscard]] std::shared_ptr<Handover> take_handover() noexcept {
+    const std::lock_guard lock(rarely_mutex_);
+    has_handed_over_ = true;
     return std::move(handover_);
   }
 
@@ -163,6 +172,7 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   Failures failures_;
   std::uint64_t delivered_before_trouble_ = 0;
   std::shared_ptr<Handover> handover_;
+  bool has_handed_over_ = false;
 };
 
 }  // namespace action_triggers::detail

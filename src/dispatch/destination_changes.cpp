@@ -4,7 +4,7 @@
 // A change has four steps. What can fail comes first: new destinations get their lanes, and nobody can reach them yet.
 // Then the table is replaced: from now on fires find what is new. Then the dispatcher waits until no fire can still
 // have found what is old; only then are those told to leave, so that no fire is refused because of a change. What they
-// hold is delivered by their lane, and whoever has their name waits until they are gone (Handover).
+// hold is delivered by their lane, and whoever has their name waits until all of it has its outcome (Handover).
 #include <algorithm>
 #include <iterator>
 #include <set>
@@ -57,6 +57,8 @@ struct Dispatcher::Change {
   const std::lock_guard<std::mutex> one_change;
   Lane::Destinations coming;
   Lane::Destinations leaving;
+  /// Those that left before, still have messages and have no successor yet, with whom they will tell.
+  std::vector<std::pair<std::shared_ptr<Destination>, std::shared_ptr<Handover>>> left_before;
   std::map<const BrokerConfig*, Destination*> by_config;  // of a reload: whatever there will be
 
   Lane::Destinations after;
@@ -67,6 +69,10 @@ struct Dispatcher::Change {
   Lane::Destinations joined;  // those that came to lanes that there are
   std::set<const Lane*> lanes_after;
   std::vector<std::unique_ptr<LaneCommand>> removals;  // one for each that leaves
+
+  // Of earlier changes; freed with this.
+  Lane::Destinations gone;
+  std::vector<std::shared_ptr<Lane>> ended;
 };
 
 // ------------------------------------------------------------------------------------------------- add, remove, reload
@@ -152,31 +158,44 @@ ReloadReport Dispatcher::reload(const Configs& configs, MoreDestinations more, c
 void Dispatcher::carry_out(Change& change, const BrokerRegistry& registry, TimePoint deadline,
                            const std::function<void()>& published) {
   if (is_reading()) throw std::logic_error("the configuration was changed inside fire() or emit(), by a callback");
-  free_what_is_gone();
   try {
     prepare(change, deadline);
     make_lanes(change, registry);
+    take_what_is_gone(change);
   } catch (...) {
     give_up(change);
     throw;
   }
   const auto old_table = publish(change, published);
-  wait_for_readers();
+  wait_for_readers();  // some may be in a Delivery::wait() that looks at what is gone
+  for (const auto& lane : change.ended) lane->join();
   let_leave(change, deadline);
 }
 
 void Dispatcher::prepare(Change& change, TimePoint deadline) {
   struct Name {
+    Lane::Destinations left_before;
     Lane::Destinations leaving;
     Lane::Destinations coming;
   };
   std::map<std::string_view, Name> names;
   for (const auto& one : change.leaving) names[one->name].leaving.push_back(one);
   for (const auto& one : change.coming) names[one->name].coming.push_back(one);
-  for (const auto& [name, both] : names) {
-    if (both.leaving.empty() || both.coming.empty()) continue;
-    const auto handover = std::make_shared<Handover>(both.leaving.size(), both.coming);
-    for (const auto& one : both.leaving) one->set_handover(handover);
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& one : removed_) {
+      const auto found = names.find(one->name);
+      if (found != names.end() && !one->is_gone.load(std::memory_order_acquire))
+        found->second.left_before.push_back(one);
+    }
+  }
+  for (const auto& [name, all] : names) {
+    const std::size_t before = all.left_before.size() + all.leaving.size();
+    if (before == 0 || all.coming.empty()) continue;
+    const auto handover = std::make_shared<Handover>(before, all.coming);
+    for (const auto& one : all.coming) one->is_settling.store(true, std::memory_order_relaxed);
+    for (const auto& one : all.leaving) one->set_handover(handover);
+    for (const auto& one : all.left_before) change.left_before.emplace_back(one, handover);
   }
   for (const auto& one : change.leaving) change.removals.push_back(one->lane->removal_of(*one, deadline));
   const std::lock_guard lock(mutex_);
@@ -217,11 +236,11 @@ void Dispatcher::make_lanes(Change& change, const BrokerRegistry& registry) {
 
 /// Nobody has seen anything of it.
 void Dispatcher::give_up(Change& change) noexcept {
-  for (const auto& one : change.leaving) one->set_handover(nullptr);
+  for (const auto& one : change.leaving) one->drop_handover();
   for (const auto& one : change.coming) one->waits_for_others = false;
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < change.started; ++i) {
-    change.new_lanes[i].lane->begin_close(Clock::now());
+    change.new_lanes[i].lane->begin_close(Clock::now(), /*all=*/true);
     ended_lanes_.push_back(change.new_lanes[i].lane);
   }
   for (const auto& one : change.joined) {
@@ -247,49 +266,49 @@ std::unique_ptr<const DestinationTable> Dispatcher::publish(Change& change,
   if (published) published();
   if (closed_) {  // close() came meanwhile
     for (const auto& one : change.coming) one->capacity.close();
-    for (const LaneEntry& entry : lanes_) entry.lane->begin_close(Clock::now());
+    for (const LaneEntry& entry : lanes_) entry.lane->begin_close(Clock::now(), /*all=*/true);
   }
   return old;
 }
 
 void Dispatcher::let_leave(Change& change, TimePoint deadline) noexcept {
   const std::lock_guard lock(mutex_);
+  for (const auto& one : change.coming) one->is_settling.store(false, std::memory_order_relaxed);
+  for (const auto& [one, handover] : change.left_before) {
+    if (!one->set_handover(handover)) handover->one_is_done();
+  }
   for (std::size_t i = 0; i < change.leaving.size(); ++i) {
     Destination& one = *change.leaving[i];
     if (change.lanes_after.contains(one.lane)) one.lane->remove(one, std::move(change.removals[i]));
   }
   for (const LaneEntry& entry : lanes_) {
     if (change.lanes_after.contains(entry.lane.get())) continue;
-    entry.lane->begin_close(deadline);
+    entry.lane->begin_close(deadline, /*all=*/false);
     ended_lanes_.push_back(entry.lane);
   }
   std::erase_if(lanes_, [&](const LaneEntry& entry) { return !change.lanes_after.contains(entry.lane.get()); });
 }
 
 /// Destinations that their lanes have let go, and lanes that have ended.
-void Dispatcher::free_what_is_gone() {
-  Lane::Destinations gone;
-  std::vector<std::shared_ptr<Lane>> ended;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& one : removed_) {
-      // A commit scope that holds a message of it still looks at it.
-      if (one->is_gone.load(std::memory_order_acquire) && one->capacity.messages_in_scopes() == 0) gone.push_back(one);
-    }
-    if (gone.empty()) return;
-    for (const auto& one : gone) add_counts(past_[one->name], *one);
-    std::erase_if(removed_, [&](const auto& one) { return std::find(gone.begin(), gone.end(), one) != gone.end(); });
-    const auto is_used = [&](const auto& lane) {
-      return std::any_of(removed_.begin(), removed_.end(), [&](const auto& one) { return one->lane == lane.get(); });
-    };
-    for (const auto& lane : ended_lanes_) {
-      if (lane->wait_until_ended(Clock::now()) && !is_used(lane)) ended.push_back(lane);
-    }
-    std::erase_if(ended_lanes_,
-                  [&](const auto& lane) { return std::find(ended.begin(), ended.end(), lane) != ended.end(); });
+void Dispatcher::take_what_is_gone(Change& change) {
+  Lane::Destinations& gone = change.gone;
+  std::vector<std::shared_ptr<Lane>>& ended = change.ended;
+  const std::lock_guard lock(mutex_);
+  for (const auto& one : removed_) {
+    // A commit scope that holds a message of it still looks at it.
+    if (one->is_gone.load(std::memory_order_acquire) && one->capacity.messages_in_scopes() == 0) gone.push_back(one);
   }
-  wait_for_readers();  // a Delivery::wait() may be looking at them
-  for (const auto& lane : ended) lane->join();
+  if (gone.empty()) return;
+  for (const auto& one : gone) add_counts(past_[one->name], *one);
+  std::erase_if(removed_, [&](const auto& one) { return std::find(gone.begin(), gone.end(), one) != gone.end(); });
+  const auto is_used = [&](const auto& lane) {
+    return std::any_of(removed_.begin(), removed_.end(), [&](const auto& one) { return one->lane == lane.get(); });
+  };
+  for (const auto& lane : ended_lanes_) {
+    if (lane->wait_until_ended(Clock::now()) && !is_used(lane)) ended.push_back(lane);
+  }
+  std::erase_if(ended_lanes_,
+                [&](const auto& lane) { return std::find(ended.begin(), ended.end(), lane) != ended.end(); });
 }
 
 }  // namespace action_triggers::detail

@@ -252,6 +252,11 @@ Capacity::Answer Dispatcher::block(Destination& destination, std::size_t bytes, 
   while (answer == Capacity::Answer::full && Clock::now() < deadline) {
     destination.capacity.wait(deadline);
     answer = reserve_now(destination, bytes, in_scope);
+    // The reload may be waiting for this fire, and capacity is released when the reload is done.
+    if (answer == Capacity::Answer::full && !in_scope && destination.is_settling.load(std::memory_order_relaxed) &&
+        destination.capacity.take_beyond_limits(1, bytes)) {
+      return Capacity::Answer::reserved;
+    }
   }
   return answer;
 }
@@ -396,7 +401,7 @@ CloseReport Dispatcher::end(std::chrono::nanoseconds timeout) {
   if (is_first) {
     // What a removal has ended before is not this close's to count.
     std::erase_if(all, [](const auto& lane) { return lane->wait_until_ended(Clock::now()); });
-    for (const auto& lane : all) lane->begin_close(deadline);
+    for (const auto& lane : all) lane->begin_close(deadline, /*all=*/true);
   }
   CloseReport report;
   for (const auto& destination : destinations) report.in_open_scopes += destination->capacity.messages_in_scopes();

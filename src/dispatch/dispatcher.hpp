@@ -167,7 +167,7 @@ class Dispatcher {
   /// Returns the table that was replaced.
   std::unique_ptr<const DestinationTable> publish(Change& change, const std::function<void()>& published) noexcept;
   void let_leave(Change& change, TimePoint deadline) noexcept;
-  void free_what_is_gone();
+  void take_what_is_gone(Change& change);
   [[nodiscard]] std::vector<std::shared_ptr<Lane>> lanes() const;
   void ask_for_ages() const;
   CloseReport end(std::chrono::nanoseconds timeout);

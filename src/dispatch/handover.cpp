@@ -34,12 +34,16 @@ Handover::Handover(std::size_t leaving, const std::vector<std::shared_ptr<Destin
 
 Handover::~Handover() = default;
 
-void Handover::one_is_gone() noexcept {
+void Handover::one_is_done() noexcept {
   if (leaving_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   for (auto& command : waiting_) {
     if (command->lane().push(*command)) static_cast<void>(command.release());  // the lane's now
   }
   waiting_.clear();
+}
+
+void hand_over(Destination& destination) noexcept {
+  if (const auto handover = destination.take_handover()) handover->one_is_done();
 }
 
 }  // namespace action_triggers::detail

@@ -150,7 +150,7 @@ namespace {
 
 /// Nothing here touches it afterwards: its dispatcher may free it.
 void say_gone(Destination& destination) noexcept {
-  if (const auto handover = destination.take_handover()) handover->one_is_gone();
+  hand_over(destination);
   destination.is_gone.store(true, std::memory_order_release);
 }
 
@@ -165,11 +165,12 @@ void Lane::forget(Destination& destination) {
   say_gone(destination);
 }
 
-void Lane::begin_close(TimePoint deadline) {
+void Lane::begin_close(TimePoint deadline, bool all) {
   {
     const std::lock_guard lock(mutex_);
     for (const auto& destination : destinations_) destination->capacity.close();
   }
+  if (all) all_close_.store(true, std::memory_order_release);
   const TimePoint::rep wanted = deadline.time_since_epoch().count();
   for (auto now = close_deadline_.load(std::memory_order_relaxed);
        wanted < now && !close_deadline_.compare_exchange_weak(now, wanted, std::memory_order_release);) {
@@ -196,6 +197,7 @@ void Lane::run() {
   unix_ms_.store(coarse_unix_ms(), std::memory_order_relaxed);
   core_.start();
   TimePoint::rep closing_by = open;
+  bool closing_with_all = false;
   while (!core_.finished()) {
     core_.begin_turn();
     if (const std::uint64_t now = coarse_unix_ms(); now != unix_ms_.load(std::memory_order_relaxed)) {
@@ -203,9 +205,12 @@ void Lane::run() {
       answer_for_ages();
     }
     const int admitted = admit_queued();
-    if (const auto deadline = close_deadline_.load(std::memory_order_acquire); deadline < closing_by) {
+    const auto deadline = close_deadline_.load(std::memory_order_acquire);
+    const bool with_all = all_close_.load(std::memory_order_acquire);
+    if (deadline < closing_by || (with_all != closing_with_all && deadline != open)) {
       closing_by = deadline;
-      core_.begin_close(TimePoint(TimePoint::duration(deadline)));
+      closing_with_all = with_all;
+      core_.begin_close(TimePoint(TimePoint::duration(deadline)), with_all);
     }
     core_.step();
     core_.report([this](Record& record, const DeliveryReport& report) { callbacks_->run(record, report); });

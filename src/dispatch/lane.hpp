@@ -54,7 +54,8 @@ class Lane : public std::enable_shared_from_this<Lane> {
   /// Of its dispatcher.
   [[nodiscard]] const Callbacks& callbacks() const noexcept { return *callbacks_; }
 
-  void begin_close(TimePoint deadline);
+  /// As LaneCore::begin_close(). May be called again; the earlier deadline counts.
+  void begin_close(TimePoint deadline, bool all);
   /// False: `deadline` came first.
   bool wait_until_ended(TimePoint deadline);
   /// Waits for the thread; on the lane's own thread, releases it instead.
@@ -96,6 +97,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
 
   static constexpr TimePoint::rep open = TimePoint::max().time_since_epoch().count();
   alignas(64) std::atomic<TimePoint::rep> close_deadline_{open};
+  std::atomic<bool> all_close_{false};
 
   std::mutex mutex_;
   std::condition_variable state_changed_;

@@ -20,12 +20,19 @@ class LaneClosing {
   /// Takes its place in the heap. Throws std::bad_alloc.
   explicit LaneClosing(DueHeap& due) : due_(due) { due_.make_place(); }
 
-  void begin(TimePoint deadline) noexcept {
+  void begin(TimePoint deadline, bool of_all) noexcept {
     has_begun_ = true;
+    of_all_ = of_all;
     deadline_ = deadline;
     due_.set(alarm_, deadline);
   }
   [[nodiscard]] bool has_begun() const noexcept { return has_begun_; }
+  /// Whether all of the dispatcher's lanes close; else this one has no destinations any more.
+  [[nodiscard]] bool is_of_all() const noexcept { return of_all_; }
+  /// For what ran out of time.
+  [[nodiscard]] const char* why() const noexcept {
+    return of_all_ ? "close() ran out of time" : "the destination was removed";
+  }
   [[nodiscard]] bool is_late(TimePoint now) const noexcept { return now >= deadline_; }
 
   /// A message that has its outcome.
@@ -50,6 +57,7 @@ class LaneClosing {
   Alarm alarm_;
   TimePoint deadline_ = TimePoint::max();
   bool has_begun_ = false;
+  bool of_all_ = false;
   Counts counts_;
 };
 

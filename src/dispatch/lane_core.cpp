@@ -6,6 +6,7 @@
 
 #include "dispatch/durable.hpp"
 #include "dispatch/failure_texts.hpp"
+#include "dispatch/handover.hpp"
 #include "dispatch/out_of_memory.hpp"
 #include "dispatch/refusals.hpp"
 
@@ -71,6 +72,7 @@ void LaneCore::finish_removals() {
   for (std::size_t i = 0; i < destinations_.leaving().size();) {
     Destination& destination = *destinations_.leaving()[i];
     if (now_ >= destination.leave_by) resolve_all(destination, "the destination was removed");
+    if (!destination.waits_for_others && destination.unreported() == 0) hand_over(destination);
     if (destination.waits_for_others || !destination.is_empty()) {
       ++i;
       continue;
@@ -219,7 +221,7 @@ void LaneCore::complete(const OutboundMessage& message, Outcome outcome) {
   } else if (may_try_again(record, outcome.status)) {
     if (broker_.is_closed()) {
       outcome.status =
-          status_of(StatusCode::closed, [&] { return "close() ran out of time: " + outcome.status.message(); });
+          status_of(StatusCode::closed, [&] { return closing_.why() + (": " + outcome.status.message()); });
     } else if (!has_used_up_attempts(record, outcome.status)) {
       send_again_later(record, outcome.status, now_, backoff_);
       set_due(destination);
@@ -382,11 +384,12 @@ void LaneCore::close_broker() {
 void LaneCore::finish_close_if_due() {
   if (queued_total_ > 0 && closing_.is_late(now_)) {
     close_broker();  // the last chance for what is in flight; fires that were on their way end here too
-    for (Destination* destination : destinations_.all()) resolve_all(*destination, "close() ran out of time");
+    for (Destination* destination : destinations_.all()) resolve_all(*destination, closing_.why());
   }
   if (queued_total_ > 0) return;
-  // Who takes the place of one that waits for others must not begin before those are gone.
-  if (!closing_.is_late(now_) && destinations_.some_wait_for_others()) return;
+  // Who takes the place of one that waits for others must not begin before those are done. But when all lanes close,
+  // one of those may be in a callback that waits for this lane.
+  if (!(closing_.is_of_all() && closing_.is_late(now_)) && destinations_.some_wait_for_others()) return;
   work_left_ = true;  // until everything has been reported, and no thread is between reserving capacity and pushing
   if (!outcomes_.empty() || !destinations_.all_accounted_for()) return;
   close_broker();

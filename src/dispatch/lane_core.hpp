@@ -104,8 +104,8 @@ class LaneCore final : private BrokerEvents {
     }
   }
 
-  /// What is left at `deadline` is reported `closed`.
-  void begin_close(TimePoint deadline) { closing_.begin(deadline); }
+  /// What is left at `deadline` is reported `closed`. `all`: all of the dispatcher's lanes close, not this one alone.
+  void begin_close(TimePoint deadline, bool all = true) { closing_.begin(deadline, all); }
   /// Closing, and every message that was accepted has been reported, and the broker is closed.
   [[nodiscard]] bool finished() const { return finished_; }
   [[nodiscard]] const LaneClosing::Counts& close_counts() const { return closing_.counts(); }

@@ -131,12 +131,12 @@ Destination* Dispatcher::take_from_scope(Destination& destination, std::uint64_t
   // Not to one that was replaced, though its lane may still take them: they would overtake what was fired at its
   // successor.
   if (!destination.is_replaced.load(std::memory_order_acquire) &&
-      destination.capacity.take_from_scope(messages, bytes)) {
+      destination.capacity.take_beyond_limits(messages, bytes)) {
     return &destination;
   }
   const std::lock_guard lock(mutex_);  // nothing is replaced meanwhile
   Destination* const successor = closed_ ? nullptr : successor_of(destination);
-  return successor != nullptr && successor->capacity.take_from_scope(messages, bytes) ? successor : nullptr;
+  return successor != nullptr && successor->capacity.take_beyond_limits(messages, bytes) ? successor : nullptr;
 }
 
 Destination* Dispatcher::successor_of(const Destination& destination) const noexcept {

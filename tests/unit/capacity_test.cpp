@@ -74,12 +74,12 @@ TEST(CapacityTest, ScopesTakeRoomAndAreCountedApart) {
   EXPECT_EQ(capacity.bytes(), 10U);
   EXPECT_EQ(capacity.messages_in_scopes(), 2U);
   EXPECT_EQ(capacity.bytes_in_scopes(), 40U);
-  EXPECT_TRUE(capacity.take_from_scope(1, 20));  // beyond the limit until it is released there
+  EXPECT_TRUE(capacity.take_beyond_limits(1, 20));  // beyond the limit until it is released there
   capacity.release_in_scope(1, 20);
   EXPECT_EQ(capacity.messages(), 2U);
   capacity.close();
   EXPECT_EQ(capacity.reserve_in_scope(0, false), Answer::closed);
-  EXPECT_FALSE(capacity.take_from_scope(1, 20));
+  EXPECT_FALSE(capacity.take_beyond_limits(1, 20));
   EXPECT_EQ(capacity.messages_in_scopes(), 1U);
   EXPECT_EQ(capacity.messages(), 2U);
 }

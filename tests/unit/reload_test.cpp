@@ -14,7 +14,9 @@
 
 #include "action_triggers/action_triggers.hpp"
 #include "support/bodies.hpp"
+#include "support/gate.hpp"
 #include "support/registries.hpp"
+#include "triggers/dispatcher_access.hpp"
 #include "unit/config_support.hpp"
 
 namespace action_triggers {
@@ -102,6 +104,128 @@ TEST_F(ReloadTest, WhatDoesNotDrainIsReportedAndItsSuccessorGoesOn) {
   EXPECT_EQ(stuck.wait().status.code(), StatusCode::closed);
   memory_->release();
   EXPECT_TRUE(dispatcher_->fire("a", "new").wait().status.ok());
+}
+
+/// A registry in which connection "old" leads to a broker of its own.
+class SlowPredecessorTest : public ReloadTest {
+ protected:
+  SlowPredecessorTest() {
+    old_->hold();
+    dispatcher_ = std::make_unique<TriggerDispatcher>(config_of(broker("a", "old") + "," + broker("b")), two_brokers_);
+  }
+  void reload(const std::string& brokers, std::chrono::milliseconds drain) {
+    dispatcher_->reload(parse_config(R"({"brokers": {)" + brokers + "}}", two_brokers_), drain);
+  }
+
+  const std::shared_ptr<InMemoryBroker> old_ = std::make_shared<InMemoryBroker>();
+  const BrokerRegistry two_brokers_ = tests::registry_of([this](const BrokerConfig& config) {
+    return config.connection_key.find("old") != std::string::npos ? old_->maker()(config) : memory_->maker()(config);
+  });
+};
+
+TEST_F(SlowPredecessorTest, OrderHoldsForANameThatWasTakenAwayAndGivenBack) {
+  const Delivery first = dispatcher_->fire("a", "1");
+  reload(broker("b"), 1min);
+  reload(broker("a") + "," + broker("b"), 1min);
+  const Delivery second = dispatcher_->fire("a", "2");
+  EXPECT_TRUE(dispatcher_->fire("b", "on the same lane").wait().status.ok());
+  EXPECT_FALSE(second.done()) << "the first one is on its way yet";
+  old_->release();
+  EXPECT_TRUE(first.wait().status.ok());
+  EXPECT_TRUE(second.wait().status.ok());
+}
+
+TEST_F(SlowPredecessorTest, OneThatIsGivenUpDoesNotLetItsSuccessorOvertakeWhatCameBeforeBoth) {
+  const Delivery first = dispatcher_->fire("a", "1");
+  reload(broker("a", "between") + "," + broker("b"), 1min);
+  const Delivery given_up = dispatcher_->fire("a", "2");
+  reload(broker("a") + "," + broker("b"), 1ms);
+  EXPECT_EQ(given_up.wait().status.code(), StatusCode::closed);
+  EXPECT_THAT(given_up.wait().status.message(), HasSubstr("the destination was removed"));
+  const Delivery third = dispatcher_->fire("a", "3");
+  EXPECT_TRUE(dispatcher_->fire("b", "on the same lane").wait().status.ok());
+  EXPECT_FALSE(third.done()) << "the first one is on its way yet";
+  old_->release();
+  EXPECT_TRUE(first.wait().status.ok());
+  EXPECT_TRUE(third.wait().status.ok());
+}
+
+TEST_F(SlowPredecessorTest, CloseEndsOneThatWaits) {
+  dispatcher_->fire("a", "1");
+  reload(broker("a", "between") + "," + broker("b"), 1min);
+  const Delivery waits = dispatcher_->fire("a", "2");
+  reload(broker("b"), 1ms);
+  EXPECT_EQ(waits.wait().status.code(), StatusCode::closed);
+  EXPECT_EQ(dispatcher_->close(10ms).unfinished, 0U);
+}
+
+TEST_F(ReloadTest, ADrainMayHaveNoLimit) {
+  make(broker("a"));
+  dispatcher_->reload(config_of(broker("a", "2")), std::chrono::hours::max());
+  EXPECT_TRUE(dispatcher_->fire("a", "x").wait().status.ok());
+}
+
+/// On the lane that both have, the broker cannot be made to give the message back.
+TEST_F(ReloadTest, WhatIsNeverConfirmedHoldsItsSuccessorUpForTheDrainOnly) {
+  make(broker("a") + "," + broker("b"));
+  memory_->hold();
+  const Delivery stuck = dispatcher_->fire("a", "stuck");
+  while (dispatcher_->stats().brokers.at("a").in_flight == 0) std::this_thread::yield();
+  dispatcher_->reload(config_of(broker("a", "1", R"({"timeout_secs": 50})") + "," + broker("b")), 10ms);
+  const Delivery next = dispatcher_->fire("a", "next");
+  EXPECT_EQ(stuck.wait().status.code(), StatusCode::closed);
+  EXPECT_EQ(stuck.wait().persistence, Persistence::possibly_persisted);
+  const auto until = Clock::now() + 20s;
+  while (dispatcher_->stats().brokers.at("a").in_flight < 2) ASSERT_LT(Clock::now(), until) << "the next one is sent";
+  memory_->release();
+  EXPECT_TRUE(next.wait().status.ok());
+}
+
+TEST_F(ReloadTest, FiresThatWaitForCapacityAreNotRefused) {
+  const auto config = [&](int i) {
+    return config_of(
+        broker("a", std::to_string(i), R"({"max_queued_messages": 4, "overflow": "block", "max_block_ms": 20000})"));
+  };
+  memory_->set_delay(1ms);
+  dispatcher_ = std::make_unique<TriggerDispatcher>(config(0), registry_);
+  std::atomic<bool> stop{false};
+  std::atomic<int> refused{0};
+  std::vector<std::thread> firing;
+  for (int thread = 0; thread < 8; ++thread) {
+    firing.emplace_back([&] {
+      while (!stop) {
+        dispatcher_->fire("a", "x", [&](const DeliveryReport& report) {
+          if (!report.status.ok()) ++refused;
+        });
+      }
+    });
+  }
+  for (int i = 1; i <= 10; ++i) dispatcher_->reload(config(i), 1min);
+  stop = true;
+  for (std::thread& thread : firing) thread.join();
+  ASSERT_TRUE(dispatcher_->flush(1min));
+  EXPECT_EQ(refused, 0);
+}
+
+/// A reload tells of its warnings at its end, and another one may be faster.
+TEST_F(ReloadTest, TheConfigurationIsThatOfTheReloadWhichCameLast) {
+  tests::Gate warned;
+  tests::Gate go_on;
+  DispatcherOptions options;
+  options.log = [&](LogLevel level, std::string_view, std::string_view) {
+    if (level != LogLevel::warning) return;
+    warned.open();
+    go_on.wait();
+  };
+  TriggerDispatcher dispatcher(config_of(broker("a")), registry_, std::move(options));
+  std::thread slow(
+      [&] { dispatcher.reload(config_of(broker("slow"), R"({"t": {"events": ["a*"], "targets": ["slow"]}})")); });
+  ASSERT_TRUE(warned.wait());
+  dispatcher.reload(config_of(broker("last")));
+  go_on.open();
+  slow.join();
+  EXPECT_TRUE(dispatcher.fire("last", "x").wait().status.ok());
+  EXPECT_NE(detail::DispatcherAccess(dispatcher).config()->find("last"), nullptr);
 }
 
 TEST_F(ReloadTest, TriggersChangeAndKeepTheirCounts) {
