@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "dispatch/later.hpp"
 #include "triggers/cloudevents_broker.hpp"
 #include "triggers/dispatcher_access.hpp"
 #include "triggers/trigger_config.hpp"
@@ -45,18 +46,12 @@ TriggerDispatcher::Impl::Impl(Config&& config, const BrokerRegistry& with_regist
       dispatcher(config.brokers, registry, std::move(options), more_destinations(config)) {
   emitter.bind(dispatcher, config.shared_section<detail::TriggersConfig>());
   log_warnings(config);
-  set_config(std::move(config));
+  config_ = std::make_shared<const Config>(std::move(config));
 }
 
 std::shared_ptr<const Config> TriggerDispatcher::Impl::config() const {
   const std::lock_guard lock(mutex_);
   return config_;
-}
-
-void TriggerDispatcher::Impl::set_config(Config&& config) {
-  auto next = std::make_shared<const Config>(std::move(config));
-  const std::lock_guard lock(mutex_);
-  config_ = std::move(next);
 }
 
 void TriggerDispatcher::Impl::attach(detail::Companion* companion) {
@@ -73,15 +68,16 @@ void TriggerDispatcher::Impl::log_warnings(const Config& config) {
   }
 }
 
-ReloadReport TriggerDispatcher::Impl::reload(Config&& config, std::chrono::nanoseconds drain) {
+ReloadReport TriggerDispatcher::Impl::reload(Config&& given, std::chrono::nanoseconds drain) {
+  const auto next = std::make_shared<const Config>(std::move(given));
+  const Config& config = *next;
   const auto with_companion = [this](const auto& call) {
     const std::lock_guard lock(companion_mutex_);
     if (companion_ != nullptr) call(*companion_);
   };
   with_companion([&](const detail::Companion& companion) { companion.check_reload(config); });
-  const TimePoint now = Clock::now();
-  const TimePoint deadline = drain < TimePoint::max() - now ? now + drain : TimePoint::max();
   detail::Emitter::Table old;  // freed at the end, when nobody can be using it
+  std::shared_ptr<const Config> replaced = next;
   const auto rebind = [&](const detail::Dispatcher::FindNew& find) {
     const auto find_target = [&](const detail::TargetConfig& target) {
       const BrokerConfig* const wanted = target.derived != nullptr ? target.derived.get() : config.find(target.broker);
@@ -89,11 +85,15 @@ ReloadReport TriggerDispatcher::Impl::reload(Config&& config, std::chrono::nanos
     };
     auto table = std::make_shared<detail::Emitter::Table>(
         emitter.make_table(config.shared_section<detail::TriggersConfig>(), find_target));
-    return detail::Dispatcher::Rebound{table->get(), [&old, table, this] { old = emitter.swap(std::move(*table)); }};
+    return detail::Dispatcher::Rebound{table->get(), [&, table] {
+                                         old = emitter.swap(std::move(*table));
+                                         const std::lock_guard lock(mutex_);
+                                         config_.swap(replaced);
+                                       }};
   };
-  ReloadReport report = dispatcher.reload(config.brokers, more_destinations(config), registry, deadline, rebind);
+  ReloadReport report =
+      dispatcher.reload(config.brokers, more_destinations(config), registry, detail::later(drain), rebind);
   log_warnings(config);
-  set_config(std::move(config));
   with_companion([](detail::Companion& companion) { companion.reloaded(); });
   return report;
 }

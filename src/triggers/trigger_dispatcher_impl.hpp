@@ -23,7 +23,7 @@ class TriggerDispatcher::Impl {
  public:
   Impl(Config&& config, const BrokerRegistry& with_registry, DispatcherOptions options);
 
-  ReloadReport reload(Config&& config, std::chrono::nanoseconds drain);
+  ReloadReport reload(Config&& given, std::chrono::nanoseconds drain);
   /// Counts what `load_and_reload` throws as a reload that failed.
   template <class LoadAndReload>
   ReloadReport counted(LoadAndReload&& load_and_reload);
@@ -72,7 +72,6 @@ class TriggerDispatcher::Impl {
   }
 
   void log_warnings(const Config& config);
-  void set_config(Config&& config);
 
   mutable std::mutex companion_mutex_;  // held while it is called
   detail::Companion* companion_ = nullptr;
