@@ -102,8 +102,9 @@ class ACTION_TRIGGERS_EXPORT Delivery {
   /// Blocks until the outcome is known, at the latest at the message's deadline (`params.timeout_secs`).
   /// The reference is valid as long as this object or a copy of it lives.
   /// What an open CommitScope holds has none before that ends; on the thread that fired it there this throws
-  /// std::logic_error. Throws std::logic_error in a callback on a lane's thread of the same dispatcher, where waiting
-  /// could never end, unless done().
+  /// std::logic_error. Throws std::logic_error, unless done(), in a callback on a lane's thread of the same dispatcher,
+  /// where waiting could never end, and inside fire() or emit() (a function for events, a callback of a fire that was
+  /// refused), where a reload would hold it up.
   const DeliveryReport& wait() const&;
   DeliveryReport wait() &&;  ///< By value: `const auto& report = dispatcher.fire(…).wait();` must not dangle.
 

@@ -43,7 +43,8 @@ struct AddressedMessage {
 /// emit(): that is one report, `invalid_argument`, of no destination. It stays across reload(), until off().
 ///
 /// Threads: inside emit(), on its thread, and so on several at once. reload(), on() and off() wait until it returns: it
-/// should be short, may fire and emit, must not wait for messages, nor for a lock that is held during one of those.
+/// should be short, may fire and emit, must not wait for messages (Delivery::wait() throws), nor for a lock that is
+/// held during one of those.
 using EventFunction = std::function<std::vector<AddressedMessage>(const Event& event)>;
 
 }  // namespace action_triggers

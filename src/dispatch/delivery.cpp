@@ -27,8 +27,9 @@ detail::Record& Delivery::record() const {
   return *record_;
 }
 
-/// In a callback on a lane's thread.
+/// In a callback on a lane's thread, and inside fire() or emit().
 void Delivery::refuse_to_wait(const char* what) const {
+  detail::refuse_inside_fire(what);
   const detail::ReadSection reading;  // as long as the outcome is not known, the destination is there
   if (done()) return;
   const detail::Lane* const lane = record_->shared_dest().lane;  // nullptr: a scope is about to say `rolled_back`

@@ -341,6 +341,7 @@ std::vector<std::shared_ptr<Lane>> Dispatcher::lanes() const {
 
 bool Dispatcher::flush(std::chrono::nanoseconds timeout) {
   refuse_on_lane_thread_of(*callbacks_, "TriggerDispatcher::flush");
+  refuse_inside_fire("TriggerDispatcher::flush");
   if (is_in_child()) return false;
   const TimePoint deadline = later(timeout);
   const auto all = lanes();

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/fork.hpp"
+#include "base/readers.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -22,6 +23,14 @@ void become_lane_thread_of(const Callbacks& dispatcher) noexcept {
 
 bool on_lane_thread_of(const Callbacks& dispatcher) noexcept {
   return lane_of == &dispatcher && process == fork_generation();
+}
+
+void refuse_inside_fire(const char* what) {
+  if (is_reading()) {
+    throw std::logic_error(std::string(what) +
+                           " was called inside fire() or emit(), in a function for events or a callback, and a reload "
+                           "that waits for those would hold it up; do it when they have returned");
+  }
 }
 
 void refuse_on_lane_thread_of(const Callbacks& dispatcher, const char* what) {

@@ -231,6 +231,24 @@ TEST_F(EventFunctionsTest, OneMayFireAndEmitAndChangeWhatThereIs) {
   EXPECT_EQ(destroyed.use_count(), 1) << "by the change after it";
 }
 
+/// A reload waits for the function, and a message may wait for the reload.
+TEST_F(EventFunctionsTest, OneMayNotWaitForAMessage) {
+  make();
+  Delivery fired;
+  dispatcher_->on("e", "waits", [&](const Event&) -> Messages {
+    fired = dispatcher_->fire("a", "x");
+    EXPECT_THROW(static_cast<void>(dispatcher_->flush(1min)), std::logic_error);
+    static_cast<void>(fired.wait());
+    return {};
+  });
+  memory_->hold();
+  const Emission emission = dispatcher_->emit("e", "{}");
+  ASSERT_TRUE(emission.done());
+  EXPECT_THAT(emission[0].wait().status.message(), HasSubstr("'waits' has thrown: Delivery::wait was called inside"));
+  memory_->release();
+  EXPECT_TRUE(fired.wait().status.ok());
+}
+
 TEST_F(EventFunctionsTest, OffWaitsForTheFunctionToEnd) {
   make();
   tests::Gate entered;
