@@ -101,8 +101,8 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher : public FireOverloads<TriggerDis
   bool off(std::string_view name);
 
   /// Waits until everything fired before the call has its outcome and its callbacks have run (or were handed to the
-  /// executor); open CommitScopes are not waited for. False: `timeout` came first. In a callback: throws
-  /// std::logic_error.
+  /// executor); open CommitScopes are not waited for. False: `timeout` came first. In a callback or a function of on():
+  /// throws std::logic_error.
   template <class Rep, class Period>
   bool flush(std::chrono::duration<Rep, Period> timeout) {
     return flush_within(saturated(timeout));
@@ -161,9 +161,8 @@ class ACTION_TRIGGERS_EXPORT TriggerDispatcher : public FireOverloads<TriggerDis
   friend class CommitScope;
   friend class ConfigWatcher;
   friend class detail::DispatcherAccess;
-  /// The same; `files`: what the configuration was read from, as far as it could be.
+  /// The same; `files`: what `${file:…}` read or could not read, also if it throws.
   ReloadReport reload_file(const std::string& path, const ConfigOptions& options, std::vector<std::string>& files);
-  [[nodiscard]] std::vector<std::string> files_of(const std::string& path, const ConfigOptions& options) const;
 
   ReloadReport reload_within(Config config, std::chrono::nanoseconds drain);
   bool flush_within(std::chrono::nanoseconds timeout);

@@ -8,7 +8,6 @@
 #include "config/document.hpp"
 #include "config/loader.hpp"
 #include "config/problem_line.hpp"
-#include "config/read_file.hpp"
 
 namespace action_triggers {
 namespace {
@@ -63,9 +62,7 @@ Config parse_config(std::string_view text, const BrokerRegistry& registry, const
 Config parse_config(std::string_view text) { return parse_config(text, BrokerRegistry::builtin()); }
 
 Config load_config(const std::string& path, const BrokerRegistry& registry, const ConfigOptions& options) {
-  const detail::FileContent file = detail::read_file(path);
-  if (!file.bytes) throw ConfigError(path, {{.text = "The file cannot be read: " + file.why + "."}});
-  return detail::load(*file.bytes, path, registry, options);
+  return detail::load_file(path, registry, options);
 }
 
 Config load_config(const std::string& path) { return load_config(path, BrokerRegistry::builtin()); }

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
 #include <set>
 #include <tuple>
 #include <utility>
 
 #include "config/json_parser.hpp"
+#include "config/loaded_text.hpp"
+#include "config/read_file.hpp"
 
 namespace action_triggers::detail {
 namespace {
@@ -121,7 +124,7 @@ void put_in_order(std::vector<ConfigProblem>& problems, const char* what) {
 }  // namespace
 
 Config load(std::string_view text, const std::string& source, const BrokerRegistry& registry,
-            const ConfigOptions& options, const std::vector<RootSection>& sections) {
+            const ConfigOptions& options, const std::vector<RootSection>& sections, std::vector<std::string>* files) {
   LoadContext context(text, registry, options);
   Findings& findings = context.findings;
   if (text.size() > max_config_bytes) {
@@ -133,9 +136,18 @@ Config load(std::string_view text, const std::string& source, const BrokerRegist
   }
   put_in_order(findings.problems, "problems");
   put_in_order(findings.warnings, "warnings");
+  if (files != nullptr) *files = context.config.files;
   if (!findings.problems.empty()) throw ConfigError(source, std::move(findings.problems));
   context.config.warnings = std::move(findings.warnings);
+  context.config.set_section(std::make_shared<const LoadedText>(text));
   return std::move(context.config);
+}
+
+Config load_file(const std::string& path, const BrokerRegistry& registry, const ConfigOptions& options,
+                 std::vector<std::string>* files) {
+  const FileContent file = read_file(path);
+  if (!file.bytes) throw ConfigError(path, {{.text = "The file cannot be read: " + file.why + "."}});
+  return load(*file.bytes, path, registry, options, root_sections(), files);
 }
 
 }  // namespace action_triggers::detail

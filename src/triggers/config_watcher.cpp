@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <climits>
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
@@ -21,7 +22,10 @@
 #include "base/fork.hpp"
 #include "base/thread.hpp"
 #include "base/wake_fd.hpp"
+#include "config/loaded_text.hpp"
 #include "config/read_file.hpp"
+#include "dispatch/later.hpp"
+#include "triggers/dispatcher_access.hpp"
 
 namespace action_triggers {
 namespace {
@@ -63,12 +67,10 @@ class ConfigWatcher::Impl {
     detail::watch_forks();
     process_ = detail::fork_generation();
     inotify_ = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    try {
-      files_ = dispatcher_.files_of(path_, options_.config);
-    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): the first reload will say so
-    }
-    files_.push_back(path_);
+    const auto config = detail::DispatcherAccess(dispatcher_).config();
+    files_.insert(files_.begin(), config->files.begin(), config->files.end());
     look();
+    asked_ = has_changed_since(*config);
     thread_ = detail::Thread("at-config", [this] { run(); });
   }
   ~Impl() {
@@ -92,16 +94,30 @@ class ConfigWatcher::Impl {
  private:
   void run() {
     while (!stop_.load(std::memory_order_acquire)) {
-      const bool something = wait(look_anyway);
+      const bool something = is_asked() || wait(look_anyway);
       if (stop_.load(std::memory_order_acquire)) return;
-      const bool asked = asked_.exchange(false, std::memory_order_acq_rel);
-      if (!asked && signatures() == seen_) continue;
-      if (something && !asked) {
-        while (wait(options_.settle)) {  // until it is left alone
-          if (stop_.load(std::memory_order_acquire)) return;
-        }
-      }
+      if (!is_asked() && signatures() == seen_) continue;
+      if (something) let_settle();
+      if (stop_.load(std::memory_order_acquire)) return;
+      asked_.store(false, std::memory_order_release);
       reload();
+    }
+  }
+
+  [[nodiscard]] bool is_asked() const { return asked_.load(std::memory_order_acquire); }
+
+  /// Until the files have been left alone for a while, somebody asks, or the watcher ends. What else happens in their
+  /// directories does not count: there may never be an end of it.
+  void let_settle() {
+    std::vector<Signature> last = signatures();
+    TimePoint until = detail::later(options_.settle);
+    while (!is_asked() && !stop_.load(std::memory_order_acquire)) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+      if (left.count() <= 0 || !wait(left)) return;
+      std::vector<Signature> now = signatures();
+      if (now == last) continue;
+      last = std::move(now);
+      until = detail::later(options_.settle);
     }
   }
 
@@ -109,7 +125,8 @@ class ConfigWatcher::Impl {
   bool wait(std::chrono::milliseconds time) {
     std::array<pollfd, 2> fds{
         {{.fd = wake_.fd(), .events = POLLIN, .revents = 0}, {.fd = inotify_, .events = POLLIN, .revents = 0}}};
-    const int ready = ::poll(fds.data(), fds.size(), static_cast<int>(std::max<std::int64_t>(time.count(), 0)));
+    const int ready =
+        ::poll(fds.data(), fds.size(), static_cast<int>(std::clamp<std::int64_t>(time.count(), 0, INT_MAX)));
     wake_.clear();
     alignas(inotify_event) std::array<char, 4096> events{};
     while (inotify_ >= 0 && ::read(inotify_, events.data(), events.size()) > 0) {
@@ -121,21 +138,25 @@ class ConfigWatcher::Impl {
     look();  // before it is read: what changes from here on is to be seen
     ReloadReport report;
     std::string error;
+    std::vector<std::string> files;
     try {
-      std::vector<std::string> files;
       report = dispatcher_.reload_file(path_, options_.config, files);
-      files.push_back(path_);
-      if (files != files_) {
-        files_ = std::move(files);
-        look();
-      }
     } catch (const std::exception& problem) {
       error = problem.what();
     }
+    watch(std::move(files));  // also those that could not be read: they may come
     try {
       if (options_.on_reload) options_.on_reload(report, error);
     } catch (...) {  // NOLINT(bugprone-empty-catch): the application's own
     }
+  }
+
+  /// From here on these files beside the configuration.
+  void watch(std::vector<std::string> files) {
+    files.push_back(path_);
+    if (files == files_) return;
+    files_ = std::move(files);
+    look();
   }
 
   /// Watches the directories of the files, and those that their links lead to; remembers what the files are like.
@@ -149,6 +170,13 @@ class ConfigWatcher::Impl {
       if (inotify_ >= 0) ::inotify_add_watch(inotify_, directory.c_str(), changes);
     }
     seen_ = signatures();
+  }
+
+  /// Whether the file says something else than what was loaded, whoever has loaded it.
+  [[nodiscard]] bool has_changed_since(const Config& config) const {
+    const auto* const text = config.section<detail::LoadedText>();
+    const detail::FileContent now = detail::read_file(path_);
+    return text != nullptr && now.bytes && detail::LoadedText(*now.bytes).hash != text->hash;
   }
 
   [[nodiscard]] std::vector<Signature> signatures() const {
@@ -166,7 +194,7 @@ class ConfigWatcher::Impl {
   const detail::WakeFd wake_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> asked_{false};
-  std::vector<std::string> files_;  // the configuration, and what its placeholders read
+  std::vector<std::string> files_{path_};  // the configuration, and what its placeholders read
   std::vector<Signature> seen_;
   detail::Thread thread_;
 };

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/loader.hpp"
 #include "dispatch/later.hpp"
 #include "triggers/cloudevents_broker.hpp"
 #include "triggers/dispatcher_access.hpp"
@@ -206,14 +207,9 @@ ReloadReport TriggerDispatcher::reload_file(const std::string& path, const Confi
                                             std::vector<std::string>& files) {
   const auto drain = impl_->dispatcher.callbacks().options.close_timeout;
   return impl_->counted([&] {
-    Config config = load_config(path, impl_->registry, options);
-    files = config.files;
+    Config config = detail::load_file(path, impl_->registry, options, &files);
     return impl_->reload(std::move(config), drain);
   });
-}
-
-std::vector<std::string> TriggerDispatcher::files_of(const std::string& path, const ConfigOptions& options) const {
-  return load_config(path, impl_->registry, options).files;
 }
 
 bool TriggerDispatcher::flush_within(std::chrono::nanoseconds timeout) { return impl_->dispatcher.flush(timeout); }

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
@@ -11,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "action_triggers/action_triggers.hpp"
@@ -41,10 +43,14 @@ class ConfigWatcherTest : public ::testing::Test {
     write(folder_ / "new", text);
     fs::rename(folder_ / "new", file_);
   }
+  void load() { dispatcher_ = std::make_unique<TriggerDispatcher>(load_config(file_, registry_), registry_); }
   void start() {
-    dispatcher_ = std::make_unique<TriggerDispatcher>(load_config(file_, registry_), registry_);
+    load();
+    watch(1ms);
+  }
+  void watch(std::chrono::milliseconds settle) {
     ConfigWatcherOptions options;
-    options.settle = 1ms;
+    options.settle = settle;
     options.on_reload = [this](const ReloadReport& report, const std::string& error) {
       const std::lock_guard lock(mutex_);
       reports_.push_back(report);
@@ -150,6 +156,44 @@ TEST_F(ConfigWatcherTest, AnotherFileInItsFolderIsNoReason) {
   replace(with_brokers({"a", "b"}));  // which comes after it
   ASSERT_TRUE(reloaded(1));
   EXPECT_EQ(dispatcher_->stats().reloads, 1U);
+}
+
+TEST_F(ConfigWatcherTest, OtherFilesThatAreWrittenAllTheTimeDoNotHoldItUp) {
+  write(file_, with_brokers({"a"}));
+  load();
+  watch(500ms);
+  std::atomic<bool> stop{false};
+  std::thread log([&] {
+    while (!stop) write(folder_ / "log", "x");
+  });
+  replace(with_brokers({"a", "b"}));
+  EXPECT_TRUE(reloaded(1));
+  watcher_->reload_now();
+  EXPECT_TRUE(reloaded(2));
+  stop = true;
+  log.join();
+}
+
+/// Kubernetes mounts a configuration and its secrets one after the other.
+TEST_F(ConfigWatcherTest, AFileOfAPlaceholderThatIsNotThereYetIsWaitedFor) {
+  write(file_, with_brokers({"a"}));
+  start();
+  replace(R"({"brokers": {"a": {"broker_type": "subject", "conn_details": {"host": "${file:)" +
+          (folder_ / "host").string() + R"(}"}}}})");
+  ASSERT_TRUE(reloaded(1));
+  EXPECT_THAT(errors_.front(), HasSubstr("cannot be read"));
+  write(folder_ / "host", "one");
+  ASSERT_TRUE(reloaded(2));
+  EXPECT_THAT(reports_.back().changed, ElementsAre("a"));
+}
+
+TEST_F(ConfigWatcherTest, AFileThatChangedBetweenLoadingAndWatchingIsReloaded) {
+  write(file_, with_brokers({"a"}));
+  load();
+  write(file_, with_brokers({"a", "b"}));
+  watch(1ms);
+  ASSERT_TRUE(reloaded(1));
+  EXPECT_EQ(outcome_of_fire("b"), StatusCode::ok);
 }
 
 TEST_F(ConfigWatcherTest, ReloadsWhenAsked) {
