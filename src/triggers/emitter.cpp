@@ -61,32 +61,52 @@ void TriggerTable::add(const TriggerConfig& trigger, const FindDestination& find
 /// What one emit() uses and a later one on the same thread uses again.
 struct Emitter::Scratch {
   TriggerSelection::Search search;
-  std::vector<std::uint32_t> functions;  // memory for those that the event's name concerns
+  EventTable::Search functions;  // those that the event's name concerns
   TargetMessage made;
   const Message nothing{};  // beside a body that came alone
 };
 
-/// The calling thread's, while this lives. A callback may emit inside emit(): then it gets another one.
+/// The calling thread's, while this lives. A callback may emit inside emit(): then it gets another one; and so does
+/// what emits when the thread, or main(), has ended: a destructor of an object that lasts longer than the kept one.
 class Emitter::ScratchOfThread {
  public:
-  ScratchOfThread() : scratch_(std::move(of_thread())) {
-    if (scratch_ == nullptr) scratch_ = std::make_unique<Scratch>();
+  ScratchOfThread() : scratch_(kept != nullptr ? std::exchange(kept, nullptr) : make()) {}
+  ~ScratchOfThread() {
+    if (kept != nullptr || has_ended) {
+      delete scratch_;
+    } else {
+      scratch_->made.drop_large();
+      scratch_->search.json.drop_large();
+      kept = scratch_;
+    }
   }
-  ~ScratchOfThread() { of_thread() = std::move(scratch_); }
   ScratchOfThread(const ScratchOfThread&) = delete;
   ScratchOfThread& operator=(const ScratchOfThread&) = delete;
 
   Scratch& operator*() const noexcept { return *scratch_; }
-  Scratch* operator->() const noexcept { return scratch_.get(); }
+  Scratch* operator->() const noexcept { return scratch_; }
 
  private:
-  static std::unique_ptr<Scratch>& of_thread() noexcept {
-    static thread_local std::unique_ptr<Scratch> scratch;
-    return scratch;
+  struct FreeAtTheEnd {
+    ~FreeAtTheEnd() {
+      has_ended = true;
+      delete std::exchange(kept, nullptr);
+    }
+  };
+  [[gnu::noinline]] static Scratch* make() {
+    if (!has_ended) {
+      [[maybe_unused]] static thread_local const FreeAtTheEnd at_the_end;
+    }
+    return new Scratch;
   }
 
-  std::unique_ptr<Scratch> scratch_;
+  static constinit thread_local Scratch* kept;
+  static constinit thread_local bool has_ended;
+
+  Scratch* const scratch_;
 };
+constinit thread_local Emitter::Scratch* Emitter::ScratchOfThread::kept = nullptr;
+constinit thread_local bool Emitter::ScratchOfThread::has_ended = false;
 
 /// One event on its way to its targets. What most events do not need is not inlined, so that the rest stays small.
 class Emitter::Sending {

@@ -11,19 +11,6 @@
 
 namespace action_triggers::detail {
 
-struct EventTable::Search {
-  std::vector<std::uint32_t> reached;  // by the words so far, without those of `#`
-  std::vector<std::uint32_t> next;     // becomes `reached`
-  std::vector<std::uint32_t> any_words;
-  std::vector<std::uint64_t> seen;  // for a node of `any_words`: the number of the search that put it there
-  std::uint64_t number = 0;
-};
-
-EventTable::Search& EventTable::search_of_this_thread() {
-  static thread_local Search search;
-  return search;
-}
-
 void EventTable::add(std::string_view pattern, std::uint32_t index) {
   if (!has_wildcards(pattern)) {
     const std::uint64_t hash = hash_of(pattern);
@@ -74,13 +61,13 @@ void EventTable::step(Search& search, std::string_view word) const {
 }
 
 std::span<const std::uint32_t> EventTable::find_among_patterns(const Name* name, std::string_view event,
-                                                               std::vector<std::uint32_t>& memory) const {
-  memory.clear();
+                                                               Search& search) const {
+  std::vector<std::uint32_t>& found = search.found;
+  found.clear();
   const auto take = [&](const std::vector<std::uint32_t>& indexes) {
-    memory.insert(memory.end(), indexes.begin(), indexes.end());
+    found.insert(found.end(), indexes.begin(), indexes.end());
   };
   if (name != nullptr) take(name->indexes);
-  Search& search = search_of_this_thread();
   if (search.seen.size() < nodes_.size()) search.seen.resize(nodes_.size());
   ++search.number;
   search.any_words.clear();
@@ -91,8 +78,8 @@ std::span<const std::uint32_t> EventTable::find_among_patterns(const Name* name,
   while (const auto word = words.next()) step(search, *word);
   for (const std::uint32_t node : search.reached) take(nodes_[node].indexes);
   for (const std::uint32_t node : search.any_words) take(nodes_[node].indexes);
-  std::sort(memory.begin(), memory.end());
-  return memory;
+  std::sort(found.begin(), found.end());
+  return found;
 }
 
 }  // namespace action_triggers::detail

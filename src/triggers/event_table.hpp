@@ -25,11 +25,20 @@ class EventTable {
   /// `pattern` is one for wrong_pattern(). `index` is greater than those before.
   void add(std::string_view pattern, std::uint32_t index);
 
-  /// The indexes whose patterns match, ascending; valid as long as the table and `memory` stay as they are. Allocates
-  /// only if `memory` is too small, or the thread has never seen a table as large.
-  std::span<const std::uint32_t> find(std::string_view event, std::vector<std::uint32_t>& memory) const {
+  /// One look-up. Used again, also with another table, it allocates nothing unless that one is larger.
+  struct Search {
+    std::vector<std::uint32_t> found;
+    std::vector<std::uint32_t> reached;  // by the words so far, without those of `#`
+    std::vector<std::uint32_t> next;     // becomes `reached`
+    std::vector<std::uint32_t> any_words;
+    std::vector<std::uint64_t> seen;  // for a node of `any_words`: the number of the look-up that put it there
+    std::uint64_t number = 0;
+  };
+
+  /// The indexes whose patterns match, ascending; valid as long as the table and `search` stay as they are.
+  std::span<const std::uint32_t> find(std::string_view event, Search& search) const {
     const Name* const name = names_.find(hash_of(event), [&](const Name& one) { return one.text == event; });
-    if (!nodes_.empty()) return find_among_patterns(name, event, memory);
+    if (!nodes_.empty()) return find_among_patterns(name, event, search);
     return name == nullptr ? std::span<const std::uint32_t>() : name->indexes;
   }
 
@@ -50,18 +59,15 @@ class EventTable {
     std::uint32_t any_words = none;           // `#`
     std::vector<std::uint32_t> indexes = {};  // of patterns that end here
   };
-  struct Search;
   struct Name {
     std::string text;
     std::vector<std::uint32_t> indexes;
   };
 
-  std::span<const std::uint32_t> find_among_patterns(const Name* name, std::string_view event,
-                                                     std::vector<std::uint32_t>& memory) const;
+  std::span<const std::uint32_t> find_among_patterns(const Name* name, std::string_view event, Search& search) const;
   std::uint32_t child(std::uint32_t of, const std::string& word);
   void enter(Search& search, std::uint32_t node) const;
   void step(Search& search, std::string_view word) const;
-  static Search& search_of_this_thread();
 
   HashTable<Name> names_;
   std::vector<Node> nodes_;  // [0] is the root; empty: there is no pattern

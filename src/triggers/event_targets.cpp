@@ -21,7 +21,7 @@ void EventTargets::find(const TriggerTable& table, const EventFunctions::Table* 
   functions_ = {};
   search_.is_json.reset();
   const auto found = table.find(event.name, event.body, search_);
-  if (functions != nullptr) functions_ = functions->patterns.find(event.name, function_memory_);
+  if (functions != nullptr) functions_ = functions->patterns.find(event.name, function_search_);
   event_.emplace(parts_, search_.json, search_.is_json);
   for (const std::uint32_t index : found) add_targets_of(table.trigger(index));
   for (const std::uint32_t index : functions_) call(*functions->functions[index]);

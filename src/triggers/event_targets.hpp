@@ -60,7 +60,7 @@ class EventTargets {
 
   EventParts parts_;
   TriggerSelection::Search search_;
-  std::vector<std::uint32_t> function_memory_;
+  EventTable::Search function_search_;
   std::span<const std::uint32_t> functions_;  // that the event's name concerns
   std::optional<EventView> event_;
   std::vector<Target> targets_;

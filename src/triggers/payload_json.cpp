@@ -12,7 +12,7 @@
 namespace action_triggers::detail {
 namespace {
 
-constexpr std::size_t kept_nodes = 64UL * 1024UL;  // of a larger text they are freed by the next read: 1.5 MiB
+constexpr std::size_t kept_nodes = 64UL * 1024UL;  // 1.5 MiB
 constexpr std::size_t first_nodes = 64;
 
 unsigned hex_value(std::string_view four_digits) {
@@ -300,8 +300,12 @@ bool PayloadJson::read(std::string_view text) {
     error_.text = "The text is larger than 4 GiB.";
     return false;
   }
-  if (nodes_.size() > kept_nodes) nodes_ = {};
+  drop_large();
   return Reader(text, nodes_, error_).read();
+}
+
+void PayloadJson::drop_large() noexcept {
+  if (nodes_.size() > kept_nodes) nodes_ = {};
 }
 
 PayloadJson::Value PayloadJson::root() const noexcept { return Value(*this, 0, nodes_.front().after); }

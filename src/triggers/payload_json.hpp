@@ -20,8 +20,7 @@ struct PayloadJsonError {
 };
 
 /// RFC 8259, in UTF-8. Numbers keep their digits: they stay the text that they are. Of equal keys in one object the
-/// last one counts. One that reads text after text allocates nothing once it is large enough (what a text of over
-/// 65,536 values needed is freed by the next).
+/// last one counts. One that reads text after text allocates nothing once it is large enough.
 ///
 /// Threads: one at a time. The text must stay while Values of it are used.
 class PayloadJson {
@@ -34,6 +33,8 @@ class PayloadJson {
   [[nodiscard]] const PayloadJsonError& error() const noexcept { return error_; }
   /// Only after read() was true.
   [[nodiscard]] Value root() const noexcept;
+  /// Gives back the memory of a text of over 65,536 values, which is read no longer; read() does that as well.
+  void drop_large() noexcept;
 
  private:
   class Reader;

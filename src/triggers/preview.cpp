@@ -80,8 +80,8 @@ class Preview {
   Decision decide(const TriggerConfig& trigger) {
     EventTable patterns;
     for (std::uint32_t i = 0; i < trigger.events.size(); ++i) patterns.add(trigger.events[i], i);
-    std::vector<std::uint32_t> memory;
-    if (patterns.find(name_, memory).empty()) {
+    EventTable::Search search;
+    if (patterns.find(name_, search).empty()) {
       return {PreviewOutcome::event, "No pattern of the trigger matches '" + std::string(name_) + "'."};
     }
     if (!trigger.active) return {PreviewOutcome::inactive, "The trigger is not active."};

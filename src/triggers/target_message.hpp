@@ -17,6 +17,14 @@ struct TargetMessage {
   std::string body;
   std::string text;   ///< Of the template that is being rendered.
   std::string error;  ///< Why the message cannot be made, as a sentence.
+
+  /// For between two events: memory that a large one needed is given back.
+  void drop_large() noexcept {
+    for (std::string* const one : {&body, &text, &error}) {
+      if (one->capacity() > most_kept) std::string().swap(*one);
+    }
+  }
+  static constexpr std::size_t most_kept = 1024UL * 1024UL;
 };
 
 /// Makes the message that `target` sends for the event which was emitted as `given`, whose body is not looked at; the

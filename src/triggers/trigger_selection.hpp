@@ -34,7 +34,7 @@ class TriggerSelection {
     PayloadJson json{};                        // of the payload, if somebody has looked into it
     std::optional<bool> is_json{};             // what reading it said; nothing: nobody has looked
     std::span<const std::uint32_t> buckets{};  // of the patterns that match; empty: no trigger is for this name
-    std::vector<std::uint32_t> patterns{};     // used by find()
+    EventTable::Search patterns{};             // used by find()
     std::vector<std::uint32_t> triggers{};     // used by find()
     std::string text{};                        // used by find()
   };

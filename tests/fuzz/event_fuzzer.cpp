@@ -60,8 +60,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     table.add(pattern, index);
     if (matches_by_definition(pattern, words_of(name))) expected.push_back(index);
   }
-  std::vector<std::uint32_t> memory;
-  const auto found = table.find(name, memory);
+  at::EventTable::Search search;
+  const auto found = table.find(name, search);
   if (!std::equal(found.begin(), found.end(), expected.begin(), expected.end())) std::abort();
   return 0;
 }

@@ -55,9 +55,9 @@ TEST(TopicExchangeTest, RandomPatternsMatchWhatRabbitMqSays) {
     detail::EventTable table;
     table.add(patterns[p], 0);
     std::vector<std::uint32_t> ours;
-    std::vector<std::uint32_t> memory;
+    detail::EventTable::Search search;
     for (std::uint32_t n = 0; n < names.size(); ++n) {
-      if (!table.find(names[n], memory).empty()) ours.push_back(n);
+      if (!table.find(names[n], search).empty()) ours.push_back(n);
     }
     EXPECT_EQ(ours, theirs[p]) << "pattern '" << patterns[p] << "'";
     matching += ours.size();

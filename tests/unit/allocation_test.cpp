@@ -3,6 +3,7 @@
 // none is lost. A program of its own: it replaces operator new.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <atomic>
@@ -36,6 +37,7 @@ namespace {
 thread_local int allocations_left = -1;  // -1: as many as there are
 
 thread_local std::size_t allocated = 0;  // how often, by this thread
+std::atomic<std::size_t> in_use{0};      // bytes, by all
 
 // Beside the main thread, every so many-th allocation fails; 0: none does.
 const std::thread::id main_thread = std::this_thread::get_id();
@@ -51,18 +53,26 @@ void* allocate(std::size_t size) {
   }
   if (allocations_left == 0) throw std::bad_alloc();
   if (allocations_left > 0) --allocations_left;
-  if (void* memory = std::malloc(size)) return memory;
+  if (void* memory = std::malloc(size)) {
+    in_use += malloc_usable_size(memory);
+    return memory;
+  }
   throw std::bad_alloc();
+}
+
+void release(void* memory) noexcept {
+  in_use -= malloc_usable_size(memory);
+  std::free(memory);
 }
 
 }  // namespace
 
 void* operator new(std::size_t size) { return allocate(size); }
 void* operator new[](std::size_t size) { return allocate(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete[](void* memory) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t /*size*/) noexcept { release(memory); }
+void operator delete[](void* memory, std::size_t /*size*/) noexcept { release(memory); }
 
 namespace action_triggers {
 namespace {
@@ -243,10 +253,10 @@ TEST(AllocationTest, OnceWarmNothingIsAllocatedToFindATriggerAndToMatchItsCondit
     "lines": {"sku": [{"wildcard": "*A*B*C"}], "count": [{"anything-but": [0, 1]}]},
     "$or": [{"vip": [true]}, {"note": [{"exists": false}]}], "$not": {"test": [true]}})");
   detail::PayloadJson json;
-  std::vector<std::uint32_t> memory;
+  detail::EventTable::Search search;
   const auto allocated_by_one = [&] {
     const std::size_t before = allocated;
-    EXPECT_EQ(table.find("order.a-rather-long-word.paid", memory).size(), 3U);
+    EXPECT_EQ(table.find("order.a-rather-long-word.paid", search).size(), 3U);
     EXPECT_TRUE(json.read(R"({"status": "a text that no std::string holds in itself", "total": 100.00000000000000000001,
       "customer": {"mail": "ann.from.example.inc@example.org", "name": "Ann from Example, Inc."},
       "lines": [{"sku": "1A2B3D"}, {"sku": "1A2B3C, and long enough not to be short, C", "count": 2}], "vip": true})"));
@@ -255,6 +265,26 @@ TEST(AllocationTest, OnceWarmNothingIsAllocatedToFindATriggerAndToMatchItsCondit
   };
   EXPECT_GT(allocated_by_one(), 0U);
   EXPECT_EQ(allocated_by_one(), 0U);
+}
+
+TEST(AllocationTest, WhatOneLargeEventNeedsIsGivenBack) {
+  BrokerRegistry registry;
+  registry.add("subject", [](const BrokerConfig&) { return std::make_unique<InstantBroker>(); });
+  TriggerDispatcher dispatcher(parse_config(R"({
+    "brokers": {"a": {"broker_type": "subject"}},
+    "triggers": {"t": {"events": ["e"], "targets": [{"broker": "a", "body": "{{ /list }}", "key": "{{ /key }}"}]}}})",
+                                            registry),
+                               registry);
+  const auto emit = [&](const std::string& list) {
+    EXPECT_EQ(dispatcher.emit("e", R"({"key": 1, "list": [1)" + list + "]}").size(), 1U);
+    EXPECT_TRUE(dispatcher.flush(10s));
+    return in_use.load();
+  };
+  const std::size_t before = emit("");
+  std::string million;
+  for (int i = 0; i < 1'000'000; ++i) million += ",1";
+  emit(million);
+  EXPECT_LT(emit(""), before + 1'000'000 + million.capacity());
 }
 
 TEST(AllocationTest, OnceWarmNothingIsAllocatedToSelectTriggers) {

@@ -3,11 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "action_triggers/action_triggers.hpp"
@@ -221,6 +224,29 @@ TEST_F(EmitTest, ACallbackMayEmit) {
   ASSERT_TRUE(dispatcher_->flush(1min));
   EXPECT_THAT(bodies_at("b"), ElementsAre("{}"));
   EXPECT_THAT(bodies_at("c"), ElementsAre(R"({"n": 1})"));
+}
+
+/// What a thread emits with is freed when it ends, and destructors of its objects may come later: of a session, or, on
+/// the main thread, of whatever is static.
+TEST_F(EmitTest, AThreadMayEmitWhileItEnds) {
+  make(
+      R"({"t": {"events": ["#.ends", "begins"], "when": {"n": [1]}, "targets": [{"broker": "a", "key": "{{ /n }}"}]}})");
+  struct Session {
+    ~Session() {
+      for (int i = 0; i < 3; ++i) sent += dispatcher->emit("thread.ends", R"({"list": [1, 2, 3, 4], "n": 1})").size();
+    }
+    TriggerDispatcher* dispatcher;
+    std::atomic<std::size_t>& sent;
+  };
+  std::atomic<std::size_t> sent{0};
+  std::thread([&] {
+    static thread_local Session session{dispatcher_.get(), sent};
+    dispatcher_->emit("begins", R"({"n": 1})");
+    dispatcher_->emit("another.ends", R"({"n": 1})");
+  }).join();
+  EXPECT_EQ(sent, 3U);
+  ASSERT_TRUE(dispatcher_->flush(1min));
+  EXPECT_EQ(bodies_at("a").size(), 5U);
 }
 
 TEST_F(EmitTest, ParamsOfATargetAreADestinationOfTheirOwnOnTheSameLane) {
