@@ -16,6 +16,13 @@ bool render(const TextTemplate& text, EventView& event, TargetMessage& made, Tex
   return true;
 }
 
+/// What is said of a body that another one takes the place of.
+void say_nothing_of_the_given_body(Message& message) {
+  if (!message.properties) return;
+  message.properties->tombstone = false;
+  message.properties->content_encoding.clear();
+}
+
 bool add_header(const HeaderTemplate& header, EventView& event, TargetMessage& made) {
   std::vector<Header>& headers = made.message.headers;
   const auto has_its_name = [&](const Header& one) { return one.name == header.fixed.name; };
@@ -33,7 +40,10 @@ const char* make_target_message(const TargetConfig& target, EventView& event, co
   copy_all_but_body(given, message);
   made.body.clear();
   made.error.clear();
-  if (target.body && !target.body->render(event, made.body, made.error)) return "body";
+  if (target.body) {
+    if (!target.body->render(event, made.body, made.error)) return "body";
+    say_nothing_of_the_given_body(message);
+  }
   if (target.key && !render(*target.key, event, made, message.key)) return "key";
   if (target.content_type && !render(*target.content_type, event, made, message.content_type)) return "content_type";
   for (const HeaderTemplate& header : target.headers) {

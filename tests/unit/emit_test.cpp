@@ -249,6 +249,16 @@ TEST_F(EmitTest, AThreadMayEmitWhileItEnds) {
   EXPECT_EQ(bodies_at("a").size(), 5U);
 }
 
+TEST_F(EmitTest, ABodyOfTheTargetsOwnIsNoTombstoneAndNotEncodedAsTheGivenOneWas) {
+  make(R"({"t": {"events": ["e"], "targets": [{"broker": "a", "body": {"gone": "{{ message.key }}"}}, "b"]}})");
+  const Properties given{.type = "order.gone", .content_encoding = "gzip", .tombstone = true};
+  EXPECT_TRUE(dispatcher_->emit("e", Message{.key = "42", .properties = given}).all_ok());
+  const Message shaped = memory_->messages("a").at(0);
+  EXPECT_EQ(shaped.body, R"({"gone":"42"})");
+  EXPECT_EQ(*shaped.properties, (Properties{.type = "order.gone"}));
+  EXPECT_EQ(*memory_->messages("b").at(0).properties, given);
+}
+
 TEST_F(EmitTest, ParamsOfATargetAreADestinationOfTheirOwnOnTheSameLane) {
   make(
       R"({"t": {"events": ["e"], "targets": ["a", {"broker": "a", "timeout_secs": 5}, {"broker": "a", "timeout_secs": 5}]}})");
