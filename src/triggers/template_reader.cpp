@@ -39,6 +39,25 @@ std::string json_of_fallback(const std::string& text) {
   return quoted + '"';
 }
 
+/// How many braces in it are not closed.
+std::ptrdiff_t open_braces(std::string_view text) {
+  return std::count(text.begin(), text.end(), '{') - std::count(text.begin(), text.end(), '}');
+}
+
+/// Where the '}}' stands that closes the placeholder at the beginning of the text: the first one, unless that is in the
+/// midst of a default with braces of its own, as JSON has them. npos: there is none.
+std::size_t end_of_placeholder(std::string_view text) {
+  const std::size_t first = text.find("}}", 2);
+  const std::size_t mark = text.substr(0, first).find(":-");
+  if (mark == std::string_view::npos) return first;
+  for (std::size_t end = first; end != std::string_view::npos; end = text.find("}}", end + 1)) {
+    const std::string_view fallback = text.substr(mark, end - mark);
+    if (fallback.find("{{") != std::string_view::npos) return first;  // another placeholder
+    if (open_braces(fallback) == 0) return end;
+  }
+  return first;
+}
+
 }  // namespace
 
 TemplateReader::TemplateReader(LoadContext& context) : context_(context) {
@@ -92,7 +111,7 @@ std::optional<std::vector<TemplateReader::Part>> TemplateReader::split(const Nod
       add("{");
       text.remove_prefix(1);
     } else if (!text.empty()) {
-      const std::size_t end = text.find("}}", 2);
+      const std::size_t end = end_of_placeholder(text);
       const std::string_view content = text.substr(2, end == std::string_view::npos ? end : end - 2);
       if (end == std::string_view::npos || content.find("{{") != std::string_view::npos) {
         add_problem_at(node, where, "'{{' is not closed by '}}'; write '{{{{' for the characters themselves.");
