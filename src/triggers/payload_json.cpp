@@ -305,7 +305,7 @@ bool PayloadJson::read(std::string_view text) {
 }
 
 void PayloadJson::drop_large() noexcept {
-  if (nodes_.size() > kept_nodes) nodes_ = {};
+  if (nodes_.size() > kept_nodes) std::vector<Node>().swap(nodes_);  // `= {}` would keep the memory
 }
 
 PayloadJson::Value PayloadJson::root() const noexcept { return Value(*this, 0, nodes_.front().after); }
