@@ -244,6 +244,7 @@ void Dispatcher::give_up(Change& change) noexcept {
     ended_lanes_.push_back(change.new_lanes[i].lane);
   }
   for (const auto& one : change.joined) {
+    hand_over(*one);  // nobody waits for what no fire has found
     removed_.push_back(one);
     try {
       auto removal = one->lane->removal_of(*one, Clock::now());
