@@ -41,7 +41,11 @@ class PgScope::State {
     std::uint64_t number;  // of ours; 0: somebody else's
   };
 
-  static State* of(const PGconn* with) { return static_cast<State*>(PQinstanceData(with, procedure)); }
+  /// Lives as long as the caller has it, though a callback may destroy the scope.
+  static std::shared_ptr<State> of(const PGconn* with) {
+    const State* const state = static_cast<State*>(PQinstanceData(with, procedure));
+    return state == nullptr ? nullptr : state->self_.lock();
+  }
   static void bind(const std::shared_ptr<State>& state);
   static void unbind(State& state) { PQsetInstanceData(state.connection, procedure, nullptr); }
 
@@ -89,7 +93,7 @@ int PgScope::State::procedure(PGEventId id, void* info, void* /*pass_through*/) 
   switch (id) {
     case PGEVT_RESULTCREATE: {
       const auto* const created = static_cast<PGEventResultCreate*>(info);
-      if (State* const state = of(created->conn)) state->see(created->result);
+      if (const auto state = of(created->conn)) state->see(created->result);
       break;
     }
     case PGEVT_RESULTDESTROY: {
@@ -101,10 +105,10 @@ int PgScope::State::procedure(PGEventId id, void* info, void* /*pass_through*/) 
       break;
     }
     case PGEVT_CONNRESET:
-      if (State* const state = of(static_cast<PGEventConnReset*>(info)->conn)) state->connection_is_lost();
+      if (const auto state = of(static_cast<PGEventConnReset*>(info)->conn)) state->connection_is_lost();
       break;
     case PGEVT_CONNDESTROY:
-      if (State* const state = of(static_cast<PGEventConnDestroy*>(info)->conn)) {
+      if (const auto state = of(static_cast<PGEventConnDestroy*>(info)->conn)) {
         state->connection_is_lost();  // or closed: libpq does not say
         state->connection = nullptr;
       }

@@ -277,6 +277,22 @@ TEST_F(PgScopeTest, ALostConnectionDropsUnlessItIsAskedFor) {
   EXPECT_EQ(delivery.wait().status.code(), StatusCode::rolled_back);
 }
 
+TEST_F(PgScopeTest, ACallbackMayDestroyTheScope) {
+  for (const char* const end : {"ROLLBACK TO a", "ROLLBACK"}) {
+    open();
+    (*sql)("BEGIN; SAVEPOINT a");
+    scope->fire("orders", "1", [this](const DeliveryReport& /*report*/) { scope.reset(); });
+    (*sql)(end);
+    EXPECT_FALSE(scope.has_value());
+    (*sql)("ROLLBACK");
+  }
+  open();
+  (*sql)("BEGIN");
+  scope->fire("orders", "1", [this](const DeliveryReport& /*report*/) { scope.reset(); });
+  sql.reset();
+  EXPECT_FALSE(scope.has_value());
+}
+
 TEST_F(PgScopeTest, ACommandUnderWayIsRefused) {
   open();
   PQsendQuery(sql->get(), "SELECT 1");
