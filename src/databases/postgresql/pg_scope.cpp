@@ -22,6 +22,11 @@ using detail::PgResult;
 
 bool is_lost(const PGconn* connection) { return PQstatus(connection) == CONNECTION_BAD; }
 
+void require_no_command(const PGconn* connection) {
+  if (PQtransactionStatus(connection) != PQTRANS_ACTIVE) return;
+  throw std::logic_error("a command is under way on the connection of the PgScope: read its results first");
+}
+
 std::string savepoint_command(std::uint64_t number) {
   return "SAVEPOINT action_triggers_scope_" + std::to_string(number);
 }
@@ -232,6 +237,7 @@ void PgScope::State::note_transaction() {
 }
 
 void PgScope::State::run(const std::string& statement) {
+  require_no_command(connection);  // its result would be taken for ours
   is_ours = true;
   const PgResult result(PQexec(connection, statement.c_str()));
   is_ours = false;
@@ -271,6 +277,7 @@ CommitScope& PgScope::open() {
   }
   if (state.connection == nullptr) throw std::runtime_error("the connection of the PgScope was closed");
   state.settle();
+  require_no_command(state.connection);
   switch (PQtransactionStatus(state.connection)) {
     case PQTRANS_IDLE:
       if (state.options.outside == PgScopeOptions::Outside::refuse) {
@@ -281,10 +288,9 @@ CommitScope& PgScope::open() {
     case PQTRANS_INTRANS:
       state.note_transaction();
       break;
-    case PQTRANS_ACTIVE:
-      throw std::logic_error("a command is under way on the connection of the PgScope: read its results first");
     case PQTRANS_INERROR:
       throw std::runtime_error("the transaction of the PgScope's connection has failed, and can only be rolled back");
+    case PQTRANS_ACTIVE:
     case PQTRANS_UNKNOWN:
       throw std::runtime_error("the connection of the PgScope is lost");
   }

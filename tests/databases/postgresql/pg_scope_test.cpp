@@ -300,5 +300,19 @@ TEST_F(PgScopeTest, ACommandUnderWayIsRefused) {
   while (PGresult* const result = PQgetResult(sql->get())) PQclear(result);
 }
 
+TEST_F(PgScopeTest, NoResultOfACommandUnderWayIsMissed) {
+  open();
+  for (const bool releases : {false, true}) {
+    (*sql)("BEGIN");
+    const PgScope::Savepoint savepoint = scope->savepoint();
+    scope->fire("orders", "1");
+    PQsendQuery(sql->get(), "ROLLBACK");
+    EXPECT_THROW(releases ? scope->release(savepoint) : scope->rollback_to(savepoint), std::logic_error);
+    while (PGresult* const result = PQgetResult(sql->get())) PQclear(result);
+    scope->fire("orders", "2");
+  }
+  EXPECT_THAT(sent(), ElementsAre("2", "2"));
+}
+
 }  // namespace
 }  // namespace action_triggers::tests
