@@ -196,7 +196,9 @@ void PgScope::State::settle() {
       may_have_ended = false;
       break;
     case PQTRANS_ACTIVE:
+      break;
     case PQTRANS_UNKNOWN:
+      connection_is_lost();
       break;
   }
 }

@@ -273,6 +273,7 @@ TEST_F(PgScopeTest, ALostConnectionDropsUnlessItIsAskedFor) {
   const Delivery delivery = scope->fire("orders", "1");
   Sql()("SELECT pg_terminate_backend(" + (*sql)("SELECT pg_backend_pid()") + ", 10000)");
   EXPECT_THROW((*sql)("COMMIT"), std::runtime_error);
+  EXPECT_TRUE(delivery.done());
   EXPECT_THROW(scope->fire("orders", "2"), std::runtime_error);
   EXPECT_EQ(delivery.wait().status.code(), StatusCode::rolled_back);
 }
