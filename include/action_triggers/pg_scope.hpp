@@ -49,7 +49,9 @@ struct PgScopeOptions {
 /// A crash between COMMIT and the broker's confirmation loses the message; PgOutbox does not.
 ///
 /// Savepoints: of those that are made with other means than savepoint(), a result does not say the name. So after a
-/// ROLLBACK TO, all is dropped that was fired since the first of them: what may have been undone is never sent.
+/// ROLLBACK TO, all is dropped that was fired since the first of them: what may have been undone is never sent. In a
+/// transaction that was open when the scope was made, that is all. While there are such savepoints, do not use ROLLBACK
+/// AND CHAIN: its result is that of ROLLBACK TO, and what was fired before them would go with the next transaction.
 /// PREPARE TRANSACTION counts as a rollback.
 ///
 /// Threads: one at a time, as the connection. Callbacks of messages that are dropped run while the application reads

@@ -67,11 +67,12 @@ class PgScope::State {
   CommitScope messages;
   PGconn* connection;  // null: closed
   const PgScopeOptions options;
-  std::vector<Known> savepoints;
+  std::vector<Known> savepoints;   // at least those that there are; the oldest first
   std::uint64_t made = 0;          // savepoints of ours
   bool is_ours = false;            // the statement under way is one of ours
   bool may_have_ended = false;     // the transaction; the connection will say it when it is idle
-  bool misses_savepoints = false;  // there was no memory for one
+  bool has_failed = false;         // a statement of it, and nothing was rolled back since
+  bool misses_savepoints = false;  // made before the scope was, or there was no memory for one
   bool is_unknown = false;         // whether the server has committed
   std::string transaction_id;      // an xid8, if it was asked for
 
@@ -137,13 +138,14 @@ void PgScope::State::see(PGresult* result) noexcept {
   if (is_ours || is_unknown) return;
   if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
     if (messages.empty() && savepoints.empty()) return;
+    has_failed = PQresultErrorField(result, PG_DIAG_SQLSTATE) != nullptr;  // the server said it, not libpq
     watch(result);  // a COMMIT that fails has ended the transaction
     return;
   }
   if (PQresultStatus(result) != PGRES_COMMAND_OK) return;
   const std::string_view tag = PQcmdStatus(result);
   if (tag == "COMMIT") {
-    end(true);
+    end(!has_failed);  // the server would have said ROLLBACK: what failed was a COMMIT, and this is one of nothing
   } else if (tag == "ROLLBACK") {
     see_rollback(result);
   } else if (tag == "SAVEPOINT") {
@@ -155,19 +157,24 @@ void PgScope::State::see(PGresult* result) noexcept {
   }
 }
 
-/// ROLLBACK and ROLLBACK TO look the same.
+/// ROLLBACK and ROLLBACK TO look the same. Of the savepoints any may be the one, so all are kept, though nothing is
+/// left of what was fired after the first: a RELEASE takes one of them away.
 void PgScope::State::see_rollback(PGresult* result) {
+  has_failed = false;
+  if (misses_savepoints) {
+    savepoints.clear();
+    messages.rollback();
+    watch(result);
+    return;
+  }
   const auto first =
       std::find_if(savepoints.begin(), savepoints.end(), [](const Known& known) { return known.number == 0; });
   if (first == savepoints.end()) {
-    if (savepoints.empty() || misses_savepoints) {
-      end(false);
-      return;
-    }
-  } else {
-    messages.rollback_to(first->place);
-    savepoints.erase(first + 1, savepoints.end());
+    end(false);
+    return;
   }
+  std::fill(first + 1, savepoints.end(), *first);
+  messages.rollback_to(first->place);
   watch(result);
 }
 
@@ -180,7 +187,7 @@ void PgScope::State::see_savepoint() noexcept {
   }
 }
 
-/// Which one is not known. What was fired since belongs to the one before, in any case.
+/// Which one is not known: perhaps older ones, too. What was fired since belongs to the one before, in any case.
 void PgScope::State::see_release() noexcept {
   if (!savepoints.empty() && savepoints.back().number == 0) savepoints.pop_back();
 }
@@ -206,6 +213,7 @@ void PgScope::State::settle() {
 void PgScope::State::end(bool has_committed) {
   savepoints.clear();
   may_have_ended = false;
+  has_failed = false;
   misses_savepoints = false;
   is_unknown = false;
   transaction_id.clear();
@@ -263,6 +271,7 @@ std::vector<PgScope::State::Known>::iterator PgScope::State::run_of(const std::s
 PgScope::PgScope(TriggerDispatcher& dispatcher, pg_conn* connection, PgScopeOptions options)
     : state_(std::make_shared<State>(dispatcher, connection, options)) {
   if (State::of(connection) != nullptr) throw std::logic_error("the connection has a PgScope already");
+  state_->misses_savepoints = PQtransactionStatus(connection) != PQTRANS_IDLE;
   State::bind(state_);
 }
 
@@ -352,6 +361,7 @@ PgScope::Savepoint PgScope::savepoint() {
 void PgScope::rollback_to(Savepoint savepoint) {
   State& state = *state_;
   const auto found = state.run_of("ROLLBACK TO ", savepoint.number_);
+  state.has_failed = false;
   state.messages.rollback_to(found->place);
   state.savepoints.erase(found + 1, state.savepoints.end());
 }

@@ -45,6 +45,12 @@ class PgScopeTest : public ::testing::Test {
     return bodies;
   }
 
+  /// Each result is freed before the connection is idle.
+  void run_asynchronously(const char* statement) {
+    ASSERT_EQ(PQsendQuery(sql->get(), statement), 1);
+    while (PGresult* const result = PQgetResult(sql->get())) PQclear(result);
+  }
+
   const std::shared_ptr<InMemoryBroker> broker = std::make_shared<InMemoryBroker>();
   std::optional<TriggerDispatcher> dispatcher;
   std::optional<Sql> sql;
@@ -118,6 +124,40 @@ TEST_F(PgScopeTest, ACommitThatFailsIsARollback) {
   EXPECT_THAT(sent(), ElementsAre("three"));
 }
 
+TEST_F(PgScopeTest, ACommitThatFailsIsNotMendedByAnother) {
+  open();
+  (*sql)("INSERT INTO things VALUES (1)");
+  (*sql)("BEGIN");
+  (*sql)("INSERT INTO things VALUES (1)");
+  const Delivery delivery = scope->fire("orders", "one");
+  run_asynchronously("COMMIT");
+  run_asynchronously("COMMIT");  // of no transaction: the server warns only
+  EXPECT_EQ(delivery.wait().status.code(), StatusCode::rolled_back);
+  EXPECT_THAT(sent(), IsEmpty());
+}
+
+TEST_F(PgScopeTest, AFailedStatementThatIsUndoneIsForgotten) {
+  open();
+  for (const bool is_ours : {false, true}) {
+    run_asynchronously("BEGIN");
+    scope->fire("orders", is_ours ? "ours" : "theirs");
+    std::optional<PgScope::Savepoint> savepoint;
+    if (is_ours) {
+      savepoint = scope->savepoint();
+    } else {
+      run_asynchronously("SAVEPOINT a");
+    }
+    run_asynchronously("SELECT 1 / 0");
+    if (is_ours) {
+      scope->rollback_to(*savepoint);
+    } else {
+      run_asynchronously("ROLLBACK TO a");
+    }
+    run_asynchronously("COMMIT");
+  }
+  EXPECT_THAT(sent(), ElementsAre("theirs", "ours"));
+}
+
 TEST_F(PgScopeTest, OneStringWithAllOfIt) {
   open();
   (*sql)("BEGIN");
@@ -161,6 +201,71 @@ TEST_F(PgScopeTest, SavepointsOfOthersDropWhatMayBeUndone) {
   (*sql)("RELEASE b");
   (*sql)("COMMIT");
   EXPECT_THAT(sent(), ElementsAre("1", "3", "4"));
+}
+
+/// As layers do that leave no savepoint behind.
+TEST_F(PgScopeTest, AnInnerSavepointThatIsRolledBackAndReleasedLeavesTheOuterOne) {
+  open();
+  (*sql)("BEGIN");
+  scope->fire("orders", "1");
+  for (const char* const outer_end : {"RELEASE outer_one", "ROLLBACK TO outer_one"}) {
+    (*sql)("SAVEPOINT outer_one");
+    (*sql)("SAVEPOINT inner_one");
+    scope->fire("orders", "2");
+    (*sql)("ROLLBACK TO inner_one");
+    (*sql)("RELEASE inner_one");
+    scope->fire("orders", "3");
+    (*sql)(outer_end);
+    scope->fire("orders", "4");
+  }
+  (*sql)("COMMIT");
+  EXPECT_THAT(sent(), ElementsAre("1", "3", "4", "4"));
+}
+
+TEST_F(PgScopeTest, WhatIsFiredBetweenSavepointsIsUndoneWithTheOuterOne) {
+  open();
+  (*sql)("BEGIN");
+  (*sql)("SAVEPOINT a");
+  (*sql)("SAVEPOINT b");
+  (*sql)("ROLLBACK TO b");
+  (*sql)("RELEASE b");
+  scope->fire("orders", "1");
+  (*sql)("SAVEPOINT c");
+  (*sql)("ROLLBACK TO a");
+  (*sql)("COMMIT");
+  EXPECT_THAT(sent(), IsEmpty());
+}
+
+TEST_F(PgScopeTest, InATransactionThatWasOpenAnyRollbackDropsAll) {
+  (*sql)("BEGIN");
+  (*sql)("SAVEPOINT a");
+  open();
+  scope->fire("orders", "1");
+  (*sql)("SAVEPOINT b");
+  scope->fire("orders", "2");
+  (*sql)("ROLLBACK TO a");
+  scope->fire("orders", "3");
+  (*sql)("SAVEPOINT c");
+  (*sql)("ROLLBACK TO a");
+  scope->fire("orders", "4");
+  (*sql)("COMMIT");
+  (*sql)("BEGIN");  // the next one is known from its beginning
+  scope->fire("orders", "5");
+  (*sql)("SAVEPOINT a");
+  (*sql)("ROLLBACK TO a");
+  (*sql)("COMMIT");
+  EXPECT_THAT(sent(), ElementsAre("4", "5"));
+}
+
+TEST_F(PgScopeTest, ARollbackAndChainWithSavepointsOfItsOwnDropsAll) {
+  open();
+  (*sql)("BEGIN");
+  scope->fire("orders", "1");
+  static_cast<void>(scope->savepoint());
+  (*sql)("ROLLBACK AND CHAIN");
+  scope->fire("orders", "2");
+  (*sql)("COMMIT");
+  EXPECT_THAT(sent(), ElementsAre("2"));
 }
 
 TEST_F(PgScopeTest, AFailedStatementInASavepoint) {
