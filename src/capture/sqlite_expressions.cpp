@@ -43,11 +43,13 @@ std::string differs(const std::string& column) {
 
 }  // namespace
 
+/// What a function of SQLite's has made is marked as JSON until it is stored, and would be quoted as that: the operator
+/// takes the mark away.
 std::string sqlite_json(std::string_view column, std::string_view row) {
   const std::string value = column_of(row, column);
   return filled(
       "CASE typeof(@x@) WHEN 'blob' THEN '\"' || hex(@x@) || '\"' WHEN 'real' THEN @real@ "
-      "ELSE json_quote(@x@) END",
+      "WHEN 'text' THEN json_quote(@x@ || '') ELSE json_quote(@x@) END",
       {{"x", value}, {"real", real_json(value)}});
 }
 

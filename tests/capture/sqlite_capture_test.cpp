@@ -330,6 +330,14 @@ TEST_F(SqliteValuesTest, AreTheSameInJson) {
   EXPECT_EQ(nlohmann::json::parse(json_of("'ü\"\\ \n' || char(1, 8232, 128512)")), "ü\"\\ \n\u0001\u2028\U0001F600");
 }
 
+TEST_F(SqliteValuesTest, JsonOfAFunctionIsAStringLikeAnyOther) {
+  EXPECT_EQ(json_of("json('[1]')"), R"("[1]")");
+  EXPECT_EQ(json_of("json_quote('a')"), R"("\"a\"")");
+  body();
+  execute("UPDATE vals SET v = json_array(1, v) WHERE id = 1");
+  EXPECT_THAT(body(), HasSubstr(R"("old":{"id":1,"v":"[1]"},"new":{"id":1,"v":"[1,\"[1]\"]"})"));
+}
+
 TEST_F(SqliteValuesTest, TextWithANulIsWhole) { EXPECT_EQ(json_of("'a' || char(0) || 'b'"), "\"a\\u0000b\""); }
 
 /// The payloads of rows with these values.
