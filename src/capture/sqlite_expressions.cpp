@@ -23,16 +23,19 @@ std::string real_json(const std::string& value) {
       {{"x", value}});
 }
 
-/// a || b || …, in groups: SQLite limits how deep an expression may be.
-std::string concatenated(const std::vector<std::string>& pieces) {
-  std::string text;
+/// (a op b op …), in groups: SQLite limits how deep an expression may be.
+std::string in_groups(const std::vector<std::string>& pieces, const std::string& op) {
+  std::string text = "(";
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const bool begins_group = i % pieces_a_group == 0;
-    if (i != 0) text += begins_group ? ")\n      || (" : "\n      || ";
-    if (i == 0) text += "(";
+    if (i != 0) text += begins_group ? ")\n    " + op + " (" : "\n    " + op + " ";
     text += pieces[i];
   }
-  return pieces.empty() ? "''" : text + ")";
+  return text + ")";
+}
+
+std::string concatenated(const std::vector<std::string>& pieces) {
+  return pieces.empty() ? "''" : in_groups(pieces, "||");
 }
 
 std::string differs(const std::string& column) {
@@ -82,9 +85,10 @@ std::string sqlite_image(const std::vector<std::string>& columns, std::string_vi
 }
 
 std::string sqlite_differs(const std::vector<std::string>& columns) {
-  std::string text;
-  for (const std::string& name : columns) text += (text.empty() ? "(" : "\n    OR ") + differs(name);
-  return text + ")";
+  std::vector<std::string> pieces;
+  pieces.reserve(columns.size());
+  for (const std::string& name : columns) pieces.push_back(differs(name));
+  return "(" + in_groups(pieces, "OR") + ")";
 }
 
 std::string sqlite_changes(const std::vector<std::string>& columns) {

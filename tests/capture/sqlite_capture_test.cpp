@@ -411,13 +411,13 @@ TEST_F(SqliteCaptureTest, GeneratedColumnsHaveTheirValues) {
 
 TEST_F(SqliteCaptureTest, ATableMayHaveManyColumns) {
   std::string columns;
-  for (int i = 0; i < 400; ++i) columns += ", c" + std::to_string(i) + " DEFAULT 'x'";
+  for (int i = 0; i < 600; ++i) columns += ", c" + std::to_string(i) + " DEFAULT 'x'";
   execute("CREATE TABLE orders (id INTEGER PRIMARY KEY" + columns + ")");
   install(R"({"orders": {"table": "orders", "old": "changed"}})");
-  execute("INSERT INTO orders (id) VALUES (1); UPDATE orders SET c399 = 'y'");
+  execute("INSERT INTO orders (id) VALUES (1); UPDATE orders SET c599 = 'y'");
   const Lines found = events();
   ASSERT_EQ(found.size(), 2U);
-  EXPECT_THAT(found.back(), HasSubstr(R"(orders.update 1: {"c399":"x"} -> {"id":1,"c0":"x")"));
+  EXPECT_THAT(found.back(), HasSubstr(R"(orders.update 1: {"c599":"x"} -> {"id":1,"c0":"x")"));
 }
 
 // -------------------------------------------------------------------------------------------------------- choices
