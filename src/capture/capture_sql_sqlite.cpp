@@ -5,7 +5,7 @@
 // here has a constraint, so that none of it can be left out.
 //
 // A REPLACE removes rows without a word, unless the connection has PRAGMA recursive_triggers. So what it may remove is
-// noted before (preinsert, preupdate), and told of once the row is written (insert, postupdate): it must be gone then.
+// noted before (preinsert, preupdate), and told of once the row is written (insert, postupdate), if it is gone then.
 // With the pragma the delete trigger has told of it, and taken the note away.
 #include "capture/capture_sql_sqlite.hpp"
 
@@ -46,9 +46,9 @@ class TriggerWriter {
     if (capture_.has(CaptureOp::remove)) sql += delete_trigger(names, follows_replace);
     if (follows_replace) {
       sql += trigger("preinsert", "BEFORE INSERT", "", note_replaced(), names);
-      sql += trigger("preupdate", "BEFORE UPDATE OF " + unique_columns(), "", note_replaced(), names);
-      sql += trigger("postupdate", "AFTER UPDATE OF " + unique_columns(), "",
-                     tell_replaced(" AND source IS NOT " + source("OLD")), names);
+      const std::string moves = sqlite_differs(unique_columns());  // UPDATE OF knows no generated columns, nor "rowid"
+      sql += trigger("preupdate", "BEFORE UPDATE", moves, note_replaced(), names);
+      sql += trigger("postupdate", "AFTER UPDATE", moves, tell_replaced(" AND source IS NOT " + source("OLD")), names);
     }
     if (capture_.has(CaptureOp::insert) || follows_replace) sql += insert_trigger(names, follows_replace);
     return sql;
@@ -120,10 +120,19 @@ class TriggerWriter {
   }
 
   std::string tell_replaced(const std::string& which) const {
-    const std::string where = " WHERE capture = " + sql_text(capture_.name) + which;
+    const std::string where = " WHERE capture = " + sql_text(capture_.name) + which + is_gone();
     return "  INSERT INTO " + outbox_ + " (target, key, content_type, body)\n    SELECT " + target(CaptureOp::remove) +
            ", key, 'application/json', " + payload(CaptureOp::remove, "was", null_text) + "\n    FROM " + replaced_ +
            where + ";\n" + forget_replaced();
+  }
+
+  /// Before an INSERT that leaves the rowid to SQLite it is -1, which may be that of another row. And a trigger of the
+  /// application's may have inserted into the table meanwhile, in vain.
+  std::string is_gone() const {
+    if (table_.table.rowid.empty()) return {};
+    return "\n      AND (source IS " + source("NEW") + " OR NOT EXISTS (SELECT 1 FROM " +
+           sql_name(capture_.table.name) + " AS " + row_alias + " WHERE " + source(row_alias) + " = " + replaced_ +
+           ".source))";
   }
 
   std::string forget_replaced() const {
@@ -150,14 +159,12 @@ class TriggerWriter {
            std::find(columns.begin(), columns.end(), table_.table.rowid) == columns.end();
   }
 
-  std::string unique_columns() const {
+  std::vector<std::string> unique_columns() const {
     std::set<std::string> names;
     for (const UniqueColumns& index : table_.table.unique) {
       for (const UniqueColumns::Column& column : index.columns) names.insert(column.name);
     }
-    std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + sql_name(name);
-    return text;
+    return {names.begin(), names.end()};
   }
 
   // ------------------------------------------------------------------------------------------------------------ events

@@ -256,6 +256,42 @@ TEST_F(SqliteCaptureTest, AnIndexThatCannotBeFollowedIsSaid) {
                           "with PRAGMA recursive_triggers."));
 }
 
+/// Before an INSERT without a rowid, SQLite says that it is -1.
+TEST_F(SqliteOrdersTest, ARowWithTheNumberMinusOneIsReplacedLikeOthers) {
+  execute("CREATE UNIQUE INDEX notes ON orders (note)");
+  install();
+  execute("INSERT INTO orders VALUES (-1, 'unknown', 0)");
+  execute("INSERT INTO orders (note) VALUES ('a'), ('b')");
+  EXPECT_THAT(events(), ElementsAre(HasSubstr("orders.insert -1:"), HasSubstr("orders.insert 0:"),
+                                    HasSubstr("orders.insert 1:")));
+  execute("REPLACE INTO orders VALUES (-1, 'nobody', 0)");
+  EXPECT_THAT(events(), ElementsAre(HasSubstr("orders.delete -1:"), HasSubstr("orders.insert -1:")));
+  execute("REPLACE INTO orders (note) VALUES ('nobody')");
+  EXPECT_THAT(events(), ElementsAre(HasSubstr("orders.delete -1:"), HasSubstr("orders.insert 2:")));
+}
+
+TEST_F(SqliteOrdersTest, WhatATriggerInsertsInVainRemovesNothing) {
+  execute(
+      "CREATE TRIGGER theirs BEFORE INSERT ON orders BEGIN INSERT INTO orders VALUES (7, 'again', 0) ON CONFLICT DO "
+      "NOTHING; END");
+  execute("INSERT INTO orders VALUES (7, 'x', 0) ON CONFLICT DO NOTHING");
+  events();
+  execute("INSERT INTO orders VALUES (1, 'a', 0)");
+  EXPECT_THAT(events(), ElementsAre(HasSubstr("orders.insert 1:")));
+}
+
+TEST_F(SqliteCaptureTest, AnUpdateThatReplacesWithoutNamingTheColumn) {
+  execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, note TEXT, low TEXT AS (lower(note)) UNIQUE)");
+  install();
+  execute("INSERT INTO orders (note) VALUES ('A'), ('B'), ('C')");
+  events();
+  execute("UPDATE OR REPLACE orders SET note = 'b' WHERE id = 1");
+  EXPECT_THAT(events(), ::testing::UnorderedElementsAre(HasSubstr("orders.delete 2:"), HasSubstr("orders.update 1:")));
+  execute("UPDATE OR REPLACE orders SET rowid = 3 WHERE id = 1");
+  EXPECT_THAT(events(), ::testing::UnorderedElementsAre(HasSubstr(R"(orders.delete 3: {"id":3,"note":"C")"),
+                                                        HasSubstr("orders.delete 1:"), HasSubstr("orders.insert 3:")));
+}
+
 TEST_F(SqliteOrdersTest, NoConflictClauseLosesAnEvent) {
   for (const char* const clause : {"IGNORE", "REPLACE", "FAIL", "ABORT", "ROLLBACK"}) {
     execute("DELETE FROM orders");
