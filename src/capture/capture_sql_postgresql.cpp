@@ -3,7 +3,8 @@
 //
 // What could make the application's statement fail happens inside BEGIN … EXCEPTION: there the payload is built, and no
 // row is written, so it costs no transaction id. A column that is gone since is found out there too; then the columns
-// that are left are asked of the catalog, for each row, until the triggers are installed again.
+// that are left are asked of the catalog, for each row, until the triggers are installed again. So is a column that has
+// another type than when the session first ran the function, which a session keeps in mind for as long as it lasts.
 //
 // json, never jsonb: that one refuses \u0000. `*<>` compares rows by their bytes: the usual comparison fails for types
 // without one, such as json.
@@ -33,8 +34,8 @@ BEGIN
     BEGIN
       row_key := @key@;
       image := @image@;
-    EXCEPTION WHEN undefined_column THEN
-      -- A migration has taken columns away: what is left of them.
+    EXCEPTION WHEN undefined_column OR datatype_mismatch THEN
+      -- A migration has taken columns away, or changed their types: what there is of them now.
       EXECUTE @rest@ INTO row_key, image USING @row@;
     END;
 @limit@    key := convert_to(row_key, 'UTF8');
@@ -67,8 +68,8 @@ BEGIN
       became := @became@;
       is_same := @is_same@;
       changes_key := old_key IS DISTINCT FROM new_key;
-@changed@    EXCEPTION WHEN undefined_column THEN
-      -- A migration has taken columns away: what is left of them.
+@changed@    EXCEPTION WHEN undefined_column OR datatype_mismatch THEN
+      -- A migration has taken columns away, or changed their types: what there is of them now.
       EXECUTE @rest@ INTO old_key, was USING OLD;
       EXECUTE @rest@ INTO new_key, became USING NEW;
       is_same := was = became;
