@@ -82,7 +82,8 @@ class ACTION_TRIGGERS_EXPORT PgTransaction : public OutboxTransaction {
 
   /// Writes the messages and commits. Throws PgCommitUnknown if the connection is lost meanwhile, PgError if the
   /// transaction is rolled back: as an earlier statement of it had failed (where the server's COMMIT says no error), a
-  /// deferred constraint was violated, a message could not be written. Nothing is sent then.
+  /// deferred constraint was violated, a message could not be written; or was ended by other means. Nothing is sent
+  /// then.
   void commit();
   /// Drops the messages, and undoes all that the transaction did. Does nothing after commit().
   void rollback() noexcept;
@@ -120,6 +121,8 @@ class ACTION_TRIGGERS_EXPORT PgTransaction : public OutboxTransaction {
 
   pg_conn* connection_;  // null: it was closed, or the transaction has ended
   bool is_open_ = false;
+  bool may_have_ended_ = false;   // by other means
+  bool was_ended_ = false;        // by other means
   std::uint64_t savepoints_ = 0;  // made so far
   std::string transaction_id_;    // once a message was written
 };

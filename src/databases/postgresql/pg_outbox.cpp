@@ -23,7 +23,6 @@
 namespace action_triggers {
 namespace {
 
-using detail::NewRow;
 using detail::PgResult;
 
 // Of one INSERT.
@@ -61,7 +60,7 @@ PgCommitUnknown::Outcome PgCommitUnknown::ask(pg_conn* connection) const {
   return status == "in progress" ? Outcome::in_progress : Outcome::unknown;
 }
 
-/// libpq keeps for the connection which PgTransaction it has, and says when it is closed.
+/// libpq keeps for the connection which PgTransaction it has, and says when it is closed, and what the server answers.
 class PgTransaction::Events {
  public:
   static PgTransaction* current(const PGconn* connection) {
@@ -78,12 +77,38 @@ class PgTransaction::Events {
 
  private:
   static int procedure(PGEventId id, void* info, void* /*unused*/) {
-    if (id != PGEVT_CONNDESTROY) return 1;
-    if (PgTransaction* const transaction = current(static_cast<PGEventConnDestroy*>(info)->conn)) {
-      transaction->connection_ = nullptr;
-      transaction->clear();
+    switch (id) {
+      case PGEVT_RESULTCREATE: {
+        const auto* const created = static_cast<PGEventResultCreate*>(info);
+        if (PgTransaction* const transaction = current(created->conn)) see(*transaction, created->result);
+        break;
+      }
+      case PGEVT_CONNRESET:
+        if (PgTransaction* const transaction = current(static_cast<PGEventConnReset*>(info)->conn)) {
+          transaction->was_ended_ = true;
+        }
+        break;
+      case PGEVT_CONNDESTROY:
+        if (PgTransaction* const transaction = current(static_cast<PGEventConnDestroy*>(info)->conn)) {
+          transaction->connection_ = nullptr;
+          transaction->clear();
+        }
+        break;
+      default:
+        break;
     }
     return 1;
+  }
+
+  /// A ROLLBACK may be one to a savepoint, and an error no more than that: what begins anew after them says it.
+  static void see(PgTransaction& transaction, PGresult* result) noexcept {
+    const std::string_view tag = PQcmdStatus(result);
+    const bool begins = tag == "BEGIN" || tag == "START TRANSACTION";
+    if (tag == "COMMIT" || tag == "PREPARE TRANSACTION" || (begins && transaction.may_have_ended_)) {
+      transaction.was_ended_ = true;
+    } else if (tag == "ROLLBACK" || PQresultStatus(result) == PGRES_FATAL_ERROR) {
+      transaction.may_have_ended_ = true;
+    }
   }
 };
 
@@ -129,7 +154,7 @@ void PgTransaction::execute(const std::string& statement, const char* tried) {
 void PgTransaction::require_open() const {
   if (!is_open_) throw std::logic_error("The PgTransaction has ended: a new one needs a new object.");
   if (connection_ == nullptr) throw PgError("The connection was closed: its transaction is rolled back.", "08003");
-  if (PQtransactionStatus(connection_) != PQTRANS_IDLE) return;
+  if (!was_ended_ && PQtransactionStatus(connection_) != PQTRANS_IDLE) return;
   throw PgError(
       "The transaction was ended by other means: its " + std::to_string(size()) + " messages are not written.",
       "25P01");
@@ -210,7 +235,8 @@ void PgTransaction::tell_others() noexcept {
 
 void PgTransaction::rollback() noexcept {
   if (!is_open_) return;
-  if (connection_ != nullptr && PQtransactionStatus(connection_) != PQTRANS_IDLE) {
+  // What was begun since is not ours.
+  if (connection_ != nullptr && !was_ended_ && PQtransactionStatus(connection_) != PQTRANS_IDLE) {
     PQclear(PQexec(connection_, "ROLLBACK"));  // fails only with the connection, and with that the transaction
   }
   end();

@@ -212,6 +212,40 @@ TEST_F(PgTransactionTest, ATransactionThatWasEndedByOtherMeans) {
               ::testing::ThrowsMessage<PgError>(HasSubstr("its 1 messages are not written")));
 }
 
+/// As a loop does that tries again after a conflict.
+TEST_F(PgTransactionTest, WhatOthersHaveBegunSinceIsNotIts) {
+  open();
+  const std::string failed_commit =
+      "INSERT INTO " + config.schema + ".accounts VALUES (7), (7); COMMIT";  // when it is checked
+  for (const std::string& end : {std::string("ROLLBACK"), std::string("COMMIT"), failed_commit}) {
+    PgTransaction transaction(*outbox_, sql.get());
+    transaction.fire("orders", "one");
+    PQclear(PQexec(sql.get(), end.c_str()));
+    sql("BEGIN");
+    EXPECT_THROW(transaction.commit(), PgError) << end;
+    transaction.rollback();
+    EXPECT_EQ(PQtransactionStatus(sql.get()), PQTRANS_INTRANS) << end;
+    sql("ROLLBACK");
+  }
+  PgTransaction transaction(*outbox_, sql.get());
+  transaction.fire("orders", "one");
+  PQreset(sql.get());
+  sql("BEGIN");
+  EXPECT_THROW(transaction.commit(), PgError);
+  EXPECT_THAT(stored(), IsEmpty());
+}
+
+TEST_F(PgTransactionTest, ASavepointOfOthersAndABeginTooManyAreNoEnd) {
+  PgTransaction transaction(open(), sql.get());
+  sql("BEGIN");  // the server warns
+  transaction.fire("orders", "one");
+  sql("SAVEPOINT a");
+  EXPECT_THROW(sql("SELECT 1 / 0"), std::runtime_error);
+  sql("ROLLBACK TO a");
+  transaction.commit();
+  EXPECT_THAT(stored(), ElementsAre("orders|one"));
+}
+
 TEST_F(PgTransactionTest, AConnectionThatIsClosedMeanwhile) {
   open();
   auto connection = std::make_unique<Sql>();
