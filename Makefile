@@ -1,6 +1,6 @@
 # Two commands do everything on a bare Debian: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help demo test site bench soak reliability chaos lint clean
+.PHONY: help demo test site bench sanitizers soak reliability chaos lint clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ site:  ## the documentation site, in build/site/html (SERVE=1: and at http://loc
 bench:  ## measured beside the raw clients (WRITE=1: into docs/performance.md; SLOW=1; COUNTS=1; BASELINE=commit: beside that commit)
 	@scripts/bench $(if $(BASELINE),--baseline $(BASELINE)) $(if $(QUICK),--quick) $(if $(WRITE),--write) \
 	  $(if $(SLOW),--slow) $(if $(LARGE),--large) $(if $(COUNTS),--counts) $(if $(ONLY),--only $(ONLY))
+
+sanitizers:  ## units, live tests and all faults with AddressSanitizer, then with ThreadSanitizer
+	@scripts/sanitizers
 
 soak:  ## what takes too long for every day: 100,000 simulated schedules, ten minutes of overload
 	@scripts/soak

@@ -31,6 +31,8 @@ endfunction()
 # Sources that run once, at load: they need not be fast, and small they leave the cache to what runs for every message.
 function(action_triggers_load_time_sources)
   target_sources(action_triggers_objects PRIVATE ${ARGN})
-  set_source_files_properties(${ARGN} TARGET_DIRECTORY action_triggers_objects
-    PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-Os>")
+  if(NOT CMAKE_UNITY_BUILD)  # which leaves out sources with options of their own
+    set_source_files_properties(${ARGN} TARGET_DIRECTORY action_triggers_objects
+      PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-Os>")
+  endif()
 endfunction()

@@ -1,4 +1,13 @@
 # SPDX-License-Identifier: MIT
+# Sources of the core, relative to src/, of which `target` has copies where the core is a shared library: it hides them.
+function(action_triggers_copies_of_core target)
+  get_target_property(type action_triggers TYPE)
+  if(type STREQUAL SHARED_LIBRARY)
+    list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/src/)
+    target_sources(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
+
 # What makes a library of its own of a database's folder. All that the build knows of it stands in the folder's call.
 #
 #   action_triggers_database(NAME PACKAGES pkg-config module… HEADERS file… DEBIAN package… SOURCES file…
@@ -7,8 +16,7 @@
 # There is an option ACTION_TRIGGERS_WITH_<NAME>: ON where the packages are found, and always in a developer's build.
 # Where it is on, action_triggers_<NAME> is the library, action_triggers::<NAME> to its users (a component of the
 # installed package), and the core has the definition of the option's name. As the core, the library is made of objects,
-# so that tests see what it hides. CORE_SOURCES, relative to src/, are parts of the core that it needs and that the core
-# hides from other libraries: it has copies.
+# so that tests see what it hides. CORE_SOURCES: of the core, for action_triggers_copies_of_core().
 function(action_triggers_database name)
   cmake_parse_arguments(PARSE_ARGV 1 database "" "" "PACKAGES;HEADERS;DEBIAN;SOURCES;CORE_SOURCES")
   string(TOUPPER ${name} upper)
@@ -41,8 +49,8 @@ function(action_triggers_database name)
   target_link_libraries(${objects} PRIVATE PkgConfig::${packages})
   action_triggers_developer_flags(${objects})
 
-  list(TRANSFORM database_CORE_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/src/)
-  add_library(action_triggers_${name} ${database_CORE_SOURCES})
+  add_library(action_triggers_${name})
+  action_triggers_copies_of_core(action_triggers_${name} ${database_CORE_SOURCES})
   add_library(action_triggers::${name} ALIAS action_triggers_${name})
   target_link_libraries(action_triggers_${name} PRIVATE $<BUILD_INTERFACE:${objects}> PUBLIC action_triggers
                         PRIVATE PkgConfig::${packages})

@@ -6,6 +6,9 @@ function(action_triggers_developer_flags target)
   endif()
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
     -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-qual -Wold-style-cast -Wextra-semi -Werror)
+  if(CMAKE_UNITY_BUILD)
+    target_compile_options(${target} PRIVATE -Wno-shadow)  # of another file's constants
+  endif()
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     target_compile_options(${target} PRIVATE -Wno-restrict)  # false alarms on std::string: GCC bug 105651
   endif()
@@ -14,6 +17,9 @@ endfunction()
 if(ACTION_TRIGGERS_SANITIZE)
   add_compile_options(-fsanitize=${ACTION_TRIGGERS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${ACTION_TRIGGERS_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL Clang AND ACTION_TRIGGERS_SANITIZE MATCHES address)
+    add_compile_definitions(__SANITIZE_ADDRESS__)  # as GCC does by itself
+  endif()
 endif()
 # What makes a bug that corrupts memory end the process rather than run an attacker's code. Sanitizers find more, and do
 # not go together with it.

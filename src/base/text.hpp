@@ -17,6 +17,9 @@ std::string ascii_lower(std::string_view text);
 /// Without the blanks and line ends around it.
 std::string_view trimmed(std::string_view text) noexcept;
 
+/// A control character of ASCII, or one from U+0080 to U+009F: it cannot be printed on a terminal as it is.
+bool has_control_character(std::string_view text) noexcept;
+
 /// 'text'. (Not std::quoted, which a call of a function named as it finds, too.)
 std::string in_quotes(std::string_view text);
 

@@ -54,11 +54,6 @@ bool is_shell_variable(const Node& node) {
          text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", 1) == std::string_view::npos;
 }
 
-/// Whether it can be printed on a terminal as it is.
-bool has_control_character(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ') || c == '\x7F'; });
-}
-
 /// One destination while it is being read.
 class BrokerReader {
  public:

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "base/text.hpp"
 #include "config/field_table.hpp"
 #include "config/json_text.hpp"
 
@@ -21,15 +22,6 @@ constexpr std::array<std::string_view, 10> reserved{
     "specversion", "id", "source", "type", "subject", "time", "dataschema", "data", "data_base64", "datacontenttype"};
 
 bool is_letter_or_digit(char c) { return is_digit(c) || (is_letter(c) && c != '_'); }
-
-bool has_control_character(std::string_view text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if (c < 0x20 || c == 0x7F) return true;
-    if (c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0) return true;  // to U+009F
-  }
-  return false;
-}
 
 /// RFC 3986: only the characters that a URI reference may have, and percent signs before two digits.
 bool is_uri_reference(std::string_view text) {

@@ -65,8 +65,7 @@ class Page {
   std::vector<MetricFamily> families_;
 };
 
-/// The text format.
-class Text {
+class TextFormat {
  public:
   void append(const MetricFamily& family) {
     name_ = family.name;
@@ -321,7 +320,7 @@ std::vector<MetricFamily> metric_families(const Stats& stats) {
 }
 
 std::string prometheus_text(const Stats& stats) {
-  Text text;
+  TextFormat text;
   for (const MetricFamily& family : metric_families(stats)) text.append(family);
   return text.take();
 }

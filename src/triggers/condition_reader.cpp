@@ -66,7 +66,7 @@ Field& field_for(const PointerToken& step, Field& parent) {
   return parent.fields.back();
 }
 
-class Reader {
+class ObjectReader {
  public:
   /// What stands in an object, which says something of `to`. `depth`: of `to` in the condition.
   void read_object(const Node& object, Field& to, const ConditionPlace& place, std::size_t depth) {
@@ -167,7 +167,7 @@ class Reader {
 std::optional<Condition> read_condition(LoadContext& context, const Node& when, const ConfigProblem& place) {
   ConditionFindings findings{context, place};
   Field root;
-  Reader().read_object(when, root, ConditionPlace(findings), 0);
+  ObjectReader().read_object(when, root, ConditionPlace(findings), 0);
   if (findings.failed) return std::nullopt;
   return Condition(std::move(root));
 }

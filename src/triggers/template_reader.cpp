@@ -15,18 +15,18 @@
 namespace action_triggers::detail {
 namespace {
 
-using Kind = TemplatePiece::Kind;
+using PieceKind = TemplatePiece::Kind;
 
 constexpr std::string_view header_prefix = "message.headers.";
 
-constexpr std::array<std::pair<std::string_view, Kind>, 5> fixed_names{{{"event.name", Kind::event_name},
-                                                                        {"event.id", Kind::event_id},
-                                                                        {"event.time", Kind::event_time},
-                                                                        {"event.payload", Kind::payload},
-                                                                        {"message.key", Kind::message_key}}};
+constexpr std::array<std::pair<std::string_view, PieceKind>, 5> fixed_names{{{"event.name", PieceKind::event_name},
+                                                                             {"event.id", PieceKind::event_id},
+                                                                             {"event.time", PieceKind::event_time},
+                                                                             {"event.payload", PieceKind::payload},
+                                                                             {"message.key", PieceKind::message_key}}};
 
 void add_literal(std::string_view text, TemplatePieces& to) {
-  if (to.empty() || to.back().kind != Kind::literal) to.emplace_back();
+  if (to.empty() || to.back().kind != PieceKind::literal) to.emplace_back();
   to.back().text += text;
 }
 
@@ -246,13 +246,13 @@ bool TemplateReader::find_kind(const Node& node, const Place& where, TemplatePie
     return true;
   }
   if (piece.text.starts_with(header_prefix) && piece.text.size() > header_prefix.size()) {
-    piece.kind = Kind::message_header;
+    piece.kind = PieceKind::message_header;
     piece.header = piece.text.substr(header_prefix.size());
     return true;
   }
   const auto found = context_.options.names.find(piece.text);
   if (found != context_.options.names.end()) {
-    piece.kind = Kind::registered;
+    piece.kind = PieceKind::registered;
     piece.value = found->second;
     return true;
   }
@@ -261,7 +261,7 @@ bool TemplateReader::find_kind(const Node& node, const Place& where, TemplatePie
 }
 
 bool TemplateReader::read_pointer(const Node& node, const Place& where, TemplatePiece& piece) {
-  piece.kind = Kind::pointer;
+  piece.kind = PieceKind::pointer;
   auto tokens = pointer_tokens(piece.text);
   if (!tokens) {
     add_problem_at(node, where, "In a JSON pointer '~' is written '~0', and the '/' of a key '~1'.");

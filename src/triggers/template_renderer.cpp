@@ -32,7 +32,7 @@ std::string_view time_text(std::chrono::sys_time<std::chrono::milliseconds> time
 
 namespace {
 
-using Kind = TemplatePiece::Kind;
+using PieceKind = TemplatePiece::Kind;
 
 class Rendering {
  public:
@@ -40,25 +40,25 @@ class Rendering {
 
   bool append(const TemplatePiece& piece) {
     switch (piece.kind) {
-      case Kind::literal:
+      case PieceKind::literal:
         to_ += piece.text;
         return true;
-      case Kind::pointer:
-      case Kind::payload:
+      case PieceKind::pointer:
+      case PieceKind::payload:
         return append_from_payload(piece);
-      case Kind::event_name:
+      case PieceKind::event_name:
         return append_text(piece, event_.name());
-      case Kind::event_id:
+      case PieceKind::event_id:
         return append_text(piece, event_.id());
-      case Kind::event_time: {
+      case PieceKind::event_time: {
         std::array<char, 24> text{};
         return append_text(piece, time_text(event_.time(), text));
       }
-      case Kind::message_key:
+      case PieceKind::message_key:
         return event_.key().empty() ? append_fallback(piece) : append_text(piece, event_.key());
-      case Kind::message_header:
+      case PieceKind::message_header:
         return append_header(piece);
-      case Kind::registered:
+      case PieceKind::registered:
         return append_registered(piece);
     }
     return false;
@@ -171,7 +171,7 @@ bool render(const TemplatePieces& pieces, EventView& event, std::string& to, std
 
 bool needs_json(const TemplatePieces& pieces) noexcept {
   return std::any_of(pieces.begin(), pieces.end(), [](const TemplatePiece& piece) {
-    return piece.kind == Kind::pointer || piece.kind == Kind::payload;
+    return piece.kind == PieceKind::pointer || piece.kind == PieceKind::payload;
   });
 }
 

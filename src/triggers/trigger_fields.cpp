@@ -47,7 +47,7 @@ const std::vector<FieldInfo>& target_fields() {
       field("target", "content_type", "str", "the message's", "The content type, a template.", false, "may be empty"),
       field("target", "params", "dict", {},
             "What the broker's own `params` lack: [derived destinations](#derived-destinations)."),
-      field("target", "timeout_secs", "float", "the broker's", "As in `params`, spelled shorter.", false,
+      field("target", timeout_key, "float", "the broker's", "As in `params`, spelled shorter.", false,
             "0.001 to 31536000"),
   };
   return fields;

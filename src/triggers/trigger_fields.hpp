@@ -10,6 +10,9 @@
 
 namespace action_triggers::detail {
 
+/// Of a target, and of its `params`: the same.
+inline constexpr const char* timeout_key = "timeout_secs";
+
 const std::vector<FieldInfo>& trigger_fields();
 const std::vector<FieldInfo>& target_fields();
 

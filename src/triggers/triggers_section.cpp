@@ -22,8 +22,6 @@
 namespace action_triggers::detail {
 namespace {
 
-constexpr const char* timeout_key = "timeout_secs";
-
 using Keys = std::set<std::string, std::less<>>;
 
 /// The place of a value inside another.

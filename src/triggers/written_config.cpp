@@ -12,12 +12,12 @@
 #include "config/field_table.hpp"
 #include "config/json_parser.hpp"
 #include "config/json_text.hpp"
+#include "triggers/trigger_fields.hpp"
 
 namespace action_triggers::detail {
 namespace {
 
 constexpr const char* hidden = "***";
-constexpr const char* timeout_key = "timeout_secs";
 
 /// Calls `found` with what stands inside each `${…}` of a text, and with what stands around them.
 void split_placeholders(std::string_view text, const std::function<void(std::string_view)>& plain,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What `action-triggers schema` prints, with two validators, against the loader.
-Usage: schema_test.py SOURCE_DIR COMMAND UNIT_TESTS [unittest's options]
+Usage: schema_test.py SOURCE_DIR COMMAND PROBLEM_TESTS [unittest's options]
 
 Every configuration of the examples and of the documentation passes; every one that the tables of the unit tests hold to
 be wrong fails, or stands in a table below with the reason why a schema cannot say so."""
@@ -16,7 +16,7 @@ import unittest
 
 import jsonschema  # Debian's python3-jsonschema
 
-SOURCE = COMMAND = UNIT_TESTS = None
+SOURCE = COMMAND = PROBLEM_TESTS = None
 
 # Tests of ConfigProblemsTest and TriggersProblemsTest whose configuration is wrong and passes.
 EXCEPTIONS = {
@@ -118,10 +118,10 @@ def spelt():
 
 
 def wrong():
-    """Those of the unit tests that are JSON."""
+    """Those of the tables of problems that are JSON."""
     with tempfile.TemporaryDirectory() as folder:
         report = pathlib.Path(folder, "report.json")
-        subprocess.run([UNIT_TESTS, "--gtest_filter=*/ConfigProblemsTest.*:*/TriggersProblemsTest.*",
+        subprocess.run([PROBLEM_TESTS, "--gtest_filter=*/ConfigProblemsTest.*:*/TriggersProblemsTest.*",
                         f"--gtest_output=json:{report}"], check=True, stdout=subprocess.DEVNULL, timeout=60)
         suites = json.loads(report.read_bytes().decode("utf-8", "replace"))["testsuites"]
     for suite in suites:
@@ -204,5 +204,5 @@ class Schema(unittest.TestCase):
 
 if __name__ == "__main__":
     SOURCE = pathlib.Path(sys.argv.pop(1)).resolve()
-    COMMAND, UNIT_TESTS = (pathlib.Path(sys.argv.pop(1)).resolve() for _ in range(2))
+    COMMAND, PROBLEM_TESTS = (pathlib.Path(sys.argv.pop(1)).resolve() for _ in range(2))
     unittest.main(verbosity=2)

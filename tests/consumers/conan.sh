@@ -16,6 +16,7 @@ step conan remote disable '*'
   echo 'tools.cmake.cmaketoolchain:user_presets=' # which would be written beside the sources
   echo 'tools.cmake.cmake_layout:test_folder=$TMP'
   echo 'tools.build:jobs=2'
+  echo 'tools.cmake.cmaketoolchain:extra_variables={"CMAKE_UNITY_BUILD": "ON"}' # quick to compile, too
 } >"$CONAN_HOME/global.conf"
 for library in librdkafka:rdkafka rabbitmq-c:librabbitmq openssl:openssl sqlite3:sqlite3; do
   step conan create "$consumers/conan/system.py" --name "${library%:*}" --version "$(pkg-config --modversion "${library#*:}")"

@@ -34,7 +34,7 @@ std::string name_of(rd_kafka_resp_err_t error) {
 }
 
 // clang-format off
-constexpr auto table = std::to_array<KafkaErrorInfo>({
+constexpr auto error_table = std::to_array<KafkaErrorInfo>({
     // what the broker answers
     {RD_KAFKA_RESP_ERR_UNKNOWN, rejected, message, maybe, broker_log},
     {RD_KAFKA_RESP_ERR_INVALID_MSG, rejected, message, no, "the message was damaged on its way (CORRUPT_MESSAGE), or it has no key and the topic is compacted"},
@@ -146,19 +146,19 @@ constexpr KafkaErrorInfo other_of_client{RD_KAFKA_RESP_ERR__FAIL, unavailable, m
 
 }  // namespace
 
-std::span<const KafkaErrorInfo> kafka_errors() noexcept { return table; }
+std::span<const KafkaErrorInfo> kafka_errors() noexcept { return error_table; }
 
 const KafkaErrorInfo& kafka_error_info(rd_kafka_resp_err_t error) noexcept {
-  const auto* const found =
-      std::find_if(table.begin(), table.end(), [&](const KafkaErrorInfo& info) { return info.error == error; });
-  if (found != table.end()) return *found;
+  const auto* const found = std::find_if(error_table.begin(), error_table.end(),
+                                         [&](const KafkaErrorInfo& info) { return info.error == error; });
+  if (found != error_table.end()) return *found;
   return error > RD_KAFKA_RESP_ERR_UNKNOWN ? other_of_broker : other_of_client;
 }
 
 std::string kafka_error_page() {
   std::string page =
       "| error | from | status | tried again | a copy may have arrived | advice |\n|---|---|---|---|---|---|\n";
-  for (const KafkaErrorInfo& info : table) {
+  for (const KafkaErrorInfo& info : error_table) {
     const char* again = Status(info.status, {}).retryable() ? "yes" : "no";
     if (info.scope == batch) again = "apart from its batch first";
     if (info.scope == topic) again = "for a while first";

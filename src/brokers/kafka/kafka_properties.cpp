@@ -31,7 +31,7 @@ constexpr KafkaProperty refused(std::string_view name, std::string_view why, std
 }
 
 /// By name, for the binary search.
-constexpr KafkaProperty table[] = {
+constexpr KafkaProperty property_table[] = {
     allowed("acks"),
     allowed("allow.auto.create.topics"),
     refused("api.version.fallback.ms", dispatcher_needs_it),
@@ -244,11 +244,11 @@ constexpr bool is_before(const KafkaProperty& property, std::string_view name) {
 
 }  // namespace
 
-std::span<const KafkaProperty> kafka_properties() noexcept { return table; }
+std::span<const KafkaProperty> kafka_properties() noexcept { return property_table; }
 
 const KafkaProperty* find_kafka_property(std::string_view name) noexcept {
-  const auto* const found = std::lower_bound(std::begin(table), std::end(table), name, is_before);
-  return found != std::end(table) && found->name == name ? found : nullptr;
+  const auto* const found = std::lower_bound(std::begin(property_table), std::end(property_table), name, is_before);
+  return found != std::end(property_table) && found->name == name ? found : nullptr;
 }
 
 std::string advice_on_foreign_key(std::string_view key) {
