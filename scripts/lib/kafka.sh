@@ -15,6 +15,7 @@ help_kafka='Kafka (no topic is made automatically: "$AT_KAFKA_TOPICS" --create -
   AT_KAFKA_SECURE_SERVER, _ELSEWHERE, _EXPIRED, _SELFSIGNED (TLS), _MTLS, _SASL, _SASL_TLS (HOST:PORT each)
   Its jars are in ${ACTION_TRIGGERS_CACHE:-build/servers}. `start` fetches them if need be (scripts/setup kafka), and
   exits with 3, before anything is started, if that is impossible.
+  They start quickly rather than run fast: KAFKA_JVM_PERFORMANCE_OPTS has other options for the JVM, or none.
   The certificates of kafka-secure are yours, in the folder ${ACTION_TRIGGERS_CERTIFICATES}: ca.pem and
   {server,elsewhere,expired,selfsigned}.keystore.pem.'
 
@@ -145,14 +146,14 @@ launch_kafka() {
   # One command formats the data folder, the first time, and then becomes the broker. The id may begin with a dash.
   # shellcheck disable=SC2016
   spawn "$1" "$dir/output" bash -c '
-    java=$1 libs=$2 more=()
+    java=$1 libs=$2 tuned=$3 more=()
     options=(-XX:+UseSerialGC -XX:-UsePerfData -Djava.io.tmpdir=tmp -Dlog4j2.configurationFile=log4j2.properties)
     if [ ! -e formatted ]; then
       if [ -e format-options ]; then mapfile -t more <format-options; fi
       "$java" "${options[@]}" -XX:TieredStopAtLevel=1 -cp "$libs/*" kafka.tools.StorageTool format \
         --cluster-id="$(<cluster-id)" -c server.properties "${more[@]}" && touch formatted
-    fi && echo $$ >pid && exec "$java" -Xmx1g "${options[@]}" -cp "$libs/*" kafka.Kafka server.properties
-  ' kafka "$java" "$kafka_libs"
+    fi && echo $$ >pid && exec "$java" -Xmx1g "${options[@]}" $tuned -cp "$libs/*" kafka.Kafka server.properties
+  ' kafka "$java" "$kafka_libs" "${KAFKA_JVM_PERFORMANCE_OPTS--XX:TieredStopAtLevel=1}"
 }
 
 ready_kafka() {

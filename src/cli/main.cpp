@@ -26,6 +26,7 @@
 #include "cli/completion.hpp"
 #include "cli/man_page.hpp"
 #include "cli/metrics_server.hpp"
+#include "cli/output.hpp"
 
 namespace action_triggers::cli {
 namespace {
@@ -349,6 +350,14 @@ std::string did_you_mean(const CLI::App& app, int argc, char** argv) {
   return {};
 }
 
+bool asked_for_json(const CLI::App& app) {
+  for (const CLI::App* command : app.get_subcommands()) {
+    const CLI::Option* const json = command->get_option_no_throw("--json");
+    if (json != nullptr && json->count() > 0) return true;
+  }
+  return false;
+}
+
 /// The number of one that the shell has closed (`>&-`) would be the next socket's or file's, and what is printed would
 /// go there. What takes its place can be neither read nor written, as if it were closed.
 void hold_standard_descriptors() {
@@ -392,6 +401,7 @@ ExitCode run(int argc, char** argv) {
     if (const std::string question = did_you_mean(app, argc, argv); !question.empty()) std::cerr << question << '\n';
     return ExitCode::wrong_usage;
   } catch (const std::exception& error) {
+    if (asked_for_json(app)) std::cout << dump({{"ok", false}, {"error", error.what()}}) << '\n';
     std::cerr << "action-triggers: " << error.what() << '\n';
     return ExitCode::failure;
   }

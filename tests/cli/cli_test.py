@@ -894,6 +894,13 @@ class Outbox(OutboxCase):
             self.assertEqual(status, 1, command)
             self.assertTrue(err.startswith("action-triggers: "), err)
 
+    def test_what_the_database_says_is_json_where_json_is_asked_for(self):
+        for command in (("outbox", "status"), ("dead", "count"), ("dead", "list")):
+            status, out, err = run(*command, self.config, "--json")
+            self.assertEqual(status, 1, command)
+            said = json.loads(out)
+            self.assertEqual((said["ok"], err), (False, f"action-triggers: {said['error']}\n"))
+
     def test_a_relay_waits_for_its_database(self):
         relay = subprocess.Popen([COMMAND, "relay", self.config], stdin=subprocess.DEVNULL,
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -47,8 +47,10 @@ void Ledger::fire(TriggerDispatcher& dispatcher, const std::string& name, const 
       ++reported_;
     } else {
       --by_code_[entry.code];
+      if (index >= asked_begin_ && entry.code == StatusCode::ok) --asked_ok_;
     }
     ++by_code_[report.status.code()];
+    if (index >= asked_begin_ && report.status.ok()) ++asked_ok_;
     entry.reported_at = Clock::now();
     entry.code = report.status.code();
     entry.persistence = report.persistence;
@@ -100,11 +102,16 @@ std::uint64_t Ledger::count(StatusCode code) const {
 
 std::uint64_t Ledger::ok_fired_after(Clock::time_point moment) const {
   const std::lock_guard lock(mutex_);
-  const auto first =
-      std::upper_bound(entries_.begin(), entries_.end(), moment,
-                       [](Clock::time_point asked, const Fired& entry) { return asked < entry.fired_at; });
-  return static_cast<std::uint64_t>(std::count_if(
-      first, entries_.end(), [](const Fired& entry) { return entry.reports > 0 && entry.code == StatusCode::ok; }));
+  if (moment != asked_) {
+    const auto first =
+        std::upper_bound(entries_.begin(), entries_.end(), moment,
+                         [](Clock::time_point asked, const Fired& entry) { return asked < entry.fired_at; });
+    asked_ = moment;
+    asked_begin_ = static_cast<std::size_t>(first - entries_.begin());
+    asked_ok_ = static_cast<std::uint64_t>(std::count_if(
+        first, entries_.end(), [](const Fired& entry) { return entry.reports > 0 && entry.code == StatusCode::ok; }));
+  }
+  return asked_ok_;
 }
 
 std::chrono::milliseconds Ledger::recovery_since(Clock::time_point moment) const {

@@ -55,6 +55,10 @@ class Ledger {
   // Counted as they come: a test asks at every report, and what holds the mutex holds up the lane.
   std::uint64_t reported_ = 0;
   std::map<StatusCode, std::uint64_t> by_code_;
+  // Of the moment that was asked for last: where what was fired after it begins, and how many of that are ok.
+  mutable Clock::time_point asked_ = Clock::time_point::max();
+  mutable std::size_t asked_begin_ = 0;
+  mutable std::uint64_t asked_ok_ = 0;
   std::chrono::nanoseconds longest_fire_{0};
 };
 
