@@ -98,7 +98,7 @@ TEST_F(RabbitMqClusterTest, TheLeaderOfAQuorumQueueIsKilled) {
           << dispatcher.stats().brokers["b"].last_error;
       restart_server("rabbitmq-2");
     };
-    ASSERT_NO_FATAL_FAILURE(under_load(dispatcher, ledger, during, healed, 500us, &hasty_ledger));
+    ASSERT_NO_FATAL_FAILURE(under_load(dispatcher, ledger, during, healed, 2ms, &hasty_ledger));
   }
   Rules rules{.most_duplicates = 200 * (lost.count + 1)};
   ledger.check("RabbitMQ, 3 nodes", "leader of a quorum queue killed", drain_quorum_queue(queue, ledger.fired()), rules,
@@ -146,7 +146,7 @@ TEST_F(RabbitMqClusterTest, AQuorumQueueWithoutAMajorityHoldsUpNobody) {
       restart_server("rabbitmq-2");
       restart_server("rabbitmq-3");
     };
-    ASSERT_NO_FATAL_FAILURE(under_load(dispatcher, ledger, during, healed, 1ms, &hasty_ledger));
+    ASSERT_NO_FATAL_FAILURE(under_load(dispatcher, ledger, during, healed, 2ms, &hasty_ledger));
   }
   const std::string fault = "quorum queue without a majority";
   Rules rules{.most_duplicates = rabbitmq_window * (lost.count + 1)};
@@ -206,7 +206,7 @@ TEST_F(RabbitMqClusterTest, TheNodeOfAClassicQueueIsKilled) {
           << dispatcher.stats().brokers["hasty"].last_error;
       restart_server("rabbitmq-2");
     };
-    ASSERT_NO_FATAL_FAILURE(under_load(dispatcher, ledger, during, healed, 1ms, &hasty_ledger));
+    ASSERT_NO_FATAL_FAILURE(under_load(dispatcher, ledger, during, healed, 2ms, &hasty_ledger));
   }
   // What was on its way to the node when it died may be refused.
   Rules rules{.most_duplicates = rabbitmq_window * (lost.count + 1), .check_order = false};

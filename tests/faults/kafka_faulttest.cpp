@@ -30,7 +30,7 @@ TEST_P(KafkaFaultTest, LosesNothing) {
                     broker("hasty", "kafka", conn, R"("topic": ")" + other_topic + "\", " + hasty)),
         BrokerRegistry::builtin(), log.options());
     ASSERT_NO_FATAL_FAILURE(under_load(
-        dispatcher, ledger, [&] { fault.strike(proxy); }, healed, 500us, &hasty_ledger));
+        dispatcher, ledger, [&] { fault.strike(proxy); }, healed, 1ms, &hasty_ledger));
     EXPECT_TRUE(dispatcher.close(5s).complete());
   }
   Rules rules{.most_duplicates = kafka_window, .order_per_key = true};

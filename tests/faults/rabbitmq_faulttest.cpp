@@ -39,7 +39,7 @@ TEST_P(RabbitMqFaultTest, LosesNothing) {
                    plenty) +
         ", " + broker("hasty", "rabbitmq", conn, R"("queue": ")" + other_queue + R"(", "declare": true, )" + hasty)));
     ASSERT_NO_FATAL_FAILURE(under_load(
-        dispatcher, ledger, [&] { fault.strike(proxy); }, healed, 500us, &hasty_ledger));
+        dispatcher, ledger, [&] { fault.strike(proxy); }, healed, 1ms, &hasty_ledger));
     EXPECT_TRUE(dispatcher.close(5s).complete());
   }
   Rules rules{.most_duplicates = static_cast<std::size_t>(proxy.connections_made()) * window};

@@ -55,11 +55,12 @@ class ClientLog {
 };
 
 /// Fires a message every `period` from a thread of its own until it is stopped; `shape_of` says what the n-th is like.
+/// What a slow machine takes longer for, it has more messages for: little load keeps that bounded.
 class Load {
  public:
   Load(
       TriggerDispatcher& dispatcher, Ledger& ledger, std::string name,
-      std::chrono::microseconds period = std::chrono::microseconds(500),
+      std::chrono::microseconds period = std::chrono::milliseconds(1),
       Ledger::Shape (*shape_of)(std::size_t) = [](std::size_t) { return Ledger::Shape(); }) {
     thread_ = std::thread([this, &dispatcher, &ledger, name = std::move(name), period, shape_of] {
       auto next = std::chrono::steady_clock::now();
@@ -100,7 +101,7 @@ inline bool eventually(const std::function<bool()>& condition,
 /// it messages must get through; in the end every one has its outcome. `other_ledger`: fires at "hasty" as well.
 inline void under_load(TriggerDispatcher& dispatcher, Ledger& ledger, const std::function<void()>& during,
                        Ledger::Clock::time_point& healed,
-                       std::chrono::microseconds period = std::chrono::microseconds(500),
+                       std::chrono::microseconds period = std::chrono::milliseconds(1),
                        Ledger* other_ledger = nullptr) {
   Load load(dispatcher, ledger, "b", period);
   std::optional<Load> other;
