@@ -7,15 +7,10 @@
 #include <signal.h>
 
 #include <array>
-#include <cerrno>
 #include <cstddef>
 #include <string>
-#include <system_error>
 #include <utility>
-#include <vector>
 
-#include "support/address_space.hpp"
-#include "support/child_process.hpp"
 #include "support/gate.hpp"
 
 namespace action_triggers::detail {
@@ -109,28 +104,6 @@ TEST(ThreadTest, ADetachedThreadIsNotWaitedFor) {
   }
   gone.open();
   EXPECT_TRUE(ran.wait());
-}
-
-TEST(ThreadTest, ThrowsWhenTheSystemHasNoThread) {
-  if (!tests::address_space_can_be_limited()) GTEST_SKIP() << "a sanitizer needs its address space";
-  EXPECT_EQ(tests::trouble_in_child([] {
-              tests::Gate end;
-              std::vector<Thread> threads;
-              std::string text;
-              int error = 0;
-              threads.reserve(16);
-              tests::limit_address_space_to_one_more_stack();
-              try {
-                for (int i = 0; i < 16; ++i) threads.emplace_back("at-test", [&end] { end.wait(); });
-              } catch (const std::system_error& failure) {
-                error = failure.code().value();
-                text = failure.what();
-              }
-              end.open();
-              ACTION_TRIGGERS_CHILD_EXPECT(error == EAGAIN);
-              ACTION_TRIGGERS_CHILD_EXPECT(text.find("at-test") != std::string::npos);
-            }),
-            "");
 }
 
 }  // namespace
