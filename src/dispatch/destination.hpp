@@ -132,7 +132,8 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   DeadlineList* deadlines = nullptr;
   TimePoint pause_until = TimePoint::min();  // a refused message waits, and order forbids to overtake it
   bool paused = false;
-  bool waits_for_others = false;                  // what comes to it waits until those that it replaces are gone
+  // What comes to it waits until those that it replaces are gone. Not only the lane's: a change that fails ends it.
+  std::atomic<bool> waits_for_others{false};
   TimePoint none_taken_since = TimePoint::max();  // began the oldest pause that no confirmed message has followed
   TimePoint leave_by = TimePoint::max();          // it is being removed: what is left then is reported closed
   std::string last_refusal;                       // of a message that is sent again
@@ -156,7 +157,9 @@ class Destination final : public DestinationRef, public ReadyNode, public Due {
   }
 
   /// Whether its messages may be sent, as far as it is up to itself.
-  [[nodiscard]] bool may_send() const noexcept { return !paused && !waits_for_others && queue.has_unsent(); }
+  [[nodiscard]] bool may_send() const noexcept {
+    return !paused && !waits_for_others.load(std::memory_order_relaxed) && queue.has_unsent();
+  }
 
   std::atomic<bool> is_gone{false};                       // its lane has nothing to do with it any more
   std::atomic<TimePoint> oldest_since{TimePoint::max()};  // as note_oldest() of its lane saw it; max(): there was none

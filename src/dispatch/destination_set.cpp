@@ -66,7 +66,7 @@ void DestinationSet::note_oldest() const noexcept {
 
 bool DestinationSet::some_wait_for_others() const noexcept {
   return std::any_of(all_.begin(), all_.end(),
-                     [](const Destination* destination) { return destination->waits_for_others; });
+                     [](const Destination* destination) { return destination->waits_for_others.load(); });
 }
 
 bool DestinationSet::all_accounted_for() const noexcept {

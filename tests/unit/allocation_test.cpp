@@ -81,7 +81,7 @@ using namespace std::chrono_literals;
 
 /// Calls `fire` with none, one, two, … allocations allowed, until it succeeds. How often it threw.
 template <class Fire>
-int until_it_succeeds(Fire&& fire) {
+int until_it_succeeds(Fire&& fire, int most = 100) {
   for (int allowed = 0;; ++allowed) {
     allocations_left = allowed;
     try {
@@ -91,7 +91,7 @@ int until_it_succeeds(Fire&& fire) {
     } catch (const std::bad_alloc&) {
       allocations_left = -1;
     }
-    if (allowed > 100) throw std::runtime_error("it never succeeds");
+    if (allowed > most) throw std::runtime_error("it never succeeds");
   }
 }
 
@@ -188,6 +188,46 @@ TEST_F(ChangesTest, ADestinationIsRemovedAsAWholeOrNotAtAll) {
     EXPECT_EQ(fire(name), StatusCode::not_found);
   }
   EXPECT_EQ(fire("a"), StatusCode::ok);
+}
+
+TEST(AllocationTest, AReloadHappensAsAWholeOrNotAtAll) {
+  auto memory = std::make_shared<InMemoryBroker>();
+  const BrokerRegistry registry = tests::registry_of(memory->maker());
+  TriggerDispatcher dispatcher(tests::config_of({"a", "b", "c"}), registry);
+  const Config changed = tests::config_of({"a", "b", "d"}, [](BrokerConfig& config) {
+    config.timeout = 50s;
+    if (config.name == "d") config.connection_key = "another connection";
+  });
+  memory->hold();
+  std::vector<Delivery> before;
+  int failed = 0;
+  const auto fire = [&](const std::string& body) {
+    for (const char* name : {"a", "b", "c"}) before.push_back(dispatcher.fire(name, body));
+  };
+  fire("0");
+  EXPECT_GE(until_it_succeeds(
+                [&] {
+                  const int allowed = std::exchange(allocations_left, -1);
+                  if (failed % 10 == 0) fire(std::to_string(failed));
+                  ++failed;
+                  allocations_left = allowed;
+                  dispatcher.reload(changed);
+                },
+                2'000),
+            10);
+  EXPECT_EQ(dispatcher.fire("c", "x").wait().status.code(), StatusCode::not_found);
+  std::vector<Delivery> after;
+  for (const char* name : {"a", "b", "d"}) after.push_back(dispatcher.fire(name, "after"));
+  memory->release();
+  for (const Delivery& delivery : before) EXPECT_TRUE(delivery.wait().status.ok()) << delivery.wait().status.message();
+  for (const Delivery& delivery : after) EXPECT_TRUE(delivery.wait().status.ok()) << delivery.wait().status.message();
+  ASSERT_FALSE(memory->messages("a").empty());
+  EXPECT_EQ(memory->messages("a").back().body, "after");
+  EXPECT_EQ(memory->messages("a").size(), memory->messages("c").size() + 1);
+  // Nothing is left that would wait for what it does not replace.
+  const auto began = Clock::now();
+  EXPECT_TRUE(dispatcher.close(1min).complete());
+  EXPECT_LT(Clock::now() - began, 20s);
 }
 
 TEST(AllocationTest, InTheLongRunAFireAllocatesNothingUpToFourKibibytesAndOnceBeyond) {
