@@ -393,6 +393,9 @@ std::vector<Case> cases() {
        "2:17 b.params.timeout_secs /brokers/b/params/timeout_secs This number is too large.");
   text("NameWithAnEscapeSequence", "{\"brokers\":{\"\\u001b[31mred\":{\"broker_type\":\"memory\"}}}",
        "1:13 .. /brokers/\x1B[31mred The name of a broker must not have control characters.");
+  text("NameWithAControlCharacterOfTwoBytes", "{\"brokers\":{\"\\u009b31mred\":{\"broker_type\":\"memory\"}}}",
+       "1:13 .. /brokers/\xC2\x9B"
+       "31mred The name of a broker must not have control characters.");
   text("SettingsInTwoPlaces",
        "{\"settings\": {}, \"ACTION_TRIGGERS\": {\"brokers\": {},\n\"settings\": {\"require_tls\": true}}}",
        "2:1 ..settings /ACTION_TRIGGERS/settings The section 'settings' stands in two places; it is /settings too.");
