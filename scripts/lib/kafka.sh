@@ -15,7 +15,7 @@ help_kafka='Kafka (no topic is made automatically: "$AT_KAFKA_TOPICS" --create -
   AT_KAFKA_SECURE_SERVER, _ELSEWHERE, _EXPIRED, _SELFSIGNED (TLS), _MTLS, _SASL, _SASL_TLS (HOST:PORT each)
   Its jars are in ${ACTION_TRIGGERS_CACHE:-build/servers}. `start` fetches them if need be (scripts/setup kafka), and
   exits with 3, before anything is started, if that is impossible.
-  They start quickly rather than run fast: KAFKA_JVM_PERFORMANCE_OPTS has other options for the JVM, or none.
+  All of them start quickly rather than run fast: KAFKA_JVM_PERFORMANCE_OPTS has other options for the JVM, or none.
   The certificates of kafka-secure are yours, in the folder ${ACTION_TRIGGERS_CERTIFICATES}: ca.pem and
   {server,elsewhere,expired,selfsigned}.keystore.pem.'
 

@@ -2,7 +2,7 @@
 """What `action-triggers schema` prints, with two validators, against the loader.
 Usage: schema_test.py SOURCE_DIR COMMAND PROBLEM_TESTS [unittest's options]
 
-Every configuration of the examples and of the documentation passes; every one that the tables of the unit tests hold to
+Every configuration of the examples and of the documentation passes; every one that the tables of problems hold to
 be wrong fails, or stands in a table below with the reason why a schema cannot say so."""
 
 import json
