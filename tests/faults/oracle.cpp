@@ -49,7 +49,7 @@ Arrivals count_arrivals(const std::string& run, const std::vector<Fired>& fired,
     const auto [last, is_first] =
         newest.emplace(fired[index].name + (rules.order_per_key ? "/" + fired[index].key : ""), index);
     if (!is_first && index < last->second) {
-      out_of_order.add(std::to_string(index) + " after " + std::to_string(last->second));
+      out_of_order.add("after " + std::to_string(last->second) + ": " + said_of(index, fired[index]));
     } else {
       last->second = index;
     }
