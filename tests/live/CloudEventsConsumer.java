@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.cloudevents.CloudEvent;
 import io.cloudevents.kafka.CloudEventDeserializer;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
@@ -42,6 +44,7 @@ public final class CloudEventsConsumer {
   }
 
   public static void main(String[] arguments) throws Exception {
+    PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8); // whatever the locale
     int left = Integer.parseInt(arguments[3]);
     Map<String, Object> settings =
         Map.of("bootstrap.servers", arguments[1], "group.id", UUID.randomUUID().toString(), "auto.offset.reset",
@@ -52,7 +55,7 @@ public final class CloudEventsConsumer {
         ConsumerRecords<String, CloudEvent> records = consumer.poll(PATIENCE);
         if (records.isEmpty()) throw new IllegalStateException("no message");
         for (ConsumerRecord<String, CloudEvent> record : records) {
-          System.out.println(textOf(record.value()));
+          out.println(textOf(record.value()));
           left--;
         }
       }
