@@ -322,7 +322,7 @@ RootSection brokers_section() {
               "or {\"ACTION_BROKERS\": {…}}.",
           .may_repeat = true,
           .description = "The destinations: each under the name that fire() and triggers call it by.",
-          .names = R"(^[^\u0000-\u001f\u007f]+$)",
+          .names = R"(^[^\u0000-\u001f\u007f-\u009f]+$)",
           .read = read_brokers};
 }
 
