@@ -10,19 +10,6 @@
 namespace action_triggers::tests {
 namespace {
 
-/// Counts the connections that a dispatcher has lost.
-struct LostConnections {
-  std::atomic<std::size_t> count{0};
-
-  DispatcherOptions options() {
-    DispatcherOptions options;
-    options.log = [this](LogLevel, std::string_view, std::string_view text) {
-      if (text.starts_with("connection lost")) ++count;
-    };
-    return options;
-  }
-};
-
 // ------------------------------------------------------------------------------------------------------------ RabbitMQ
 
 class RabbitMqClusterTest : public ::testing::Test {

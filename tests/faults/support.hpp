@@ -54,6 +54,19 @@ class ClientLog {
   std::string text_;
 };
 
+/// Counts the connections that a dispatcher has lost.
+struct LostConnections {
+  std::atomic<std::size_t> count{0};
+
+  DispatcherOptions options() {
+    DispatcherOptions options;
+    options.log = [this](LogLevel, std::string_view, std::string_view text) {
+      if (text.starts_with("connection lost")) ++count;
+    };
+    return options;
+  }
+};
+
 /// Fires a message every `period` from a thread of its own until it is stopped; `shape_of` says what the n-th is like.
 /// What a slow machine takes longer for, it has more messages for: little load keeps that bounded.
 class Load {
