@@ -131,25 +131,34 @@ std::string rest_of(const CapturedTable& table) {
          " FROM pg_attribute WHERE attrelid = TG_RELID AND attnum > 0 AND NOT attisdropped)";
 }
 
-std::string limit_of_one(const CapturedTable& table, std::string_view row) {
+/// Assigns the key's columns of the row to `image`.
+std::string key_image(const CapturedTable& table, const std::string& image, const std::string& key,
+                      const std::string& row) {
+  CapturedTable key_only = table;
+  key_only.columns = table.key;
+  key_only.has_all_columns = false;
+  return "      BEGIN\n        " + image + " := " + pg_image(table.key, row) +
+         ";\n      EXCEPTION WHEN undefined_column OR datatype_mismatch THEN\n        EXECUTE " + rest_of(key_only) +
+         " INTO " + key + ", " + image + " USING " + row + ";\n      END;\n";
+}
+
+std::string limit_of_one(const CapturedTable& table, const std::string& row) {
   if (table.capture.max_bytes == 0) return {};
-  return "    IF octet_length(image) > " + std::to_string(table.capture.max_bytes) +
-         " THEN\n      image := " + pg_image(table.key, row) +
-         ";\n      oversize := ',\"oversize\":true';\n    END IF;\n";
+  return "    IF octet_length(image) > " + std::to_string(table.capture.max_bytes) + " THEN\n" +
+         key_image(table, "image", "row_key", row) + "      oversize := ',\"oversize\":true';\n    END IF;\n";
 }
 
 std::string limit_of_update(const CapturedTable& table) {
   if (table.capture.max_bytes == 0) return {};
   const std::string most = std::to_string(table.capture.max_bytes);
   const bool has_old = table.capture.old != CaptureOld::none;
-  const std::string key_only = "was := " + (has_old ? pg_image(table.key, "OLD") : "'null'") +
-                               ";\n      became := " + pg_image(table.key, "NEW") + ";\n";
+  const std::string new_key_only = key_image(table, "became", "new_key", "NEW");
   std::string text = "    IF octet_length(was) + octet_length(became) > " + most + " THEN\n";
   if (table.capture.oversize == CaptureOversize::key_only) {
-    text += "      " + key_only;
+    text += (has_old ? key_image(table, "was", "old_key", "OLD") : "      was := 'null';\n") + new_key_only;
   } else {
-    text += "      was := 'null';\n      IF octet_length(became) > " + most +
-            " THEN\n        became := " + pg_image(table.key, "NEW") + ";\n      END IF;\n";
+    text +=
+        "      was := 'null';\n      IF octet_length(became) > " + most + " THEN\n" + new_key_only + "      END IF;\n";
   }
   return text + "      oversize := ',\"oversize\":true';\n    END IF;\n";
 }

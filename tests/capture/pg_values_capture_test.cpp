@@ -197,6 +197,26 @@ TEST_F(PgMigrationTest, ATypeThatChangesChangesNothingElse) {
   }
 }
 
+TEST_F(PgMigrationTest, LargeRowsAreTheirKeyAfterwardsToo) {
+  for (const char* const oversize : {"key_only", "without_old"}) {
+    sql("DROP TABLE orders; CREATE TABLE orders (id int PRIMARY KEY, note text)");
+    install(R"({"orders": {"table": "orders", "max_bytes": 1000, "oversize": ")" + std::string(oversize) + "\"}}");
+    const auto change = [this] {
+      sql("INSERT INTO orders VALUES (1, repeat('a', 2000))");
+      sql("UPDATE orders SET note = repeat('b', 2000)");
+      sql("DELETE FROM orders");
+      return events();
+    };
+    const Lines before = change();
+    const std::string old = std::string(oversize) == "key_only" ? R"({"id":1})" : "null";
+    EXPECT_THAT(before, ElementsAre(R"(orders.insert 1: null -> {"id":1} oversize=true)",
+                                    "orders.update 1: " + old + R"( -> {"id":1} oversize=true)",
+                                    R"(orders.delete 1: {"id":1} -> null oversize=true)"));
+    sql("ALTER TABLE orders ALTER id TYPE bigint");
+    EXPECT_EQ(change(), before) << oversize;
+  }
+}
+
 TEST_F(PgMigrationTest, APreparedStatementGoesOn) {
   install(R"({"orders": {"table": "orders", "columns": ["id", "note", "total"]}})");
   sql("PREPARE change AS UPDATE orders SET total = total + 1");
