@@ -249,7 +249,7 @@ TEST(FailureCallbackTest, TakesFunctionsWithAndWithoutTheMessage) {
   EXPECT_TRUE(FailureCallback([](const DeliveryReport&) {}));
   EXPECT_TRUE(FailureCallback([](const DeliveryReport&, const MessageView&) {}));
   EXPECT_TRUE(FailureCallback([](const auto&...) {}));
-  EXPECT_TRUE(FailureCallback([calls = 0](const DeliveryReport&) mutable { ++calls; }));
+  EXPECT_TRUE(FailureCallback([calls = 0](const DeliveryReport&) mutable { return ++calls; }));
 }
 
 TEST_F(CallbacksTest, ExceptionsInCallbacksAreCaughtAndCounted) {

@@ -26,7 +26,7 @@ namespace {
 
 const DeliveryCallback callback = [](const DeliveryReport&) {};
 const nlohmann::json json;
-const std::string text;
+[[maybe_unused]] const std::string text;
 [[maybe_unused]] const std::string_view view;
 struct Convertible {};
 

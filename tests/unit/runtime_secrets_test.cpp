@@ -316,9 +316,9 @@ class RuntimeSecretsTest : public ::testing::Test {
     for (const auto& [name, broker] : config.brokers) {
       const BrokerType& type = *registry_.find(broker->broker_type);
       if (!type.ping) continue;
-      pings.push_back(std::async(std::launch::async, [&said, &type, &broker = *broker] {
-        const PingReport report = type.ping(broker, {.timeout = 500ms, .send = true});
-        said.add("ping of " + broker.name, report.status.to_string() + report.detail);
+      pings.push_back(std::async(std::launch::async, [&said, &type, &pinged = *broker] {
+        const PingReport report = type.ping(pinged, {.timeout = 500ms, .send = true});
+        said.add("ping of " + pinged.name, report.status.to_string() + report.detail);
       }));
     }
   }
