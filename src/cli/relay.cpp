@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // action-triggers relay: sends what applications write to their outbox, as a service in the foreground.
+#include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <mutex>
@@ -91,7 +93,7 @@ class Lack {
   WallTime since_;
 };
 
-/// nullptr: a signal came before it could be opened. A relay that is to end throws what it lacks.
+/// Tries until it is open. A relay that is to end throws what it lacks.
 std::unique_ptr<Outbox> open_outbox(TriggerDispatcher& dispatcher, const detail::OutboxDriver* driver, bool once,
                                     Reloading& reloading, const Interrupts& interrupts, Lack& lack) {
   const Reloading::Use use = [&](const Config& config) {
@@ -100,7 +102,7 @@ std::unique_ptr<Outbox> open_outbox(TriggerDispatcher& dispatcher, const detail:
     dispatcher.reload(with_relay(config));
     driver = next;
   };
-  while (interrupts.signal() == 0) {
+  for (;;) {
     try {
       auto outbox = std::make_unique<AnyOutbox>(dispatcher, *driver);
       lack.is_over();
@@ -112,7 +114,6 @@ std::unique_ptr<Outbox> open_outbox(TriggerDispatcher& dispatcher, const detail:
     interrupts.wait_until(std::chrono::steady_clock::now() + open_every);
     reloading.take(use);  // what it lacks may be a right line in the file
   }
-  return nullptr;
 }
 
 }  // namespace
@@ -121,13 +122,19 @@ ExitCode relay(const RelayOptions& options) {
   const OutboxOfFile of = load_outbox(options.file, false);
   if (of.settings == nullptr) return of.exit_code;
   Reloading reloading(options.file);
-  const Interrupts interrupts([] {}, [&reloading] { reloading.ask(); });
+  std::atomic<bool> is_opening{true};
+  const Interrupts interrupts(
+      [&] {
+        // There is nothing to bring to an end yet, and a server that does not answer may hold up whoever opens it.
+        if (is_opening) std::_Exit(static_cast<int>(options.once ? ended_by(interrupts.signal()) : ExitCode::success));
+      },
+      [&reloading] { reloading.ask(); });
   TriggerDispatcher dispatcher(with_relay(of.config), BrokerRegistry::builtin(), options_with_log(options.verbose));
   Lack lack;
   const MetricsServer metrics([&] { return lack.added_to(reloading.added_to(dispatcher.stats())); }, options.metrics);
   tell_systemd("READY=1");  // it can be asked, and what it lacks it waits for
   const std::unique_ptr<Outbox> outbox = open_outbox(dispatcher, of.driver, options.once, reloading, interrupts, lack);
-  if (outbox == nullptr) return options.once ? ended_by(interrupts.signal()) : ExitCode::success;
+  is_opening = false;
   reloading.begin([&](const Config& config) { dispatcher.reload(with_relay(config)); });
   bool is_empty = false;
   while (interrupts.signal() == 0 && !is_empty) {

@@ -924,6 +924,20 @@ class Outbox(OutboxCase):
         self.assertEqual(relay.communicate(timeout=30), ("", ""))
         self.assertEqual(relay.returncode, 0)
 
+    def test_a_relay_whose_database_does_not_answer_can_be_ended(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.settimeout(30)
+            self.config = self.file({"outbox": {"type": "postgresql", "conninfo":
+                                                f"host=127.0.0.1 port={server.getsockname()[1]} dbname=shop user=shop"},
+                                     "brokers": {"m": {"broker_type": "memory"}}})
+            for options, expected in (((), 0), (("--once",), 128 + signal.SIGTERM)):
+                with self.subTest(options=options):
+                    relay = subprocess.Popen([COMMAND, "relay", self.config, *options], stdin=subprocess.DEVNULL)
+                    self.addCleanup(relay.kill)
+                    with server.accept()[0] as connection:  # it waits for an answer now, and would for ten seconds
+                        relay.terminate()
+                        self.assertEqual(relay.wait(timeout=5), expected)
+
     def test_once_sends_everything_and_ends(self):
         self.install()
         for i in range(3):
