@@ -17,8 +17,6 @@
 namespace action_triggers::detail {
 namespace {
 
-using Field = Condition::Field;
-
 std::optional<std::vector<PointerToken>> pointer_steps(const Member& member, const ConditionPlace& place) {
   auto steps = pointer_tokens(member.key);
   if (!steps) place.problem(member.key_offset, "In a JSON pointer, '~' is written '~0', and '/' in a name '~1'.");
@@ -54,11 +52,11 @@ std::string path_to(const std::string& parent, const PointerToken& step) {
 }
 
 /// The field for a step, which is made if it is new.
-Field& field_for(const PointerToken& step, Field& parent) {
-  for (Field& field : parent.fields) {
+Condition::Field& field_for(const PointerToken& step, Condition::Field& parent) {
+  for (Condition::Field& field : parent.fields) {
     if (field.key == step.key && field.index == step.index) return field;
   }
-  Field field;
+  Condition::Field field;
   field.key = step.key;
   field.index = step.index;
   field.path = path_to(parent.path, step);
@@ -69,7 +67,7 @@ Field& field_for(const PointerToken& step, Field& parent) {
 class ObjectReader {
  public:
   /// What stands in an object, which says something of `to`. `depth`: of `to` in the condition.
-  void read_object(const Node& object, Field& to, const ConditionPlace& place, std::size_t depth) {
+  void read_object(const Node& object, Condition::Field& to, const ConditionPlace& place, std::size_t depth) {
     if (!place.is_known(object)) return;
     if (!object.is(Node::Kind::object)) {
       place.problem(object.offset, R"(A condition is an object with fields, as {"status": ["paid"]}.)");
@@ -80,7 +78,7 @@ class ObjectReader {
   }
 
  private:
-  void read_member(const Member& member, Field& to, const ConditionPlace& place, std::size_t depth) {
+  void read_member(const Member& member, Condition::Field& to, const ConditionPlace& place, std::size_t depth) {
     if (place.findings().operators > Condition::max_operators) return;  // which was said
     if (depth > Condition::max_depth) {
       place.problem(member.key_offset, too_deep);
@@ -98,19 +96,19 @@ class ObjectReader {
     }
   }
 
-  static Field same_place(const Field& field) {
-    Field same;
+  static Condition::Field same_place(const Condition::Field& field) {
+    Condition::Field same;
     same.path = field.path;
     return same;
   }
 
-  void read_or(const Node& list, Field& to, const ConditionPlace& place, std::size_t depth) {
+  void read_or(const Node& list, Condition::Field& to, const ConditionPlace& place, std::size_t depth) {
     if (!place.is_known(list)) return;
     if (!list.is(Node::Kind::array) || list.items.empty()) {
       place.problem(list.offset, R"('$or' takes a list of conditions, as [{"status": ["paid"]}, {"total": [0]}].)");
       return;
     }
-    std::vector<Field> alternatives;
+    std::vector<Condition::Field> alternatives;
     for (std::size_t i = 0; i < list.items.size(); ++i) {
       alternatives.push_back(same_place(to));
       read_object(list.items[i], alternatives.back(), place.item(i), depth);
@@ -118,7 +116,7 @@ class ObjectReader {
     to.any_of.push_back(std::move(alternatives));
   }
 
-  void read_field(const Member& member, Field& to, const ConditionPlace& place, std::size_t depth) {
+  void read_field(const Member& member, Condition::Field& to, const ConditionPlace& place, std::size_t depth) {
     const bool is_pointer = member.key.starts_with('/');
     if (!is_pointer && !to.path.empty() && condition_operators().count(member.key) != 0) {
       place.problem(
@@ -133,7 +131,7 @@ class ObjectReader {
       place.problem(member.key_offset, too_deep);
       return;
     }
-    Field* field = &to;
+    Condition::Field* field = &to;
     for (const PointerToken& step : *steps) field = &field_for(step, *field);
     if (member.value.is(Node::Kind::object)) {
       read_object(member.value, *field, place, depth);
@@ -145,7 +143,7 @@ class ObjectReader {
     }
   }
 
-  void read_list(const Member& member, Field& field, const ConditionPlace& place) {
+  void read_list(const Member& member, Condition::Field& field, const ConditionPlace& place) {
     if (!field.matchers.empty()) {
       place.problem(member.key_offset, "The field '" + field.path + "' is named twice here.",
                     "Put all of its values into one list.");
@@ -166,7 +164,7 @@ class ObjectReader {
 
 std::optional<Condition> read_condition(LoadContext& context, const Node& when, const ConfigProblem& place) {
   ConditionFindings findings{context, place};
-  Field root;
+  Condition::Field root;
   ObjectReader().read_object(when, root, ConditionPlace(findings), 0);
   if (findings.failed) return std::nullopt;
   return Condition(std::move(root));

@@ -85,7 +85,7 @@ constexpr std::array errors{
 };
 // clang-format on
 
-std::string_view to_string(At at) {
+std::string_view name_of(At at) {
   switch (at) {
     case At::login:
       return "login";
@@ -146,11 +146,10 @@ std::string amqp_error_table() {
       "|\n|---|---|---|---|---|---|---|---|\n";
   for (const AmqpError& error : errors) {
     const Status status(error.status, {});
-    table += "| " + std::string(to_string(error.at)) + " | " +
-             (error.code == 0 ? "other" : std::to_string(error.code)) + " | " + std::string(error.part) + " | `" +
-             std::string(action_triggers::to_string(error.status)) + "` | " + (status.retryable() ? "yes" : "no") +
-             " | `" + std::string(action_triggers::to_string(error.persistence)) + "` | " + std::string(error.advice) +
-             " | " + std::string(error.source) + " |\n";
+    table += "| " + std::string(name_of(error.at)) + " | " + (error.code == 0 ? "other" : std::to_string(error.code)) +
+             " | " + std::string(error.part) + " | `" + std::string(to_string(error.status)) + "` | " +
+             (status.retryable() ? "yes" : "no") + " | `" + std::string(to_string(error.persistence)) + "` | " +
+             std::string(error.advice) + " | " + std::string(error.source) + " |\n";
   }
   return table;
 }
