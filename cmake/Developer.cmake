@@ -8,6 +8,9 @@ function(action_triggers_developer_flags target)
     -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-qual -Wold-style-cast -Wextra-semi -Werror)
   if(CMAKE_UNITY_BUILD)
     target_compile_options(${target} PRIVATE -Wno-shadow)  # of another file's constants
+    if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+      target_compile_options(${target} PRIVATE -Wno-subobject-linkage)  # takes the sources that it includes for headers
+    endif()
   endif()
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     target_compile_options(${target} PRIVATE -Wno-restrict)  # false alarms on std::string: GCC bug 105651
