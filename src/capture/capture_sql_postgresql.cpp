@@ -107,7 +107,21 @@ constexpr std::string_view truncate_body = R"(DECLARE
   RETURN NULL;
 END)";
 
-/// The query that gives the query: of a row in $1 its key and its columns, those that are there.
+/// The query that gives a query of the row in $1, which selects what `selected` makes of the columns that are there.
+std::string query_of_rest(const std::string& selected) {
+  return "(SELECT 'SELECT ' || " + selected +
+         " FROM pg_attribute WHERE attrelid = TG_RELID AND attnum > 0 AND NOT attisdropped)";
+}
+
+/// For query_of_rest: an object of these columns.
+std::string image_of_rest(const std::vector<std::string>& columns) {
+  const std::string names = pg_names(columns);
+  return "coalesce('(SELECT row_to_json(r.*)::text FROM (SELECT ' || string_agg(format('($1).%I', attname), ', ' "
+         "ORDER BY array_position(" +
+         names + ", attname)) FILTER (WHERE attname = ANY (" + names + ")) || ') AS r)', '''{}''')";
+}
+
+/// Of the row its key and its columns.
 std::string rest_of(const CapturedTable& table) {
   std::string key = "'NULL'";
   if (table.key.size() == 1) {
@@ -118,44 +132,31 @@ std::string rest_of(const CapturedTable& table) {
     key = "coalesce('json_build_array(' || string_agg(format('($1).%I', attname), ', ' ORDER BY array_position(" +
           names + ", attname)) FILTER (WHERE attname = ANY (" + names + ")) || ')::text', 'NULL')";
   }
-  std::string image = "'row_to_json($1)::text'";
-  if (!follows_table(table)) {
-    const std::string names = pg_names(table.columns);
-    image =
-        "coalesce('(SELECT row_to_json(r.*)::text FROM (SELECT ' || string_agg(format('($1).%I', attname), ', ' ORDER "
-        "BY "
-        "array_position(" +
-        names + ", attname)) FILTER (WHERE attname = ANY (" + names + ")) || ') AS r)', '''{}''')";
-  }
-  return "(SELECT 'SELECT ' || " + key + " || ', ' || " + image +
-         " FROM pg_attribute WHERE attrelid = TG_RELID AND attnum > 0 AND NOT attisdropped)";
+  return query_of_rest(key + " || ', ' || " +
+                       (follows_table(table) ? "'row_to_json($1)::text'" : image_of_rest(table.columns)));
 }
 
 /// Assigns the key's columns of the row to `image`.
-std::string key_image(const CapturedTable& table, const std::string& image, const std::string& key,
-                      const std::string& row) {
-  CapturedTable key_only = table;
-  key_only.columns = table.key;
-  key_only.has_all_columns = false;
+std::string key_image(const CapturedTable& table, const std::string& image, const std::string& row) {
   return "      BEGIN\n        " + image + " := " + pg_image(table.key, row) +
-         ";\n      EXCEPTION WHEN undefined_column OR datatype_mismatch THEN\n        EXECUTE " + rest_of(key_only) +
-         " INTO " + key + ", " + image + " USING " + row + ";\n      END;\n";
+         ";\n      EXCEPTION WHEN undefined_column OR datatype_mismatch THEN\n        EXECUTE " +
+         query_of_rest(image_of_rest(table.key)) + " INTO " + image + " USING " + row + ";\n      END;\n";
 }
 
 std::string limit_of_one(const CapturedTable& table, const std::string& row) {
   if (table.capture.max_bytes == 0) return {};
   return "    IF octet_length(image) > " + std::to_string(table.capture.max_bytes) + " THEN\n" +
-         key_image(table, "image", "row_key", row) + "      oversize := ',\"oversize\":true';\n    END IF;\n";
+         key_image(table, "image", row) + "      oversize := ',\"oversize\":true';\n    END IF;\n";
 }
 
 std::string limit_of_update(const CapturedTable& table) {
   if (table.capture.max_bytes == 0) return {};
   const std::string most = std::to_string(table.capture.max_bytes);
   const bool has_old = table.capture.old != CaptureOld::none;
-  const std::string new_key_only = key_image(table, "became", "new_key", "NEW");
+  const std::string new_key_only = key_image(table, "became", "NEW");
   std::string text = "    IF octet_length(was) + octet_length(became) > " + most + " THEN\n";
   if (table.capture.oversize == CaptureOversize::key_only) {
-    text += (has_old ? key_image(table, "was", "old_key", "OLD") : "      was := 'null';\n") + new_key_only;
+    text += (has_old ? key_image(table, "was", "OLD") : "      was := 'null';\n") + new_key_only;
   } else {
     text +=
         "      was := 'null';\n      IF octet_length(became) > " + most + " THEN\n" + new_key_only + "      END IF;\n";
