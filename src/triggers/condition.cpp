@@ -6,7 +6,6 @@
 namespace action_triggers::detail {
 namespace {
 
-using Field = Condition::Field;
 using Value = PayloadJson::Value;
 
 /// Whether one of the matchers matches a value that is no object or list.
@@ -37,32 +36,32 @@ bool is_array(const MaybeValue& value) { return value && value->kind() == JsonKi
 
 /// All that is said of what is inside a value that is no list. `in_list`: it stands in one, whose elements with a
 /// number of their own were looked at already.
-bool insides_hold(const Field& field, const MaybeValue& value, bool in_list) {
-  for (const Field& inner : field.fields) {
+bool insides_hold(const Condition::Field& field, const MaybeValue& value, bool in_list) {
+  for (const Condition::Field& inner : field.fields) {
     if (in_list && inner.index) continue;
     if (!holds(inner, value_of(inner, value))) return false;
   }
-  for (const std::vector<Field>& alternatives : field.any_of) {
+  for (const std::vector<Condition::Field>& alternatives : field.any_of) {
     if (std::none_of(alternatives.begin(), alternatives.end(),
-                     [&](const Field& alternative) { return holds(alternative, value); })) {
+                     [&](const Condition::Field& alternative) { return holds(alternative, value); })) {
       return false;
     }
   }
   return std::none_of(field.none_of.begin(), field.none_of.end(),
-                      [&](const Field& excluded) { return holds(excluded, value); });
+                      [&](const Condition::Field& excluded) { return holds(excluded, value); });
 }
 
 /// Whether there is an element of which it all holds; lists inside the list are looked through as well.
-bool an_element_holds(const Field& field, const Value& list) {
+bool an_element_holds(const Condition::Field& field, const Value& list) {
   for (MaybeValue item = list.first(); item; item = item->next()) {
     if (item->kind() == JsonKind::array ? an_element_holds(field, *item) : insides_hold(field, item, true)) return true;
   }
   return false;
 }
 
-bool insides_of_list_hold(const Field& field, const Value& list) {
+bool insides_of_list_hold(const Condition::Field& field, const Value& list) {
   bool needs_element = !field.any_of.empty() || !field.none_of.empty();
-  for (const Field& inner : field.fields) {
+  for (const Condition::Field& inner : field.fields) {
     if (!inner.index) {
       needs_element = true;
     } else if (!holds(inner, list.element(*inner.index))) {
@@ -75,18 +74,18 @@ bool insides_of_list_hold(const Field& field, const Value& list) {
 
 }  // namespace
 
-MaybeValue value_of(const Field& field, const MaybeValue& parent) {
+MaybeValue value_of(const Condition::Field& field, const MaybeValue& parent) {
   if (!parent) return std::nullopt;
   return field.index && is_array(parent) ? parent->element(*field.index) : parent->member(field.key);
 }
 
-bool value_matches(const Field& field, const MaybeValue& value) {
+bool value_matches(const Condition::Field& field, const MaybeValue& value) {
   if (field.matchers.empty()) return true;
   if (!value) return has(field.matchers, Matcher::Kind::absent);
   return any_matches(field.matchers, *value) || has(field.matchers, Matcher::Kind::exists);
 }
 
-bool holds(const Field& field, const MaybeValue& value) {
+bool holds(const Condition::Field& field, const MaybeValue& value) {
   if (!value_matches(field, value)) return false;
   if (!field.looks_inside()) return true;
   return is_array(value) ? insides_of_list_hold(field, *value) : insides_hold(field, value, false);

@@ -7,8 +7,6 @@
 namespace action_triggers::detail {
 namespace {
 
-using Field = Condition::Field;
-
 constexpr std::size_t shown_bytes = 100;
 
 std::string shown(const PayloadJson::Value& value) {
@@ -21,26 +19,27 @@ std::string shown(const PayloadJson::Value& value) {
   return std::string(text) + "…";
 }
 
-std::string name_of(const Field& field) {
+std::string name_of(const Condition::Field& field) {
   return field.path.empty() ? "The payload" : "The field '" + field.path + "'";
 }
 
-std::string wanted(const Field& field) {
+std::string wanted(const Condition::Field& field) {
   std::string text;
   for (const Matcher& matcher : field.matchers) text += (text.empty() ? "" : " or ") + matcher.written;
   return text;
 }
 
-std::string why_not_field(const Field& field, const MaybeValue& value);
+std::string why_not_field(const Condition::Field& field, const MaybeValue& value);
 
 /// Of the parts of `field`, which is about no list.
-std::string why_not_inside(const Field& field, const MaybeValue& value) {
-  for (const Field& inner : field.fields) {
+std::string why_not_inside(const Condition::Field& field, const MaybeValue& value) {
+  for (const Condition::Field& inner : field.fields) {
     const MaybeValue inside = value_of(inner, value);
     if (!holds(inner, inside)) return why_not_field(inner, inside);
   }
-  for (const std::vector<Field>& alternatives : field.any_of) {
-    if (std::none_of(alternatives.begin(), alternatives.end(), [&](const Field& one) { return holds(one, value); })) {
+  for (const std::vector<Condition::Field>& alternatives : field.any_of) {
+    if (std::none_of(alternatives.begin(), alternatives.end(),
+                     [&](const Condition::Field& one) { return holds(one, value); })) {
       return "None of the " + std::to_string(alternatives.size()) +
              " alternatives of '$or' matches; of the first: " + why_not_field(alternatives.front(), value);
     }
@@ -48,8 +47,8 @@ std::string why_not_inside(const Field& field, const MaybeValue& value) {
   return name_of(field) + " is what '$not' excludes.";
 }
 
-std::string why_not_list(const Field& field, const PayloadJson::Value& list) {
-  for (const Field& inner : field.fields) {
+std::string why_not_list(const Condition::Field& field, const PayloadJson::Value& list) {
+  for (const Condition::Field& inner : field.fields) {
     if (!inner.index) continue;
     const MaybeValue element = list.element(*inner.index);
     if (!holds(inner, element)) return why_not_field(inner, element);
@@ -60,7 +59,7 @@ std::string why_not_list(const Field& field, const PayloadJson::Value& list) {
          " matches; of the first: " + why_not_field(field, first);
 }
 
-std::string why_not_field(const Field& field, const MaybeValue& value) {
+std::string why_not_field(const Condition::Field& field, const MaybeValue& value) {
   if (!value_matches(field, value)) {
     if (!value) return name_of(field) + " is missing; wanted is " + wanted(field) + ".";
     return name_of(field) + " is " + shown(*value) + "; wanted is " + wanted(field) + ".";
