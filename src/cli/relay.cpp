@@ -125,7 +125,7 @@ ExitCode relay(const RelayOptions& options) {
   std::atomic<bool> is_opening{true};
   const Interrupts interrupts(
       [&] {
-        // There is nothing to bring to an end yet, and a server that does not answer may hold up whoever opens it.
+        // There is nothing to bring to an end yet, and a server that does not answer may hold up the opening.
         if (is_opening) std::_Exit(static_cast<int>(options.once ? ended_by(interrupts.signal()) : ExitCode::success));
       },
       [&reloading] { reloading.ask(); });
